@@ -1,1 +1,31 @@
-//! (laid out next)
+//! UDP in batches, for programs that send and receive very many small
+//! datagrams: one system call for up to a whole batch, with the address each
+//! datagram was sent to and the moment the kernel received it.
+//!
+//! This crate knows nothing about what the datagrams say. It is the only one of
+//! the workspace with `unsafe` code, all of it in `sys`: the system calls that
+//! the standard library does not offer.
+//!
+//! After a batch is made, nothing here allocates.
+
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+compile_error!("recvmmsg, sendmmsg and the layout of control messages are those of 64-bit Linux");
+
+mod socket;
+pub use socket::{Options, Socket};
+
+mod recv;
+pub use recv::{Datagram, RecvBatch};
+
+mod send;
+pub use send::{SendBatch, SendReport};
+
+mod local;
+pub use local::LocalAddr;
+
+mod clock;
+pub use clock::{ClockPair, process_cpu_time, set_timer_slack, thread_cpu_time};
+
+mod control;
+mod name;
+mod sys;

@@ -1,0 +1,104 @@
+//! A batch of datagrams that were received.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
+use std::time::SystemTime;
+
+use crate::LocalAddr;
+use crate::sys::{Headers, Slot};
+
+/// Room for a batch of received datagrams, used again for each batch.
+///
+/// Filled by [`Socket::recv_batch`](crate::Socket::recv_batch).
+#[derive(Debug)]
+pub struct RecvBatch {
+    headers: Headers,
+    slots: Vec<Slot>,
+    buffers: Vec<u8>,
+    buffer_len: usize,
+    len: usize,
+}
+
+/// One received datagram, lent from its batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Datagram<'a> {
+    /// What it says; cut at the buffer's end if it is `truncated`.
+    pub bytes: &'a [u8],
+    /// Who sent it.
+    pub peer: SocketAddr,
+    /// The address it was sent to, with [`Options::pktinfo`](crate::Options).
+    pub local: Option<LocalAddr>,
+    /// When the kernel received it, with
+    /// [`Options::timestamps`](crate::Options).
+    pub received: Option<SystemTime>,
+    /// It was longer than the buffer, and the rest is lost.
+    pub truncated: bool,
+}
+
+impl RecvBatch {
+    /// Makes room for `capacity` datagrams (1 to 1024, the kernel's bound on
+    /// one call) of `buffer` octets (1 to 65,535) each; a number outside is
+    /// taken for the nearest inside.
+    pub fn new(capacity: usize, buffer: usize) -> Self {
+        let capacity = capacity.clamp(1, MAX_CAPACITY);
+        let buffer_len = buffer.clamp(1, MAX_DATAGRAM);
+        Self {
+            headers: Headers::new(capacity),
+            slots: vec![Slot::EMPTY; capacity],
+            buffers: vec![0; capacity * buffer_len],
+            buffer_len,
+            len: 0,
+        }
+    }
+
+    /// Returns how many datagrams the batch has room for.
+    pub const fn capacity(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Returns how many datagrams the last receive brought.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Says whether the last receive brought none.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Returns the datagram at `index`, in the order of arrival.
+    pub fn get(&self, index: usize) -> Option<Datagram<'_>> {
+        let slot = self.slots.get(..self.len)?.get(index)?;
+        let buffer = self.buffers.get(index * self.buffer_len..)?;
+        let about = slot.control.received();
+        Some(Datagram {
+            bytes: buffer.get(..slot.len)?,
+            peer: slot.name.addr()?,
+            local: about.local,
+            received: about.at,
+            truncated: slot.truncated,
+        })
+    }
+
+    /// Goes through the datagrams in the order of arrival.
+    pub fn iter(&self) -> impl Iterator<Item = Datagram<'_>> {
+        (0..self.len).filter_map(|index| self.get(index))
+    }
+
+    pub(crate) fn receive(&mut self, fd: BorrowedFd<'_>, want: usize) -> io::Result<usize> {
+        self.len = 0;
+        let want = want.clamp(1, self.capacity());
+        let slots = self.slots.get_mut(..want).unwrap_or_default();
+        self.len = self
+            .headers
+            .receive(fd, slots, &mut self.buffers, self.buffer_len)?;
+        Ok(self.len)
+    }
+}
+
+/// The kernel takes no more messages than this in one call (`UIO_MAXIOV`).
+pub(crate) const MAX_CAPACITY: usize = 1024;
+
+/// A UDP datagram's length field has 16 bits.
+pub(crate) const MAX_DATAGRAM: usize = 65_535;

@@ -1,0 +1,204 @@
+//! A batch of datagrams to be sent.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
+
+use crate::LocalAddr;
+use crate::control::Control;
+use crate::name::Name;
+use crate::recv::{MAX_CAPACITY, MAX_DATAGRAM};
+use crate::sys::{Headers, Slot};
+
+/// A queue of datagrams that leave together, used again for each batch.
+///
+/// ```
+/// # use std::net::SocketAddr;
+/// # fn render(buffer: &mut [u8]) -> usize { buffer[..3].copy_from_slice(b"hey"); 3 }
+/// # let peer: SocketAddr = ([127, 0, 0, 1], 53).into();
+/// let mut batch = udp::SendBatch::new(32, 1232);
+/// if let Some(buffer) = batch.next_buffer() {
+///     let len = render(buffer);
+///     batch.commit(len, Some(peer), None);
+/// }
+/// assert_eq!(batch.len(), 1);
+/// ```
+#[derive(Debug)]
+pub struct SendBatch {
+    headers: Headers,
+    slots: Vec<Slot>,
+    buffers: Vec<u8>,
+    buffer_len: usize,
+    len: usize,
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct SendReport {
+    /// Datagrams that left.
+    pub sent: usize,
+    /// Datagrams that could not be sent, and are gone.
+    pub failed: usize,
+    /// The system's error number (`libc::EPERM` and so on) of the first that
+    /// failed.
+    pub first_errno: Option<i32>,
+    /// How often a send met the news that the peer had refused an earlier
+    /// datagram (ICMP port unreachable). The kernel tells this once, to the
+    /// call that comes next, so no receive will tell it again. The send is
+    /// repeated: no datagram is lost by it.
+    pub refused: usize,
+}
+
+impl SendReport {
+    /// Returns what kind of error the first failure was.
+    pub fn first_error(&self) -> Option<io::ErrorKind> {
+        self.first_errno
+            .map(|errno| io::Error::from_raw_os_error(errno).kind())
+    }
+}
+
+impl SendBatch {
+    /// Makes room for `capacity` datagrams (1 to 1024, the kernel's bound on
+    /// one call) of `buffer` octets (1 to 65,535) each; a number outside is
+    /// taken for the nearest inside.
+    pub fn new(capacity: usize, buffer: usize) -> Self {
+        let capacity = capacity.clamp(1, MAX_CAPACITY);
+        let buffer_len = buffer.clamp(1, MAX_DATAGRAM);
+        Self {
+            headers: Headers::new(capacity),
+            slots: vec![Slot::EMPTY; capacity],
+            buffers: vec![0; capacity * buffer_len],
+            buffer_len,
+            len: 0,
+        }
+    }
+
+    /// Returns how many datagrams the batch has room for.
+    pub const fn capacity(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Returns how many datagrams are queued.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Says whether nothing is queued.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Says whether there is no room left.
+    pub const fn is_full(&self) -> bool {
+        self.len == self.slots.len()
+    }
+
+    /// Forgets what is queued.
+    pub const fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// Returns the buffer of the next datagram, to be written to and then
+    /// [committed](Self::commit); `None` when the batch is full. It holds what
+    /// was there before.
+    pub fn next_buffer(&mut self) -> Option<&mut [u8]> {
+        if self.is_full() {
+            return None;
+        }
+        self.buffers.chunks_exact_mut(self.buffer_len).nth(self.len)
+    }
+
+    /// Queues the first `len` octets of [`next_buffer`](Self::next_buffer), to
+    /// `peer` (`None` on a connected socket) and, if given, from `local`.
+    ///
+    /// A full batch takes nothing, and `len` ends at the buffer's end.
+    pub fn commit(&mut self, len: usize, peer: Option<SocketAddr>, local: Option<LocalAddr>) {
+        debug_assert!(len <= self.buffer_len, "{len} octets in {}", self.buffer_len);
+        if let Some(slot) = self.slots.get_mut(self.len) {
+            slot.len = len.min(self.buffer_len);
+            slot.name = peer.map_or(Name::NONE, Name::new);
+            slot.control = local.map_or(Control::EMPTY, Control::from);
+            self.len += 1;
+        }
+    }
+
+    /// Queues a copy of `bytes`. Returns false, and queues nothing, when the
+    /// batch is full or `bytes` are more than its buffers hold.
+    pub fn push(
+        &mut self,
+        bytes: &[u8],
+        peer: Option<SocketAddr>,
+        local: Option<LocalAddr>,
+    ) -> bool {
+        let buffer = self
+            .next_buffer()
+            .and_then(|buffer| buffer.get_mut(..bytes.len()));
+        let Some(buffer) = buffer else { return false };
+        buffer.copy_from_slice(bytes);
+        self.commit(bytes.len(), peer, local);
+        true
+    }
+
+    pub(crate) fn send(&mut self, fd: BorrowedFd<'_>) -> io::Result<SendReport> {
+        let mut report = SendReport::default();
+        let result = self.send_from(fd, &mut report);
+        self.clear();
+        result.map(|()| report)
+    }
+
+    /// `sendmmsg` stops at the first datagram that fails, and returns how many
+    /// went before it. The next call begins with that one: it fails again and
+    /// says why, or it leaves, if what stopped it was a pending refusal, of
+    /// which the kernel then says nothing more.
+    fn send_from(&mut self, fd: BorrowedFd<'_>, report: &mut SendReport) -> io::Result<()> {
+        let mut at = 0;
+        let mut stopped = false;
+        // A peer that refuses as fast as we send must not keep us here.
+        let mut retries_left = self.len;
+        while at < self.len {
+            let slots = self.slots.get(at..self.len).unwrap_or_default();
+            let buffers = self.buffers.get(at * self.buffer_len..).unwrap_or_default();
+            let error = match self.headers.send(fd, slots, buffers, self.buffer_len) {
+                Ok(sent) => {
+                    report.refused += usize::from(stopped && is_connected(slots));
+                    report.sent += sent;
+                    at += sent;
+                    stopped = true;
+                    continue;
+                }
+                Err(error) => error,
+            };
+            stopped = false;
+            if error.kind() == io::ErrorKind::ConnectionRefused {
+                report.refused += 1;
+                // Not about this datagram, which has not been tried yet.
+                if retries_left > 0 {
+                    retries_left -= 1;
+                    continue;
+                }
+            }
+            if is_fatal(&error) {
+                return Err(error);
+            }
+            // A full send queue will not empty within microseconds.
+            let lost = if error.kind() == io::ErrorKind::WouldBlock { self.len - at } else { 1 };
+            report.first_errno = report.first_errno.or_else(|| error.raw_os_error());
+            report.failed += lost;
+            at += lost;
+        }
+        Ok(())
+    }
+}
+
+/// Says whether the next datagram goes to the socket's own peer: a socket
+/// without one is never told of a refusal.
+fn is_connected(slots: &[Slot]) -> bool {
+    slots
+        .first()
+        .is_some_and(|slot| slot.name.octets().is_empty())
+}
+
+/// Says whether an error is about the socket, and so about every datagram.
+fn is_fatal(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EBADF | libc::ENOTSOCK | libc::EPIPE))
+}
