@@ -1,0 +1,178 @@
+//! What the server does, all of it: zones, rules, and a seed.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Result;
+use hickory_proto::rr::LowerName;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::log::Transport;
+use crate::question::Question;
+use crate::rule::{CountedRule, Delivery, Reply, Rule};
+use crate::wrong::Wrong;
+use crate::zone::{CompiledZone, Found, Zone};
+
+/// Zones and rules. An empty script refuses every query.
+#[derive(Clone, Debug, Default)]
+pub struct Script {
+    zones: Vec<Zone>,
+    rules: Vec<Rule>,
+    seed: u64,
+}
+
+impl Script {
+    /// A script that refuses every query.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a zone; the longest origin that holds a name answers for it.
+    #[must_use]
+    pub fn zone(mut self, zone: Zone) -> Self {
+        self.zones.push(zone);
+        self
+    }
+
+    /// Adds a rule after those already there; the first that matches wins.
+    #[must_use]
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.rules.push(rule);
+        self
+    }
+
+    /// Sets the seed of loss and random delays; 0 by default.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Checks the script and makes it ready to run.
+    ///
+    /// # Errors
+    ///
+    /// The first zone that cannot be parsed.
+    pub(crate) fn compile(&self) -> Result<Running> {
+        let zones = self
+            .zones
+            .iter()
+            .map(Zone::compile)
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Running {
+            zones,
+            rules: self.rules.iter().cloned().map(CountedRule::new).collect(),
+            random: Mutex::new(StdRng::seed_from_u64(self.seed)),
+        })
+    }
+}
+
+/// A script in use, with its counts and its random numbers.
+pub(crate) struct Running {
+    zones: Vec<CompiledZone>,
+    rules: Vec<CountedRule>,
+    random: Mutex<StdRng>,
+}
+
+/// The replies to one query, in order.
+#[derive(Default)]
+pub(crate) struct Plan {
+    pub(crate) replies: Vec<Planned>,
+    pub(crate) delivery: Delivery,
+}
+
+/// One reply: its octets, and how long after the query it leaves.
+pub(crate) struct Planned {
+    pub(crate) after: Duration,
+    pub(crate) octets: Vec<u8>,
+    /// Whether it leaves from a port that was not asked.
+    pub(crate) from_other_port: bool,
+}
+
+impl Running {
+    /// Decides what is sent for `question`, and when.
+    pub(crate) async fn plan(&self, question: &Question) -> Plan {
+        let name = question.qname.to_ascii().to_ascii_lowercase();
+        let name = name.trim_end_matches('.');
+        let Some(counted) = self.rules.iter().find(|rule| rule.takes(question, name)) else {
+            return Plan::of(vec![Planned::at(Duration::ZERO, self.right(question).await)]);
+        };
+        let rule = &counted.rule;
+        if self.is_lost(rule.loss) {
+            return Plan::default();
+        }
+        let delay = self.pick(&rule.delay);
+        let replies = self.replies(rule.reply, question, delay).await;
+        Plan { replies, delivery: rule.delivery }
+    }
+
+    async fn replies(&self, reply: Reply, question: &Question, delay: Duration) -> Vec<Planned> {
+        let octets = match reply {
+            Reply::Silence => return Vec::new(),
+            Reply::Rcode(rcode) => question.fail(rcode),
+            Reply::Truncated if question.transport == Transport::Udp => question.truncated(),
+            Reply::Right | Reply::Truncated => self.right(question).await,
+            Reply::Wrong(wrong) => {
+                return wrong_reply(wrong, question, delay).into_iter().collect();
+            }
+            Reply::WrongThenRight(wrong, after) => {
+                let right = Planned::at(delay + after, self.right(question).await);
+                return wrong_reply(wrong, question, delay)
+                    .into_iter()
+                    .chain([right])
+                    .collect();
+            }
+        };
+        vec![Planned::at(delay, octets)]
+    }
+
+    async fn right(&self, question: &Question) -> Vec<u8> {
+        if !question.is_ordinary() {
+            return question.fail(hickory_proto::op::ResponseCode::NotImp);
+        }
+        let name = LowerName::new(&question.qname);
+        let zone = self
+            .zones
+            .iter()
+            .filter(|zone| zone.origin.zone_of(&name))
+            .max_by_key(|zone| zone.origin.num_labels());
+        let found = match zone {
+            Some(zone) => zone.look_up(&question.qname, question.qtype).await,
+            None => Found::refused(),
+        };
+        question.respond(found)
+    }
+
+    fn is_lost(&self, probability: f64) -> bool {
+        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        probability > 0.0 && random.random_bool(probability.min(1.0))
+    }
+
+    fn pick(&self, delay: &std::ops::Range<Duration>) -> Duration {
+        if delay.is_empty() {
+            return delay.start;
+        }
+        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        random.random_range(delay.clone())
+    }
+}
+
+impl Plan {
+    fn of(replies: Vec<Planned>) -> Self {
+        Self { replies, delivery: Delivery::Whole }
+    }
+}
+
+impl Planned {
+    fn at(after: Duration, octets: Vec<u8>) -> Self {
+        Self { after, octets, from_other_port: false }
+    }
+}
+
+/// A stream has one source port, so the wrong one has no form over TCP.
+fn wrong_reply(wrong: Wrong, question: &Question, after: Duration) -> Option<Planned> {
+    let from_other_port = wrong == Wrong::SourcePort;
+    let possible = !from_other_port || question.transport == Transport::Udp;
+    possible.then(|| Planned { after, octets: wrong.compose(question), from_other_port })
+}
