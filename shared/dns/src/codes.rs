@@ -17,7 +17,7 @@ pub struct Class(pub u16);
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct Rcode(pub u16);
 
-/// An operation code (IANA "DNS OpCodes").
+/// An operation code (IANA "DNS `OpCodes`").
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Opcode(pub u8);
 
