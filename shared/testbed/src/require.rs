@@ -1,0 +1,188 @@
+//! What a test needs of the machine, and what happens where it is missing.
+//!
+//! A test asks [`have`] and returns when the answer is no. Where `REQUIRE`
+//! names the component (`REQUIRE=coredns,netns`), its lack is a failure.
+
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use crate::coredns;
+
+/// A part of the outside world that not every machine has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Component {
+    /// The real CoreDNS: built already, or Go to build it.
+    Coredns,
+    /// Network namespaces: root, `ip` and `nsenter`.
+    Netns,
+    /// A Kubernetes API server and its etcd.
+    Apiserver,
+    /// A browser without a screen.
+    Browser,
+    /// The parts of a whole two-node cluster, and root.
+    Cluster,
+}
+
+impl Component {
+    /// All, in the order of their words.
+    pub const ALL: [Self; 5] =
+        [Self::Apiserver, Self::Browser, Self::Cluster, Self::Coredns, Self::Netns];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Apiserver => "apiserver",
+            Self::Browser => "browser",
+            Self::Cluster => "cluster",
+            Self::Coredns => "coredns",
+            Self::Netns => "netns",
+        }
+    }
+
+    /// Says what is missing, or nothing.
+    fn missing(self) -> Option<String> {
+        match self {
+            Self::Apiserver => missing_program(&["kube-apiserver", "etcd"]),
+            Self::Browser => BROWSERS
+                .iter()
+                .all(|browser| find_program(browser).is_none())
+                .then(|| format!("none of {} in PATH", BROWSERS.join(", "))),
+            Self::Cluster => missing_program(&["kube-apiserver", "etcd", "kubelet", "containerd"])
+                .or_else(missing_namespaces),
+            Self::Coredns => coredns::missing(),
+            Self::Netns => missing_namespaces(),
+        }
+    }
+}
+
+impl fmt::Display for Component {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.word())
+    }
+}
+
+/// Whether the machine has `component`. If not, says so on stderr as
+/// `skipped: …` and in the file that [`SKIPS_FILE`] names.
+///
+/// # Panics
+///
+/// When `REQUIRE` names the component, and when it holds a word that is none.
+pub fn have(component: Component) -> bool {
+    let required = required();
+    let Some(missing) = missing_once(component) else { return true };
+    assert!(!required.contains(&component), "REQUIRE={component}, but {missing}");
+    report_skip(&format!("{component}: {missing}"));
+    false
+}
+
+/// Where [`have`] adds a line for each test it skips: `program test: reason`.
+pub const SKIPS_FILE: &str = "TESTBED_SKIPS_FILE";
+
+fn required() -> Vec<Component> {
+    parse(&std::env::var("REQUIRE").unwrap_or_default())
+}
+
+fn parse(words: &str) -> Vec<Component> {
+    let words = words
+        .split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty());
+    let component = |word| {
+        let known = Component::ALL
+            .into_iter()
+            .find(|component| component.word() == word);
+        known.unwrap_or_else(|| {
+            let all = Component::ALL.map(Component::word).join(", ");
+            unknown(&format!("REQUIRE: unknown word {word:?}; known are {all}"))
+        })
+    };
+    words.map(component).collect()
+}
+
+#[expect(clippy::panic, reason = "a misspelled word must not turn a failure into a skip")]
+fn unknown(complaint: &str) -> ! {
+    panic!("{complaint}")
+}
+
+/// Asks once a process: looking may cost a process or two.
+fn missing_once(component: Component) -> Option<String> {
+    static MISSING: [OnceLock<Option<String>>; 5] = [const { OnceLock::new() }; 5];
+    let at = Component::ALL
+        .iter()
+        .position(|known| *known == component)?;
+    MISSING.get(at)?.get_or_init(|| component.missing()).clone()
+}
+
+#[expect(clippy::print_stderr, reason = "a skip must be seen by the person who ran the test")]
+fn report_skip(reason: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("?");
+    eprintln!("skipped: {test}: {reason}");
+    let Some(path) = std::env::var_os(SKIPS_FILE) else { return };
+    let program = std::env::current_exe().unwrap_or_default();
+    let line = format!("{} {test}: {reason}\n", program.display());
+    let file = OpenOptions::new().create(true).append(true).open(&path);
+    file.and_then(|mut file| file.write_all(line.as_bytes()))
+        .unwrap_or_else(|error| eprintln!("cannot write {}: {error}", path.display()));
+}
+
+fn missing_program(programs: &[&str]) -> Option<String> {
+    let missing = programs
+        .iter()
+        .find(|program| find_program(program).is_none());
+    missing.map(|program| format!("{program} is not in PATH"))
+}
+
+fn missing_namespaces() -> Option<String> {
+    missing_program(&["ip", "nsenter", "unshare"]).or_else(|| {
+        let mut trial = Command::new("unshare");
+        trial
+            .args(["--net", "true"])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null());
+        let works = trial.status().is_ok_and(|status| status.success());
+        (!works).then(|| "this user may not make a network namespace".to_owned())
+    })
+}
+
+/// Finds a program the way a shell does.
+pub(crate) fn find_program(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(program))
+        .find(|file| file.is_file())
+}
+
+const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_parsed_with_blanks() {
+        assert_eq!(parse(""), []);
+        assert_eq!(parse(" netns, coredns,"), [Component::Netns, Component::Coredns]);
+        for component in Component::ALL {
+            assert_eq!(parse(component.word()), [component]);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "unknown word \"cordns\"")]
+    fn an_unknown_word_is_named() {
+        parse("netns,cordns");
+    }
+
+    #[test]
+    fn a_program_is_found_in_the_path() {
+        assert!(find_program("sh").is_some());
+        assert_eq!(
+            missing_program(&["sh", "no-such-program"]).unwrap(),
+            "no-such-program is not in PATH"
+        );
+    }
+}
