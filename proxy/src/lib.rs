@@ -1,1 +1,3 @@
-//! Laid out next.
+//! A node-local DNS cache: the library behind the `fivedots` binary.
+
+pub mod stats;

@@ -1,0 +1,380 @@
+//! What is counted, where it happens, without a shared write.
+//!
+//! Every thread that serves or forwards has a [`WorkerStats`] of its own and
+//! is its only writer; [`Stats`] knows them all and sums them when somebody
+//! reads. The macros of the metrics crate would cost 10 to 30 ns per call and
+//! share cache lines between threads.
+//!
+//! Labels belong to the enums that are counted: this module counts by index,
+//! and does not know them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use dns::Rcode;
+
+/// The counters of all threads.
+#[derive(Debug, Default)]
+pub struct Stats {
+    // Grows by one per thread at start, and never after.
+    workers: Mutex<Vec<Arc<WorkerStats>>>,
+}
+
+impl Stats {
+    /// Makes counters for one more thread.
+    pub fn register(&self) -> Arc<WorkerStats> {
+        let worker = Arc::new(WorkerStats::default());
+        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.push(Arc::clone(&worker));
+        worker
+    }
+
+    /// Sums one counter over all threads.
+    pub fn sum(&self, counter: impl Fn(&WorkerStats) -> u64) -> u64 {
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.iter().map(|worker| counter(worker)).sum()
+    }
+
+    /// Sums one histogram over all threads.
+    pub fn sum_histogram(&self, pick: impl Fn(&WorkerStats) -> &Histogram) -> HistogramSum {
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sum = HistogramSum::default();
+        workers.iter().for_each(|worker| sum.add(pick(worker)));
+        sum
+    }
+}
+
+/// The counters of one thread.
+///
+/// On cache lines of its own, so that two threads never write to the same.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct WorkerStats {
+    /// Queries from clients, garbage included, by [`Transport`].
+    pub queries: Labelled<2>,
+    /// Responses to clients, by [`rcode_index`].
+    pub responses: Labelled<RCODES>,
+    /// Queries that were not looked up, by `QueryError`.
+    pub rejected: Labelled<LABELS>,
+    /// Lookups in the cache, by [`Lookup`].
+    pub lookups: Labelled<3>,
+    /// Queries that joined one already in flight.
+    pub inflight_joined: Counter,
+    /// Queries that repeated one whose sender already waits.
+    pub inflight_retransmits: Counter,
+    /// Queries refused because too many were in flight.
+    pub inflight_refused: Counter,
+    /// Queries to upstreams, retries included, by [`Transport`].
+    pub upstream_queries: Labelled<2>,
+    /// Tries that ended without an answer, by the reason's index.
+    pub upstream_failures: Labelled<LABELS>,
+    /// Datagrams and frames from upstreams that were no answer, by the
+    /// reason's index.
+    pub upstream_dropped: Labelled<LABELS>,
+    /// Responses that the system would not send.
+    pub unsent_responses: Counter,
+    /// Connections from clients that were taken.
+    pub tcp_accepted: Counter,
+    /// Connections from clients that were closed at once: too many.
+    pub tcp_refused: Counter,
+    /// Time from a query's arrival to its response, by [`Origin`].
+    pub response_seconds: [Histogram; 2],
+    /// Time from the first query upstream to the answer.
+    pub upstream_seconds: Histogram,
+}
+
+/// How a message travels.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Transport {
+    /// In a datagram.
+    Udp,
+    /// In a frame of a connection.
+    Tcp,
+}
+
+impl Transport {
+    /// All, in the order of their index.
+    pub const ALL: &[Self] = &[Self::Udp, Self::Tcp];
+
+    /// The place in a [`Labelled`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The metric label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+        }
+    }
+}
+
+/// What the cache had for a query.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Lookup {
+    /// A response within its TTL, negative ones included.
+    Fresh,
+    /// A failure that is remembered for a moment (RFC 9520).
+    Failure,
+    /// Nothing.
+    Miss,
+}
+
+impl Lookup {
+    /// All, in the order of their index.
+    pub const ALL: &[Self] = &[Self::Fresh, Self::Failure, Self::Miss];
+
+    /// The place in a [`Labelled`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The metric label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Failure => "failure",
+            Self::Miss => "miss",
+        }
+    }
+}
+
+/// Where a response came from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Origin {
+    /// The cache.
+    Cache,
+    /// An upstream, asked for it.
+    Upstream,
+}
+
+impl Origin {
+    /// All, in the order of their index.
+    pub const ALL: &[Self] = &[Self::Cache, Self::Upstream];
+
+    /// The place in an array of histograms.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The metric label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Cache => "cache",
+            Self::Upstream => "upstream",
+        }
+    }
+}
+
+/// The place of a response code in [`WorkerStats::responses`]: its number up
+/// to 15, then BADVERS, then everything else.
+pub fn rcode_index(rcode: Rcode) -> usize {
+    match rcode {
+        Rcode(low @ 0..=15) => usize::from(low),
+        Rcode::BADVERS => 16,
+        _ => 17,
+    }
+}
+
+/// The metric label of a place in [`WorkerStats::responses`].
+pub const RCODE_LABELS: [&str; RCODES] = [
+    "NOERROR",
+    "FORMERR",
+    "SERVFAIL",
+    "NXDOMAIN",
+    "NOTIMP",
+    "REFUSED",
+    "YXDOMAIN",
+    "YXRRSET",
+    "NXRRSET",
+    "NOTAUTH",
+    "NOTZONE",
+    "DSOTYPENI",
+    "12",
+    "13",
+    "14",
+    "15",
+    "BADVERS",
+    "other",
+];
+
+/// A number that only grows, with one thread that writes it.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds `n`. For the one thread that owns the counter: a load and a store,
+    /// which cost a nanosecond where a locked addition costs five.
+    pub fn add(&self, n: u64) {
+        let now = self.0.load(Ordering::Relaxed).wrapping_add(n);
+        self.0.store(now, Ordering::Relaxed);
+    }
+
+    /// Adds `n` to a counter that several threads write, all of them by this
+    /// method: tasks of a runtime move between threads.
+    pub fn add_shared(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Reads the count.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// One counter for each value of a label.
+#[derive(Debug)]
+pub struct Labelled<const N: usize>([Counter; N]);
+
+impl<const N: usize> Default for Labelled<N> {
+    fn default() -> Self {
+        Self([const { Counter(AtomicU64::new(0)) }; N])
+    }
+}
+
+impl<const N: usize> Labelled<N> {
+    /// Counts one at `index`, which its enum keeps under `N`; see
+    /// [`Counter::add`].
+    pub fn add(&self, index: usize) {
+        debug_assert!(index < N, "label {index} of {N}");
+        if let Some(counter) = self.0.get(index) {
+            counter.add(1);
+        }
+    }
+
+    /// Counts one at `index` where several threads do; see
+    /// [`Counter::add_shared`].
+    pub fn add_shared(&self, index: usize) {
+        debug_assert!(index < N, "label {index} of {N}");
+        if let Some(counter) = self.0.get(index) {
+            counter.add_shared(1);
+        }
+    }
+
+    /// Reads the count at `index`; 0 outside.
+    pub fn get(&self, index: usize) -> u64 {
+        self.0.get(index).map_or(0, Counter::get)
+    }
+}
+
+/// Durations, counted by size.
+#[derive(Debug, Default)]
+pub struct Histogram {
+    buckets: Labelled<{ BOUNDS_MICROS.len() + 1 }>,
+    micros: Counter,
+}
+
+impl Histogram {
+    /// Counts a duration; see [`Counter::add`].
+    pub fn record(&self, duration: Duration) {
+        let micros = whole_micros(duration);
+        self.buckets.add(bucket(micros));
+        self.micros.add(micros);
+    }
+
+    /// Counts a duration where several threads do; see
+    /// [`Counter::add_shared`].
+    pub fn record_shared(&self, duration: Duration) {
+        let micros = whole_micros(duration);
+        self.buckets.add_shared(bucket(micros));
+        self.micros.add_shared(micros);
+    }
+}
+
+/// The histograms of several threads as one.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct HistogramSum {
+    /// Counts per bucket, not cumulative; the last is above every bound.
+    pub buckets: [u64; BOUNDS_MICROS.len() + 1],
+    /// The sum of all durations, in microseconds.
+    pub micros: u64,
+}
+
+impl HistogramSum {
+    /// Returns how many durations were counted.
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().sum()
+    }
+
+    fn add(&mut self, histogram: &Histogram) {
+        for (index, bucket) in self.buckets.iter_mut().enumerate() {
+            *bucket += histogram.buckets.get(index);
+        }
+        self.micros += histogram.micros.get();
+    }
+}
+
+fn whole_micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn bucket(micros: u64) -> usize {
+    BOUNDS_MICROS.partition_point(|bound| *bound < micros)
+}
+
+/// Upper bounds of the buckets, in microseconds: those of CoreDNS's request
+/// duration (0.25 ms doubled), so that the two can be laid over each other.
+pub const BOUNDS_MICROS: [u64; 16] = {
+    let mut bounds = [250; 16];
+    let mut at = 1;
+    while at < bounds.len() {
+        #[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
+        {
+            bounds[at] = bounds[at - 1] * 2;
+        }
+        at += 1;
+    }
+    bounds
+};
+
+/// Places for response codes: 0 to 15, BADVERS, other.
+pub const RCODES: usize = 18;
+
+/// Places for reasons: more than any enum of reasons has values, which their
+/// tests check.
+pub const LABELS: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_threads_count_apart_is_read_as_one() {
+        let stats = Stats::default();
+        let (one, two) = (stats.register(), stats.register());
+        one.queries.add(Transport::Tcp.index());
+        two.queries.add(Transport::Tcp.index());
+        two.queries.add_shared(Transport::Udp.index());
+        two.unsent_responses.add(3);
+        assert_eq!(stats.sum(|worker| worker.queries.get(Transport::Tcp.index())), 2);
+        assert_eq!(stats.sum(|worker| worker.queries.get(Transport::Udp.index())), 1);
+        assert_eq!(stats.sum(|worker| worker.unsent_responses.get()), 3);
+    }
+
+    #[test]
+    fn a_duration_falls_into_the_first_bucket_that_holds_it() {
+        let stats = Stats::default();
+        let (one, two) = (stats.register(), stats.register());
+        for (worker, micros) in [(&one, 0), (&one, 250), (&two, 251), (&two, 10_000_000)] {
+            let histogram = &worker.response_seconds[Origin::Cache.index()];
+            histogram.record(Duration::from_micros(micros));
+        }
+        let sum = stats.sum_histogram(|worker| &worker.response_seconds[0]);
+        assert_eq!((sum.buckets[0], sum.buckets[1], sum.buckets[16]), (2, 1, 1));
+        assert_eq!((sum.count(), sum.micros), (4, 10_000_501));
+        assert_eq!(BOUNDS_MICROS[15], 8_192_000);
+    }
+
+    #[test]
+    fn every_label_has_its_place() {
+        let places = |indexes: Vec<usize>| indexes.into_iter().enumerate().all(|(n, i)| n == i);
+        assert!(places(Transport::ALL.iter().map(|t| t.index()).collect()));
+        assert!(places(Lookup::ALL.iter().map(|l| l.index()).collect()));
+        assert!(places(Origin::ALL.iter().map(|o| o.index()).collect()));
+        assert_eq!(RCODE_LABELS[rcode_index(Rcode::NXDOMAIN)], "NXDOMAIN");
+        assert_eq!(RCODE_LABELS[rcode_index(Rcode::BADVERS)], "BADVERS");
+        assert_eq!(RCODE_LABELS[rcode_index(Rcode(4095))], "other");
+    }
+}
