@@ -26,6 +26,9 @@ pub use local::LocalAddr;
 mod clock;
 pub use clock::{ClockPair, process_cpu_time, set_timer_slack, thread_cpu_time};
 
+mod wait;
+pub use wait::wait_readable;
+
 mod control;
 mod name;
 mod sys;

@@ -4,7 +4,7 @@
 use std::io;
 use std::mem;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
 use std::time::Duration;
 
@@ -229,6 +229,22 @@ pub(crate) fn cpu_time(clock: libc::clockid_t) -> Duration {
     let rc = unsafe { libc::clock_gettime(clock, &raw mut time) };
     debug_assert_eq!(rc, 0, "Linux has had the CPU time clocks since 2.6.12");
     Duration::new(fit(time.tv_sec), fit(time.tv_nsec))
+}
+
+/// Waits for `fd` to be readable: `ppoll`. A signal ends the wait early.
+pub(crate) fn wait_readable(fd: RawFd, timeout: Duration) -> io::Result<bool> {
+    let mut pollfd = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    let timeout =
+        libc::timespec { tv_sec: fit(timeout.as_secs()), tv_nsec: fit(timeout.subsec_nanos()) };
+    // SAFETY: one `pollfd` and a `timespec`, both of which outlive the call;
+    // a null mask leaves the signals as they are. Any number may be asked
+    // about as a descriptor.
+    let rc = unsafe { libc::ppoll(&raw mut pollfd, 1, &raw const timeout, ptr::null()) };
+    match count(rc) {
+        Ok(ready) => Ok(ready > 0),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Makes a call again for as long as a signal interrupts it.
