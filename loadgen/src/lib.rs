@@ -1,1 +1,45 @@
-//! Laid out next.
+//! An open-loop DNS load generator that tells the truth: about the server it
+//! asks, and about itself.
+//!
+//! A scenario says what is asked, when, and what is expected. Due times are
+//! fixed beforehand and never wait for an answer; latency runs from the due
+//! time; what was lost, refused, late, wrong or shed is counted apart.
+
+pub mod cli;
+
+pub mod command;
+
+pub mod quick;
+
+pub mod scenario;
+
+pub mod guard;
+
+pub mod expect;
+
+pub mod random;
+pub mod schedule;
+
+pub mod plan;
+
+pub mod workload;
+
+pub mod outstanding;
+
+pub mod recorder;
+
+pub mod lookup;
+
+pub mod account;
+
+pub mod sender;
+
+pub mod run;
+
+pub mod environment;
+
+pub mod report;
+
+pub mod exit;
+
+pub mod signals;

@@ -1,0 +1,260 @@
+//! The account of every query: who was asked what, and what came back.
+//!
+//! Pure: a sender tells it what it sent and received, with the time, and hears
+//! what to send next. The socket loops stay free of judgment.
+
+use std::sync::Arc;
+
+use dns::{Flags, HEADER_LEN, Header, Rcode};
+
+use crate::lookup::{Ending, Lookups, Ready};
+use crate::outstanding::{Bounds, Full, NO_LOOKUP, Outstanding, Slot, State};
+use crate::recorder::Recorder;
+use crate::workload::Workload;
+
+/// The account of one sender thread.
+#[derive(Debug)]
+pub struct Account {
+    /// Which queries wait.
+    pub outstanding: Outstanding,
+    /// What happened.
+    pub recorder: Recorder,
+    /// Lookups on their way.
+    pub lookups: Lookups,
+    workload: Arc<Workload>,
+}
+
+/// One query that is about to be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Sending {
+    /// When it was due, in nanoseconds since the start of the run.
+    pub due: u64,
+    /// When it is sent.
+    pub sent: u64,
+    /// Its number in the workload.
+    pub query: u32,
+    /// The lookup it belongs to, or [`NO_LOOKUP`].
+    pub lookup: u32,
+    /// The socket it leaves by.
+    pub socket: u16,
+    /// The phase it was due in.
+    pub phase: u8,
+}
+
+impl Account {
+    /// Opens an account for `phases` of `workload`.
+    pub fn new(workload: Arc<Workload>, phases: usize, bounds: Bounds) -> Self {
+        Self {
+            outstanding: Outstanding::new(bounds),
+            recorder: Recorder::new(phases),
+            lookups: Lookups::default(),
+            workload,
+        }
+    }
+
+    /// Composes a query into `out` and takes it as sent; returns its length.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] when it must be shed, which is counted.
+    pub fn send(&mut self, sending: &Sending, out: &mut [u8]) -> Result<usize, Full> {
+        let record = self.recorder.phase(sending.phase);
+        record.counts.due += 1;
+        let query = self.workload.query(sending.query);
+        let Some(place) = out.get_mut(..query.len()) else { return Err(Full) };
+        let slot = Slot {
+            due: sending.due,
+            sent: sending.sent,
+            question: sending.query,
+            lookup: sending.lookup,
+            socket: sending.socket,
+            id: 0,
+            phase: sending.phase,
+            state: State::Waiting,
+        };
+        let Ok(id) = self.outstanding.insert(slot) else {
+            record.counts.shed += 1;
+            self.end_of_query(sending.lookup, Ending::Lost, sending.sent);
+            return Err(Full);
+        };
+        record.sent(sending.due, sending.sent);
+        place.copy_from_slice(query);
+        if let Some((place, _)) = place.split_first_chunk_mut() {
+            *place = id.to_be_bytes();
+        }
+        Ok(query.len())
+    }
+
+    /// Takes a query that could not be sent for want of a socket.
+    pub fn shed(&mut self, sending: &Sending) {
+        let counts = &mut self.recorder.phase(sending.phase).counts;
+        counts.due += 1;
+        counts.shed += 1;
+        self.end_of_query(sending.lookup, Ending::Lost, sending.sent);
+    }
+
+    /// Takes what `socket` received at `received`. Returns the query it was
+    /// the first answer to.
+    pub fn receive(&mut self, socket: u16, message: &[u8], received: u64) -> Option<Slot> {
+        let found = self.judge(socket, message);
+        let Some((index, slot, header)) = found else {
+            // Whose it is cannot be known; the phase is that of the last query.
+            let phase = self
+                .outstanding
+                .back_on(socket, 1)
+                .map_or(0, |(_, slot)| slot.phase);
+            self.recorder.phase(phase).counts.wrong += 1;
+            return None;
+        };
+        let in_time = received.saturating_sub(slot.sent) <= self.outstanding.timeout();
+        let record = self.recorder.phase(slot.phase);
+        match slot.state {
+            State::Answered | State::AnsweredLate => {
+                record.counts.duplicate += 1;
+                return None;
+            }
+            // The kernel had it in time, we read it late: not lost at all. Or
+            // the refusal was about another query than was thought.
+            State::Lost => record.counts.lost -= 1,
+            State::Refused => record.counts.refused -= 1,
+            State::NotSent => {
+                record.counts.unsendable -= 1;
+                record.counts.sent += 1;
+            }
+            State::Waiting => {}
+        }
+        if header.flags.has(Flags::TC) {
+            record.counts.truncated += 1;
+        }
+        if in_time {
+            record.answered(slot.due, slot.sent, received);
+            if let Some(count) = record
+                .rcodes
+                .get_mut(usize::from(header.flags.rcode().0 & 15))
+            {
+                *count += 1;
+            }
+            self.outstanding.resolve(index, State::Answered);
+        } else {
+            record.counts.late += 1;
+            self.outstanding.resolve(index, State::AnsweredLate);
+        }
+        if slot.state == State::Waiting {
+            let has_address = header.flags.rcode() == Rcode::NOERROR && header.counts[1] > 0;
+            let ending = if has_address { Ending::Address } else { Ending::Denial };
+            self.end_of_query(slot.lookup, ending, received);
+        }
+        Some(slot)
+    }
+
+    /// Takes the news that nobody listens at the other end of `socket`.
+    ///
+    /// The kernel tells it once for several datagrams and not about which, so
+    /// all that wait there are refused; an answer to one of them still counts
+    /// as its answer.
+    pub fn refuse(&mut self, socket: u16, now: u64) {
+        self.end_all_on(socket, State::Refused, now);
+    }
+
+    /// Takes the news that `socket` is closed, and its answers with it.
+    pub fn abandon(&mut self, socket: u16, now: u64) {
+        self.end_all_on(socket, State::Lost, now);
+    }
+
+    /// Takes the news that the last `failed` queries of `socket` did not
+    /// leave after all.
+    pub fn fail_to_send(&mut self, socket: u16, failed: usize, now: u64) {
+        for back in 1..=failed {
+            let found = self.outstanding.back_on(socket, back);
+            let Some((index, slot)) = found.map(|(index, slot)| (index, *slot)) else { return };
+            if slot.state != State::Waiting {
+                continue;
+            }
+            self.outstanding.resolve(index, State::NotSent);
+            let counts = &mut self.recorder.phase(slot.phase).counts;
+            counts.sent -= 1;
+            counts.unsendable += 1;
+            self.end_of_query(slot.lookup, Ending::Lost, now);
+        }
+    }
+
+    /// Counts a query whose time was up before `now` as lost, and returns it.
+    pub fn expire(&mut self, now: u64) -> Option<Slot> {
+        let slot = self.outstanding.expire(now)?;
+        self.recorder.phase(slot.phase).counts.lost += 1;
+        self.end_of_query(slot.lookup, Ending::Lost, now);
+        Some(slot)
+    }
+
+    /// Counts all that wait as unfinished: the run was interrupted.
+    pub fn interrupt(&mut self) {
+        while let Some(slot) = self.outstanding.expire(u64::MAX) {
+            self.recorder.phase(slot.phase).counts.unfinished += 1;
+        }
+    }
+
+    /// Starts a lookup that was due at `due`; its first step is then ready.
+    pub fn start_lookup(&mut self, walk: u32, due: u64, phase: u8, socket: u16) {
+        self.recorder.phase(phase).counts.lookups.due += 1;
+        self.lookups.start(walk, due, phase, socket);
+    }
+
+    /// Returns the next step of a lookup that is to be sent now.
+    pub fn next_ready(&mut self) -> Option<Ready> {
+        self.lookups.next_ready(&self.workload)
+    }
+
+    /// Finds the query that `message` answers, and its header.
+    fn judge(&self, socket: u16, message: &[u8]) -> Option<(u32, Slot, Header)> {
+        let header = Header::parse(message)?;
+        if !header.flags.has(Flags::QR) {
+            return None;
+        }
+        let (index, slot) = self.outstanding.find(socket, header.id)?;
+        let query = self.workload.query(slot.question);
+        answers(query, message, &header).then_some((index, *slot, header))
+    }
+
+    fn end_all_on(&mut self, socket: u16, state: State, now: u64) {
+        for back in 1..=self.outstanding.reach(socket) {
+            if self.outstanding.waiting_on(socket) == 0 {
+                return;
+            }
+            let found = self.outstanding.back_on(socket, back);
+            let Some((index, slot)) = found.map(|(index, slot)| (index, *slot)) else { continue };
+            if slot.state != State::Waiting {
+                continue;
+            }
+            self.outstanding.resolve(index, state);
+            let counts = &mut self.recorder.phase(slot.phase).counts;
+            match state {
+                State::Refused => counts.refused += 1,
+                _ => counts.lost += 1,
+            }
+            self.end_of_query(slot.lookup, Ending::Lost, now);
+        }
+    }
+
+    fn end_of_query(&mut self, lookup: u32, ending: Ending, now: u64) {
+        if lookup != NO_LOOKUP {
+            self.lookups
+                .end_of_query(lookup, ending, now, &self.workload, &mut self.recorder);
+        }
+    }
+}
+
+/// Says whether `message` repeats the question of `query`. One without a
+/// question can only be an error about the query as a whole.
+fn answers(query: &[u8], message: &[u8], header: &Header) -> bool {
+    if header.counts[0] == 0 {
+        let rcode = header.flags.rcode();
+        return rcode == Rcode::FORMERR || rcode == Rcode::NOTIMP;
+    }
+    let Some(asked) = query.get(HEADER_LEN..) else { return false };
+    let Some(told) = message.get(HEADER_LEN..query.len()) else { return false };
+    // Type and class are the last four octets and have no case.
+    let name = asked.len().saturating_sub(4);
+    let (asked_name, asked_type) = asked.split_at(name);
+    let (told_name, told_type) = told.split_at(name);
+    asked_type == told_type && asked_name.eq_ignore_ascii_case(told_name)
+}

@@ -1,0 +1,90 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// An open-loop DNS load generator that tells the truth.
+///
+/// Exit codes: 0 passed, 1 run error, 2 expectation not met or no answer at
+/// all, 3 invalid (our own lateness or limits), 64 usage, 77 target refused,
+/// 78 scenario wrong, 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "fivedots-loadgen", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs a scenario file.
+    Run(RunArgs),
+    /// Checks a scenario file, and sends nothing.
+    Check {
+        /// The scenario.
+        file: PathBuf,
+    },
+    /// Sends a constant load without a file.
+    Quick(QuickArgs),
+}
+
+/// Arguments of `run`.
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// The scenario.
+    pub file: PathBuf,
+    /// Writes the report as JSON, too.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Says what would be sent, and sends nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The target is a public address, and load may go to it.
+    #[arg(long)]
+    pub i_own_this: bool,
+}
+
+/// Arguments of `quick`.
+#[derive(Args, Debug)]
+pub struct QuickArgs {
+    /// Address, address:port, or resolv.conf.
+    pub server: String,
+    /// Names to ask for; `example.com` alone by default.
+    pub names: Vec<String>,
+    /// Queries per second.
+    #[arg(long, default_value_t = 1000.0)]
+    pub rate: f64,
+    /// How long, such as 10s.
+    #[arg(long = "for", default_value = "10s", value_name = "DURATION")]
+    pub length: String,
+    /// The type to ask for.
+    #[arg(long = "type", default_value = "A", value_name = "TYPE")]
+    pub qtype: String,
+    /// How long a query waits for its answer.
+    #[arg(long, default_value = "5s", value_name = "DURATION")]
+    pub timeout: String,
+    /// Source ports: one, pool:N or per-query.
+    #[arg(long, default_value = "one")]
+    pub ports: String,
+    /// Sends over TCP.
+    #[arg(long)]
+    pub tcp: bool,
+    /// Connections, with --tcp.
+    #[arg(long, default_value_t = 1)]
+    pub connections: u16,
+    /// Sender threads.
+    #[arg(long, default_value_t = 1)]
+    pub threads: u32,
+    /// Addresses load may go to, such as 10.96.0.10/32; loopback always.
+    #[arg(long, value_name = "CIDR")]
+    pub allow: Vec<String>,
+    /// Writes the report as JSON, too.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// The target is a public address, and load may go to it.
+    #[arg(long)]
+    pub i_own_this: bool,
+}

@@ -1,0 +1,266 @@
+//! What happened, as counts and histograms, per phase.
+//!
+//! Each sender thread has a recorder of its own; they are merged at the end.
+//! Nothing here grows with the number of queries.
+
+use hdrhistogram::Histogram;
+
+/// Counts of what became of the queries of one phase.
+///
+/// After a finished run `due = sent + shed + unsendable` and
+/// `sent = answered + late + lost + refused + unfinished`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Counts {
+    /// Queries whose time came.
+    pub due: u64,
+    /// Queries given to the network.
+    pub sent: u64,
+    /// Right answers within the timeout.
+    pub answered: u64,
+    /// Right answers after the timeout.
+    pub late: u64,
+    /// No answer at all.
+    pub lost: u64,
+    /// The host said that nobody listens.
+    pub refused: u64,
+    /// No answer yet when the run was interrupted.
+    pub unfinished: u64,
+    /// Not sent, because too many were outstanding: our own limit.
+    pub shed: u64,
+    /// Not sent, because the system refused to (a packet filter, a full
+    /// conntrack table, no route).
+    pub unsendable: u64,
+    /// Answers to a query already answered.
+    pub duplicate: u64,
+    /// Answers that nobody asked for, to another question, or no answers at
+    /// all.
+    pub wrong: u64,
+    /// Answers with TC set.
+    pub truncated: u64,
+    /// Connections made again after they broke.
+    pub reconnects: u64,
+    /// Lookups: due, resolved to an address, denied (NXDOMAIN or NODATA for
+    /// every name tried), failed (a query of theirs was lost or refused).
+    pub lookups: LookupCounts,
+}
+
+/// Counts of whole lookups: a name and its search path.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct LookupCounts {
+    /// Lookups whose time came.
+    pub due: u64,
+    /// An address was found.
+    pub resolved: u64,
+    /// All names of the walk were answered, and none had an address.
+    pub denied: u64,
+    /// A query of theirs got no answer.
+    pub failed: u64,
+}
+
+/// The record of one phase.
+#[derive(Clone, Debug)]
+pub struct PhaseRecord {
+    /// What became of its queries.
+    pub counts: Counts,
+    /// Answers by the RCODE in their header, 0 to 15.
+    pub rcodes: [u64; 16],
+    /// Nanoseconds from due to the answer's arrival at this host.
+    pub latency: Histogram<u64>,
+    /// The same from the moment of the send: what a generator that waits
+    /// would have told.
+    pub from_send: Histogram<u64>,
+    /// Nanoseconds from due to sent.
+    pub lateness: Histogram<u64>,
+    /// Nanoseconds from the due time of a lookup to its end.
+    pub lookup: Histogram<u64>,
+    /// Due times of the first and the last query sent, in nanoseconds of the
+    /// run.
+    pub first_due: u64,
+    /// See `first_due`.
+    pub last_due: u64,
+}
+
+impl PhaseRecord {
+    /// Starts empty.
+    pub fn new() -> Self {
+        Self {
+            counts: Counts::default(),
+            rcodes: [0; 16],
+            latency: histogram(),
+            from_send: histogram(),
+            lateness: histogram(),
+            lookup: histogram(),
+            first_due: u64::MAX,
+            last_due: 0,
+        }
+    }
+
+    /// Counts a query that is sent at `sent`, due at `due`.
+    pub fn sent(&mut self, due: u64, sent: u64) {
+        self.counts.sent += 1;
+        self.first_due = self.first_due.min(due);
+        self.last_due = self.last_due.max(due);
+        self.lateness.saturating_record(sent.saturating_sub(due));
+    }
+
+    /// Counts an answer in time.
+    pub fn answered(&mut self, due: u64, sent: u64, received: u64) {
+        self.counts.answered += 1;
+        self.latency.saturating_record(received.saturating_sub(due));
+        self.from_send
+            .saturating_record(received.saturating_sub(sent));
+    }
+
+    /// Adds what another thread recorded of the same phase.
+    pub fn merge(&mut self, other: &Self) {
+        self.counts.merge(&other.counts);
+        for (mine, theirs) in self.rcodes.iter_mut().zip(other.rcodes) {
+            *mine += theirs;
+        }
+        for (mine, theirs) in [
+            (&mut self.latency, &other.latency),
+            (&mut self.from_send, &other.from_send),
+            (&mut self.lateness, &other.lateness),
+            (&mut self.lookup, &other.lookup),
+        ] {
+            // All have the same bounds, so adding never fails.
+            mine.add(theirs).unwrap_or_default();
+        }
+        self.first_due = self.first_due.min(other.first_due);
+        self.last_due = self.last_due.max(other.last_due);
+    }
+}
+
+impl Default for PhaseRecord {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Counts {
+    /// Adds other counts to these.
+    pub const fn merge(&mut self, other: &Self) {
+        self.due += other.due;
+        self.sent += other.sent;
+        self.answered += other.answered;
+        self.late += other.late;
+        self.lost += other.lost;
+        self.refused += other.refused;
+        self.unfinished += other.unfinished;
+        self.shed += other.shed;
+        self.unsendable += other.unsendable;
+        self.duplicate += other.duplicate;
+        self.wrong += other.wrong;
+        self.truncated += other.truncated;
+        self.reconnects += other.reconnects;
+        self.lookups.due += other.lookups.due;
+        self.lookups.resolved += other.lookups.resolved;
+        self.lookups.denied += other.lookups.denied;
+        self.lookups.failed += other.lookups.failed;
+    }
+}
+
+/// The record of a thread, or of all: one entry per phase.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    phases: Vec<PhaseRecord>,
+}
+
+impl Recorder {
+    /// Makes room for `phases` (at least one).
+    pub fn new(phases: usize) -> Self {
+        Self { phases: vec![PhaseRecord::new(); phases.max(1)] }
+    }
+
+    /// Returns the record of a phase; a number past the end is the last phase.
+    pub fn phase(&mut self, phase: u8) -> &mut PhaseRecord {
+        let at = usize::from(phase).min(self.phases.len() - 1);
+        #[expect(clippy::indexing_slicing, reason = "there is at least one, and `at` is below")]
+        &mut self.phases[at]
+    }
+
+    /// Returns all records, in the order of the phases.
+    pub fn phases(&self) -> &[PhaseRecord] {
+        &self.phases
+    }
+
+    /// Returns all phases in one.
+    pub fn total(&self) -> PhaseRecord {
+        let mut total = PhaseRecord::new();
+        for phase in &self.phases {
+            total.merge(phase);
+        }
+        total
+    }
+
+    /// Adds what another thread recorded.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.phases.iter_mut().zip(&other.phases) {
+            mine.merge(theirs);
+        }
+    }
+}
+
+/// Three digits from 1 µs to 10 minutes: longer than any timeout, finer than
+/// the wake-up of a thread.
+fn histogram() -> Histogram<u64> {
+    #[expect(clippy::expect_used, reason = "constant bounds, made by a test on every build")]
+    Histogram::new_with_bounds(LOWEST, HIGHEST, 3).expect("the bounds are valid")
+}
+
+/// Nanoseconds that are still told apart, roughly.
+const LOWEST: u64 = 1_000;
+
+/// Nanoseconds above which all is the same.
+const HIGHEST: u64 = 600_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn latency_runs_from_the_due_time_and_from_the_send() {
+        let mut phase = PhaseRecord::new();
+        phase.sent(1_000_000, 5_000_000);
+        phase.answered(1_000_000, 5_000_000, 6_000_000);
+        let near = |found: u64, expected: u64| found.abs_diff(expected) <= expected / 500;
+        assert!(near(phase.latency.max(), 5_000_000));
+        assert!(near(phase.from_send.max(), 1_000_000));
+        assert!(near(phase.lateness.max(), 4_000_000));
+    }
+
+    #[test]
+    fn a_stamp_before_the_send_is_no_latency() {
+        let mut phase = PhaseRecord::new();
+        phase.answered(500, 600, 400);
+        assert_eq!(phase.counts.answered, 1);
+        assert!(phase.latency.max() <= LOWEST);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
+        #[test]
+        fn merging_is_free_of_order(latencies in prop::collection::vec(0..HIGHEST, 1..200), cut: prop::sample::Index) {
+            let record = |values: &[u64]| {
+                let mut recorder = Recorder::new(1);
+                for value in values {
+                    recorder.phase(0).sent(0, 0);
+                    recorder.phase(0).answered(0, 0, *value);
+                }
+                recorder
+            };
+            let (left, right) = latencies.split_at(cut.index(latencies.len()));
+            let (mut one, mut other) = (record(left), record(right));
+            one.merge(&record(right));
+            other.merge(&record(left));
+            let all = record(&latencies).total();
+            for merged in [one.total(), other.total()] {
+                prop_assert_eq!(&merged.latency, &all.latency);
+                prop_assert_eq!(merged.counts, all.counts);
+            }
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! What a run says about the server, and about itself.
+//!
+//! One value with a stable form (JSON, `schema = 1`), from which the text for
+//! people is written too. Nothing that was late, lost, shed or wrong is left
+//! out of it.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde::Serialize;
+
+use crate::environment::Environment;
+use crate::exit::Exit;
+use crate::recorder::PhaseRecord;
+use crate::run::Measured;
+use crate::scenario::{Scenario, fingerprint};
+use crate::sender::Ports;
+
+mod figures;
+mod judge;
+pub mod text;
+
+pub use figures::{Figures, Percentiles, PhaseReport};
+pub use judge::Judged;
+
+/// The report of one run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The version of this form: 1.
+    pub schema: u32,
+    /// `passed`, `failed`, `invalid` or `interrupted`.
+    pub verdict: &'static str,
+    /// The exit code of the run.
+    pub exit: u8,
+    #[serde(skip)]
+    outcome: Exit,
+    /// Why the run says nothing about the server; empty for a valid one.
+    pub invalid: Vec<String>,
+    /// Why it failed, expectations aside.
+    pub failed: Vec<String>,
+    /// What was asked of whom.
+    pub load: Load,
+    /// Where it took place.
+    pub environment: Environment,
+    /// Milliseconds since 1970, UTC.
+    pub started_unix_ms: u64,
+    /// Seconds, the wait for the last answers included.
+    pub took_s: f64,
+    /// Our own CPU time per query sent, in microseconds.
+    pub own_cpu_us_per_query: f64,
+    /// Answers that this host dropped because we did not read them in time.
+    pub receive_overruns: u64,
+    /// One per phase.
+    pub phases: Vec<PhaseReport>,
+    /// All phases in one.
+    pub run: PhaseReport,
+    /// All expectations, met or not.
+    pub expectations: Vec<Judged>,
+}
+
+/// What was asked of whom.
+#[derive(Clone, Debug, Serialize)]
+pub struct Load {
+    /// Of the scenario.
+    pub name: String,
+    /// Of the scenario.
+    pub about: String,
+    /// Fingerprint of the scenario's text, in hexadecimal.
+    pub fingerprint: String,
+    /// Decided every random choice.
+    pub seed: u64,
+    /// Address and port.
+    pub target: String,
+    /// `udp` or `tcp`.
+    pub transport: &'static str,
+    /// Source ports or connections.
+    pub ports: String,
+    /// Sender threads.
+    pub threads: u32,
+    /// Milliseconds that a query waited for its answer.
+    pub timeout_ms: f64,
+    /// Names to choose from.
+    pub names: usize,
+    /// Whether each is a lookup along a search path.
+    pub is_lookup: bool,
+    /// Milliseconds our own lateness may have at p99.
+    pub max_lateness_ms: f64,
+}
+
+impl Report {
+    /// Judges what was measured; `text` is the scenario as it was written.
+    pub fn new(
+        scenario: &Scenario,
+        text: &str,
+        environment: Environment,
+        measured: &Measured,
+    ) -> Self {
+        let run = measured.recorder.total();
+        let phases = phases(scenario, measured);
+        let invalid = judge::invalid(scenario, measured, &run);
+        let expectations: Vec<Judged> = scenario
+            .expectations
+            .iter()
+            .map(|expectation| {
+                Judged::new(expectation, record_of(expectation.phase, measured, &run))
+            })
+            .collect();
+        let failed = judge::failed(&run);
+        let has_failed = !failed.is_empty() || expectations.iter().any(|judged| !judged.met);
+        let mut exit = if has_failed { Exit::Failed } else { Exit::Passed };
+        if !invalid.is_empty() {
+            exit = exit.worse(Exit::Invalid);
+        }
+        if let Some(signal) = measured.interrupted {
+            exit = exit.worse(Exit::Signal(signal));
+        }
+        let elapsed = lasted(scenario.duration(), measured.took, measured);
+        Self {
+            schema: SCHEMA,
+            verdict: verdict(exit),
+            exit: exit.code(),
+            outcome: exit,
+            invalid,
+            failed,
+            load: load(scenario, text),
+            environment,
+            started_unix_ms: unix_ms(measured),
+            took_s: measured.took.as_secs_f64(),
+            own_cpu_us_per_query: per_query(measured.cpu, run.counts.sent),
+            receive_overruns: measured.overruns,
+            phases,
+            run: PhaseReport::new("run", "all phases", elapsed, &run),
+            expectations,
+        }
+    }
+
+    /// Returns how the program ends.
+    pub const fn outcome(&self) -> Exit {
+        self.outcome
+    }
+
+    /// Returns the report as JSON text.
+    ///
+    /// # Errors
+    ///
+    /// Never for what a run can bring: all numbers are finite.
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        serde_json::to_string_pretty(self)
+    }
+}
+
+fn record_of<'a>(
+    phase: Option<usize>,
+    measured: &'a Measured,
+    run: &'a PhaseRecord,
+) -> &'a PhaseRecord {
+    phase
+        .and_then(|phase| measured.recorder.phases().get(phase))
+        .unwrap_or(run)
+}
+
+/// A phase that was cut short by a signal has the time that it got.
+fn phases(scenario: &Scenario, measured: &Measured) -> Vec<PhaseReport> {
+    let mut before = Duration::ZERO;
+    let records = measured.recorder.phases();
+    scenario
+        .phases
+        .iter()
+        .zip(records)
+        .map(|(phase, record)| {
+            let left = measured.took.saturating_sub(before);
+            before += phase.plan.length;
+            let schedule = phase.plan.shape.to_string();
+            let elapsed = lasted(phase.plan.length, left, measured);
+            let mut report = PhaseReport::new(&phase.name, &schedule, elapsed, record);
+            report.is_closed_loop = phase.plan.shape.is_closed();
+            report
+        })
+        .collect()
+}
+
+/// A run ends with its last answer, often a little before its last phase.
+fn lasted(planned: Duration, left: Duration, measured: &Measured) -> Duration {
+    if measured.interrupted.is_some() { planned.min(left) } else { planned }
+}
+
+fn load(scenario: &Scenario, text: &str) -> Load {
+    let config = scenario.sender;
+    let ports = match (scenario.target.transport.as_str(), config.ports) {
+        ("tcp", _) => format!("{} connection(s)", config.connections),
+        (_, Ports::Pool(1)) => "1 source port".to_owned(),
+        (_, Ports::Pool(count)) => format!("{count} source ports"),
+        (_, Ports::PerQuery) => "a source port per query".to_owned(),
+    };
+    Load {
+        name: scenario.name.clone(),
+        about: scenario.about.clone(),
+        fingerprint: format!("{:016x}", fingerprint(text)),
+        seed: scenario.seed,
+        target: scenario.target.server.to_string(),
+        transport: scenario.target.transport.as_str(),
+        ports,
+        threads: config.threads,
+        timeout_ms: config.timeout.as_secs_f64() * 1e3,
+        names: scenario.workload.names(),
+        is_lookup: scenario.workload.is_lookup(),
+        max_lateness_ms: scenario.limits.max_lateness.as_secs_f64() * 1e3,
+    }
+}
+
+const fn verdict(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Passed => "passed",
+        Exit::Invalid => "invalid",
+        Exit::Signal(_) => "interrupted",
+        _ => "failed",
+    }
+}
+
+fn unix_ms(measured: &Measured) -> u64 {
+    let since = measured
+        .started
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+fn per_query(cpu: Duration, sent: u64) -> f64 {
+    if sent == 0 { 0.0 } else { cpu.as_secs_f64() * 1e6 / sent as f64 }
+}
+
+/// The version of the JSON form; a key is never renamed within one.
+const SCHEMA: u32 = 1;

@@ -1,0 +1,153 @@
+//! The numbers of one phase, in the units they are reported in.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use dns::Rcode;
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use crate::recorder::PhaseRecord;
+
+/// One phase, or the run.
+#[derive(Clone, Debug, Serialize)]
+pub struct PhaseReport {
+    /// Of the phase.
+    pub name: String,
+    /// Its schedule, in words.
+    pub schedule: String,
+    /// Whether answers decided when queries left: then its rate is a
+    /// capacity, and it has no latency.
+    pub is_closed_loop: bool,
+    /// Seconds it lasted.
+    pub seconds: f64,
+    /// Queries sent per second.
+    pub rate: f64,
+    /// Answers in time per second.
+    pub answer_rate: f64,
+    /// What became of the queries.
+    pub counts: Figures,
+    /// Answers by RCODE.
+    pub rcodes: BTreeMap<String, u64>,
+    /// From the due time to the arrival of the answer; none without answers.
+    pub latency_ms: Option<Percentiles>,
+    /// From the send to the arrival of the answer.
+    pub from_send_ms: Option<Percentiles>,
+    /// From the due time to the send: our own fault.
+    pub lateness_ms: Option<Percentiles>,
+    /// Whole lookups, from their due time.
+    pub lookup_ms: Option<Percentiles>,
+}
+
+/// Counts; see `Counts` of the recorder for what each is.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[expect(missing_docs, reason = "named as in the recorder, which explains each")]
+pub struct Figures {
+    pub due: u64,
+    pub sent: u64,
+    pub answered: u64,
+    pub late: u64,
+    pub lost: u64,
+    pub refused: u64,
+    pub unfinished: u64,
+    pub shed: u64,
+    pub unsendable: u64,
+    pub duplicate: u64,
+    pub wrong: u64,
+    pub truncated: u64,
+    pub reconnects: u64,
+    pub lookups_due: u64,
+    pub lookups_resolved: u64,
+    pub lookups_denied: u64,
+    pub lookups_failed: u64,
+}
+
+/// A distribution in milliseconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Percentiles {
+    pub mean: f64,
+    pub p50: f64,
+    pub p90: f64,
+    pub p95: f64,
+    pub p99: f64,
+    #[serde(rename = "p99.9")]
+    pub p99_9: f64,
+    #[serde(rename = "p99.99")]
+    pub p99_99: f64,
+    pub max: f64,
+}
+
+impl PhaseReport {
+    /// Takes the numbers of `record`; the phase lasted `elapsed`.
+    pub fn new(name: &str, schedule: &str, elapsed: Duration, record: &PhaseRecord) -> Self {
+        let seconds = elapsed.as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+        let per_second = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
+        let rcodes = (0_u16..)
+            .zip(record.rcodes)
+            .filter(|(_, count)| *count > 0)
+            .map(|(rcode, count)| (Rcode(rcode).to_string(), count))
+            .collect();
+        Self {
+            name: name.to_owned(),
+            schedule: schedule.to_owned(),
+            is_closed_loop: false,
+            seconds,
+            rate: per_second(record.counts.sent),
+            answer_rate: per_second(record.counts.answered),
+            counts: Figures::new(record),
+            rcodes,
+            latency_ms: Percentiles::new(&record.latency),
+            from_send_ms: Percentiles::new(&record.from_send),
+            lateness_ms: Percentiles::new(&record.lateness),
+            lookup_ms: Percentiles::new(&record.lookup),
+        }
+    }
+}
+
+impl Figures {
+    const fn new(record: &PhaseRecord) -> Self {
+        let counts = &record.counts;
+        Self {
+            due: counts.due,
+            sent: counts.sent,
+            answered: counts.answered,
+            late: counts.late,
+            lost: counts.lost,
+            refused: counts.refused,
+            unfinished: counts.unfinished,
+            shed: counts.shed,
+            unsendable: counts.unsendable,
+            duplicate: counts.duplicate,
+            wrong: counts.wrong,
+            truncated: counts.truncated,
+            reconnects: counts.reconnects,
+            lookups_due: counts.lookups.due,
+            lookups_resolved: counts.lookups.resolved,
+            lookups_denied: counts.lookups.denied,
+            lookups_failed: counts.lookups.failed,
+        }
+    }
+}
+
+impl Percentiles {
+    /// Reads a histogram of nanoseconds; `None` when it is empty.
+    pub fn new(histogram: &Histogram<u64>) -> Option<Self> {
+        if histogram.is_empty() {
+            return None;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "at most 10 minutes of nanoseconds")]
+        let at = |percentile| histogram.value_at_percentile(percentile) as f64 / 1e6;
+        Some(Self {
+            mean: histogram.mean() / 1e6,
+            p50: at(50.0),
+            p90: at(90.0),
+            p95: at(95.0),
+            p99: at(99.0),
+            p99_9: at(99.9),
+            p99_99: at(99.99),
+            max: at(100.0),
+        })
+    }
+}

@@ -1,0 +1,244 @@
+//! The report as text, for a person at a terminal.
+
+use std::fmt;
+
+use super::{Percentiles, PhaseReport, Report};
+
+/// Shows a report; use it in `write!`.
+#[derive(Debug)]
+pub struct Text<'a>(pub &'a Report);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self.0;
+        head(f, report)?;
+        counts(f, report)?;
+        latencies(f, report)?;
+        rcodes(f, report)?;
+        lookups(f, report)?;
+        notes(f, report)?;
+        expectations(f, report)?;
+        verdict(f, report)
+    }
+}
+
+fn head(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
+    let load = &report.load;
+    writeln!(
+        f,
+        "{}: {} over {}, {}, {} thread(s), {} name(s), seed {}",
+        load.name, load.target, load.transport, load.ports, load.threads, load.names, load.seed
+    )?;
+    if !load.about.is_empty() {
+        writeln!(f, "  {}", load.about)?;
+    }
+    writeln!(f)
+}
+
+/// The rows: the phases, and the run where it says something else.
+fn rows(report: &Report) -> impl Iterator<Item = &PhaseReport> {
+    let sum = (report.phases.len() > 1).then_some(&report.run);
+    report.phases.iter().chain(sum)
+}
+
+fn counts(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
+    let columns = ["sent", "answered", "lost", "refused", "late", "wrong", "dup", "shed"];
+    write!(f, "{:14} {:24} {:>10}", "queries", "schedule", "sent/s")?;
+    for column in columns {
+        write!(f, " {column:>9}")?;
+    }
+    writeln!(f)?;
+    for phase in rows(report) {
+        let counts = &phase.counts;
+        write!(f, "{:14} {:24} {:>10.1}", phase.name, phase.schedule, phase.rate)?;
+        for count in [
+            counts.sent,
+            counts.answered,
+            counts.lost,
+            counts.refused,
+            counts.late,
+            counts.wrong,
+            counts.duplicate,
+            counts.shed,
+        ] {
+            write!(f, " {count:>9}")?;
+        }
+        writeln!(f)?;
+    }
+    let run = &report.run.counts;
+    for (count, what) in [
+        (run.unsendable, "could not be sent: the system refused (packet filter, conntrack, route)"),
+        (run.unfinished, "had no answer yet when the run was interrupted"),
+        (run.truncated, "answers had TC set"),
+        (run.reconnects, "connections broke and were made again"),
+    ] {
+        if count > 0 {
+            writeln!(f, "  {count} {what}")?;
+        }
+    }
+    writeln!(f)
+}
+
+fn latencies(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
+    let columns = ["p50", "p90", "p95", "p99", "p99.9", "p99.99", "max"];
+    write!(f, "{:39}", "milliseconds")?;
+    for column in columns {
+        write!(f, " {column:>9}")?;
+    }
+    writeln!(f)?;
+    for phase in rows(report) {
+        if phase.is_closed_loop {
+            writeln!(
+                f,
+                "{:14} closed loop: {:.0} answers/s is a capacity; it has no latency",
+                phase.name, phase.answer_rate
+            )?;
+            continue;
+        }
+        for (what, percentiles) in [
+            ("latency, from the due time", phase.latency_ms),
+            ("  from the send (uncorrected)", phase.from_send_ms),
+            ("  our own lateness", phase.lateness_ms),
+            ("whole lookup, from its due time", phase.lookup_ms),
+        ] {
+            let is_lookup = what.starts_with("whole");
+            if percentiles.is_some() || !is_lookup {
+                let name = if what.starts_with("latency") { phase.name.as_str() } else { "" };
+                latency(f, name, what, percentiles)?;
+            }
+        }
+    }
+    writeln!(f)
+}
+
+fn latency(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    what: &str,
+    percentiles: Option<Percentiles>,
+) -> fmt::Result {
+    // The name of the phase stands before its first line only.
+    let label = if name.is_empty() { what.to_owned() } else { format!("{name}: {what}") };
+    write!(f, "{label:39}")?;
+    let Some(p) = percentiles else { return writeln!(f, "      no data") };
+    for value in [p.p50, p.p90, p.p95, p.p99, p.p99_9, p.p99_99, p.max] {
+        write!(f, " {}", figure(value))?;
+    }
+    writeln!(f)
+}
+
+/// Nine places, three digits that mean something.
+fn figure(millis: f64) -> String {
+    let places = match millis {
+        m if m < 1.0 => 3,
+        m if m < 10.0 => 2,
+        m if m < 100.0 => 1,
+        _ => 0,
+    };
+    format!("{millis:>9.places$}")
+}
+
+fn rcodes(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
+    for phase in rows(report) {
+        if phase.rcodes.is_empty() {
+            continue;
+        }
+        write!(f, "{:14}", phase.name)?;
+        for (rcode, count) in &phase.rcodes {
+            write!(f, " {rcode} {} ({count})", share(*count, phase.counts.answered))?;
+        }
+        writeln!(f)?;
+    }
+    writeln!(f)
+}
+
+fn lookups(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
+    if !report.load.is_lookup {
+        return Ok(());
+    }
+    for phase in rows(report) {
+        let counts = &phase.counts;
+        writeln!(
+            f,
+            "{:14} {} lookups: {} resolved, {} denied, {} failed; {:.2} queries per lookup",
+            phase.name,
+            counts.lookups_due,
+            counts.lookups_resolved,
+            counts.lookups_denied,
+            counts.lookups_failed,
+            ratio(counts.sent, counts.lookups_due)
+        )?;
+    }
+    writeln!(f)
+}
+
+fn notes(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
+    let run = &report.run.counts;
+    let timeout = report.load.timeout_ms / 1e3;
+    if report.phases.iter().any(|phase| !phase.is_closed_loop) {
+        writeln!(
+            f,
+            "Latency runs from the moment a query was due to the arrival of its answer, so a stall\n\
+             counts for every query that came up in it. \"From the send\" leaves our lateness out."
+        )?;
+    }
+    if run.lost + run.late + run.refused > 0 {
+        writeln!(
+            f,
+            "The percentiles are of the {} answers within {timeout} s. The {} lost ({}), {} refused \
+             and {} late\nhave no latency and are not in them.",
+            run.answered,
+            run.lost,
+            share(run.lost, run.sent),
+            run.refused,
+            run.late
+        )?;
+    }
+    let env = &report.environment;
+    writeln!(
+        f,
+        "We used {:.1} us of CPU per query; {} CPU(s){}, kernel {}, load {}.",
+        report.own_cpu_us_per_query,
+        env.cpus,
+        env.cpu_quota
+            .map_or_else(String::new, |quota| format!(" (quota {quota})")),
+        env.kernel.as_deref().unwrap_or("unknown"),
+        env.load_average
+            .map_or_else(|| "unknown".to_owned(), |load| format!("{load}"))
+    )?;
+    writeln!(f)
+}
+
+fn expectations(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
+    for judged in &report.expectations {
+        let word = if judged.met { "ok  " } else { "FAIL" };
+        writeln!(f, "{word} {} {}   (is {})", judged.key, judged.condition, judged.found)?;
+    }
+    for reason in &report.failed {
+        writeln!(f, "FAIL {reason}")?;
+    }
+    for reason in &report.invalid {
+        writeln!(f, "INVALID {reason}")?;
+    }
+    Ok(())
+}
+
+fn verdict(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
+    let meaning = match report.verdict {
+        "passed" if report.expectations.is_empty() => "answers came; nothing was expected of them",
+        "passed" => "all expectations were met",
+        "invalid" => "this run says nothing about the server; see above",
+        "interrupted" => "this is what was measured until then",
+        _ => "the server did not do what was expected",
+    };
+    writeln!(f, "{}: {meaning} (exit {})", report.verdict, report.exit)
+}
+
+fn share(count: u64, of: u64) -> String {
+    format!("{:.2}%", ratio(count, of) * 100.0)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+fn ratio(count: u64, of: u64) -> f64 {
+    if of == 0 { 0.0 } else { count as f64 / of as f64 }
+}

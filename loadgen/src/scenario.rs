@@ -1,0 +1,163 @@
+//! A situation to be made: whom to ask, what, when, and what must come of it.
+//!
+//! The file ([`mod@file`]) is what a person wrote; a [`Scenario`] is what was made
+//! of it: complete, typed and consistent, or an error with its line.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::expect::Expectation;
+use crate::guard::Cidr;
+use crate::plan::PlannedPhase;
+use crate::sender::Ports;
+use crate::workload::Workload;
+
+mod check;
+mod error;
+pub mod file;
+mod lookup;
+mod target;
+
+pub use error::ScenarioError;
+pub use target::{parse_server, resolv_conf_server};
+
+/// A checked scenario.
+#[derive(Debug)]
+pub struct Scenario {
+    /// What the situation is called.
+    pub name: String,
+    /// A sentence about it; may be empty.
+    pub about: String,
+    /// Decides every random choice.
+    pub seed: u64,
+    /// Whom to ask.
+    pub target: Target,
+    /// What is never passed.
+    pub limits: Limits,
+    /// How queries leave.
+    pub sender: SenderConfig,
+    /// What to ask.
+    pub workload: Arc<Workload>,
+    /// One after the other.
+    pub phases: Vec<Phase>,
+    /// What must come of it.
+    pub expectations: Vec<Expectation>,
+}
+
+/// The server to be measured.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its address and port.
+    pub server: SocketAddr,
+    /// How it is asked.
+    pub transport: Transport,
+    /// Where load may go.
+    pub allow: Vec<Cidr>,
+}
+
+/// How queries travel.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Transport {
+    /// One datagram each.
+    Udp,
+    /// Many on a connection, without waiting (RFC 7766, section 6.2.1.1).
+    Tcp,
+}
+
+impl Transport {
+    /// Returns `udp` or `tcp`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+        }
+    }
+}
+
+/// Caps, checked before the start and kept to during the run.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Queries (or lookups) per second.
+    pub max_qps: f64,
+    /// Queries waiting for an answer; more are shed.
+    pub max_outstanding: usize,
+    /// All phases together.
+    pub max_duration: Duration,
+    /// Our own lateness at p99; above it the run is invalid.
+    pub max_lateness: Duration,
+}
+
+/// How queries leave this machine.
+#[derive(Clone, Copy, Debug)]
+pub struct SenderConfig {
+    /// Source ports, for UDP.
+    pub ports: Ports,
+    /// Connections, for TCP.
+    pub connections: u16,
+    /// How long a query waits for its answer.
+    pub timeout: Duration,
+    /// Sender threads.
+    pub threads: u32,
+}
+
+/// A stretch of time with one schedule.
+#[derive(Clone, Debug)]
+pub struct Phase {
+    /// What expectations and the report call it.
+    pub name: String,
+    /// Its schedule and its length.
+    pub plan: PlannedPhase,
+}
+
+impl Scenario {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong, with its line.
+    pub fn load(path: &Path) -> Result<Self, ScenarioError> {
+        let text = std::fs::read_to_string(path).map_err(|source| {
+            let path = path.display().to_string();
+            ScenarioError::Unreadable { path, source }
+        })?;
+        Self::parse(&text, path)
+    }
+
+    /// Checks the text of a file; names in other files are found from where
+    /// `path` is.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ScenarioError> {
+        let source = error::Source { path, text };
+        let file = toml::from_str(text).map_err(|error| source.toml_error(&error))?;
+        let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+        check::check(file, &source, &folder)
+    }
+
+    /// Returns how long the phases take together.
+    pub fn duration(&self) -> Duration {
+        self.phases.iter().map(|phase| phase.plan.length).sum()
+    }
+
+    /// Returns the names of the phases.
+    pub fn phase_names(&self) -> Vec<String> {
+        self.phases.iter().map(|phase| phase.name.clone()).collect()
+    }
+
+    /// Returns the target's address.
+    pub const fn address(&self) -> IpAddr {
+        self.target.server.ip()
+    }
+}
+
+/// A fingerprint of a file's text, so that two reports can be told to be of
+/// the same scenario (FNV-1a, 64 bits: a label, not a proof).
+pub fn fingerprint(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, octet| {
+        (hash ^ u64::from(octet)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}

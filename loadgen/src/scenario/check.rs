@@ -1,0 +1,375 @@
+//! From what was written to what is used: the one place with defaults, and
+//! where what does not fit together is found.
+
+use std::path::Path;
+use std::time::Duration;
+
+use dns::Rtype;
+use toml::Spanned;
+
+use super::error::{ScenarioError, Source};
+use super::file::{
+    FamilyFile, LimitsFile, NamesFile, PhaseFile, ScenarioFile, ScheduleFile, SenderFile,
+    TargetFile, TransportFile, WorkloadFile,
+};
+use super::lookup::SearchPath;
+use super::target::parse_server;
+use super::{Limits, Phase, Scenario, SenderConfig, Target, Transport};
+use crate::expect::{Expectation, parse_duration};
+use crate::plan::PlannedPhase;
+use crate::schedule::{Rate, Shape};
+use crate::sender::Ports;
+use crate::workload::{Asked, Distribution, Workload, read_names};
+
+type Result<T> = std::result::Result<T, ScenarioError>;
+
+/// Checks everything; the first error is returned.
+pub(super) fn check(file: ScenarioFile, source: &Source<'_>, folder: &Path) -> Result<Scenario> {
+    if *file.schema.as_ref() != SCHEMA {
+        let reason = format!("schema: this version reads schema {SCHEMA} only");
+        return Err(source.error(file.schema.span(), reason));
+    }
+    let limits = limits(&file.limits, source)?;
+    let sender = sender(&file.sender, source)?;
+    let phases = phases(&file.phase, limits, source)?;
+    let workload = workload(&file.workload, file.seed, folder, source)?;
+    let scenario = Scenario {
+        name: file.name,
+        about: file.about,
+        seed: file.seed,
+        target: target(&file.target, source)?,
+        limits,
+        sender,
+        workload: workload.into(),
+        phases,
+        expectations: Vec::new(),
+    };
+    if scenario.duration() > limits.max_duration {
+        let reason =
+            format!("the phases take {:?}, more than limits.max_duration", scenario.duration());
+        return Err(source.error(file.limits.max_duration.span(), reason));
+    }
+    if scenario.workload.is_lookup() && scenario.target.transport == Transport::Tcp {
+        let reason = "lookup: search paths are walked over UDP only";
+        return Err(source.error(file.workload.span(), reason));
+    }
+    let expectations = expectations(&file.expect, &scenario, source)?;
+    Ok(Scenario { expectations, ..scenario })
+}
+
+fn target(file: &TargetFile, source: &Source<'_>) -> Result<Target> {
+    let server = parse_server(file.server.as_ref())
+        .map_err(|reason| source.error(file.server.span(), format!("target.server: {reason}")))?;
+    let allow = file
+        .allow
+        .iter()
+        .map(|range| {
+            let parsed = range.as_ref().parse();
+            parsed.map_err(|reason: String| {
+                source.error(range.span(), format!("target.allow: {reason}"))
+            })
+        })
+        .collect::<Result<_>>()?;
+    let transport = match file.transport {
+        None | Some(TransportFile::Udp) => Transport::Udp,
+        Some(TransportFile::Tcp) => Transport::Tcp,
+    };
+    Ok(Target { server, transport, allow })
+}
+
+fn limits(file: &LimitsFile, source: &Source<'_>) -> Result<Limits> {
+    let max_qps = *file.max_qps.as_ref();
+    rate(max_qps, "limits.max_qps").map_err(|reason| source.error(file.max_qps.span(), reason))?;
+    let max_lateness = match &file.max_lateness {
+        Some(text) => duration(text, "limits.max_lateness", source)?,
+        None => DEFAULT_MAX_LATENESS,
+    };
+    let max_outstanding = match &file.max_outstanding {
+        None => DEFAULT_MAX_OUTSTANDING,
+        Some(count) if (1..=MAX_OUTSTANDING).contains(count.as_ref()) => *count.as_ref(),
+        Some(count) => {
+            let reason = format!("limits.max_outstanding: must be 1 to {MAX_OUTSTANDING}");
+            return Err(source.error(count.span(), reason));
+        }
+    };
+    Ok(Limits {
+        max_qps,
+        max_outstanding: max_outstanding as usize,
+        max_duration: duration(&file.max_duration, "limits.max_duration", source)?,
+        max_lateness,
+    })
+}
+
+fn sender(file: &SenderFile, source: &Source<'_>) -> Result<SenderConfig> {
+    let ports = match &file.ports {
+        None => Ports::Pool(1),
+        Some(text) => parse_ports(text.as_ref())
+            .map_err(|reason| source.error(text.span(), format!("sender.ports: {reason}")))?,
+    };
+    let timeout = match &file.timeout {
+        None => DEFAULT_TIMEOUT,
+        Some(text) => {
+            let timeout = duration(text, "sender.timeout", source)?;
+            if timeout > MAX_TIMEOUT {
+                return Err(source.error(text.span(), "sender.timeout: at most 60s"));
+            }
+            timeout
+        }
+    };
+    let connections = match &file.connections {
+        None => 1,
+        Some(count) if *count.as_ref() > 0 => *count.as_ref(),
+        Some(count) => return Err(source.error(count.span(), "sender.connections: at least 1")),
+    };
+    let threads = match &file.threads {
+        None => 1,
+        Some(count) if (1..=MAX_THREADS).contains(count.as_ref()) => *count.as_ref(),
+        Some(count) => {
+            let reason = format!("sender.threads: must be 1 to {MAX_THREADS}");
+            return Err(source.error(count.span(), reason));
+        }
+    };
+    Ok(SenderConfig { ports, connections, timeout, threads })
+}
+
+/// Reads `one`, `pool:N` or `per-query`.
+pub(crate) fn parse_ports(text: &str) -> std::result::Result<Ports, String> {
+    let wrong = || format!("{text:?} is none of one, pool:N (1 to {MAX_POOL}), per-query");
+    match text {
+        "one" => Ok(Ports::Pool(1)),
+        "per-query" => Ok(Ports::PerQuery),
+        _ => {
+            let count = text
+                .strip_prefix("pool:")
+                .and_then(|count| count.parse().ok());
+            let count = count.filter(|count| (1..=MAX_POOL).contains(count));
+            count.map(Ports::Pool).ok_or_else(wrong)
+        }
+    }
+}
+
+fn phases(
+    file: &Spanned<Vec<PhaseFile>>,
+    limits: Limits,
+    source: &Source<'_>,
+) -> Result<Vec<Phase>> {
+    let phases = file.as_ref();
+    if phases.is_empty() || phases.len() > MAX_PHASES {
+        let reason = format!("phase: there must be 1 to {MAX_PHASES} of them");
+        return Err(source.error(file.span(), reason));
+    }
+    let mut checked: Vec<Phase> = Vec::with_capacity(phases.len());
+    for phase in phases {
+        let name = phase.name.as_ref();
+        let error = |reason: String| Err(source.error(phase.name.span(), reason));
+        let is_plain = name
+            .bytes()
+            .all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_');
+        if name.is_empty() || !is_plain || name == "run" {
+            return error(format!(
+                "phase.name: {name:?} must be of letters, digits, - and _, and not \"run\""
+            ));
+        }
+        if checked.iter().any(|before| before.name == *name) {
+            return error(format!("phase.name: there is another phase {name:?}"));
+        }
+        let length = duration(&phase.length, "phase.for", source)?;
+        let schedule = &phase.schedule;
+        let shape = shape(schedule.as_ref(), limits)
+            .map_err(|reason| source.error(schedule.span(), format!("phase.schedule: {reason}")))?;
+        let plan = PlannedPhase { shape, length };
+        checked.push(Phase { name: name.clone(), plan });
+    }
+    Ok(checked)
+}
+
+fn shape(file: &ScheduleFile, limits: Limits) -> std::result::Result<Shape, String> {
+    let ceiling = rate(limits.max_qps, "max_qps")?;
+    let shape = match file {
+        ScheduleFile::Constant { rate: r } => Shape::Constant { rate: rate(*r, "rate")? },
+        ScheduleFile::Poisson { rate: r } => Shape::Poisson { rate: rate(*r, "rate")? },
+        ScheduleFile::Ramp { from, to } => {
+            Shape::Ramp { from: rate(*from, "from")?, to: rate(*to, "to")? }
+        }
+        ScheduleFile::Max { window }
+            if *window == 0 || *window as usize > limits.max_outstanding =>
+        {
+            return Err("window: must be 1 to limits.max_outstanding".to_owned());
+        }
+        ScheduleFile::Max { window } => Shape::Max { window: *window, ceiling },
+    };
+    if shape.peak() > ceiling {
+        return Err(format!("{} is above limits.max_qps ({ceiling})", shape.peak()));
+    }
+    Ok(shape)
+}
+
+fn workload(
+    file: &Spanned<WorkloadFile>,
+    seed: u64,
+    folder: &Path,
+    source: &Source<'_>,
+) -> Result<Workload> {
+    let workload = file.as_ref();
+    let error = |reason: String| source.error(workload.names.span(), reason);
+    let asked: Vec<Asked> = match workload.names.as_ref() {
+        NamesFile::File(path) => read_names(&folder.join(path))
+            .map_err(|reason| error(format!("workload.names: {reason}")))?,
+        NamesFile::Inline(lines) => lines
+            .iter()
+            .map(|line| {
+                line.parse()
+                    .map_err(|reason| error(format!("workload.names: {line:?}: {reason}")))
+            })
+            .collect::<Result<_>>()?,
+    };
+    if asked.is_empty() {
+        return Err(error("workload.names: there is no name".to_owned()));
+    }
+    let popularity = match &workload.popularity {
+        None => Distribution::Uniform,
+        Some(text) => parse_popularity(text.as_ref()).map_err(|reason| {
+            source.error(text.span(), format!("workload.popularity: {reason}"))
+        })?,
+    };
+    let Some(lookup) = &workload.lookup else {
+        let types = types(workload, &[(Rtype::A, 1.0)], source)?;
+        return Ok(Workload::queries(&asked, &types, popularity, seed));
+    };
+    let family = match lookup.as_ref().family {
+        None | Some(FamilyFile::Glibc) => stub::Family::Glibc,
+        Some(FamilyFile::Musl) => stub::Family::Musl,
+        Some(FamilyFile::Go) => stub::Family::Go,
+    };
+    let ndots = lookup.as_ref().ndots.unwrap_or(DEFAULT_NDOTS);
+    let path = SearchPath::new(family, lookup.as_ref().search.clone(), ndots);
+    let names = spelled(workload.names.as_ref(), &asked);
+    let walks = names
+        .iter()
+        .map(|name| path.walk(name))
+        .collect::<std::result::Result<Vec<_>, _>>()
+        .map_err(|reason| error(format!("workload.names: {reason}")))?;
+    let types: Vec<Rtype> = types(workload, &[(Rtype::A, 1.0), (Rtype::AAAA, 1.0)], source)?
+        .iter()
+        .map(|(qtype, _)| *qtype)
+        .collect();
+    Ok(Workload::lookups(&walks, &types, popularity, seed))
+}
+
+/// The names as they were written: the last dot decides whether the search
+/// list is used. A file's names are taken as relative.
+fn spelled(names: &NamesFile, asked: &[Asked]) -> Vec<String> {
+    match names {
+        NamesFile::Inline(lines) => lines
+            .iter()
+            .filter_map(|line| line.split_ascii_whitespace().next().map(str::to_owned))
+            .collect(),
+        NamesFile::File(_) => asked
+            .iter()
+            .map(|asked| asked.name.to_string().trim_end_matches('.').to_owned())
+            .collect(),
+    }
+}
+
+fn types(
+    file: &WorkloadFile,
+    default: &[(Rtype, f64)],
+    source: &Source<'_>,
+) -> Result<Vec<(Rtype, f64)>> {
+    if file.types.is_empty() {
+        return Ok(default.to_vec());
+    }
+    let parse = |(text, weight): (&Spanned<String>, &f64)| {
+        let name = text.as_ref();
+        let qtype = Rtype::from_mnemonic(name).ok_or_else(|| {
+            source.error(text.span(), format!("workload.types: unknown type {name:?}"))
+        })?;
+        if weight.is_finite() && *weight > 0.0 {
+            Ok((qtype, *weight))
+        } else {
+            let reason = format!("workload.types: the weight of {name} must be above 0");
+            Err(source.error(text.span(), reason))
+        }
+    };
+    file.types.iter().map(parse).collect()
+}
+
+/// Reads `uniform` or `zipf:s`.
+fn parse_popularity(text: &str) -> std::result::Result<Distribution, String> {
+    if text == "uniform" {
+        return Ok(Distribution::Uniform);
+    }
+    let exponent = text
+        .strip_prefix("zipf:")
+        .and_then(|s| s.parse::<f64>().ok());
+    exponent
+        .filter(|s| (0.0..=10.0).contains(s))
+        .map(Distribution::Zipf)
+        .ok_or_else(|| format!("{text:?} is neither uniform nor zipf:s with s from 0 to 10"))
+}
+
+fn expectations(
+    file: &std::collections::BTreeMap<Spanned<String>, Spanned<String>>,
+    scenario: &Scenario,
+    source: &Source<'_>,
+) -> Result<Vec<Expectation>> {
+    let names = scenario.phase_names();
+    let mut expectations = Vec::with_capacity(file.len());
+    for (key, condition) in file {
+        let expectation = Expectation::parse(key.as_ref(), condition.as_ref(), &names)
+            .map_err(|reason| source.error(key.span(), reason))?;
+        let mut judged = scenario.phases.iter().enumerate();
+        let is_closed = judged.any(|(index, phase)| {
+            phase.plan.shape.is_closed() && expectation.phase.is_none_or(|phase| phase == index)
+        });
+        if is_closed && expectation.metric.is_latency() {
+            let reason = format!(
+                "expect: {:?}: a closed loop (shape = \"max\") has no latency to expect",
+                key.as_ref()
+            );
+            return Err(source.error(key.span(), reason));
+        }
+        expectations.push(expectation);
+    }
+    Ok(expectations)
+}
+
+fn rate(per_second: f64, field: &str) -> std::result::Result<Rate, String> {
+    Rate::new(per_second).ok_or_else(|| {
+        format!("{field}: {per_second} is not a rate of 0.001 to 10 million per second")
+    })
+}
+
+fn duration(text: &Spanned<String>, field: &str, source: &Source<'_>) -> Result<Duration> {
+    let parsed = parse_duration(text.as_ref()).filter(|duration| !duration.is_zero());
+    let parsed = parsed.filter(|duration| *duration <= MAX_DURATION);
+    parsed.ok_or_else(|| {
+        let value = text.as_ref();
+        let reason = format!("{field}: {value:?} is not a duration such as \"250ms\" or \"10s\"");
+        source.error(text.span(), reason)
+    })
+}
+
+/// The version of the format that this program reads.
+const SCHEMA: u32 = 1;
+/// A sender that is later than this at p99 measures itself. An idle machine
+/// stays below 1 ms, one that shares its CPUs below 20 ms.
+pub(crate) const DEFAULT_MAX_LATENESS: Duration = Duration::from_millis(50);
+/// 20,000 queries a second that all wait for 5 s.
+pub(crate) const DEFAULT_MAX_OUTSTANDING: u32 = 100_000;
+/// 512 MiB of slots.
+const MAX_OUTSTANDING: u32 = 16_000_000;
+/// glibc's; CoreDNS and every stub that gives up earlier is then seen.
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Nobody waits longer, and the tail of a run is one timeout.
+const MAX_TIMEOUT: Duration = Duration::from_secs(60);
+/// More than the CPUs of a large node help nobody.
+const MAX_THREADS: u32 = 64;
+/// Phases of a scenario: a record is 1 MB per thread and phase.
+const MAX_PHASES: usize = 64;
+/// Sockets of a pool; all ephemeral ports of a destination are 28,232.
+const MAX_POOL: u16 = 28_000;
+/// A day: what is longer is a slip of the finger.
+const MAX_DURATION: Duration = Duration::from_secs(86_400);
+/// What the kubelet writes into a Pod's resolv.conf.
+const DEFAULT_NDOTS: u8 = 5;

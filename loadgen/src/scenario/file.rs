@@ -1,0 +1,163 @@
+//! The scenario file as it is written (TOML, `schema = 1`).
+//!
+//! Every key is described in docs/scenarios.md; an unknown one is an error.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScenarioFile {
+    /// The version of this format: 1.
+    pub schema: Spanned<u32>,
+    /// What the situation is called.
+    pub name: String,
+    /// A sentence about it.
+    #[serde(default)]
+    pub about: String,
+    /// Decides every random choice; 1 by default.
+    #[serde(default = "one")]
+    pub seed: u64,
+    /// Whom to ask.
+    pub target: TargetFile,
+    /// What is never passed.
+    pub limits: LimitsFile,
+    /// How queries leave.
+    #[serde(default)]
+    pub sender: SenderFile,
+    /// What to ask.
+    pub workload: Spanned<WorkloadFile>,
+    /// One after the other.
+    pub phase: Spanned<Vec<PhaseFile>>,
+    /// What must come of it.
+    #[serde(default)]
+    pub expect: BTreeMap<Spanned<String>, Spanned<String>>,
+}
+
+/// `[target]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetFile {
+    /// `IP`, `IP:port`, `[IPv6]:port`, or `resolv.conf` for its first server.
+    pub server: Spanned<String>,
+    /// `udp` (default) or `tcp`.
+    pub transport: Option<TransportFile>,
+    /// Ranges that load may go to; loopback is always allowed.
+    #[serde(default)]
+    pub allow: Vec<Spanned<String>>,
+}
+
+/// The values of `transport`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum TransportFile {
+    Udp,
+    Tcp,
+}
+
+/// `[limits]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsFile {
+    /// Queries, or lookups, per second.
+    pub max_qps: Spanned<f64>,
+    /// Queries that wait for an answer at the same time.
+    pub max_outstanding: Option<Spanned<u32>>,
+    /// All phases together.
+    pub max_duration: Spanned<String>,
+    /// Our own lateness at p99, 50 ms by default.
+    pub max_lateness: Option<Spanned<String>>,
+}
+
+/// `[sender]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SenderFile {
+    /// `one` (default), `pool:N` or `per-query`; for UDP.
+    pub ports: Option<Spanned<String>>,
+    /// Connections, 1 by default; for TCP.
+    pub connections: Option<Spanned<u16>>,
+    /// How long a query waits, 5 s by default.
+    pub timeout: Option<Spanned<String>>,
+    /// Sender threads, 1 by default.
+    pub threads: Option<Spanned<u32>>,
+}
+
+/// `[workload]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkloadFile {
+    /// Lines of `name` or `name type`, or the path of a file of such lines.
+    pub names: Spanned<NamesFile>,
+    /// `uniform` (default) or `zipf:s`.
+    pub popularity: Option<Spanned<String>>,
+    /// Weights of the types asked; A alone by default.
+    #[serde(default)]
+    pub types: BTreeMap<Spanned<String>, f64>,
+    /// Makes each name a lookup along a search path.
+    pub lookup: Option<Spanned<LookupFile>>,
+}
+
+/// The two forms of `names`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum NamesFile {
+    /// In the scenario itself.
+    Inline(Vec<String>),
+    /// A path, from the scenario's folder.
+    File(String),
+}
+
+/// `lookup = { … }`, after resolv.conf.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LookupFile {
+    /// The search list.
+    pub search: Vec<String>,
+    /// Names with fewer dots are searched first; 5 by default, as in Pods.
+    pub ndots: Option<u8>,
+    /// `glibc` (default), `musl` or `go`.
+    pub family: Option<FamilyFile>,
+}
+
+/// The values of `family`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum FamilyFile {
+    Glibc,
+    Musl,
+    Go,
+}
+
+/// `[[phase]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhaseFile {
+    /// Letters, digits, `-` and `_`.
+    pub name: Spanned<String>,
+    /// How long it lasts.
+    #[serde(rename = "for")]
+    pub length: Spanned<String>,
+    /// How its queries are spread.
+    pub schedule: Spanned<ScheduleFile>,
+}
+
+/// `schedule = { shape = …, … }`
+#[derive(Debug, Deserialize)]
+#[serde(tag = "shape", rename_all = "lowercase", deny_unknown_fields)]
+#[expect(missing_docs, reason = "docs/scenarios.md describes them; the names say it")]
+pub enum ScheduleFile {
+    Constant { rate: f64 },
+    Poisson { rate: f64 },
+    Ramp { from: f64, to: f64 },
+    Max { window: u32 },
+}
+
+const fn one() -> u64 {
+    1
+}

@@ -1,0 +1,175 @@
+//! When each query is due.
+//!
+//! The schedule is fixed before the first datagram leaves and never waits for
+//! an answer (an open loop). Latency is measured from the due time, not from
+//! the send: a sender that stalls would otherwise leave out the very queries
+//! that its stall made slow.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::random::SplitMix;
+
+/// How queries are spread over the time of a phase.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Shape {
+    /// One query every 1/rate seconds.
+    Constant {
+        /// Queries (or lookups) per second.
+        rate: Rate,
+    },
+    /// Independent arrivals: the gaps are exponential, drawn from the seed.
+    Poisson {
+        /// The mean rate.
+        rate: Rate,
+    },
+    /// The rate grows or falls evenly over the phase.
+    Ramp {
+        /// The rate at the start.
+        from: Rate,
+        /// The rate at the end.
+        to: Rate,
+    },
+    /// A closed loop: the next query leaves when one of `window` is answered.
+    /// It measures capacity, and its latencies mean nothing.
+    Max {
+        /// Queries outstanding at any time, over all threads.
+        window: u32,
+        /// The rate that is never passed: the scenario's `max_qps`.
+        ceiling: Rate,
+    },
+}
+
+impl Shape {
+    /// Returns the highest rate that is reached.
+    pub fn peak(self) -> Rate {
+        match self {
+            Self::Constant { rate } | Self::Poisson { rate } => rate,
+            Self::Ramp { from, to } => from.max(to),
+            Self::Max { ceiling, .. } => ceiling,
+        }
+    }
+
+    /// Says whether answers decide when the next query leaves.
+    pub const fn is_closed(self) -> bool {
+        matches!(self, Self::Max { .. })
+    }
+
+    /// Returns the due times from the start of a phase of this `length`, in
+    /// order, until its end. For the closed shape they are the earliest times.
+    pub fn due_times(self, length: Duration, seed: u64) -> DueTimes {
+        let state = match self {
+            Self::Constant { rate } | Self::Max { ceiling: rate, .. } => State::Constant { rate },
+            Self::Poisson { rate } => {
+                State::Poisson { rate: rate.per_second(), random: SplitMix::new(seed), at: 0.0 }
+            }
+            Self::Ramp { from, to } => State::Ramp {
+                from: from.per_second(),
+                slope: (to.per_second() - from.per_second()) / length.as_secs_f64(),
+            },
+        };
+        DueTimes { state, length, sent: 0 }
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Constant { rate } => write!(f, "constant {rate}"),
+            Self::Poisson { rate } => write!(f, "Poisson {rate}"),
+            Self::Ramp { from, to } => write!(f, "ramp {from} to {to}"),
+            Self::Max { window, .. } => write!(f, "closed loop, window {window}"),
+        }
+    }
+}
+
+/// A rate in thousandths of a query per second, so that arithmetic is exact.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Rate(u64);
+
+impl Rate {
+    /// Takes a rate per second, 0.001 to 10 million; `None` outside.
+    pub fn new(per_second: f64) -> Option<Self> {
+        let milli = (per_second * 1000.0).round();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the range was checked, and NaN is in none"
+        )]
+        (1.0..=MAX_RATE * 1000.0)
+            .contains(&milli)
+            .then_some(Self(milli as u64))
+    }
+
+    /// Returns the rate per second.
+    pub fn per_second(self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "at most 10^10")]
+        let milli = self.0 as f64;
+        milli / 1000.0
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/s", self.per_second())
+    }
+}
+
+/// The due times of one phase, from its start.
+#[derive(Clone, Debug)]
+pub struct DueTimes {
+    state: State,
+    length: Duration,
+    sent: u64,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Constant { rate: Rate },
+    Poisson { rate: f64, random: SplitMix, at: f64 },
+    Ramp { from: f64, slope: f64 },
+}
+
+impl Iterator for DueTimes {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let due = match &mut self.state {
+            State::Constant { rate } => nth_constant(self.sent, *rate)?,
+            State::Poisson { rate, random, at } => {
+                // 1 - unit() is never 0, so the logarithm is finite.
+                *at -= (1.0 - random.unit()).ln() / *rate;
+                Duration::try_from_secs_f64(*at).ok()?
+            }
+            State::Ramp { from, slope } => nth_ramp(self.sent, *from, *slope)?,
+        };
+        self.sent += 1;
+        (due < self.length).then_some(due)
+    }
+}
+
+/// From the count, not by adding a rounded interval: the rounding error of one
+/// interval, times a million queries, is a wrong rate.
+fn nth_constant(n: u64, rate: Rate) -> Option<Duration> {
+    let nanos = u128::from(n) * 1_000_000_000_000 / u128::from(rate.0);
+    u64::try_from(nanos).ok().map(Duration::from_nanos)
+}
+
+/// Solves `from * t + slope * t^2 / 2 = n` for t, in the form that loses no
+/// digits when the slope is small; `None` when a falling ramp ends before.
+fn nth_ramp(n: u64, from: f64, slope: f64) -> Option<Duration> {
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+    let n = n as f64;
+    let discriminant = from.mul_add(from, 2.0 * slope * n);
+    if discriminant < 0.0 {
+        return None;
+    }
+    Duration::try_from_secs_f64(2.0 * n / (from + discriminant.sqrt())).ok()
+}
+
+/// Queries per second that one scenario may ask for: more than a machine can
+/// send, so a slip of the finger is an error and not an overflow.
+const MAX_RATE: f64 = 10_000_000.0;
+
+#[cfg(test)]
+mod tests;
