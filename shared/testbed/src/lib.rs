@@ -16,5 +16,5 @@ pub use client::{Client, Query, query};
 pub use coredns::Coredns;
 pub use netns::{Lan, Netns};
 pub use process::Process;
-pub use require::{Component, have};
+pub use require::{Component, have, have_program};
 pub use wait::eventually;

@@ -71,8 +71,22 @@ impl fmt::Display for Component {
 ///
 /// When `REQUIRE` names the component, and when it holds a word that is none.
 pub fn have(component: Component) -> bool {
+    judge(component, missing_once(component))
+}
+
+/// Whether `program` is in PATH, for a test that belongs to `component`: as
+/// [`have`], `REQUIRE` of the component makes its lack a failure.
+///
+/// # Panics
+///
+/// As [`have`].
+pub fn have_program(program: &str, component: Component) -> bool {
+    judge(component, missing_program(&[program]))
+}
+
+fn judge(component: Component, missing: Option<String>) -> bool {
     let required = required();
-    let Some(missing) = missing_once(component) else { return true };
+    let Some(missing) = missing else { return true };
     assert!(!required.contains(&component), "REQUIRE={component}, but {missing}");
     report_skip(&format!("{component}: {missing}"));
     false

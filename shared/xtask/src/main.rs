@@ -1,2 +1,60 @@
-//! Laid out next.
-fn main() {}
+//! Every chore of this repository, as `cargo xtask CHORE`.
+//!
+//! Each chore does its own set-up. It starts other programs and reads what they
+//! say, and depends on no crate of the repository, so that it builds in seconds
+//! and also where the rest does not.
+
+mod coredns;
+mod demo;
+mod lint;
+mod shell;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The chores of Fivedots.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Builds both programs and shows what the cache does for 200 pods
+    Demo {
+        /// Passed on to `fivedots-loadgen demo`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Runs all tests, after installing or building what they need and can
+    /// have; REQUIRE=coredns,netns makes the lack of a component a failure
+    Test {
+        /// Passed on to `cargo test`, as `-p proxy` or `--test netns`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Checks format, lints, documentation and, where cargo-deny is, licenses
+    Lint,
+    /// Builds the real CoreDNS where it is missing, and prints its path
+    Coredns,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().chore {
+        Chore::Demo { arguments } => demo::run(&arguments),
+        Chore::Test { arguments } => test::run(&arguments),
+        Chore::Lint => lint::run(),
+        Chore::Coredns => coredns::run(),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            shell::complain(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

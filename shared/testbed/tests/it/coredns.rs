@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use testbed::client::{ResponseCode, addresses};
-use testbed::{Client, Component, Coredns, Lan, have, port, query};
+use testbed::{Client, Component, Coredns, Lan, have, have_program, port, query};
 
 const COREFILE: &str = "
 example.org:{port} {
@@ -45,7 +45,8 @@ fn it_answers_over_both_transports_and_families() {
 
 #[test]
 fn it_serves_inside_a_namespace() {
-    if !have(Component::Coredns) || !have(Component::Netns) {
+    if !have(Component::Coredns) || !have(Component::Netns) || !have_program("ss", Component::Netns)
+    {
         return;
     }
     let lan = Lan::new().unwrap();

@@ -1,0 +1,75 @@
+//! What the tests need of the machine, got where it can be got.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::{coredns, shell};
+
+/// Programs that tests start, with the Debian package that has each.
+const PROGRAMS: [(&str, &str); 7] = [
+    ("dig", "dnsutils"),
+    ("ip", "iproute2"),
+    ("ss", "iproute2"),
+    ("nsenter", "util-linux"),
+    ("unshare", "util-linux"),
+    ("gcc", "gcc"),
+    ("musl-gcc", "musl-tools"),
+];
+
+/// Installs missing programs and builds CoreDNS. What cannot be had is said
+/// here and skipped by the tests, which know best what they need.
+pub(crate) fn run() {
+    install_programs();
+    if shell::has("go") {
+        if let Err(error) = coredns::run() {
+            shell::complain(&format!("tests with CoreDNS will be skipped: {error:#}"));
+        }
+    } else {
+        shell::complain("no go in PATH: tests with CoreDNS are skipped unless it is built already");
+    }
+}
+
+fn install_programs() {
+    let missing: Vec<_> = PROGRAMS
+        .iter()
+        .filter(|(program, _)| !shell::has(program))
+        .collect();
+    if missing.is_empty() {
+        return;
+    }
+    let programs = missing
+        .iter()
+        .map(|(program, _)| *program)
+        .collect::<Vec<_>>()
+        .join(", ");
+    if !Path::new("/etc/debian_version").exists() || !is_root() {
+        shell::complain(&format!(
+            "missing: {programs}; only root on Debian installs them, tests that need them are skipped"
+        ));
+        return;
+    }
+    let mut packages: Vec<_> = missing.iter().map(|(_, package)| *package).collect();
+    packages.dedup();
+    let update = apt(&["update", "-qq"]);
+    let install =
+        apt(&[&["install", "-qq", "-y", "--no-install-recommends"], &packages[..]].concat());
+    for mut command in [update, install] {
+        if let Err(error) = shell::run(&mut command) {
+            shell::complain(&format!("{error:#}; tests that need {programs} are skipped"));
+            return;
+        }
+    }
+}
+
+fn apt(arguments: &[&str]) -> Command {
+    let mut apt = Command::new("apt-get");
+    apt.args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null());
+    apt
+}
+
+fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output();
+    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}

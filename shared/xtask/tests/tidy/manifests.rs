@@ -1,0 +1,108 @@
+//! Who may know whom among the crates, from their manifests.
+
+use std::fs;
+
+use crate::{Source, prove, root};
+
+/// Our crates: what each may depend on, of ours, in its library and programs,
+/// and beyond that in its tests.
+const OURS: [(&str, &[&str], &[&str]); 10] = [
+    ("proxy", &["dns", "stub", "udp"], &["testbed", "upstream"]),
+    ("loadgen", &["dns", "stub", "udp", "upstream"], &["testbed"]),
+    ("benches", &["dns", "loadgen", "proxy", "testbed", "udp"], &[]),
+    ("shared/dns", &[], &[]),
+    ("shared/udp", &[], &[]),
+    ("shared/stub", &["dns"], &[]),
+    ("shared/upstream", &[], &[]),
+    ("shared/testbed", &["upstream"], &["upstream"]),
+    ("shared/xtask", &[], &[]),
+    // The workspace has no code of its own.
+    ("", &[], &[]),
+];
+
+/// Crates of others that only these of ours may name outside their tests.
+const RESERVED: [(&str, &[&str]); 3] = [
+    ("hickory-proto", &["shared/dns", "shared/upstream", "shared/testbed"]),
+    ("hickory-server", &["shared/upstream"]),
+    ("libc", &["shared/udp"]),
+];
+
+/// Crates that bring sockets, clocks or threads; the pure crates have none.
+const IMPURE: [&str; 4] = ["tokio", "mio", "socket2", "axum"];
+const PURE: [&str; 2] = ["shared/dns", "shared/stub"];
+
+fn knows_only_its_own(manifest: &Source) -> Vec<String> {
+    let krate = manifest
+        .path
+        .trim_end_matches("Cargo.toml")
+        .trim_end_matches('/');
+    let Some((_, may, tests_may)) = OURS.iter().find(|(name, ..)| *name == krate) else {
+        return vec![format!("{}: say in {} whom it may know", manifest.path, file!())];
+    };
+    let complain = |what: &str| format!("{}: {krate} may not depend on {what}", manifest.path);
+    let mut complaints = Vec::new();
+    for (section, name) in dependencies(&manifest.text) {
+        let ours = OURS
+            .iter()
+            .any(|(path, ..)| path.rsplit('/').next() == Some(name));
+        let in_tests = section == "dev-dependencies";
+        let allowed = may.contains(&name) || (in_tests && tests_may.contains(&name));
+        let reserved = RESERVED.iter().find(|(reserved, _)| *reserved == name);
+        let reserved = reserved.is_some_and(|(_, holders)| !holders.contains(&krate));
+        let impure = PURE.contains(&krate) && IMPURE.contains(&name);
+        if (ours && !allowed) || impure || (reserved && !in_tests) {
+            complaints.push(complain(name));
+        }
+    }
+    complaints
+}
+
+/// Section and name of each dependency.
+fn dependencies(manifest: &str) -> Vec<(&str, &str)> {
+    let mut section = "";
+    let mut found = Vec::new();
+    for line in manifest.lines().map(str::trim) {
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_end_matches(']');
+        } else if section.ends_with("dependencies") && !section.starts_with("workspace") {
+            let end = line.find(['.', ' ', '=']).unwrap_or(0);
+            let name = &line[..end];
+            if !name.is_empty() && !name.starts_with('#') {
+                found.push((section, name));
+            }
+        }
+    }
+    found
+}
+
+fn manifests() -> Vec<Source> {
+    let mut folders = vec!["proxy".to_owned(), "loadgen".to_owned(), "benches".to_owned()];
+    for entry in fs::read_dir(root().join("shared")).unwrap() {
+        folders.push(format!("shared/{}", entry.unwrap().file_name().to_str().unwrap()));
+    }
+    let read = |folder: &String| {
+        let path = format!("{folder}/Cargo.toml");
+        let text = fs::read_to_string(root().join(&path)).unwrap();
+        Source { path, text }
+    };
+    folders.iter().map(read).collect()
+}
+
+#[test]
+fn crates_know_only_whom_they_may() {
+    let complaints: Vec<_> = manifests().iter().flat_map(knows_only_its_own).collect();
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+    let table = [
+        ("proxy", "[dependencies]\nloadgen.workspace = true"),
+        ("loadgen", "[dev-dependencies]\nproxy = { path = \"../proxy\" }"),
+        ("proxy", "[dependencies]\nhickory-proto.workspace = true"),
+        ("shared/dns", "[dependencies]\ntokio = \"1\""),
+        ("shared/testbed", "[dev-dependencies]\ndns.workspace = true"),
+        ("shared/stranger", ""),
+    ];
+    let good = "[dependencies]\n# libc no more\ndns.workspace = true\n[dev-dependencies]\nhickory-proto = \"1\"";
+    for (krate, bad) in table {
+        let manifest = |krate: &str, text| Source::new(&format!("{krate}/Cargo.toml"), text);
+        prove(knows_only_its_own, &manifest(krate, bad), &manifest("proxy", good));
+    }
+}

@@ -1,0 +1,90 @@
+//! Words that may not be there.
+
+use crate::scan::{has_word, split, without_tests};
+use crate::{Source, check, lines_where, prove};
+
+fn is_safe(source: &Source) -> Vec<String> {
+    if source.path.starts_with("shared/udp/") {
+        return vec![];
+    }
+    let code = split(&source.text).code;
+    lines_where(&source.path, &code, "unsafe outside shared/udp", |line| has_word(line, "unsafe"))
+}
+
+fn ignores_no_test(source: &Source) -> Vec<String> {
+    let code = split(&source.text).code;
+    let what = "an ignored test is never run; ask testbed::have and say why";
+    lines_where(&source.path, &code, what, |line| line.contains("#[ignore"))
+}
+
+fn numbers_its_todos(source: &Source) -> Vec<String> {
+    let comments = split(&source.text).comments;
+    let what = "TODO without an issue: write TODO(#12)";
+    lines_where(&source.path, &comments, what, |line| {
+        ["TODO", "FIXME"].iter().any(|word| {
+            let mut places = line.match_indices(word);
+            has_word(line, word) && !places.all(|(at, _)| has_issue(&line[at + word.len()..]))
+        })
+    })
+}
+
+fn has_issue(after: &str) -> bool {
+    let number = after
+        .strip_prefix("(#")
+        .and_then(|rest| rest.split_once(')'));
+    number.is_some_and(|(digits, _)| digits.parse::<u32>().is_ok())
+}
+
+/// A sleep in a test is either too short for a busy machine or too long.
+fn does_not_sleep_in_tests(source: &Source) -> Vec<String> {
+    let code = split(&source.text).code;
+    let all_test = source.path.contains("/tests/") || source.path.ends_with("/tests.rs");
+    let untested = if all_test { "" } else { without_tests(&code).0 };
+    // Blank lines in its place, so that the numbers stay right.
+    let tests = "\n".repeat(untested.matches('\n').count()) + &code[untested.len()..];
+    let what = "a test that sleeps; wait for an event with a deadline";
+    lines_where(&source.path, &tests, what, |line| {
+        ["sleep", "sleep_until"]
+            .iter()
+            .any(|word| has_word(line, word) && line.contains('('))
+    })
+}
+
+#[test]
+fn unsafe_is_only_in_udp() {
+    check(is_safe);
+    let bad = "fn f() { unsafe { g() } }";
+    prove(is_safe, &Source::new("proxy/src/a.rs", bad), &Source::new("shared/udp/src/a.rs", bad));
+    let named =
+        Source::new("proxy/src/a.rs", "#![forbid(unsafe_code)] // unsafe\nlet s = \"unsafe\";");
+    assert!(is_safe(&named).is_empty());
+}
+
+#[test]
+fn no_test_is_ignored() {
+    check(ignores_no_test);
+    for bad in ["#[test]\n#[ignore]\nfn a() {}", "#[ignore = \"slow\"]"] {
+        prove(ignores_no_test, &Source::new("a.rs", bad), &Source::new("a.rs", "// #[ignore]"));
+    }
+}
+
+#[test]
+fn every_todo_has_an_issue() {
+    check(numbers_its_todos);
+    for bad in ["// TODO: later", "x(); // FIXME(me) soon", "// TODO(#x)"] {
+        let good = Source::new("a.rs", "// TODO(#12): later\nlet todo = \"TODO\";");
+        prove(numbers_its_todos, &Source::new("a.rs", bad), &good);
+    }
+}
+
+#[test]
+fn no_test_sleeps() {
+    check(does_not_sleep_in_tests);
+    let call = "thread::sleep(MS);";
+    let prove = |bad, good| prove(does_not_sleep_in_tests, &bad, &good);
+    prove(Source::new("a/tests/it/b.rs", call), Source::new("a/src/b.rs", call));
+    prove(Source::new("a/src/b/tests.rs", "time::sleep(MS).await;"), Source::new("a/src/b.rs", ""));
+    let below = format!("fn f() {{}}\n#[cfg(test)]\nmod tests {{\n{call}\n}}");
+    let above = format!("fn f() {{ {call} }}\n#[cfg(test)]\nmod tests {{\n}}");
+    prove(Source::new("a/src/b.rs", &below), Source::new("a/src/b.rs", &above));
+}
