@@ -1,3 +1,11 @@
 //! A node-local DNS cache: the library behind the `fivedots` binary.
 
+pub mod moment;
+
+pub mod query;
+
+pub mod cache;
+
+pub mod answer;
+
 pub mod stats;

@@ -1,0 +1,124 @@
+//! What a client sees of an entry: flags, case, ages, cuts, turns.
+
+use std::time::Duration;
+
+use dns::{Class, Composer, Name, Question, Rcode};
+
+use super::*;
+use crate::cache::{CacheConfig, Entry, admit};
+use crate::query::Retained;
+
+fn start() -> Moment {
+    Moment::from_micros(1_000_000)
+}
+
+/// `count` addresses of `www.example.` with TTL 60, as an upstream sends them.
+fn addresses(count: u8) -> Entry {
+    let name = Name::from_text("www.example.").unwrap();
+    let mut message = Vec::new();
+    let mut composer = Composer::new(&mut message, &name, Rtype::A, Class::IN);
+    for n in 0..count {
+        composer
+            .own_record(&name, Rtype::A, 60, &[10, 0, 0, n])
+            .unwrap();
+    }
+    let flags = Flags(Flags::QR | Flags::AA | Flags::AD);
+    composer
+        .finish(&Header { id: 9, flags, counts: [1, count.into(), 0, 0] })
+        .unwrap();
+    let question = Question { qname: name.as_wire(), qtype: Rtype::A, qclass: Class::IN };
+    let admitted = admit(&message, &question, start(), &CacheConfig::default()).unwrap();
+    assert!(admitted.cacheable);
+    admitted.entry
+}
+
+fn ask(flags: u16, edns: Option<Opt>) -> Retained {
+    let qname = Name::from_text("wWw.Example.").unwrap();
+    Retained { id: 77, flags: Flags(flags), qname, qtype: Rtype::A, qclass: Class::IN, edns }
+}
+
+fn answer(entry: &Entry, query: &Retained, later: u64, limit: usize, turn: Option<u32>) -> Vec<u8> {
+    let mut out = vec![0; 65_535];
+    let now = start() + Duration::from_secs(later);
+    let len = render(&entry.view(), &query.as_query(), now, limit, turn, &mut out).unwrap();
+    out.truncate(len);
+    out
+}
+
+fn ttls(message: &[u8]) -> Vec<u32> {
+    let header = Header::parse(message).unwrap();
+    let at = Question::parse(message).unwrap().end();
+    dns::Records::new(message, at, &header)
+        .map(|record| record.unwrap().ttl)
+        .collect()
+}
+
+#[test]
+fn the_answer_is_the_askers_own() {
+    let out = answer(&addresses(1), &ask(Flags::RD | Flags::CD, None), 0, 512, None);
+    let header = Header::parse(&out).unwrap();
+    assert_eq!((header.id, header.counts), (77, [1, 1, 0, 0]));
+    assert_eq!(header.flags.0, Flags::QR | Flags::AA | Flags::RA | Flags::RD | Flags::CD);
+    assert_eq!(Question::parse(&out).unwrap().qname, b"\x03wWw\x07Example\0");
+}
+
+#[test]
+fn ad_is_for_those_who_understand_it() {
+    let understands = answer(&addresses(1), &ask(Flags::AD, None), 0, 512, None);
+    assert!(Header::parse(&understands).unwrap().flags.has(Flags::AD));
+}
+
+#[test]
+fn ttls_age_and_end_at_zero() {
+    let entry = addresses(2);
+    for (later, left) in [(0, 60), (59, 1), (60, 0), (100, 0)] {
+        assert_eq!(ttls(&answer(&entry, &ask(0, None), later, 512, None)), [left, left]);
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_cut_at_a_whole_record_and_never_to_nothing() {
+    let entry = addresses(100);
+    let out = answer(&entry, &ask(0, None), 0, 512, None);
+    let header = Header::parse(&out).unwrap();
+    assert!(header.flags.has(Flags::TC));
+    // 29 octets of header and question, 16 for each record.
+    assert_eq!((header.counts[1], out.len()), (30, 29 + 30 * 16));
+    assert_eq!(ttls(&out).len(), 30);
+    let whole = answer(&entry, &ask(0, None), 0, 65_535, None);
+    assert!(!Header::parse(&whole).unwrap().flags.has(Flags::TC));
+}
+
+#[test]
+fn an_opt_record_comes_exactly_when_the_query_had_one() {
+    let opt = Opt { udp_payload_size: 4096, extended_rcode: 0, version: 0, dnssec_ok: true };
+    let out = answer(&addresses(100), &ask(0, Some(opt)), 0, 1232, None);
+    let header = Header::parse(&out).unwrap();
+    assert_eq!(header.counts[3], 1);
+    assert!(out.len() <= 1232);
+    assert_eq!(out[out.len() - Opt::LEN..][..5], [0, 0, 41, 4, 208]);
+    assert_eq!(out[out.len() - 4], 0x80, "DO comes back");
+}
+
+#[test]
+fn a_failure_says_why() {
+    let error = dns::ExtendedError { code: 22, text: "" };
+    let query = ask(0, Some(own_opt(0, false)));
+    let entry =
+        crate::cache::failure(&query, Rcode::SERVFAIL, error, Duration::from_secs(1), start());
+    let out = answer(&entry, &query, 0, 512, None);
+    assert_eq!(Header::parse(&out).unwrap().flags.rcode(), Rcode::SERVFAIL);
+    assert_eq!(out[out.len() - 6..], [0, 15, 0, 2, 0, 22]);
+}
+
+#[test]
+fn addresses_take_turns_and_none_gets_lost() {
+    let entry = addresses(3);
+    let order = |turn| {
+        let out = answer(&entry, &ask(0, None), 0, 512, turn);
+        [0, 1, 2].map(|record| out[29 + record * 16 + 15])
+    };
+    assert_eq!(order(None), [0, 1, 2]);
+    assert_eq!(order(Some(1)), [1, 2, 0]);
+    assert_eq!(order(Some(5)), [2, 0, 1]);
+}

@@ -1,0 +1,194 @@
+//! The cache: whole answers, found by question, bounded in octets.
+//!
+//! Answers lie in rings of octets, one for each shard, and small index slots
+//! point to them. Nothing is allocated after the start: neither to store an
+//! answer nor to find it, and the bound is exact.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::moment::Moment;
+
+mod key;
+pub use key::{Key, KeyHasher, KeyView};
+
+mod entry;
+pub use entry::{Entry, EntryView, Head, Kind};
+
+mod policy;
+pub use policy::{Admitted, admit, failure};
+
+mod shard;
+use shard::Shard;
+
+/// Answers by question, shared by all threads.
+#[derive(Debug)]
+pub struct Cache {
+    shards: [Mutex<Shard>; SHARDS],
+}
+
+impl Cache {
+    /// Reserves the octets that `config` allows; the kernel hands them out
+    /// as they are first written to.
+    pub fn new(config: &CacheConfig) -> Self {
+        let share = config.bytes / SHARDS;
+        Self { shards: std::array::from_fn(|_| Mutex::new(Shard::new(share))) }
+    }
+
+    /// Stores an answer; what it replaces or drives out is gone.
+    ///
+    /// An answer that is larger than half of a shard is not stored.
+    pub fn insert(&self, key: &Key, entry: &Entry) {
+        if let Some(mut shard) = self.lock(shard_of(key.hash)) {
+            shard.insert(&key.view(), &entry.view());
+        }
+    }
+
+    /// Calls `found` with the fresh entry under `key`, or with `None`.
+    pub fn lookup<T>(
+        &self,
+        key: &Key,
+        now: Moment,
+        found: impl FnOnce(Option<EntryView<'_>>) -> T,
+    ) -> T {
+        let Some(mut shard) = self.lock(shard_of(key.hash)) else { return found(None) };
+        let key = key.view();
+        let at = shard.find(&key);
+        found(at.and_then(|at| shard.fresh(at, now)))
+    }
+
+    /// Calls `found` for each key in order, with its place and its fresh
+    /// entry or `None`.
+    ///
+    /// Goes over the batch in passes, so that the memory accesses of one
+    /// pass overlap: with a million entries this is what a lookup costs.
+    /// Keys beyond [`BATCH`] are not looked at.
+    pub fn lookup_batch(
+        &self,
+        keys: &[KeyView<'_>],
+        now: Moment,
+        mut found: impl FnMut(usize, Option<EntryView<'_>>),
+    ) {
+        let keys = keys.get(..BATCH).unwrap_or(keys);
+        let mut guards = self.lock_all(keys);
+        let mut slots = [0; BATCH];
+        for (key, slot) in keys.iter().zip(&mut slots) {
+            *slot = shard_in(&mut guards, key.hash).map_or(0, |shard| shard.touch(key.hash));
+        }
+        let mut hashes = [0; BATCH];
+        for ((key, slot), hash) in keys.iter().zip(slots).zip(&mut hashes) {
+            *hash = shard_in(&mut guards, key.hash).map_or(0, |shard| shard.hash_behind(slot));
+        }
+        // The passes above only bring lines in; keep them from being elided.
+        std::hint::black_box(&hashes);
+        for (place, key) in keys.iter().enumerate() {
+            let entry = shard_in(&mut guards, key.hash).and_then(|shard| {
+                let at = shard.find(key)?;
+                shard.fresh(at, now)
+            });
+            found(place, entry);
+        }
+    }
+
+    /// Returns the number of answers stored, expired ones included.
+    pub fn len(&self) -> usize {
+        self.sum(Shard::len)
+    }
+
+    /// Says whether nothing is stored.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the octets in use, index included.
+    pub fn bytes(&self) -> usize {
+        self.sum(Shard::bytes)
+    }
+
+    /// Returns the octets that may be in use, index included.
+    pub fn capacity_bytes(&self) -> usize {
+        self.sum(Shard::capacity_bytes)
+    }
+
+    /// Returns how many answers others drove out before they had expired.
+    pub fn evictions(&self) -> u64 {
+        self.shards
+            .iter()
+            .map(|shard| relock(shard).evictions())
+            .sum()
+    }
+
+    fn sum(&self, figure: impl Fn(&Shard) -> usize) -> usize {
+        self.shards.iter().map(|shard| figure(&relock(shard))).sum()
+    }
+
+    fn lock(&self, shard: usize) -> Option<MutexGuard<'_, Shard>> {
+        self.shards.get(shard).map(relock)
+    }
+
+    /// Locks the shards of a batch, each once and in ascending order, so
+    /// that two batches never wait for each other.
+    fn lock_all(&self, keys: &[KeyView<'_>]) -> Guards<'_> {
+        let wanted = keys
+            .iter()
+            .fold(0_u32, |wanted, key| wanted | 1 << shard_of(key.hash));
+        std::array::from_fn(|shard| (wanted >> shard & 1 == 1).then(|| self.lock(shard))?)
+    }
+}
+
+type Guards<'a> = [Option<MutexGuard<'a, Shard>>; SHARDS];
+
+fn shard_in<'g>(guards: &'g mut Guards<'_>, hash: u64) -> Option<&'g mut Shard> {
+    guards.get_mut(shard_of(hash))?.as_deref_mut()
+}
+
+/// A thread that panicked leaves a shard whose octets are checked at every
+/// read anyway; a node without DNS would be worse.
+fn relock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn shard_of(hash: u64) -> usize {
+    // The low bits choose the shard; the index uses the high ones.
+    usize::from(hash.to_le_bytes()[0]) % SHARDS
+}
+
+/// How much is kept, and for how long.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CacheConfig {
+    /// Octets of memory, index included.
+    pub bytes: usize,
+    /// TTLs below are raised to this. Above zero it also keeps answers that
+    /// their owner forbids to keep.
+    pub min_ttl: Duration,
+    /// TTLs of positive answers above are lowered to this.
+    pub max_ttl: Duration,
+    /// TTLs of negative answers above are lowered to this.
+    pub max_negative_ttl: Duration,
+    /// Turn A and AAAA RRsets on each hit.
+    pub rotate: bool,
+}
+
+impl Default for CacheConfig {
+    /// 64 MiB hold a few hundred thousand answers; the TTL bounds are those
+    /// of the CoreDNS plugin `cache`.
+    fn default() -> Self {
+        Self {
+            bytes: 64 << 20,
+            min_ttl: Duration::ZERO,
+            max_ttl: Duration::from_secs(3_600),
+            max_negative_ttl: Duration::from_secs(1_800),
+            rotate: true,
+        }
+    }
+}
+
+/// Keys of one [`Cache::lookup_batch`] at most: as many datagrams as
+/// recvmmsg hands out at once.
+pub const BATCH: usize = 32;
+
+/// Enough that threads rarely meet, few enough to lock them all for a batch.
+const SHARDS: usize = 16;
+
+#[cfg(test)]
+mod tests;

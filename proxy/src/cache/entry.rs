@@ -1,0 +1,70 @@
+//! A response as it is kept: a whole message and where its TTLs are.
+
+use dns::{Rcode, get_u16};
+
+use crate::moment::Moment;
+
+/// What kind of answer an entry is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// Records of the type asked for.
+    Positive,
+    /// NXDOMAIN or NODATA (RFC 2308).
+    Negative,
+    /// The upstream failed (RFC 9520).
+    Failure,
+}
+
+/// What is known about a response besides its octets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Head {
+    /// What kind of answer it is.
+    pub kind: Kind,
+    /// The response code, extended bits included.
+    pub rcode: Rcode,
+    /// INFO-CODE of an Extended DNS Error that goes with it (RFC 8914).
+    pub ede: Option<u16>,
+    /// When it arrived; TTLs count from here.
+    pub born: Moment,
+    /// When the first of its TTLs is over.
+    pub expires: Moment,
+}
+
+/// A composed response: compressed under its question, without OPT.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// What is known besides the octets.
+    pub head: Head,
+    /// Header, question and records; at most 65,535 octets.
+    pub message: Vec<u8>,
+    /// Offsets of the TTL fields, one for each record in order, as pairs of
+    /// big-endian octets: the form they are stored in.
+    pub ttls: Vec<u8>,
+}
+
+impl Entry {
+    /// Borrows the entry.
+    pub fn view(&self) -> EntryView<'_> {
+        EntryView { head: self.head, message: &self.message, ttls: &self.ttls }
+    }
+}
+
+/// An [`Entry`] where it lies in the cache.
+#[derive(Clone, Copy, Debug)]
+pub struct EntryView<'a> {
+    /// What is known besides the octets.
+    pub head: Head,
+    /// Header, question and records.
+    pub message: &'a [u8],
+    /// Offsets of the TTL fields, in pairs of big-endian octets.
+    pub ttls: &'a [u8],
+}
+
+impl<'a> EntryView<'a> {
+    /// Returns the offset of the TTL field of each record, in order.
+    pub fn ttl_offsets(&self) -> impl Iterator<Item = usize> + Clone + use<'a> {
+        self.ttls
+            .chunks_exact(2)
+            .map(|pair| usize::from(get_u16(pair, 0).unwrap_or_default()))
+    }
+}

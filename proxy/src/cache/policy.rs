@@ -1,0 +1,263 @@
+//! What of an upstream's response is kept, and for how long.
+//!
+//! A response is kept whole under its question. Records of names that the
+//! question does not lead to are left out, so that nobody can plant them
+//! (RFC 5452, section 6); TTLs stay apart per RRset (RFC 2181, section 5.2).
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use dns::{
+    Composer, ExtendedError, Flags, Header, Name, Opt, ParseError, Question, Rcode, Record,
+    Records, Rtype, Section, get_u32,
+};
+
+use super::{CacheConfig, Entry, Head, Kind};
+use crate::moment::Moment;
+use crate::query::Retained;
+
+/// A response that may be sent, and perhaps stored.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    /// The response, composed anew.
+    pub entry: Entry,
+    /// Whether others may be answered with it: not when it was truncated,
+    /// failed, has TTL 0, or denies without an SOA (RFC 2308, section 5).
+    pub cacheable: bool,
+}
+
+/// Composes an entry from a response that `forward::accept` took.
+///
+/// # Errors
+///
+/// When a name, a count or RDATA is malformed.
+pub fn admit(
+    message: &[u8],
+    question: &Question<'_>,
+    now: Moment,
+    config: &CacheConfig,
+) -> Result<Admitted, ParseError> {
+    let header = Header::parse(message).ok_or(ParseError::Short)?;
+    let qname = Name::from_wire(question.qname)?;
+    let response = Response::read(message, question, &header, &qname)?;
+    let kind = response.kind(question.qtype);
+    let ttls = response.ttls(kind, config);
+
+    let mut composed = Vec::new();
+    let mut offsets = Vec::new();
+    let mut composer = Composer::new(&mut composed, &qname, question.qtype, question.qclass);
+    let mut counts = [1, 0, 0, 0];
+    for (kept, ttl) in response.kept.iter().zip(&ttls) {
+        let at = composer.record(message, &kept.record, *ttl)?;
+        // A message has 65,535 octets at most; `finish` sees to it.
+        offsets.extend(
+            u16::try_from(at)
+                .map_err(|_| ParseError::TooLong)?
+                .to_be_bytes(),
+        );
+        if let Some(count) = counts.get_mut(kept.record.section as usize + 1) {
+            *count += 1;
+        }
+    }
+    composer.finish(&Header { id: 0, flags: header.flags, counts })?;
+
+    let least = response.least_ttl(kind, &ttls);
+    let expires = now + Duration::from_secs(least.unwrap_or_default().into());
+    let head = Head { kind, rcode: response.rcode, ede: response.ede, born: now, expires };
+    let truncated = header.flags.has(Flags::TC);
+    let cacheable = kind != Kind::Failure && !truncated && least.is_some_and(|ttl| ttl > 0);
+    Ok(Admitted { entry: Entry { head, message: composed, ttls: offsets }, cacheable })
+}
+
+/// Composes the answer to a question that no upstream answered; it is kept
+/// for `ttl` (RFC 9520).
+pub fn failure(
+    query: &Retained,
+    rcode: Rcode,
+    error: ExtendedError,
+    ttl: Duration,
+    now: Moment,
+) -> Entry {
+    let mut message = Vec::new();
+    let composer = Composer::new(&mut message, &query.qname, query.qtype, query.qclass);
+    let flags = Flags(Flags::QR | Flags::RA).with_rcode(rcode);
+    let header = Header { id: 0, flags, counts: [1, 0, 0, 0] };
+    // A header and a question always fit.
+    composer.finish(&header).unwrap_or_default();
+    let kind = Kind::Failure;
+    let head = Head { kind, rcode, ede: Some(error.code), born: now, expires: now + ttl };
+    Entry { head, message, ttls: Vec::new() }
+}
+
+/// A record that stays, with its owner.
+struct Kept {
+    record: Record,
+    owner: Name,
+}
+
+/// What a response says, without what nobody asked for.
+struct Response<'m> {
+    message: &'m [u8],
+    kept: Vec<Kept>,
+    /// The name at the end of the chain of aliases.
+    last: Name,
+    rcode: Rcode,
+    ede: Option<u16>,
+}
+
+impl<'m> Response<'m> {
+    fn read(
+        message: &'m [u8],
+        question: &Question<'_>,
+        header: &Header,
+        qname: &Name,
+    ) -> Result<Self, ParseError> {
+        let mut all = Vec::new();
+        let (mut rcode, mut ede) = (header.flags.rcode(), None);
+        for record in Records::new(message, question.end(), header) {
+            let record = record?;
+            if let Some(opt) = Opt::from_record(&record) {
+                rcode = opt.rcode(rcode);
+                ede = Opt::extended_error(message, &record)?;
+                continue;
+            }
+            let (owner, _) = Name::parse(message, record.owner_at)?;
+            all.push(Kept { record, owner });
+        }
+        let chain = chain(message, qname, &all)?;
+        let targets = targets(message, &all)?;
+        let belongs = |kept: &Kept| match kept.record.section {
+            Section::Answer => {
+                chain.contains(&kept.owner)
+                    || kept.record.rtype == Rtype::DNAME && qname.is_within(&kept.owner)
+            }
+            Section::Authority => match kept.record.rtype {
+                Rtype::SOA | Rtype::NS => chain.iter().any(|name| name.is_within(&kept.owner)),
+                // Proofs stand at neighbors' names; only a validator reads them.
+                Rtype::NSEC | Rtype::NSEC3 | Rtype::RRSIG | Rtype::DS => true,
+                _ => false,
+            },
+            Section::Additional => {
+                matches!(kept.record.rtype, Rtype::A | Rtype::AAAA) && targets.contains(&kept.owner)
+            }
+        };
+        all.retain(belongs);
+        let last = chain.last().copied().unwrap_or(*qname);
+        Ok(Self { message, kept: all, last, rcode, ede })
+    }
+
+    fn kind(&self, qtype: Rtype) -> Kind {
+        let answers = |kept: &Kept| {
+            kept.record.section == Section::Answer
+                && kept.record.rtype == qtype
+                && (kept.owner == self.last || qtype == Rtype::CNAME)
+        };
+        match self.rcode {
+            Rcode::NOERROR if self.kept.iter().any(answers) => Kind::Positive,
+            Rcode::NOERROR | Rcode::NXDOMAIN => Kind::Negative,
+            _ => Kind::Failure,
+        }
+    }
+
+    /// Returns the TTL of each kept record: the least of its RRset, within
+    /// the bounds; an SOA that denies lives as long as the denial.
+    fn ttls(&self, kind: Kind, config: &CacheConfig) -> Vec<u32> {
+        let key = |kept: &Kept| (kept.owner.folded().as_wire().to_vec(), kept.record.rtype);
+        let mut least: HashMap<_, u32> = HashMap::new();
+        for kept in &self.kept {
+            let ttl = least.entry(key(kept)).or_insert(u32::MAX);
+            *ttl = kept.record.ttl.min(*ttl);
+        }
+        let bound = |kept: &Kept| {
+            let ttl = least.get(&key(kept)).copied().unwrap_or_default();
+            let minimum = (kind == Kind::Negative)
+                .then(|| self.soa_minimum(kept))
+                .flatten();
+            match minimum {
+                Some(minimum) => clamp(ttl.min(minimum), config.min_ttl, config.max_negative_ttl),
+                None => clamp(ttl, config.min_ttl, config.max_ttl),
+            }
+        };
+        self.kept.iter().map(bound).collect()
+    }
+
+    /// Returns how long the whole may be kept, or `None` if it may not.
+    fn least_ttl(&self, kind: Kind, ttls: &[u32]) -> Option<u32> {
+        let timed = self.kept.iter().zip(ttls);
+        let counts = |kept: &Kept| kept.record.section == Section::Answer;
+        match kind {
+            Kind::Positive => timed
+                .filter(|(kept, _)| counts(kept))
+                .map(|(_, ttl)| *ttl)
+                .min(),
+            Kind::Negative => {
+                let denial = timed
+                    .clone()
+                    .find(|(kept, _)| self.soa_minimum(kept).is_some())?;
+                let aliases = timed
+                    .filter(|(kept, _)| counts(kept))
+                    .map(|(_, ttl)| *ttl)
+                    .min();
+                Some(aliases.map_or(*denial.1, |ttl| ttl.min(*denial.1)))
+            }
+            Kind::Failure => None,
+        }
+    }
+
+    /// Returns the MINIMUM field, the last four octets of an SOA that stands
+    /// in the authority section.
+    fn soa_minimum(&self, kept: &Kept) -> Option<u32> {
+        let Record { section, rtype, rdata, .. } = &kept.record;
+        let denies = *section == Section::Authority && *rtype == Rtype::SOA;
+        denies.then(|| get_u32(self.message, rdata.end.checked_sub(4)?))?
+    }
+}
+
+/// Follows the aliases from `qname`, in whatever order they stand.
+fn chain(message: &[u8], qname: &Name, all: &[Kept]) -> Result<Vec<Name>, ParseError> {
+    let mut chain = vec![*qname];
+    let alias =
+        |kept: &&Kept| kept.record.section == Section::Answer && kept.record.rtype == Rtype::CNAME;
+    while let Some(last) = chain.last().copied()
+        && let Some(next) = all.iter().filter(alias).find(|kept| kept.owner == last)
+    {
+        let (target, _) = Name::parse(message, next.record.rdata.start)?;
+        if chain.contains(&target) || chain.len() > MAX_ALIASES {
+            break;
+        }
+        chain.push(target);
+    }
+    Ok(chain)
+}
+
+/// Returns the names that records of the answer send their reader to next.
+fn targets(message: &[u8], all: &[Kept]) -> Result<Vec<Name>, ParseError> {
+    let mut targets = Vec::new();
+    for Kept { record, .. } in all {
+        let before = match record.rtype {
+            Rtype::SRV => 6,
+            Rtype::MX => 2,
+            _ => continue,
+        };
+        if record.section == Section::Answer && targets.len() < MAX_TARGETS {
+            targets.push(Name::parse(message, record.rdata.start + before)?.0);
+        }
+    }
+    Ok(targets)
+}
+
+fn clamp(ttl: u32, least: Duration, most: Duration) -> u32 {
+    // A TTL with the top bit set is read as zero (RFC 2181, section 8).
+    let ttl = if ttl > i32::MAX.cast_unsigned() { 0 } else { ttl };
+    let seconds = |bound: Duration| u32::try_from(bound.as_secs()).unwrap_or(u32::MAX);
+    ttl.max(seconds(least)).min(seconds(most))
+}
+
+/// Aliases that are followed: more than any zone needs, and an end to circles.
+const MAX_ALIASES: usize = 16;
+
+/// Targets whose addresses are kept beside an answer.
+const MAX_TARGETS: usize = 64;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! What is kept, what is left out, and for how long (RFC 2308, RFC 5452).
+
+use dns::Class;
+
+use super::*;
+
+fn name(text: &str) -> Name {
+    Name::from_text(text).unwrap()
+}
+
+/// A response to `www.example. A`: sections of (owner, type, TTL, RDATA).
+fn response(rcode: Rcode, flags: u16, sections: [&[(&str, Rtype, u32, Vec<u8>)]; 3]) -> Vec<u8> {
+    let mut message = Vec::new();
+    let mut composer = Composer::new(&mut message, &name("www.example."), Rtype::A, Class::IN);
+    let mut counts = [1, 0, 0, 0];
+    for (section, records) in sections.iter().enumerate() {
+        counts[section + 1] = u16::try_from(records.len()).unwrap();
+        for (owner, rtype, ttl, rdata) in *records {
+            composer
+                .own_record(&name(owner), *rtype, *ttl, rdata)
+                .unwrap();
+        }
+    }
+    let flags = Flags(Flags::QR | flags).with_rcode(rcode);
+    composer.finish(&Header { id: 1, flags, counts }).unwrap();
+    message
+}
+
+fn judge(message: &[u8], config: &CacheConfig) -> Admitted {
+    let qname = name("www.example.");
+    let question = Question { qname: qname.as_wire(), qtype: Rtype::A, qclass: Class::IN };
+    admit(message, &question, Moment::from_micros(0), config).unwrap()
+}
+
+fn lifetime(admitted: &Admitted) -> u64 {
+    admitted.entry.head.expires.as_secs()
+}
+
+fn counts(admitted: &Admitted) -> [u16; 4] {
+    Header::parse(&admitted.entry.message).unwrap().counts
+}
+
+fn soa(minimum: u32) -> Vec<u8> {
+    let mut rdata =
+        [name("ns.example.").as_wire(), name("root.example.").as_wire(), &[0; 16]].concat();
+    rdata.extend(minimum.to_be_bytes());
+    rdata
+}
+
+fn target(text: &str) -> Vec<u8> {
+    name(text).as_wire().to_vec()
+}
+
+#[test]
+fn an_rrset_has_one_ttl_and_the_message_the_least_of_them() {
+    let answers = [
+        ("www.example.", Rtype::CNAME, 300, target("real.example.")),
+        ("real.example.", Rtype::A, 40, vec![10, 0, 0, 1]),
+        ("real.example.", Rtype::A, 30, vec![10, 0, 0, 2]),
+    ];
+    let admitted =
+        judge(&response(Rcode::NOERROR, 0, [&answers, &[], &[]]), &CacheConfig::default());
+    assert_eq!(admitted.entry.head.kind, Kind::Positive);
+    let ttls: Vec<_> = admitted
+        .entry
+        .view()
+        .ttl_offsets()
+        .map(|at| get_u32(&admitted.entry.message, at))
+        .collect();
+    assert_eq!(ttls, [Some(300), Some(30), Some(30)]);
+    assert_eq!((admitted.cacheable, lifetime(&admitted)), (true, 30));
+}
+
+/// RFC 2308, section 5: the lesser of the SOA's TTL and its MINIMUM.
+#[test]
+fn a_denial_lives_as_long_as_its_soa_allows() {
+    for (rcode, ttl, minimum, expected) in
+        [(Rcode::NXDOMAIN, 300, 10, 10), (Rcode::NOERROR, 5, 60, 5)]
+    {
+        let authority = [("example.", Rtype::SOA, ttl, soa(minimum))];
+        let admitted = judge(&response(rcode, 0, [&[], &authority, &[]]), &CacheConfig::default());
+        assert_eq!(admitted.entry.head.kind, Kind::Negative);
+        assert_eq!((admitted.cacheable, lifetime(&admitted)), (true, expected));
+    }
+}
+
+#[test]
+fn records_that_the_question_does_not_lead_to_are_left_out() {
+    let answers = [
+        ("www.example.", Rtype::A, 60, vec![10, 0, 0, 1]),
+        ("victim.example.", Rtype::A, 60, vec![6, 6, 6, 6]),
+    ];
+    let authority = [("victim.org.", Rtype::NS, 60, target("evil.example."))];
+    let additional = [("victim.example.", Rtype::A, 60, vec![6, 6, 6, 6])];
+    let admitted = judge(
+        &response(Rcode::NOERROR, 0, [&answers, &authority, &additional]),
+        &CacheConfig::default(),
+    );
+    assert_eq!(counts(&admitted), [1, 1, 0, 0]);
+}
+
+#[test]
+fn what_may_not_be_kept_is_not_cacheable() {
+    let answer = |ttl| [("www.example.", Rtype::A, ttl, vec![10, 0, 0, 1])];
+    for (what, message) in [
+        ("truncated", response(Rcode::NOERROR, Flags::TC, [&answer(60), &[], &[]])),
+        ("no SOA", response(Rcode::NXDOMAIN, 0, [&[], &[], &[]])),
+        ("failed", response(Rcode::SERVFAIL, 0, [&[], &[], &[]])),
+        ("TTL 0", response(Rcode::NOERROR, 0, [&answer(0), &[], &[]])),
+        ("TTL above 2^31", response(Rcode::NOERROR, 0, [&answer(1 << 31), &[], &[]])),
+    ] {
+        assert!(!judge(&message, &CacheConfig::default()).cacheable, "{what}");
+    }
+}
+
+#[test]
+fn ttls_stay_within_their_bounds() {
+    let config = CacheConfig {
+        min_ttl: Duration::from_secs(5),
+        max_ttl: Duration::from_secs(50),
+        ..CacheConfig::default()
+    };
+    for (ttl, expected) in [(0, 5), (20, 20), (100, 50)] {
+        let answers = [("www.example.", Rtype::A, ttl, vec![10, 0, 0, 1])];
+        let message = response(Rcode::NOERROR, 0, [&answers, &[], &[]]);
+        assert_eq!(lifetime(&judge(&message, &config)), expected);
+    }
+}
+
+#[test]
+fn a_circle_of_aliases_has_an_end() {
+    let answers = [
+        ("www.example.", Rtype::CNAME, 60, target("b.example.")),
+        ("b.example.", Rtype::CNAME, 60, target("www.example.")),
+    ];
+    let admitted =
+        judge(&response(Rcode::NOERROR, 0, [&answers, &[], &[]]), &CacheConfig::default());
+    assert_eq!((admitted.entry.head.kind, admitted.cacheable), (Kind::Negative, false));
+}

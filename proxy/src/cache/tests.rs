@@ -1,0 +1,82 @@
+//! Storing, finding, expiring, and the bound in octets.
+
+use dns::{Class, Flags, Name, Rcode, Rtype};
+
+use super::*;
+use crate::query::Retained;
+
+fn query(n: u32) -> Retained {
+    let qname = Name::from_text(&format!("name-{n}.example.")).unwrap();
+    Retained { id: 1, flags: Flags(0), qname, qtype: Rtype::A, qclass: Class::IN, edns: None }
+}
+
+fn key(n: u32, hasher: &KeyHasher) -> Key {
+    Key::of(&query(n).as_query(), hasher)
+}
+
+fn entry(n: u32, seconds: u64) -> Entry {
+    let error = dns::ExtendedError { code: 0, text: "" };
+    failure(&query(n), Rcode::SERVFAIL, error, Duration::from_secs(seconds), Moment::from_micros(0))
+}
+
+fn small(bytes: usize) -> Cache {
+    Cache::new(&CacheConfig { bytes, ..CacheConfig::default() })
+}
+
+#[test]
+fn an_entry_is_found_until_it_expires() {
+    let (cache, hasher) = (small(1 << 20), KeyHasher::default());
+    let at = Moment::from_micros;
+    cache.insert(&key(1, &hasher), &entry(1, 2));
+    let found = |now| cache.lookup(&key(1, &hasher), now, |entry| entry.is_some());
+    assert!(found(at(0)) && found(at(1_999_999)));
+    assert!(!found(at(2_000_000)));
+    assert!(!cache.lookup(&key(2, &hasher), at(0), |entry| entry.is_some()));
+}
+
+#[test]
+fn a_batch_finds_what_single_lookups_find() {
+    let (cache, hasher) = (small(1 << 20), KeyHasher::default());
+    for n in (0..32).step_by(2) {
+        cache.insert(&key(n, &hasher), &entry(n, 60));
+    }
+    let keys: Vec<_> = (0..32).map(|n| key(n, &hasher)).collect();
+    let views: Vec<_> = keys.iter().map(Key::view).collect();
+    let mut places = Vec::new();
+    cache.lookup_batch(&views, Moment::from_micros(0), |place, entry| {
+        places.push(place);
+        assert_eq!(entry.is_some(), place % 2 == 0, "{place}");
+    });
+    assert!(places.into_iter().eq(0..32));
+}
+
+#[test]
+fn the_bound_holds_and_what_is_used_stays() {
+    let (cache, hasher) = (small(256 << 10), KeyHasher::default());
+    let now = Moment::from_micros(0);
+    cache.insert(&key(0, &hasher), &entry(0, 600));
+    for n in 1..20_000 {
+        cache.insert(&key(n, &hasher), &entry(n, 600));
+        assert!(cache.lookup(&key(0, &hasher), now, |entry| entry.is_some()), "after {n}");
+    }
+    assert!(cache.bytes() <= cache.capacity_bytes());
+    assert!(cache.capacity_bytes() <= 256 << 10);
+    assert!(
+        cache.evictions() > 10_000 && cache.len() > 500,
+        "{} {}",
+        cache.evictions(),
+        cache.len()
+    );
+}
+
+#[test]
+fn a_second_insert_replaces_the_first() {
+    let (cache, hasher) = (small(1 << 20), KeyHasher::default());
+    for seconds in [1, 100] {
+        cache.insert(&key(1, &hasher), &entry(1, seconds));
+    }
+    assert_eq!(cache.len(), 1);
+    assert!(
+        cache.lookup(&key(1, &hasher), Moment::from_micros(50_000_000), |entry| entry.is_some())
+    );
+}
