@@ -1,0 +1,77 @@
+//! The query as an upstream gets it.
+
+use dns::{Flags, HEADER_LEN, Header, Opt};
+
+use crate::query::Retained;
+
+/// Composes the query to an upstream, with id 0: RD, the client's CD, and
+/// AD, so that the answer's AD bit means something (RFC 6840, section 5.7).
+/// The client's EDNS options are not passed on; ours asks for what fits into
+/// one frame whatever the client takes.
+pub(crate) fn compose(query: &Retained, out: &mut [u8]) -> Option<usize> {
+    let flags = Flags(Flags::RD | Flags::AD).copying(query.flags, Flags::CD);
+    Header { id: 0, flags, counts: [1, 0, 0, 1] }.patch(out)?;
+    let qname = query.qname.as_wire();
+    dns::put_octets(out, HEADER_LEN, qname)?;
+    let at = HEADER_LEN + qname.len();
+    dns::put_u16(out, at, query.qtype.0)?;
+    dns::put_u16(out, at + 2, query.qclass.0)?;
+    let opt = Opt {
+        udp_payload_size: dns::MAX_UDP_PAYLOAD,
+        extended_rcode: 0,
+        version: 0,
+        dnssec_ok: query.edns.is_some_and(|opt| opt.dnssec_ok),
+    };
+    let len = opt.patch(out.get_mut(at + 4..)?, None)?;
+    Some(at + 4 + len)
+}
+
+#[cfg(test)]
+mod tests {
+    use dns::{Class, Name, Question, Records, Rtype};
+
+    use super::*;
+    use crate::forward::sockets::QUERY_LEN;
+
+    #[test]
+    fn a_query_carries_what_the_answer_depends_on_and_nothing_else() {
+        let opt = Opt { udp_payload_size: 4096, extended_rcode: 0, version: 0, dnssec_ok: true };
+        let query = Retained {
+            id: 99,
+            flags: Flags(Flags::CD),
+            qname: Name::from_text("WEB.example.").unwrap(),
+            qtype: Rtype::TXT,
+            qclass: Class::IN,
+            edns: Some(opt),
+        };
+        let mut out = [0; QUERY_LEN];
+        let len = compose(&query, &mut out).unwrap();
+        let header = Header::parse(&out).unwrap();
+        assert_eq!(header.flags, Flags(Flags::RD | Flags::CD | Flags::AD));
+        let question = Question::parse(&out).unwrap();
+        assert!(question.matches(&query.question()));
+        let record = Records::new(&out[..len], question.end(), &header).next();
+        let ours = Opt::from_record(&record.unwrap().unwrap()).unwrap();
+        assert_eq!((ours.udp_payload_size, ours.dnssec_ok), (1232, true));
+
+        let plain = Retained { flags: Flags(0), edns: None, ..query };
+        let len = compose(&plain, &mut out).unwrap();
+        assert_eq!(out[len - Opt::LEN + 7], 0, "no DO");
+        assert_eq!(Header::parse(&out).unwrap().flags, Flags(Flags::RD | Flags::AD));
+    }
+
+    #[test]
+    fn the_longest_name_fits() {
+        let label = "x".repeat(63);
+        let name = format!("{label}.{label}.{label}.{}.", &label[..61]);
+        let query = Retained {
+            id: 0,
+            flags: Flags(0),
+            qname: Name::from_text(&name).unwrap(),
+            qtype: Rtype::A,
+            qclass: Class::IN,
+            edns: None,
+        };
+        assert_eq!(compose(&query, &mut [0; QUERY_LEN]), Some(QUERY_LEN));
+    }
+}
