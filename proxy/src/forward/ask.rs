@@ -1,0 +1,71 @@
+//! A question that has to be asked, and where its answer goes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+use dns::Rcode;
+use tokio::sync::mpsc;
+
+use crate::cache::Key;
+use crate::inflight::Waiter;
+use crate::moment::Moment;
+use crate::query::Retained;
+
+/// One client's question.
+#[derive(Debug)]
+pub struct Ask {
+    /// What is asked.
+    pub key: Key,
+    /// The query as it came.
+    pub query: Retained,
+    /// Where the answer goes.
+    pub reply_to: ReplyTo,
+    /// Octets of the longest answer its client takes.
+    pub limit: usize,
+    /// When it arrived.
+    pub arrived: Moment,
+}
+
+/// Where an answer goes.
+#[derive(Debug)]
+pub enum ReplyTo {
+    /// Out of the socket it was asked through.
+    Udp {
+        /// That socket.
+        socket: Arc<udp::Socket>,
+        /// The client.
+        peer: SocketAddr,
+        /// Our address that it asked.
+        local: Option<udp::LocalAddr>,
+    },
+    /// To the connection it was asked through.
+    Tcp(TcpReply),
+    /// To ourselves: only the RCODE is of interest.
+    SelfQuery(SyncSender<Rcode>),
+}
+
+/// The way to a client's connection.
+///
+/// A connection that takes no more answers loses them: it has room for as many
+/// as it may have queries in flight.
+#[derive(Clone, Debug)]
+pub struct TcpReply {
+    /// Takes messages without their length prefix.
+    pub tx: mpsc::Sender<Box<[u8]>>,
+}
+
+impl Waiter for Ask {
+    fn repeats(&self, earlier: &Self) -> bool {
+        let (ReplyTo::Udp { peer, .. }, ReplyTo::Udp { peer: before, .. }) =
+            (&self.reply_to, &earlier.reply_to)
+        else {
+            return false;
+        };
+        // The case of the name as well: a client that mixes it wants its own
+        // mix back.
+        peer == before
+            && self.query.id == earlier.query.id
+            && self.query.qname.as_wire() == earlier.query.qname.as_wire()
+    }
+}

@@ -1,0 +1,255 @@
+//! The life of a question in flight: tried, answered, or given up.
+
+use dns::{ExtendedError, Rcode};
+use tokio::time::Instant;
+
+use super::super::compose::compose;
+use super::super::sockets::{QUERY_LEN, SentFrom};
+use super::super::tcp::TcpAsk;
+use super::super::tries::{Another, Due, Tries};
+use super::super::zones::Tried;
+use super::super::{Ask, Transport, UpstreamFailure};
+use super::Engine;
+use crate::cache::{self, Entry, EntryView};
+use crate::inflight::{Joined, Ticket};
+use crate::moment::Moment;
+use crate::query::Retained;
+
+/// What is kept with a question in flight.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    zone: usize,
+    pub(super) tries: Tries,
+    /// Datagrams whose answers are still waited for; at most eight.
+    pub(super) sends: Vec<Send>,
+    asked: Tried,
+    failed: Tried,
+    /// What an upstream that could not answer said.
+    pub(super) rcode: Option<Rcode>,
+    /// Who truncated its answer, and is asked over TCP.
+    pub(super) truncated_by: Option<usize>,
+    pub(super) started: Moment,
+}
+
+/// A datagram that went to an upstream.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Send {
+    pub(super) from: SentFrom,
+    pub(super) upstream: usize,
+    at: Moment,
+}
+
+impl Engine {
+    /// Takes a question: answers it if it was answered meanwhile, lets it wait
+    /// with others, or asks it.
+    pub(super) fn take(&mut self, ask: Ask, now: Moment) {
+        if self.answered_meanwhile(&ask, now) {
+            return self.shared.lane.answered(1);
+        }
+        let Some(zone) = self.shared.zones.find(&ask.query.qname) else {
+            return self.refuse(&ask, NO_ZONE, now);
+        };
+        let Some(over) = self.shared.zones.get(zone).map(|zone| zone.transport) else { return };
+        let deadline = ask.arrived + self.deadline;
+        let key = ask.key;
+        let flight = || Flight {
+            zone,
+            tries: Tries::new(now, over),
+            sends: Vec::new(),
+            asked: Tried::default(),
+            failed: Tried::default(),
+            rcode: None,
+            truncated_by: None,
+            started: now,
+        };
+        match self.inflight.join(&key, ask, deadline, flight) {
+            Joined::First(ticket) => self.step(ticket, now),
+            Joined::Also => self.shared.stats.inflight_joined.add(1),
+            Joined::Again => {
+                self.shared.stats.inflight_retransmits.add(1);
+                self.shared.lane.answered(1);
+            }
+            Joined::Refused(ask) => {
+                self.shared.stats.inflight_refused.add(1);
+                self.refuse(&ask, TOO_MANY, now);
+            }
+        }
+    }
+
+    /// Does what is due for a question: a try, or its end.
+    pub(super) fn step(&mut self, ticket: Ticket, now: Moment) {
+        let Some(open) = self.inflight.get_mut(ticket) else { return };
+        if now >= open.deadline {
+            return self.give_up(ticket, SILENT, now);
+        }
+        for send in &open.state.sends {
+            if now.saturating_since(send.at) >= SUSPICIOUS {
+                self.health.failed(send.upstream, send.at, now);
+            }
+        }
+        let due = open.state.tries.take_due(now);
+        if matches!(due, Some(Due::Udp | Due::Both)) {
+            self.try_one(ticket, Transport::Udp, now);
+        }
+        if matches!(due, Some(Due::Tcp | Due::Both)) {
+            self.try_one(ticket, Transport::Tcp, now);
+        }
+        self.wake_for_next(ticket);
+    }
+
+    /// Notes that a try failed: another one follows, or it was the last.
+    pub(super) fn fail(
+        &mut self,
+        ticket: Ticket,
+        upstream: usize,
+        reason: UpstreamFailure,
+        now: Moment,
+    ) {
+        self.shared.stats.upstream_failures.add(reason.index());
+        let Some(open) = self.inflight.get_mut(ticket) else { return };
+        let flight = &mut open.state;
+        let Some(zone) = self.shared.zones.get(flight.zone) else { return };
+        if reason != UpstreamFailure::Rcode {
+            self.health.failed(upstream, now, now);
+        }
+        if let Some(place) = zone.place_of(upstream) {
+            flight.failed = flight.failed.with(place);
+        }
+        let all_failed = zone.all_tried(flight.failed);
+        let another = if all_failed { Another::None } else { Another::Untried };
+        // An upstream that says it cannot answer would only say it again.
+        let hopeless = all_failed && reason == UpstreamFailure::Rcode;
+        if hopeless || !flight.tries.fail(now, another) {
+            return self.give_up(ticket, UNREACHABLE, now);
+        }
+        self.wake_for_next(ticket);
+    }
+
+    /// Asks again at once: the connection ended before the query was read.
+    pub(super) fn repeat(&mut self, ticket: Ticket, now: Moment) {
+        let Some(open) = self.inflight.get_mut(ticket) else { return };
+        open.state.tries.repeat(now);
+        self.wake_for_next(ticket);
+    }
+
+    /// Another question may have brought the answer between the client
+    /// thread's look into the cache and now.
+    fn answered_meanwhile(&mut self, ask: &Ask, now: Moment) -> bool {
+        let deliver = &mut self.deliver;
+        let answer =
+            |entry: Option<EntryView<'_>>| entry.map(|entry| deliver.answer(ask, &entry, now));
+        self.shared.cache.lookup(&ask.key, now, answer).is_some()
+    }
+
+    fn try_one(&mut self, ticket: Ticket, over: Transport, now: Moment) {
+        let Some((place, upstream)) = self.pick(ticket, over, now) else { return };
+        let Some(open) = self.inflight.get_mut(ticket) else { return };
+        open.state.asked = open.state.asked.with(place);
+        let Some(first) = open.waiters.first() else { return };
+        let mut message = [0; QUERY_LEN];
+        let Some(len) = compose(&first.query, &mut message) else { return };
+        let message = message.get_mut(..len).unwrap_or_default();
+        let result = match over {
+            Transport::Udp => match self.sockets.assign(upstream, ticket, now) {
+                Ok(from) => {
+                    dns::put_u16(message, 0, from.id);
+                    self.sockets.queue(from, message);
+                    open.state.sends.push(Send { from, upstream, at: now });
+                    Ok(())
+                }
+                Err(_) => Err(UpstreamFailure::Socket),
+            },
+            Transport::Tcp => {
+                let deadline = Instant::now() + open.deadline.saturating_since(now);
+                let ask = TcpAsk { ticket, message: (&*message).into(), deadline };
+                self.tcp.ask(upstream, ask)
+            }
+        };
+        match result {
+            Ok(()) => self.shared.stats.upstream_queries.add(over.index()),
+            Err(reason) => self.fail(ticket, upstream, reason, now),
+        }
+    }
+
+    /// Picks whom to ask: its place in the zone and its number.
+    fn pick(&mut self, ticket: Ticket, over: Transport, now: Moment) -> Option<(usize, usize)> {
+        let flight = &mut self.inflight.get_mut(ticket)?.state;
+        let zone = self.shared.zones.get(flight.zone)?;
+        if over == Transport::Tcp
+            && let Some(upstream) = flight.truncated_by.take()
+        {
+            return Some((zone.place_of(upstream)?, upstream));
+        }
+        if zone.all_tried(flight.asked) {
+            flight.asked = flight.failed;
+        }
+        let place = zone.pick(flight.asked, &self.health, now, rand::random());
+        Some((place, *zone.upstreams.get(place)?))
+    }
+
+    /// Ends a question without an answer, and remembers that (RFC 9520).
+    fn give_up(&mut self, ticket: Ticket, error: ExtendedError, now: Moment) {
+        let Some(open) = self.inflight.get(ticket) else { return };
+        for _ in &open.state.sends {
+            let reason = UpstreamFailure::Silent.index();
+            self.shared.stats.upstream_failures.add(reason);
+        }
+        let Some(first) = open.waiters.first() else { return };
+        let (rcode, error) = match open.state.rcode {
+            Some(rcode) => (rcode, SAID_SO),
+            None => (Rcode::SERVFAIL, error),
+        };
+        let ttl = self.failures.note(&open.key, now);
+        let entry = cache::failure(&first.query, rcode, error, ttl, now);
+        self.shared.cache.insert(&open.key, &entry);
+        self.close(ticket, &entry, now);
+    }
+
+    /// Ends a question: all who wait are answered.
+    pub(super) fn close(&mut self, ticket: Ticket, entry: &Entry, now: Moment) {
+        let Some(open) = self.inflight.close(ticket) else { return };
+        for send in &open.state.sends {
+            self.sockets.forget(send.from);
+        }
+        let view = entry.view();
+        for ask in &open.waiters {
+            self.deliver.answer(ask, &view, now);
+        }
+        self.shared.lane.answered(open.waiters.len());
+    }
+
+    /// Answers one client that it cannot be helped; nothing is remembered.
+    fn refuse(&mut self, ask: &Ask, error: ExtendedError, now: Moment) {
+        let ttl = std::time::Duration::ZERO;
+        let entry = cache::failure(&ask.query, Rcode::REFUSED, error, ttl, now);
+        self.deliver.answer(ask, &entry.view(), now);
+        self.shared.lane.answered(1);
+    }
+
+    pub(super) fn wake_for_next(&mut self, ticket: Ticket) {
+        if let Some(open) = self.inflight.get(ticket) {
+            let at = open.state.tries.next_at();
+            self.inflight.wake_at(ticket, at);
+        }
+    }
+
+    pub(super) fn query_of(&self, ticket: Ticket) -> Option<&Retained> {
+        let open = self.inflight.get(ticket)?;
+        open.waiters.first().map(|first| &first.query)
+    }
+}
+
+/// A query without an answer for so long puts its upstream last: as long as
+/// the first try waits for the second.
+const SUSPICIOUS: std::time::Duration = std::time::Duration::from_millis(400);
+
+const NO_ZONE: ExtendedError =
+    ExtendedError { code: ExtendedError::PROHIBITED, text: "no forward zone holds this name" };
+const TOO_MANY: ExtendedError =
+    ExtendedError { code: ExtendedError::OTHER, text: "too many queries in flight" };
+const SILENT: ExtendedError =
+    ExtendedError { code: ExtendedError::NO_REACHABLE_AUTHORITY, text: "upstream is silent" };
+const UNREACHABLE: ExtendedError =
+    ExtendedError { code: ExtendedError::NETWORK_ERROR, text: "upstream cannot be reached" };
+const SAID_SO: ExtendedError =
+    ExtendedError { code: ExtendedError::OTHER, text: "upstream answered so" };
