@@ -8,4 +8,8 @@ pub mod cache;
 
 pub mod answer;
 
+pub mod inflight;
+
+pub mod forward;
+
 pub mod stats;

@@ -8,8 +8,11 @@ fn name(text: &str) -> Name {
     Name::from_text(text).unwrap()
 }
 
-/// A response to `www.example. A`: sections of (owner, type, TTL, RDATA).
-fn response(rcode: Rcode, flags: u16, sections: [&[(&str, Rtype, u32, Vec<u8>)]; 3]) -> Vec<u8> {
+/// Owner, type, TTL, RDATA.
+type Line<'a> = (&'a str, Rtype, u32, Vec<u8>);
+
+/// A response to `www.example. A`.
+fn response(rcode: Rcode, flags: u16, sections: [&[Line<'_>]; 3]) -> Vec<u8> {
     let mut message = Vec::new();
     let mut composer = Composer::new(&mut message, &name("www.example."), Rtype::A, Class::IN);
     let mut counts = [1, 0, 0, 0];
