@@ -1,2 +1,2 @@
-//! Laid out next.
+//! The `fivedots` program; its parts are in the library.
 fn main() {}
