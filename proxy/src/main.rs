@@ -1,2 +1,0 @@
-//! The `fivedots` program; its parts are in the library.
-fn main() {}
