@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -29,6 +30,14 @@ pub enum Command {
     },
     /// Sends a constant load without a file.
     Quick(QuickArgs),
+    /// Shows a proxy at work: 200 pods with search paths, with it and without.
+    Demo(DemoArgs),
+    /// Answers as a cluster's CoreDNS and the Internet behind it would.
+    Upstream {
+        /// Address and port; port 0 takes a free one, which is printed.
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+    },
 }
 
 /// Arguments of `run`.
@@ -87,4 +96,18 @@ pub struct QuickArgs {
     /// The target is a public address, and load may go to it.
     #[arg(long)]
     pub i_own_this: bool,
+}
+
+/// Arguments of `demo`.
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// The proxy's program, `fivedots`.
+    #[arg(long, value_name = "PATH")]
+    pub subject: PathBuf,
+    /// How long each of the two loads lasts.
+    #[arg(long = "for", default_value = "15s", value_name = "DURATION")]
+    pub length: String,
+    /// Lookups per second of all pods together.
+    #[arg(long, default_value_t = 200.0)]
+    pub rate: f64,
 }

@@ -12,7 +12,7 @@ use crate::report::Report;
 use crate::report::text::Text;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::sender::Stop;
-use crate::{quick, run};
+use crate::{demo, quick, run, upstream};
 
 /// Why a command did not come to a report.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +24,8 @@ pub enum CommandError {
     Scenario(#[from] ScenarioError),
     #[error("{0}")]
     Refused(#[from] Refusal),
+    #[error("{0}")]
+    Demo(#[from] demo::DemoError),
     #[error("cannot run: {0}")]
     Run(io::Error),
     #[error("cannot write {0}: {1}")]
@@ -37,6 +39,7 @@ impl CommandError {
             Self::Usage(_) => Exit::Usage,
             Self::Scenario(_) => Exit::Scenario,
             Self::Refused(_) => Exit::Refused,
+            Self::Demo(error) => error.exit(),
             Self::Run(_) | Self::Output(..) => Exit::RunError,
         }
     }
@@ -56,6 +59,11 @@ pub fn run(cli: &Cli, stop: &Stop, out: &mut impl Write) -> Result<Exit, Command
             Ok(Exit::Passed)
         }
         Command::Quick(args) => run_quick(args, stop, out),
+        Command::Demo(args) => Ok(demo::run(args, stop, out)?),
+        Command::Upstream { listen } => {
+            upstream::serve(*listen, stop, out).map_err(CommandError::Run)?;
+            Ok(Exit::Passed)
+        }
     }
 }
 

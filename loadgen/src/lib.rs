@@ -9,6 +9,10 @@ pub mod cli;
 
 pub mod command;
 
+pub mod demo;
+
+pub mod upstream;
+
 pub mod quick;
 
 pub mod scenario;

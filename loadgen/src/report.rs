@@ -20,7 +20,7 @@ mod judge;
 pub mod text;
 
 pub use figures::{Figures, Percentiles, PhaseReport};
-pub use judge::Judged;
+pub use judge::{Judged, invalid_reasons};
 
 /// The report of one run.
 #[derive(Clone, Debug, Serialize)]
@@ -96,7 +96,7 @@ impl Report {
     ) -> Self {
         let run = measured.recorder.total();
         let phases = phases(scenario, measured);
-        let invalid = judge::invalid(scenario, measured, &run);
+        let invalid = invalid_reasons(scenario, measured);
         let expectations: Vec<Judged> = scenario
             .expectations
             .iter()

@@ -114,6 +114,7 @@ fn order(scenario: &Scenario, share: Share, stop: &Stop) -> Order {
     let timeout = scenario.sender.timeout;
     Order {
         target: scenario.target.server,
+        first_source: scenario.sender.first_source,
         workload: Arc::clone(&scenario.workload),
         phases: scenario.phases.len(),
         bounds: Bounds {

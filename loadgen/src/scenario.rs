@@ -20,7 +20,9 @@ pub mod file;
 mod lookup;
 mod target;
 
+pub(crate) use check::{DEFAULT_MAX_LATENESS, DEFAULT_TIMEOUT};
 pub use error::ScenarioError;
+pub(crate) use lookup::SearchPath;
 pub use target::{parse_server, resolv_conf_server};
 
 /// A checked scenario.
@@ -100,6 +102,8 @@ pub struct SenderConfig {
     pub timeout: Duration,
     /// Sender threads.
     pub threads: u32,
+    /// The address of the first socket, where each is to have its own.
+    pub first_source: Option<IpAddr>,
 }
 
 /// A stretch of time with one schedule.

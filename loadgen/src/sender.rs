@@ -2,7 +2,7 @@
 //! own sockets and its own account, and meets the others only at the end.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
@@ -23,6 +23,8 @@ pub mod udp;
 pub struct Order {
     /// The server.
     pub target: SocketAddr,
+    /// The address of the first socket, where each is to have its own.
+    pub first_source: Option<IpAddr>,
     /// What to send, and when.
     pub plan: Plan,
     /// What to ask.

@@ -18,6 +18,8 @@ pub struct Workload {
     /// What is drawn: a query of its own, or a lookup.
     items: Vec<Item>,
     popularity: Popularity,
+    /// Names of one group; the items of the next group follow.
+    names: usize,
     seed: u64,
     is_lookup: bool,
 }
@@ -78,15 +80,24 @@ impl Workload {
             }
             items.push(Item::Queries { first, types });
         }
-        let popularity = Popularity::new(popularity, items.len());
-        Self { queries, items, popularity, seed, is_lookup: false }
+        let names = items.len();
+        let popularity = Popularity::new(popularity, names);
+        Self { queries, items, popularity, names, seed, is_lookup: false }
     }
 
     /// Prepares lookups: each walk with all `types` of a name at once.
-    pub fn lookups(walks: &[Walk], types: &[Rtype], popularity: Distribution, seed: u64) -> Self {
+    ///
+    /// Clients belong to the `groups` in turn (Pods to namespaces); all groups
+    /// have walks for the same names, in the same order.
+    pub fn lookups(
+        groups: &[Vec<Walk>],
+        types: &[Rtype],
+        popularity: Distribution,
+        seed: u64,
+    ) -> Self {
         let mut queries = Queries::default();
-        let mut items = Vec::with_capacity(walks.len());
-        for walk in walks {
+        let mut items = Vec::new();
+        for walk in groups.iter().flatten() {
             let mut steps = Vec::with_capacity(walk.len());
             for name in walk {
                 let first = queries.len();
@@ -98,8 +109,9 @@ impl Workload {
             }
             items.push(Item::Walk(steps));
         }
-        let popularity = Popularity::new(popularity, items.len());
-        Self { queries, items, popularity, seed, is_lookup: true }
+        let names = groups.first().map_or(0, Vec::len);
+        let popularity = Popularity::new(popularity, names);
+        Self { queries, items, popularity, names, seed, is_lookup: true }
     }
 
     /// Says whether a draw is a lookup and not a single query.
@@ -109,7 +121,7 @@ impl Workload {
 
     /// Returns how many names there are to draw from.
     pub const fn names(&self) -> usize {
-        self.items.len()
+        self.names
     }
 
     /// Returns the most queries that one draw can lead to.
@@ -121,10 +133,12 @@ impl Workload {
         self.items.iter().map(queries).max().unwrap_or(0)
     }
 
-    /// Draws the query with this running number in this phase, or the walk.
-    pub fn draw(&self, phase: u8, index: u64) -> Draw {
+    /// Draws what `client` asks with this running number in this phase.
+    pub fn draw(&self, phase: u8, index: u64, client: u16) -> Draw {
         let mut random = SplitMix::of_item(self.seed, u64::from(phase), index);
-        let item = self.popularity.pick(random.unit());
+        let groups = (self.items.len() / self.names.max(1)).max(1);
+        let group = usize::from(client) % groups;
+        let item = group * self.names + self.popularity.pick(random.unit());
         match self.items.get(item) {
             Some(Item::Queries { first, types }) => {
                 let at = pick(types, random.unit());

@@ -129,11 +129,11 @@ fn sender(file: &SenderFile, source: &Source<'_>) -> Result<SenderConfig> {
             return Err(source.error(count.span(), reason));
         }
     };
-    Ok(SenderConfig { ports, connections, timeout, threads })
+    Ok(SenderConfig { ports, connections, timeout, threads, first_source: None })
 }
 
 /// Reads `one`, `pool:N` or `per-query`.
-pub(crate) fn parse_ports(text: &str) -> std::result::Result<Ports, String> {
+fn parse_ports(text: &str) -> std::result::Result<Ports, String> {
     let wrong = || format!("{text:?} is none of one, pool:N (1 to {MAX_POOL}), per-query");
     match text {
         "one" => Ok(Ports::Pool(1)),
@@ -253,7 +253,7 @@ fn workload(
         .iter()
         .map(|(qtype, _)| *qtype)
         .collect();
-    Ok(Workload::lookups(&walks, &types, popularity, seed))
+    Ok(Workload::lookups(&[walks], &types, popularity, seed))
 }
 
 /// The names as they were written: the last dot decides whether the search
@@ -356,7 +356,7 @@ const SCHEMA: u32 = 1;
 /// stays below 1 ms, one that shares its CPUs below 20 ms.
 pub(crate) const DEFAULT_MAX_LATENESS: Duration = Duration::from_millis(50);
 /// 20,000 queries a second that all wait for 5 s.
-pub(crate) const DEFAULT_MAX_OUTSTANDING: u32 = 100_000;
+const DEFAULT_MAX_OUTSTANDING: u32 = 100_000;
 /// 512 MiB of slots.
 const MAX_OUTSTANDING: u32 = 16_000_000;
 /// glibc's; CoreDNS and every stub that gives up earlier is then seen.

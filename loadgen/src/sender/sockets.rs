@@ -4,7 +4,7 @@
 //! HOT: with a socket per query, opening one is part of sending.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 
 use mio::unix::SourceFd;
@@ -17,6 +17,8 @@ use super::{Ports, with_context};
 #[derive(Debug)]
 pub(super) struct Sockets {
     target: SocketAddr,
+    /// The address of the first socket; each further one has the next.
+    first_source: Option<IpAddr>,
     open: Vec<Option<Socket>>,
     /// Places without a socket.
     free: Vec<u16>,
@@ -29,11 +31,15 @@ pub(super) struct Sockets {
 
 impl Sockets {
     /// Opens the pool, or none yet.
-    pub(super) fn new(target: SocketAddr, ports: Ports) -> io::Result<Self> {
+    pub(super) fn new(
+        target: SocketAddr,
+        ports: Ports,
+        first_source: Option<IpAddr>,
+    ) -> io::Result<Self> {
         let is_per_query = ports == Ports::PerQuery;
         let poll = Poll::new()?;
         let (open, free) = (Vec::new(), Vec::new());
-        let mut sockets = Self { target, open, free, is_per_query, turn: 0, poll };
+        let mut sockets = Self { target, first_source, open, free, is_per_query, turn: 0, poll };
         if let Ports::Pool(count) = ports {
             for place in 0..count.max(1) {
                 sockets.open_at(place)?;
@@ -104,6 +110,19 @@ impl Sockets {
         addrs.map(|addr| addr.port()).collect()
     }
 
+    /// The address of the socket at `place`, with a port of the kernel's choice.
+    fn source(&self, place: u16) -> Option<SocketAddr> {
+        let address = match self.first_source? {
+            IpAddr::V4(first) => {
+                IpAddr::V4(Ipv4Addr::from_bits(first.to_bits().wrapping_add(u32::from(place))))
+            }
+            IpAddr::V6(first) => {
+                IpAddr::V6(Ipv6Addr::from_bits(first.to_bits().wrapping_add(u128::from(place))))
+            }
+        };
+        Some(SocketAddr::new(address, 0))
+    }
+
     fn open_at(&mut self, place: u16) -> io::Result<()> {
         let options = Options {
             timestamps: true,
@@ -112,7 +131,7 @@ impl Sockets {
             ..Options::default()
         };
         // Connected, for only so a closed port is told.
-        let socket = Socket::connect(None, self.target, &options)
+        let socket = Socket::connect(self.source(place), self.target, &options)
             .map_err(|error| with_context(&error, "cannot open a UDP socket"))?;
         let fd = socket.as_raw_fd();
         let token = Token(usize::from(place));

@@ -103,7 +103,7 @@ impl TcpSender {
         while let Some(due) = self.desk.next_due(now) {
             self.desk.plan.take();
             self.turn = (self.turn + 1) % self.connections.len();
-            let Draw::Query(query) = self.desk.workload.draw(due.phase, due.index) else {
+            let Draw::Query(query) = self.desk.workload.draw(due.phase, due.index, 0) else {
                 continue;
             };
             let at = if due.window.is_some() { now } else { due.at };

@@ -45,7 +45,7 @@ impl UdpSender {
     pub fn open(order: Order, ports: Ports) -> io::Result<Self> {
         let lookups = order.workload.is_lookup();
         let ids = SplitMix::new(order.seed);
-        let sockets = Sockets::new(order.target, ports)?;
+        let sockets = Sockets::new(order.target, ports, order.first_source)?;
         let desk = Desk::new(order);
         let is_fast = desk.plan.peak() > EXACT_RATE;
         let mut sender = Self {
@@ -106,11 +106,10 @@ impl UdpSender {
         let mut socket = self.sockets.next();
         while let Some(due) = self.desk.next_due(now) {
             self.desk.plan.take();
-            let query = match self.desk.workload.draw(due.phase, due.index) {
+            let pod = self.pod(due.index);
+            let query = match self.desk.workload.draw(due.phase, due.index, pod) {
                 Draw::Query(query) => query,
                 Draw::Walk(walk) => {
-                    // A pod keeps its port: the lookup's number picks it.
-                    let pod = self.pod(due.index);
                     self.desk.account.start_lookup(walk, due.at, due.phase, pod);
                     self.send_ready(clock)?;
                     continue;
@@ -274,7 +273,7 @@ impl UdpSender {
         self.desk.account.outstanding.open_socket(socket, first_id);
     }
 
-    /// The socket of the pod that looks up the lookup with this number.
+    /// The pod, and with it the socket, of the lookup with this number.
     fn pod(&self, index: u64) -> u16 {
         let pods = u64::from(self.sockets.places().max(1));
         let pod = SplitMix::of_item(POD_STREAM, 0, index).next() % pods;

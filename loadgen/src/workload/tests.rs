@@ -21,7 +21,7 @@ fn names_and_types_come_as_often_as_their_weights_say() {
     let names = asked(&["a.example", "b.example", "c.example MX"]);
     let workload = Workload::queries(&names, &BOTH, Distribution::Uniform, 1);
     let drawn: Vec<_> = (0..12_000)
-        .map(|index| qname_and_type(&workload, workload.draw(0, index)))
+        .map(|index| qname_and_type(&workload, workload.draw(0, index, 0)))
         .collect();
     let count = |name: &str, qtype| {
         drawn
@@ -40,7 +40,7 @@ fn zipf_prefers_the_first_names() {
     let names: Vec<_> = names.iter().map(|name| name.parse().unwrap()).collect();
     let workload = Workload::queries(&names, &BOTH[..1], Distribution::Zipf(1.0), 1);
     let firsts = (0..10_000)
-        .filter(|&index| workload.draw(0, index) == Draw::Query(0))
+        .filter(|&index| workload.draw(0, index, 0) == Draw::Query(0))
         .count();
     // 1 / H(100) = 0.1928.
     assert!((1_780..2_080).contains(&firsts), "{firsts}");
@@ -52,7 +52,7 @@ fn the_seed_and_the_number_alone_decide() {
     let draws = |seed, phase| {
         let workload = Workload::queries(&names, &BOTH, Distribution::Uniform, seed);
         (0..64)
-            .map(|index| workload.draw(phase, index))
+            .map(|index| workload.draw(phase, index, 0))
             .collect::<Vec<_>>()
     };
     assert_eq!(draws(1, 0), draws(1, 0));
@@ -64,9 +64,13 @@ fn the_seed_and_the_number_alone_decide() {
 fn a_walk_has_its_steps_in_order_with_all_types() {
     let name = |text: &str| Name::from_text(text).unwrap();
     let walk = vec![name("db.default.svc.cluster.local"), name("db")];
+    let other = vec![name("db.shop.svc.cluster.local"), name("db")];
     let types = [Rtype::A, Rtype::AAAA];
-    let workload = Workload::lookups(&[walk], &types, Distribution::Uniform, 1);
-    assert_eq!(workload.draw(0, 0), Draw::Walk(0));
+    let groups = [vec![walk], vec![other]];
+    let workload = Workload::lookups(&groups, &types, Distribution::Uniform, 1);
+    assert_eq!(workload.draw(0, 0, 1), Draw::Walk(1));
+    assert_eq!(workload.draw(0, 0, 2), Draw::Walk(0));
+    assert_eq!(workload.draw(0, 0, 0), Draw::Walk(0));
     assert_eq!(workload.max_queries_per_draw(), 4);
     let step = workload.step(0, 1).unwrap();
     let last = Draw::Query(step.first + u32::from(step.len) - 1);

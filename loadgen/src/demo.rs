@@ -1,0 +1,127 @@
+//! Shows a proxy at work: the pods of a node look up names through it, and
+//! then straight at the server behind it.
+//!
+//! Everything runs in this machine, on loopback: the server that plays CoreDNS
+//! and the Internet is part of this program, the proxy is its child.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use upstream::Upstream;
+
+use crate::cli::DemoArgs;
+use crate::exit::Exit;
+use crate::expect::parse_duration;
+use crate::report::invalid_reasons;
+use crate::run::{self, Measured};
+use crate::scenario::Scenario;
+use crate::sender::Stop;
+
+mod page;
+mod pods;
+mod subject;
+
+use page::{Page, Side};
+use subject::Subject;
+
+/// Why the demo could not be shown.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum DemoError {
+    #[error("--for {0:?} is not a duration such as 15s")]
+    Length(String),
+    #[error("--rate {0} is not 1 to 5000 lookups per second")]
+    Rate(f64),
+    #[error("cannot start the server that plays CoreDNS: {0}")]
+    Upstream(String),
+    #[error("cannot start {0}: {1}")]
+    Start(String, io::Error),
+    #[error("{0} ended before it was ready; it said:\n{1}")]
+    Ended(String, String),
+    #[error("{0} was not ready within {1:?}; it said:\n{2}")]
+    NotReady(String, Duration, String),
+    #[error("cannot run the load: {0}")]
+    Run(io::Error),
+    #[error("cannot write the page: {0}")]
+    Output(io::Error),
+}
+
+impl DemoError {
+    /// Returns how the program ends because of it.
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::Length(_) | Self::Rate(_) => Exit::Usage,
+            _ => Exit::RunError,
+        }
+    }
+}
+
+/// Shows the demo.
+///
+/// # Errors
+///
+/// See [`DemoError`].
+pub fn run(args: &DemoArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, DemoError> {
+    let length = parse_duration(&args.length).filter(|length| !length.is_zero());
+    let length = length.ok_or_else(|| DemoError::Length(args.length.clone()))?;
+    let server = Upstream::builder()
+        .script(upstream::kubernetes())
+        .start()
+        .map_err(|error| DemoError::Upstream(format!("{error:#}")))?;
+    let pods = |target| pods::scenario(target, args.rate, length);
+    let direct = pods(server.addr()).ok_or(DemoError::Rate(args.rate))?;
+    announce(out, length, &args.subject.display().to_string())?;
+
+    let subject = Subject::start(&args.subject, server.addr(), stop)?;
+    let proxied = pods(subject.listen).ok_or(DemoError::Rate(args.rate))?;
+    let (through, through_measured) = load(&proxied, &server, stop)?;
+    drop(subject);
+    let (straight, straight_measured) = load(&direct, &server, stop)?;
+
+    let page = Page { through, straight };
+    write!(out, "{page}").map_err(DemoError::Output)?;
+    let mut exit = judge(&page);
+    for (scenario, measured) in [(&proxied, &through_measured), (&direct, &straight_measured)] {
+        for reason in invalid_reasons(scenario, measured) {
+            writeln!(out, "INVALID {reason}").map_err(DemoError::Output)?;
+            exit = exit.worse(Exit::Invalid);
+        }
+    }
+    if let Some(signal) = stop.signal() {
+        exit = exit.worse(Exit::Signal(signal));
+    }
+    Ok(exit)
+}
+
+/// Runs one load, and asks the server what came through to it.
+fn load(
+    scenario: &Scenario,
+    server: &Upstream,
+    stop: &Stop,
+) -> Result<(Side, Measured), DemoError> {
+    server.forget();
+    let measured = run::execute(scenario, stop).map_err(DemoError::Run)?;
+    let side = Side::new(&measured.recorder.total(), server.total());
+    Ok((side, measured))
+}
+
+/// The pods must have got something through the proxy, and lost nothing.
+fn judge(page: &Page) -> Exit {
+    let side = &page.through;
+    if side.answered == 0 || side.failed > 0 { Exit::Failed } else { Exit::Passed }
+}
+
+fn announce(out: &mut impl Write, length: Duration, subject: &str) -> Result<(), DemoError> {
+    let pods = pods::PODS;
+    writeln!(
+        out,
+        "{pods} pods look up names for {length:?} through {subject}, then as long without it …\n"
+    )
+    .and_then(|()| out.flush())
+    .map_err(DemoError::Output)
+}
+
+/// Loopback, and a port of the system's choice.
+const ANY_PORT: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
