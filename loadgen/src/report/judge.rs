@@ -35,8 +35,9 @@ impl Judged {
 }
 
 /// Returns why the run says nothing about the server: all of it our fault.
-pub(super) fn invalid(scenario: &Scenario, measured: &Measured, run: &PhaseRecord) -> Vec<String> {
+pub fn invalid_reasons(scenario: &Scenario, measured: &Measured) -> Vec<String> {
     let mut reasons = Vec::new();
+    let run = measured.recorder.total();
     for (phase, record) in scenario.phases.iter().zip(measured.recorder.phases()) {
         let p99 = record.lateness.value_at_percentile(99.0);
         let limit = scenario.limits.max_lateness;
