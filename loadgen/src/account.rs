@@ -258,3 +258,6 @@ fn answers(query: &[u8], message: &[u8], header: &Header) -> bool {
     let (told_name, told_type) = told.split_at(name);
     asked_type == told_type && asked_name.eq_ignore_ascii_case(told_name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -165,3 +165,6 @@ pub fn fingerprint(text: &str) -> u64 {
         (hash ^ u64::from(octet)).wrapping_mul(0x0000_0100_0000_01b3)
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! What became of each query, told apart.
+
+use dns::Rtype;
+
+use super::*;
+use crate::recorder::Counts;
+use crate::workload::Distribution;
+
+const SECOND: u64 = 1_000_000_000;
+
+/// An account with one query, sent at 0 on socket 0, and its octets.
+fn asked() -> (Account, Vec<u8>) {
+    let names = ["www.example.com".parse().unwrap()];
+    let types = [(Rtype::A, 1.0)];
+    let workload = Workload::queries(&names, &types, Distribution::Uniform, 1);
+    let bounds = Bounds { max_waiting: 10, window: 10, timeout: SECOND };
+    let mut account = Account::new(Arc::new(workload), 1, bounds);
+    account.outstanding.open_socket(0, 100);
+    let query = ask(&mut account);
+    (account, query)
+}
+
+fn ask(account: &mut Account) -> Vec<u8> {
+    let mut out = [0; 300];
+    let sending = Sending { due: 0, sent: 0, query: 0, lookup: NO_LOOKUP, socket: 0, phase: 0 };
+    let len = account.send(&sending, &mut out).unwrap();
+    out[..len].to_vec()
+}
+
+/// Sets QR and the RCODE.
+fn answer(query: &[u8], rcode: u8) -> Vec<u8> {
+    let mut answer = query.to_vec();
+    answer[2] |= 0x80;
+    answer[3] = 0x80 | rcode;
+    answer
+}
+
+fn counts(account: &mut Account) -> Counts {
+    account.recorder.phase(0).counts
+}
+
+#[test]
+fn an_answer_in_time_is_counted_with_its_rcode() {
+    let (mut account, query) = asked();
+    assert!(account.receive(0, &answer(&query, 3), SECOND / 2).is_some());
+    let counts = counts(&mut account);
+    assert_eq!((counts.sent, counts.answered, counts.lost), (1, 1, 0));
+    assert_eq!(account.recorder.phase(0).rcodes[3], 1);
+    assert_eq!(account.outstanding.waiting(), 0);
+}
+
+#[test]
+fn an_answer_in_another_case_is_the_answer() {
+    let (mut account, query) = asked();
+    let mut answer = answer(&query, 0);
+    answer[13..16].make_ascii_uppercase();
+    assert!(account.receive(0, &answer, 1).is_some());
+}
+
+#[test]
+fn a_second_answer_is_a_duplicate() {
+    let (mut account, query) = asked();
+    account.receive(0, &answer(&query, 0), 1);
+    assert!(account.receive(0, &answer(&query, 0), 2).is_none());
+    let counts = counts(&mut account);
+    assert_eq!((counts.answered, counts.duplicate, counts.wrong), (1, 1, 0));
+}
+
+#[test]
+fn an_answer_after_the_timeout_is_late_and_no_longer_lost() {
+    let (mut account, query) = asked();
+    account.expire(SECOND).unwrap();
+    assert_eq!(counts(&mut account).lost, 1);
+    account.receive(0, &answer(&query, 0), SECOND + 1);
+    let counts = counts(&mut account);
+    assert_eq!((counts.answered, counts.late, counts.lost), (0, 1, 0));
+    assert!(account.recorder.phase(0).latency.is_empty());
+}
+
+/// The kernel's stamp decides, not when this thread had the CPU.
+#[test]
+fn an_answer_that_was_read_late_but_came_in_time_is_an_answer() {
+    let (mut account, query) = asked();
+    account.expire(2 * SECOND).unwrap();
+    account.receive(0, &answer(&query, 0), SECOND / 2);
+    let counts = counts(&mut account);
+    assert_eq!((counts.answered, counts.late, counts.lost), (1, 0, 0));
+}
+
+#[test]
+fn what_nobody_asked_is_wrong_and_the_query_still_waits() {
+    let (mut account, query) = asked();
+    let right = answer(&query, 0);
+    let changed = |at: usize| {
+        let mut message = right.clone();
+        message[at] ^= 0x11;
+        message
+    };
+    let type_at = right.len() - 3;
+    let wrong =
+        [changed(0), changed(14), changed(type_at), query, vec![1, 2, 3], right[..20].to_vec()];
+    for (n, message) in (1..).zip(&wrong) {
+        assert!(account.receive(0, message, 1).is_none(), "{message:?}");
+        assert_eq!(counts(&mut account).wrong, n, "{message:?}");
+    }
+    assert_eq!(account.outstanding.waiting(), 1);
+    assert!(account.receive(0, &right, 2).is_some());
+}
+
+#[test]
+fn an_error_may_come_without_the_question() {
+    for (rcode, is_answer) in [(1, true), (4, true), (0, false), (2, false)] {
+        let (mut account, query) = asked();
+        let mut bare = answer(&query, rcode)[..12].to_vec();
+        bare[5] = 0;
+        assert_eq!(account.receive(0, &bare, 1).is_some(), is_answer, "RCODE {rcode}");
+    }
+}
+
+#[test]
+fn a_refusal_ends_all_that_wait_there_but_an_answer_undoes_it() {
+    let (mut account, query) = asked();
+    ask(&mut account);
+    account.refuse(0, 5);
+    let refused = counts(&mut account);
+    assert_eq!((refused.refused, refused.lost), (2, 0));
+    account.receive(0, &answer(&query, 0), 6);
+    let undone = counts(&mut account);
+    assert_eq!((undone.refused, undone.answered), (1, 1));
+}
+
+#[test]
+fn what_the_system_did_not_take_was_not_sent() {
+    let (mut account, _) = asked();
+    ask(&mut account);
+    account.fail_to_send(0, 1, 1);
+    let counts = counts(&mut account);
+    assert_eq!((counts.due, counts.sent, counts.unsendable), (2, 1, 1));
+}
+
+#[test]
+fn what_is_too_much_is_shed_and_counted() {
+    let (mut account, _) = asked();
+    for _ in 1..10 {
+        ask(&mut account);
+    }
+    let sending = Sending { due: 0, sent: 0, query: 0, lookup: NO_LOOKUP, socket: 0, phase: 0 };
+    assert!(account.send(&sending, &mut [0; 300]).is_err());
+    let counts = counts(&mut account);
+    assert_eq!((counts.due, counts.sent, counts.shed), (11, 10, 1));
+}
+
+#[test]
+fn an_interrupted_query_is_neither_lost_nor_answered() {
+    let (mut account, _) = asked();
+    account.interrupt();
+    let counts = counts(&mut account);
+    assert_eq!((counts.unfinished, counts.lost), (1, 0));
+}

@@ -1,0 +1,100 @@
+//! A file is read whole, or refused with its line.
+
+use super::*;
+
+const GOOD: &str = r#"
+schema = 1
+name = "t"
+[target]
+server = "127.0.0.1:5300"
+[limits]
+max_qps = 1000
+max_duration = "1m"
+[workload]
+names = ["a.example", "b.example MX"]
+[[phase]]
+name = "one"
+for = "10s"
+schedule = { shape = "constant", rate = 100 }
+[expect]
+"one.lost" = "< 1%"
+"#;
+
+fn parse(text: &str) -> Result<Scenario, String> {
+    Scenario::parse(text, Path::new("s.toml")).map_err(|error| error.to_string())
+}
+
+#[test]
+fn defaults_fill_what_was_left_out() {
+    let scenario = parse(GOOD).unwrap();
+    assert_eq!(scenario.target.transport, Transport::Udp);
+    assert_eq!(scenario.sender.ports, Ports::Pool(1));
+    assert_eq!(scenario.sender.timeout, Duration::from_secs(5));
+    assert_eq!(scenario.limits.max_lateness, Duration::from_millis(50));
+    assert_eq!((scenario.seed, scenario.workload.names()), (1, 2));
+    assert_eq!(scenario.expectations.len(), 1);
+}
+
+/// Each replaces a part of the good file, and is refused with this message,
+/// which starts with the file, the line and the field.
+#[test]
+fn what_is_wrong_is_named_with_its_line() {
+    for (from, to, message) in [
+        ("schema = 1", "schema = 2", "s.toml:2: schema: this version reads schema 1 only"),
+        ("name = \"t\"", "nane = \"t\"", "s.toml:3: unknown field `nane`"),
+        ("max_qps = 1000", "max_qps = \"many\"", "s.toml:7: invalid type: string \"many\""),
+        ("max_qps = 1000", "max_qps = -1", "s.toml:7: limits.max_qps: -1"),
+        ("max_qps = 1000", "max_qps = 50", "phase.schedule: 100/s is above limits.max_qps"),
+        ("\"1m\"", "\"1 minute\"", "s.toml:8: limits.max_duration: \"1 minute\""),
+        ("\"1m\"", "\"5s\"", "s.toml:8: the phases take 10s"),
+        ("127.0.0.1:5300", "kube-dns.kube-system", "s.toml:5: target.server: \"kube-dns"),
+        ("5300\"", "5300\"\nallow = [\"10.0.0.0/40\"]", "s.toml:6: target.allow: \"10.0.0.0/40\""),
+        ("b.example MX", "b..example", "s.toml:10: workload.names: \"b..example\": a label is"),
+        ("[\"a.example\", \"b.example MX\"]", "[]", "workload.names: there is no name"),
+        ("[\"a.example\", \"b.example MX\"]", "\"gone.txt\"", "cannot read gone.txt"),
+        ("MX\"]", "MX\"]\npopularity = \"zipf\"", "s.toml:11: workload.popularity: \"zipf\""),
+        ("MX\"]", "MX\"]\ntypes = { Q = 1 }", "s.toml:11: workload.types: unknown type \"Q\""),
+        ("MX\"]", "MX\"]\ntypes = { A = 0 }", "s.toml:11: workload.types: the weight of A"),
+        ("\"one\"\n", "\"run\"\n", "phase.name: \"run\" must be"),
+        ("\"10s\"", "\"0s\"", "s.toml:13: phase.for: \"0s\""),
+        ("constant", "sawtooth", "s.toml:14: unknown variant `sawtooth`"),
+        ("rate = 100 ", "rate = 100, to = 2 ", "s.toml:14: unknown field `to`"),
+        ("rate = 100 ", "rate = 0 ", "s.toml:14: phase.schedule: rate: 0 is not a rate"),
+        ("one.lost", "two.lost", "s.toml:16: expect: \"two.lost\": there is no phase"),
+        ("< 1%", "< 1ms", "s.toml:16: expect: \"one.lost\": \"< 1ms\" has the wrong unit"),
+        ("[workload]", "[sender]\nports = \"pool:0\"\n[workload]", "s.toml:10: sender.ports:"),
+        ("[workload]", "[sender]\ntimeout = \"2m\"\n[workload]", "s.toml:10: sender.timeout:"),
+        ("[workload]", "[sender]\nthreads = 0\n[workload]", "s.toml:10: sender.threads:"),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        let error = parse(&GOOD.replacen(from, to, 1)).unwrap_err();
+        assert!(error.contains(message), "{to}: {error}");
+        assert!(error.starts_with("s.toml:"), "{to}: {error}");
+    }
+}
+
+#[test]
+fn a_closed_loop_has_no_latency_to_expect() {
+    let closed = GOOD.replace("shape = \"constant\", rate = 100", "shape = \"max\", window = 8");
+    assert!(parse(&closed).is_ok());
+    for key in ["one.latency.p99", "run.latency.p99", "one.lookup.p50"] {
+        let text = closed.replace("\"one.lost\" = \"< 1%\"", &format!("\"{key}\" = \"< 1ms\""));
+        let error = parse(&text).unwrap_err();
+        assert!(error.contains("a closed loop (shape = \"max\") has no latency"), "{error}");
+    }
+}
+
+#[test]
+fn a_lookup_walks_its_search_path() {
+    let lookup = "MX\"]\nlookup = { search = [\"x.svc.cluster.local\", \"cluster.local\"] }";
+    let scenario = parse(&GOOD.replace("MX\"]", lookup)).unwrap();
+    assert!(scenario.workload.is_lookup());
+    // Three names, A and AAAA.
+    assert_eq!(scenario.workload.max_queries_per_draw(), 6);
+}
+
+#[test]
+fn the_fingerprint_is_of_the_text() {
+    assert_ne!(fingerprint(GOOD), fingerprint(&GOOD.replace('1', "2")));
+    assert_eq!(fingerprint(""), 0xcbf2_9ce4_8422_2325);
+}

@@ -1,0 +1,103 @@
+//! Commands and their exit codes.
+
+use std::fs;
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use testbed::Process;
+
+use crate::program::{command, run, shared};
+
+#[test]
+fn usage_is_64_and_help_is_0() {
+    for arguments in [&[][..], &["fly"], &["quick"], &["quick", "127.0.0.1", "--rate", "fast"]] {
+        assert_eq!(run(arguments).code, 64, "{arguments:?}");
+    }
+    let ran = run(&["quick", "127.0.0.1", "--rate", "-5"]);
+    assert_eq!(ran.code, 64, "{}", ran.errors);
+    let ran = run(&["quick", "127.0.0.1", "--rate", "0"]);
+    assert!(ran.errors.contains("limits.max_qps: 0 is not a rate"), "{}", ran.errors);
+    assert_eq!(ran.code, 64);
+    assert_eq!(run(&["--help"]).code, 0);
+    assert_eq!(run(&["--version"]).code, 0);
+}
+
+/// These would be sent to if the guard let them.
+#[test]
+fn a_target_that_is_not_allowed_is_77() {
+    for (server, allow, message) in [
+        ("10.96.0.10", "10.96.1.0/24", "10.96.0.10 is not in `allow`"),
+        ("192.0.2.1", "192.0.2.0/24", "192.0.2.1 is a public address"),
+        ("2001:db8::1", "::/0", "2001:db8::1 is a public address"),
+        ("0.0.0.0", "0.0.0.0/0", "is not the address of one server"),
+    ] {
+        let ran = run(&["quick", server, "--allow", allow]);
+        assert_eq!(ran.code, 77, "{}", ran.errors);
+        assert!(ran.errors.contains(message), "{}", ran.errors);
+    }
+}
+
+const SCENARIO: &str = r#"
+schema = 1
+name = "checked"
+target = { server = "127.0.0.1:9" }
+limits = { max_qps = 100, max_duration = "1m" }
+workload = { names = ["www.example"] }
+[[phase]]
+name = "load"
+for = "10s"
+schedule = { shape = "ramp", from = 10, to = 100 }
+"#;
+
+#[test]
+fn a_wrong_scenario_is_78_and_nothing_is_sent_by_a_check() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("s.toml");
+    let file = path.to_str().unwrap();
+    fs::write(&path, SCENARIO).unwrap();
+    for arguments in [&["check", file][..], &["run", file, "--dry-run"]] {
+        let ran = run(arguments);
+        assert_eq!(ran.code, 0, "{}", ran.errors);
+        assert!(
+            ran.text
+                .contains("load: 10s, ramp 10/s to 100/s: about 550"),
+            "{}",
+            ran.text
+        );
+    }
+    fs::write(&path, SCENARIO.replace("max_qps", "max_qsp")).unwrap();
+    for arguments in [&["check", file][..], &["run", file]] {
+        let ran = run(arguments);
+        assert_eq!(ran.code, 78, "{}", ran.errors);
+        assert!(ran.errors.contains("s.toml:5: unknown field `max_qsp`"), "{}", ran.errors);
+    }
+    assert_eq!(run(&["check", "gone.toml"]).code, 78);
+}
+
+#[test]
+fn a_signal_ends_the_run_with_a_report() {
+    let _machine = shared();
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let load = Process::spawn(&mut command(&["quick", &address, "--for", "1h"])).unwrap();
+    // The first query: it runs.
+    silent
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    silent.recv(&mut [0; 512]).unwrap();
+    load.signal("INT").unwrap();
+    let status = load.wait(Duration::from_secs(5)).unwrap();
+    assert_eq!(status.code(), Some(130));
+    let said = load.output();
+    assert!(said.contains("had no answer yet when the run was interrupted"), "{said}");
+    assert!(said.contains("interrupted: this is what was measured until then"), "{said}");
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_1() {
+    let _machine = shared();
+    let ran = run(&["quick", "127.0.0.1:9", "--for", "100ms", "--json", "/gone/report.json"]);
+    assert_eq!(ran.code, 1, "{}", ran.errors);
+    assert!(ran.errors.contains("cannot write /gone/report.json"), "{}", ran.errors);
+}

@@ -1,0 +1,10 @@
+//! The program over loopback: what it sends, what it says, how it exits.
+#![cfg(test)]
+
+mod answering;
+mod commands;
+mod counts;
+mod figures;
+mod program;
+mod sockets;
+mod stall;
