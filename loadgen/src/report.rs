@@ -114,6 +114,8 @@ impl Report {
             exit = exit.worse(Exit::Signal(signal));
         }
         let elapsed = lasted(scenario.duration(), measured.took, measured);
+        let sent = run.counts.sent;
+        let run = PhaseReport::new("run", "all phases", elapsed, &run);
         Self {
             schema: SCHEMA,
             verdict: verdict(exit),
@@ -125,10 +127,10 @@ impl Report {
             environment,
             started_unix_ms: unix_ms(measured),
             took_s: measured.took.as_secs_f64(),
-            own_cpu_us_per_query: per_query(measured.cpu, run.counts.sent),
+            own_cpu_us_per_query: per_query(measured.cpu, sent),
             receive_overruns: measured.overruns,
+            run: if phases.iter().any(|phase| phase.is_closed_loop) { run.closed() } else { run },
             phases,
-            run: PhaseReport::new("run", "all phases", elapsed, &run),
             expectations,
         }
     }
@@ -171,9 +173,8 @@ fn phases(scenario: &Scenario, measured: &Measured) -> Vec<PhaseReport> {
             before += phase.plan.length;
             let schedule = phase.plan.shape.to_string();
             let elapsed = lasted(phase.plan.length, left, measured);
-            let mut report = PhaseReport::new(&phase.name, &schedule, elapsed, record);
-            report.is_closed_loop = phase.plan.shape.is_closed();
-            report
+            let report = PhaseReport::new(&phase.name, &schedule, elapsed, record);
+            if phase.plan.shape.is_closed() { report.closed() } else { report }
         })
         .collect()
 }

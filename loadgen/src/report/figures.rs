@@ -106,6 +106,22 @@ impl PhaseReport {
     }
 }
 
+impl PhaseReport {
+    /// Takes out the latencies, which a closed loop has none of: a server that
+    /// stalls is simply asked less.
+    #[must_use]
+    pub fn closed(self) -> Self {
+        Self {
+            is_closed_loop: true,
+            latency_ms: None,
+            from_send_ms: None,
+            lateness_ms: None,
+            lookup_ms: None,
+            ..self
+        }
+    }
+}
+
 impl Figures {
     const fn new(record: &PhaseRecord) -> Self {
         let counts = &record.counts;

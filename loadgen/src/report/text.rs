@@ -88,11 +88,7 @@ fn latencies(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
     writeln!(f)?;
     for phase in rows(report) {
         if phase.is_closed_loop {
-            writeln!(
-                f,
-                "{:14} closed loop: {:.0} answers/s is a capacity; it has no latency",
-                phase.name, phase.answer_rate
-            )?;
+            closed_loop(f, report, phase)?;
             continue;
         }
         for (what, percentiles) in [
@@ -109,6 +105,17 @@ fn latencies(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
         }
     }
     writeln!(f)
+}
+
+fn closed_loop(f: &mut fmt::Formatter<'_>, report: &Report, phase: &PhaseReport) -> fmt::Result {
+    if std::ptr::eq(phase, &raw const report.run) {
+        return writeln!(f, "run            has a closed loop in it, and so no latency as a whole");
+    }
+    writeln!(
+        f,
+        "{:14} closed loop: {:.0} answers/s is a capacity; it has no latency",
+        phase.name, phase.answer_rate
+    )
 }
 
 fn latency(

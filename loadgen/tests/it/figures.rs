@@ -65,6 +65,7 @@ fn a_closed_loop_measures_capacity_and_says_so() {
     ));
     assert_eq!(ran.code, 0, "{}{}", ran.text, ran.errors);
     assert!(ran.text.contains("closed loop"), "{}", ran.text);
+    assert!(!ran.has("/run/latency_ms/p50") && !ran.has("/phases/0/latency_ms/p50"));
     // The ceiling of the limits holds here too.
     assert!(ran.count("sent") <= 2_000, "{}", ran.text);
 }

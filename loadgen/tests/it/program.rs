@@ -27,6 +27,13 @@ impl Ran {
         value.unwrap_or_else(|| panic!("{pointer} is no number in {json:#}"))
     }
 
+    /// Whether the report has something there.
+    pub(crate) fn has(&self, pointer: &str) -> bool {
+        self.json
+            .as_ref()
+            .is_some_and(|json| json.pointer(pointer).is_some())
+    }
+
     /// A count of the whole run.
     pub(crate) fn count(&self, name: &str) -> u64 {
         let json = self
