@@ -101,3 +101,16 @@ fn a_report_that_cannot_be_written_is_1() {
     assert_eq!(ran.code, 1, "{}", ran.errors);
     assert!(ran.errors.contains("cannot write /gone/report.json"), "{}", ran.errors);
 }
+
+#[test]
+fn a_demo_of_a_program_that_does_not_start_is_1() {
+    let _machine = shared();
+    let ran = run(&["demo", "--subject", "/gone/fivedots", "--for", "1s"]);
+    assert_eq!(ran.code, 1, "{}", ran.errors);
+    assert!(ran.errors.contains("cannot start /gone/fivedots"), "{}", ran.errors);
+    let ran = run(&["demo", "--subject", "false", "--for", "1s"]);
+    assert_eq!(ran.code, 1, "{}", ran.errors);
+    assert!(ran.errors.contains("false ended before it was ready"), "{}", ran.errors);
+    assert_eq!(run(&["demo", "--subject", "false", "--for", "soon"]).code, 64);
+    assert_eq!(run(&["demo", "--subject", "false", "--rate", "0"]).code, 64);
+}
