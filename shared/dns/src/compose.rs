@@ -57,21 +57,6 @@ impl<'a> Composer<'a> {
         self.close(ttl_at)
     }
 
-    /// Appends octets that are a record already, such as an OPT record.
-    pub fn raw(&mut self, record: &[u8]) {
-        self.out.extend(record);
-    }
-
-    /// Returns the octets so far.
-    pub fn len(&self) -> usize {
-        self.out.len()
-    }
-
-    /// Says whether nothing was composed; never so, as a question is there.
-    pub fn is_empty(&self) -> bool {
-        self.out.is_empty()
-    }
-
     /// Writes the header.
     pub fn finish(self, header: &Header) -> Result<(), ParseError> {
         if self.out.len() > usize::from(u16::MAX) {

@@ -23,7 +23,7 @@ mod record;
 pub use record::{Record, Records, Section};
 
 mod opt;
-pub use opt::{EXTENDED_ERROR_OPTION, ExtendedError, Opt, TCP_KEEPALIVE_OPTION};
+pub use opt::{EXTENDED_ERROR_OPTION, ExtendedError, Opt};
 
 mod compose;
 pub use compose::Composer;

@@ -115,9 +115,6 @@ impl ExtendedError {
 /// Option code of Extended DNS Errors (RFC 8914, section 2).
 pub const EXTENDED_ERROR_OPTION: u16 = 15;
 
-/// Option code of edns-tcp-keepalive (RFC 7828, section 3.1).
-pub const TCP_KEEPALIVE_OPTION: u16 = 11;
-
 #[cfg(test)]
 mod tests {
     use super::*;
