@@ -163,13 +163,14 @@ impl<'m> Response<'m> {
     /// the bounds; an SOA that denies lives as long as the denial.
     fn ttls(&self, kind: Kind, config: &CacheConfig) -> Vec<u32> {
         let key = |kept: &Kept| (kept.owner.folded().as_wire().to_vec(), kept.record.rtype);
+        let keys: Vec<_> = self.kept.iter().map(key).collect();
         let mut least: HashMap<_, u32> = HashMap::new();
-        for kept in &self.kept {
-            let ttl = least.entry(key(kept)).or_insert(u32::MAX);
+        for (kept, key) in self.kept.iter().zip(&keys) {
+            let ttl = least.entry(key).or_insert(u32::MAX);
             *ttl = kept.record.ttl.min(*ttl);
         }
-        let bound = |kept: &Kept| {
-            let ttl = least.get(&key(kept)).copied().unwrap_or_default();
+        let bound = |(kept, key)| {
+            let ttl = least.get(key).copied().unwrap_or_default();
             let minimum = (kind == Kind::Negative)
                 .then(|| self.soa_minimum(kept))
                 .flatten();
@@ -178,7 +179,7 @@ impl<'m> Response<'m> {
                 None => clamp(ttl, config.min_ttl, config.max_ttl),
             }
         };
-        self.kept.iter().map(bound).collect()
+        self.kept.iter().zip(&keys).map(bound).collect()
     }
 
     /// Returns how long the whole may be kept, or `None` if it may not.
