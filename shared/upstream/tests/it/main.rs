@@ -12,11 +12,24 @@ use std::time::Duration;
 
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
+use upstream::{Rule, Upstream};
 
 /// Long enough for a busy machine, short enough for a person.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long silence is listened to.
 const SILENCE: Duration = Duration::from_millis(300);
+
+/// What the tests of rules and of connections ask for.
+const WEB: &str = "web.example.";
+const RECORDS: &str = "web 30 A 192.0.2.1\nslow 30 A 192.0.2.2";
+
+fn with_rule(rule: Rule) -> Upstream {
+    Upstream::builder()
+        .zone("example.", RECORDS)
+        .rule(rule)
+        .start()
+        .unwrap()
+}
 
 fn query(name: &str, qtype: RecordType) -> Message {
     let mut message = Message::new(0x1234, MessageType::Query, OpCode::Query);

@@ -3,18 +3,7 @@
 use std::time::Instant;
 
 use super::*;
-use upstream::{POISON_V4, Rule, Script, Upstream, Wrong, Zone};
-
-const WEB: &str = "web.example.";
-const RECORDS: &str = "web 30 A 192.0.2.1\nslow 30 A 192.0.2.2";
-
-fn with_rule(rule: Rule) -> Upstream {
-    Upstream::builder()
-        .zone("example.", RECORDS)
-        .rule(rule)
-        .start()
-        .unwrap()
-}
+use upstream::{POISON_V4, Script, Wrong, Zone};
 
 fn ask(server: &Upstream) -> Message {
     ask_udp(server.addr(), &query(WEB, RecordType::A))

@@ -4,18 +4,7 @@ use std::io::ErrorKind;
 use std::time::Instant;
 
 use super::*;
-use upstream::{Delivery, Rule, TcpMode, Upstream};
-
-const WEB: &str = "web.example.";
-const RECORDS: &str = "web 30 A 192.0.2.1\nslow 30 A 192.0.2.2";
-
-fn with_rule(rule: Rule) -> Upstream {
-    Upstream::builder()
-        .zone("example.", RECORDS)
-        .rule(rule)
-        .start()
-        .unwrap()
-}
+use upstream::{Delivery, TcpMode};
 
 fn with_mode(mode: TcpMode) -> Upstream {
     Upstream::builder()
