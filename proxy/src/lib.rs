@@ -8,6 +8,8 @@ pub mod cache;
 
 pub mod answer;
 
+pub mod resolver;
+
 pub mod inflight;
 
 pub mod forward;

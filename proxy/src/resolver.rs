@@ -1,0 +1,181 @@
+//! What to do with a query: answer it, ask an upstream, or refuse it.
+//!
+//! No socket and no clock: callers bring messages and `now`, and do what is
+//! decided. Decisions are lent, not returned, since what the cache has stays
+//! in the cache until it is rendered into the caller's buffer.
+
+use std::sync::Arc;
+
+use dns::{Composer, Flags, Header, Rcode, Rtype};
+
+use crate::answer;
+use crate::cache::{BATCH, Cache, Entry, EntryView, Head, Key, KeyHasher, KeyView, Kind};
+use crate::moment::Moment;
+use crate::query::{Query, QueryError};
+
+/// Decides about queries, from the cache of the process.
+#[derive(Debug)]
+pub struct Resolver {
+    cache: Arc<Cache>,
+    hasher: KeyHasher,
+    rotate: bool,
+}
+
+/// What to do with one message from a client.
+#[derive(Debug)]
+pub enum Decision<'q, 'e> {
+    /// Answer from the cache.
+    Answer(Query<'q>, EntryView<'e>),
+    /// Nobody knows yet: ask an upstream.
+    Ask(Query<'q>),
+    /// ANY: answer with HINFO, never ask (RFC 8482, section 4.2).
+    Any(Query<'q>),
+    /// No query that we look up.
+    Reject(QueryError, &'q [u8]),
+}
+
+/// How a response is rendered, besides its query.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// The time that TTLs are aged to.
+    pub now: Moment,
+    /// Octets that the transport takes; over UDP the query says fewer.
+    pub limit: Limit,
+    /// By how many records addresses are turned.
+    pub turn: u32,
+}
+
+/// How long a response may be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Limit {
+    /// What the query says: 512 to 1232 octets.
+    Datagram,
+    /// 65,535 octets.
+    Frame,
+}
+
+impl Limit {
+    /// Returns the octets that an answer to `query` may have.
+    pub fn of(self, query: &Query<'_>) -> usize {
+        match self {
+            Self::Datagram => query.udp_limit(),
+            Self::Frame => usize::from(u16::MAX),
+        }
+    }
+}
+
+impl Resolver {
+    /// Decides from `cache`; `rotate` turns addresses with each answer.
+    pub fn new(cache: Arc<Cache>, hasher: KeyHasher, rotate: bool) -> Self {
+        Self { cache, hasher, rotate }
+    }
+
+    /// Returns the key under which the answer to `query` is kept.
+    pub fn key(&self, query: &Query<'_>) -> Key {
+        Key::of(query, &self.hasher)
+    }
+
+    /// Decides about one message, and hands the decision to `act`.
+    pub fn decide<T>(
+        &self,
+        message: &[u8],
+        now: Moment,
+        act: impl FnOnce(Decision<'_, '_>) -> T,
+    ) -> T {
+        match sort(message) {
+            Err(decision) => act(decision),
+            Ok(query) => self.cache.lookup(&self.key(&query), now, |entry| {
+                act(entry.map_or(Decision::Ask(query), |entry| Decision::Answer(query, entry)))
+            }),
+        }
+    }
+
+    /// Decides about up to [`BATCH`] messages, and hands each decision to
+    /// `act` with the message's place. The places do not come in order: what
+    /// needs no lookup is first.
+    pub fn decide_batch(
+        &self,
+        messages: &[&[u8]],
+        now: Moment,
+        mut act: impl FnMut(usize, Decision<'_, '_>),
+    ) {
+        let mut queries = [None; BATCH];
+        let mut keys = [KeyView::NONE; BATCH];
+        let mut count = 0;
+        for (place, message) in messages.iter().take(BATCH).enumerate() {
+            match sort(message) {
+                Err(decision) => act(place, decision),
+                Ok(query) => {
+                    if let (Some(slot), Some(key)) = (queries.get_mut(count), keys.get_mut(count)) {
+                        *slot = Some((place, query));
+                        *key = KeyView::of(&query, &self.hasher);
+                        count += 1;
+                    }
+                }
+            }
+        }
+        let keys = keys.get(..count).unwrap_or_default();
+        self.cache.lookup_batch(keys, now, |at, entry| {
+            let Some(Some((place, query))) = queries.get(at).copied() else { return };
+            act(place, entry.map_or(Decision::Ask(query), |entry| Decision::Answer(query, entry)));
+        });
+    }
+
+    /// Renders what `decision` says into `out` and returns its octets. `None`
+    /// where nothing is to be said, or not yet.
+    pub fn respond(
+        &self,
+        decision: &Decision<'_, '_>,
+        terms: Terms,
+        out: &mut [u8],
+    ) -> Option<usize> {
+        let Terms { now, limit, turn } = terms;
+        match decision {
+            Decision::Answer(query, entry) => {
+                let turn = self.rotate.then_some(turn);
+                answer::render(entry, query, now, limit.of(query), turn, out)
+            }
+            Decision::Any(query) => {
+                let entry = any(query, now)?;
+                answer::render(&entry.view(), query, now, limit.of(query), None, out)
+            }
+            Decision::Reject(error, message) => error.reply(message, out),
+            Decision::Ask(_) => None,
+        }
+    }
+}
+
+/// Returns the query in `message` if it has to be looked up, else what to do
+/// instead.
+fn sort(message: &[u8]) -> Result<Query<'_>, Decision<'_, 'static>> {
+    match Query::parse(message) {
+        Ok(query) if query.question.qtype == Rtype::ANY => Err(Decision::Any(query)),
+        Ok(query) => Ok(query),
+        Err(error) => Err(Decision::Reject(error, message)),
+    }
+}
+
+/// The whole answer to ANY: rare, so composed each time.
+fn any(query: &Query<'_>, now: Moment) -> Option<Entry> {
+    let asked = query.retain();
+    let mut message = Vec::new();
+    let mut composer = Composer::new(&mut message, &asked.qname, asked.qtype, asked.qclass);
+    composer
+        .own_record(&asked.qname, Rtype::HINFO, ANY_TTL, HINFO)
+        .ok()?;
+    let header = Header { id: 0, flags: Flags(Flags::QR), counts: [1, 1, 0, 0] };
+    composer.finish(&header).ok()?;
+    let head =
+        Head { kind: Kind::Positive, rcode: Rcode::NOERROR, ede: None, born: now, expires: now };
+    // One record that always fits needs no offset to be cut or aged by.
+    Some(Entry { head, message, ttls: Vec::new() })
+}
+
+/// CPU "RFC8482", no operating system (RFC 8482, section 4.2).
+const HINFO: &[u8] = b"\x07RFC8482\x00";
+
+/// About an hour: nothing is gained by asking again soon.
+const ANY_TTL: u32 = 3789;
+
+#[cfg(test)]
+mod tests;
