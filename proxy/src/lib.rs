@@ -15,3 +15,5 @@ pub mod inflight;
 pub mod forward;
 
 pub mod stats;
+
+pub mod serve;

@@ -238,9 +238,14 @@ impl<const N: usize> Labelled<N> {
     /// Counts one at `index`, which its enum keeps under `N`; see
     /// [`Counter::add`].
     pub fn add(&self, index: usize) {
+        self.add_many(index, 1);
+    }
+
+    /// Counts `n` at `index`; see [`add`](Self::add).
+    pub fn add_many(&self, index: usize, n: u64) {
         debug_assert!(index < N, "label {index} of {N}");
         if let Some(counter) = self.0.get(index) {
-            counter.add(1);
+            counter.add(n);
         }
     }
 
@@ -272,6 +277,13 @@ impl Histogram {
         let micros = whole_micros(duration);
         self.buckets.add(bucket(micros));
         self.micros.add(micros);
+    }
+
+    /// Counts `n` durations of the same length; see [`Counter::add`].
+    pub fn record_many(&self, duration: Duration, n: u64) {
+        let micros = whole_micros(duration);
+        self.buckets.add_many(bucket(micros), n);
+        self.micros.add(micros.saturating_mul(n));
     }
 
     /// Counts a duration where several threads do; see

@@ -1,0 +1,107 @@
+//! The frames of a connection: two octets of length, then a message
+//! (RFC 1035, section 4.2.2).
+
+use dns::get_u16;
+
+use crate::query::QueryError;
+
+/// What was received and not yet taken.
+#[derive(Debug, Default)]
+pub(super) struct Frames {
+    octets: Vec<u8>,
+    taken: usize,
+}
+
+impl Frames {
+    /// The place to read into; what was taken goes before it grows.
+    pub(super) fn room(&mut self) -> &mut Vec<u8> {
+        self.octets.drain(..self.taken);
+        self.taken = 0;
+        &mut self.octets
+    }
+
+    /// Takes the next message that is complete.
+    ///
+    /// A frame of length zero is an error: nothing can follow it that we would
+    /// understand.
+    pub(super) fn take(&mut self) -> Result<Option<&[u8]>, QueryError> {
+        let rest = self.octets.get(self.taken..).unwrap_or_default();
+        let Some(length) = get_u16(rest, 0).map(usize::from) else { return Ok(None) };
+        if length == 0 {
+            return Err(QueryError::ZeroLengthTcp);
+        }
+        let Some(message) = rest.get(LENGTH..LENGTH + length) else { return Ok(None) };
+        self.taken += LENGTH + length;
+        Ok(Some(message))
+    }
+}
+
+/// Appends a frame to `out`, its message written by `render` into a buffer of
+/// 65,535 octets; nothing if that returns `None`.
+pub(super) fn append(
+    out: &mut Vec<u8>,
+    render: impl FnOnce(&mut [u8]) -> Option<usize>,
+) -> Option<()> {
+    let start = out.len();
+    out.resize(start + LENGTH + usize::from(u16::MAX), 0);
+    let len = out.get_mut(start + LENGTH..).and_then(render);
+    let framed = len.and_then(|len| {
+        let length = u16::try_from(len).ok()?;
+        dns::put_u16(out, start, length)?;
+        Some(LENGTH + len)
+    });
+    out.truncate(start + framed.unwrap_or_default());
+    framed.map(|_| ())
+}
+
+/// Octets of the length.
+const LENGTH: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(frames: &mut Frames) -> Vec<Vec<u8>> {
+        let mut messages = Vec::new();
+        while let Some(message) = frames.take().unwrap() {
+            messages.push(message.to_vec());
+        }
+        messages
+    }
+
+    /// However the stream is cut, the same messages come out.
+    #[test]
+    fn messages_come_out_whole_wherever_the_stream_is_cut() {
+        let stream = [0, 3, 1, 2, 3, 0, 1, 9, 0, 2, 7, 7];
+        for cut in 0..=stream.len() {
+            let mut frames = Frames::default();
+            let mut messages = Vec::new();
+            for part in [&stream[..cut], &stream[cut..]] {
+                frames.room().extend(part);
+                messages.extend(taken(&mut frames));
+            }
+            assert_eq!(messages, [vec![1, 2, 3], vec![9], vec![7, 7]], "cut at {cut}");
+            assert!(frames.room().is_empty(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_frame_of_nothing_is_an_error() {
+        let mut frames = Frames::default();
+        frames.room().extend([0, 1, 5, 0, 0]);
+        assert_eq!(frames.take(), Ok(Some(&[5][..])));
+        assert_eq!(frames.take(), Err(QueryError::ZeroLengthTcp));
+    }
+
+    #[test]
+    fn a_frame_is_appended_whole_or_not_at_all() {
+        let mut out = vec![0xaa];
+        append(&mut out, |buffer| {
+            buffer[..2].copy_from_slice(&[1, 2]);
+            Some(2)
+        })
+        .unwrap();
+        assert_eq!(append(&mut out, |_| None), None);
+        assert_eq!(out, [0xaa, 0, 2, 1, 2]);
+    }
+}

@@ -1,0 +1,231 @@
+//! Answering datagrams: one thread, one socket, batches.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use udp::{Options, RecvBatch, SendBatch, Socket};
+
+use super::{Service, ask, refuse};
+use crate::cache::BATCH;
+use crate::forward::{Ask, ReplyTo};
+use crate::moment::Moment;
+use crate::resolver::{Decision, Limit, Terms};
+use crate::stats::{Origin, Transport, WorkerStats};
+
+/// A thread's own socket and buffers.
+#[derive(Debug)]
+pub struct UdpWorker {
+    socket: Arc<Socket>,
+    service: Service,
+    stats: Arc<WorkerStats>,
+    stop: Arc<AtomicBool>,
+    send: SendBatch,
+    asks: Vec<Ask>,
+    turn: u32,
+}
+
+impl UdpWorker {
+    /// Takes a socket of its own; it ends soon after `stop` is set.
+    pub fn new(
+        socket: Socket,
+        service: Service,
+        stats: Arc<WorkerStats>,
+        stop: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            socket: Arc::new(socket),
+            service,
+            stats,
+            stop,
+            send: SendBatch::new(BATCH, usize::from(dns::MAX_UDP_PAYLOAD)),
+            asks: Vec::with_capacity(BATCH),
+            turn: 0,
+        }
+    }
+
+    /// Answers until it is told to stop, and then what is queued already.
+    pub fn run(mut self) {
+        let mut recv = RecvBatch::new(BATCH, QUERY_BUFFER);
+        let mut want = 1;
+        let mut stop_at = None;
+        loop {
+            let got = match self.socket.recv_batch(&mut recv, want) {
+                Ok(got) => got,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if self.stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    want = 1;
+                    continue;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a UDP socket is lost");
+                    return;
+                }
+            };
+            let now = self.service.clock.now();
+            self.answer(&recv, now);
+            want = next_want(want, got);
+            if self.stop.load(Ordering::Relaxed) {
+                // Clients that keep asking must not keep us alive.
+                let until = *stop_at.get_or_insert(now + LINGER);
+                if now >= until {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, recv: &RecvBatch, now: Moment) {
+        let mut messages: [&[u8]; BATCH] = [&[]; BATCH];
+        for (place, message) in messages.iter_mut().enumerate().take(recv.len()) {
+            *message = recv.get(place).map_or(&[], |datagram| datagram.bytes);
+            self.stats.queries.add(Transport::Udp.index());
+        }
+        let messages = messages.get(..recv.len()).unwrap_or_default();
+        let resolver = Arc::clone(&self.service.resolver);
+        let mut hits = 0;
+        resolver.decide_batch(messages, now, |place, decision| {
+            hits += u64::from(matches!(decision, Decision::Answer(..)));
+            self.act(recv, place, &decision, now);
+        });
+        self.flush();
+        if hits > 0 {
+            // The second look at the clock in a batch: without it nobody would
+            // see how long an answer from the cache takes.
+            let took = self.service.clock.now().saturating_since(now);
+            if let Some(histogram) = self.stats.response_seconds.get(Origin::Cache.index()) {
+                histogram.record_many(took, hits);
+            }
+        }
+        self.forward(now);
+    }
+
+    fn act(&mut self, recv: &RecvBatch, place: usize, decision: &Decision<'_, '_>, now: Moment) {
+        let Some(datagram) = recv.get(place) else { return };
+        self.turn = self.turn.wrapping_add(1);
+        let terms = Terms { now, limit: Limit::Datagram, turn: self.turn };
+        // There is room: a batch is sent before the next one is received.
+        let Some(out) = self.send.next_buffer() else { return };
+        let responded = self.service.respond(decision, terms, &self.stats, out);
+        if let Some(len) = responded {
+            self.send.commit(len, Some(datagram.peer), datagram.local);
+        } else if let Decision::Ask(query) = decision {
+            let socket = Arc::clone(&self.socket);
+            let to = ReplyTo::Udp { socket, peer: datagram.peer, local: datagram.local };
+            self.asks
+                .push(Ask { arrived: now, ..ask(&self.service, query, Limit::Datagram, to) });
+        }
+    }
+
+    /// Hands over the misses; those for which there is no room are refused.
+    fn forward(&mut self, now: Moment) {
+        if self.asks.is_empty() {
+            return;
+        }
+        self.service.forwarder.ask_batch(&mut self.asks);
+        for ask in self.asks.drain(..) {
+            let ReplyTo::Udp { peer, local, .. } = &ask.reply_to else { continue };
+            let Some(out) = self.send.next_buffer() else { break };
+            if let Some(len) = refuse(&ask, now, &self.stats, out) {
+                self.send.commit(len, Some(*peer), *local);
+            }
+        }
+        self.flush();
+    }
+
+    fn flush(&mut self) {
+        if self.send.is_empty() {
+            return;
+        }
+        let queued = self.send.len();
+        let unsent = match self.socket.send_batch(&mut self.send) {
+            Ok(report) => report.failed,
+            Err(_) => queued,
+        };
+        self.stats
+            .unsent_responses
+            .add(u64::try_from(unsent).unwrap_or(u64::MAX));
+    }
+}
+
+/// Opens `workers` sockets on one address; the kernel spreads the clients over
+/// them. Port 0 takes a free port, the same for all.
+///
+/// # Errors
+///
+/// What the system says: the address is taken, not ours, or privileged.
+pub fn bind_udp(addr: SocketAddr, workers: usize) -> io::Result<Vec<Socket>> {
+    let options = Options {
+        reuse_port: true,
+        // One bound to the wildcard has to know which address was asked.
+        pktinfo: addr.ip().is_unspecified(),
+        recv_buffer: Some(SOCKET_BUFFER),
+        send_buffer: Some(SOCKET_BUFFER),
+        read_timeout: Some(WAKE),
+        dont_fragment: true,
+        ..Options::default()
+    };
+    let first = Socket::bind(addr, &options)?;
+    let addr = first.local_addr()?;
+    let mut sockets = vec![first];
+    for _ in 1..workers {
+        sockets.push(Socket::bind(addr, &options)?);
+    }
+    Ok(sockets)
+}
+
+/// How many datagrams to receive at once: one while traffic is thin, since
+/// then the wake-up is the cost; more while calls come back full.
+const fn next_want(want: usize, got: usize) -> usize {
+    match (want, got) {
+        (1, _) if got >= 1 => 8,
+        (8.., _) if got >= want => BATCH,
+        (_, 0..2) => 1,
+        _ => 8,
+    }
+}
+
+/// A query with every option is shorter; what is longer does not parse.
+const QUERY_BUFFER: usize = 2048;
+
+/// A burst of some thousand queries waits in it, each of which the kernel
+/// counts as 768 octets.
+const SOCKET_BUFFER: usize = 4 << 20;
+
+/// How often a thread without queries looks whether it should stop.
+const WAKE: Duration = Duration::from_millis(100);
+
+/// How long queries that keep coming are still answered after the stop.
+const LINGER: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_grow_while_they_are_full_and_shrink_at_once() {
+        let mut want = 1;
+        let mut wants = Vec::new();
+        for got in [1, 8, 32, 32, 3, 1, 1] {
+            want = next_want(want, got);
+            wants.push(want);
+        }
+        assert_eq!(wants, [8, 32, 32, 32, 8, 1, 8]);
+    }
+
+    #[test]
+    fn all_sockets_of_an_address_have_its_port() {
+        let sockets = bind_udp("127.0.0.1:0".parse().unwrap(), 3).unwrap();
+        let ports: Vec<_> = sockets
+            .iter()
+            .map(|s| s.local_addr().unwrap().port())
+            .collect();
+        assert_eq!(ports, [ports[0]; 3]);
+        assert_ne!(ports[0], 0);
+    }
+}
