@@ -17,3 +17,11 @@ pub mod forward;
 pub mod stats;
 
 pub mod serve;
+
+pub mod health;
+
+pub mod metrics;
+
+pub mod admin;
+
+pub mod shutdown;

@@ -1,0 +1,124 @@
+//! Whether this process answers: /livez and /readyz.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use dns::{Flags, Header};
+use tokio::net::UdpSocket;
+use tokio::time::{sleep, timeout};
+
+/// What readiness depends on.
+///
+/// Not on upstreams: without them the cache still answers, and taking every
+/// node's cache out of service would make their outage everybody's.
+#[derive(Debug)]
+pub struct Health {
+    /// Listen addresses that have not answered a query of ours.
+    unanswered: AtomicUsize,
+    draining: AtomicBool,
+}
+
+impl Health {
+    /// Not ready until so many addresses have answered.
+    pub const fn new(addresses: usize) -> Self {
+        Self { unanswered: AtomicUsize::new(addresses), draining: AtomicBool::new(false) }
+    }
+
+    /// Not ready from here on.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Asks `listening`, over its own socket, until it answers.
+    ///
+    /// The question is ANY of the root: answered without the cache or an
+    /// upstream (RFC 8482), so it proves the sockets and threads, and works
+    /// while every upstream is dead.
+    pub async fn ask_ourselves(self: Arc<Self>, listening: SocketAddr) {
+        while ask(listening).await.is_err() {
+            sleep(RETRY).await;
+        }
+        self.unanswered.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Returns why it is not ready; none when it is.
+    pub fn reasons(&self) -> Vec<&'static str> {
+        let unanswered = self.unanswered.load(Ordering::Relaxed) > 0;
+        let draining = self.draining.load(Ordering::Relaxed);
+        let reasons = [
+            unanswered.then_some("a listen address has not answered a query yet"),
+            draining.then_some("draining"),
+        ];
+        reasons.into_iter().flatten().collect()
+    }
+}
+
+/// Returns the routes /livez and /readyz.
+pub fn routes(health: Arc<Health>) -> Router {
+    Router::new()
+        .route("/livez", get(async || "ok\n"))
+        .route("/readyz", get(readyz))
+        .with_state(health)
+}
+
+async fn readyz(State(health): State<Arc<Health>>) -> (StatusCode, String) {
+    let reasons = health.reasons();
+    if reasons.is_empty() {
+        return (StatusCode::OK, "ok\n".to_owned());
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n")
+}
+
+async fn ask(listening: SocketAddr) -> std::io::Result<()> {
+    let loopback: IpAddr = if listening.is_ipv4() {
+        [127, 0, 0, 1].into()
+    } else {
+        std::net::Ipv6Addr::LOCALHOST.into()
+    };
+    let unspecified = listening.ip().is_unspecified();
+    let server = if unspecified { SocketAddr::new(loopback, listening.port()) } else { listening };
+    let any: IpAddr = if server.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
+    let socket = UdpSocket::bind((any, 0)).await?;
+    socket.connect(server).await?;
+    socket.send(&SELF_QUERY).await?;
+    let mut reply = [0; 512];
+    let len = timeout(PATIENCE, socket.recv(&mut reply)).await??;
+    let header = Header::parse(reply.get(..len).unwrap_or_default());
+    let answers = header.is_some_and(|header| header.id == 0x5d5d && header.flags.has(Flags::QR));
+    if answers { Ok(()) } else { Err(std::io::ErrorKind::InvalidData.into()) }
+}
+
+/// `. IN ANY`, RD clear.
+const SELF_QUERY: [u8; 17] = [0x5d, 0x5d, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 255, 0, 1];
+
+/// Our own loopback takes microseconds.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+const RETRY: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readiness_says_what_is_missing() {
+        let health = Health::new(1);
+        assert_eq!(health.reasons(), ["a listen address has not answered a query yet"]);
+        health.unanswered.store(0, Ordering::Relaxed);
+        assert_eq!(health.reasons(), [""; 0]);
+        health.drain();
+        assert_eq!(health.reasons(), ["draining"]);
+    }
+
+    #[test]
+    fn the_self_query_is_one_that_is_answered_locally() {
+        let query = crate::query::Query::parse(&SELF_QUERY).unwrap();
+        assert_eq!((query.id, query.question.qtype), (0x5d5d, dns::Rtype::ANY));
+    }
+}
