@@ -25,3 +25,7 @@ pub mod metrics;
 pub mod admin;
 
 pub mod shutdown;
+
+pub mod cli;
+
+pub mod config;

@@ -1,0 +1,182 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A node-local DNS cache for Kubernetes.
+#[derive(Debug, Parser)]
+#[command(name = "fivedots", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Answer queries until SIGTERM or SIGINT.
+    ///
+    /// Without any flag: listens on 127.0.0.1:5335 and forwards to the servers
+    /// of /etc/resolv.conf.
+    Run(RunArgs),
+    /// Look at configuration files.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// What can be done with a configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Check a file: exit status 0 when it is good, 78 when it is not.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Print every key with its default and what it means.
+    Defaults,
+}
+
+/// The flags of `run`; each wins over the file.
+#[derive(Args, Clone, Debug, Default)]
+pub struct RunArgs {
+    /// A configuration file (`fivedots config defaults` shows one).
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// An address to listen on, UDP and TCP; may be repeated.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Vec<SocketAddr>,
+    /// A server for all names that no zone has; may be repeated.
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = parse_upstream)]
+    pub upstream: Vec<SocketAddr>,
+    /// Servers for the names of a zone, asked by TCP with `+tcp`; may be
+    /// repeated.
+    #[arg(long, value_name = "SUFFIX=ADDR[:PORT][,…][+tcp]", value_parser = parse_zone)]
+    pub zone: Vec<ZoneArg>,
+    /// Where /metrics, /livez and /readyz are.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub metrics: Option<SocketAddr>,
+    /// Where everything else is: an address, or `unix:PATH`.
+    #[arg(long, value_name = "ADDR:PORT|unix:PATH")]
+    pub admin: Option<String>,
+    /// UDP threads for each address.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: Option<u16>,
+    /// How logs are written.
+    #[arg(long, value_enum)]
+    pub log_format: Option<LogFormat>,
+}
+
+/// One `--zone`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ZoneArg {
+    /// The zone's own name.
+    pub suffix: dns::Name,
+    /// Its servers.
+    pub upstreams: Vec<SocketAddr>,
+    /// Ask by TCP from the start.
+    pub tcp: bool,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one object a line.
+    Json,
+}
+
+impl LogFormat {
+    /// The word in flags and files.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// Parses a server's address; without a port it is 53.
+///
+/// # Errors
+///
+/// A sentence that names the text.
+pub fn parse_upstream(text: &str) -> Result<SocketAddr, String> {
+    let with_port = || text.parse().ok();
+    let alone = || text.parse().ok().map(|ip| SocketAddr::new(ip, DNS_PORT));
+    let addr = with_port()
+        .or_else(alone)
+        .ok_or_else(|| format!("{text:?} is not an address such as 10.0.0.2:53 or [::1]:53"))?;
+    if addr.port() == 0 {
+        return Err(format!("{text:?} has port 0, which no server has"));
+    }
+    Ok(addr)
+}
+
+/// Parses a zone's name.
+///
+/// # Errors
+///
+/// A sentence that names the text.
+pub fn parse_suffix(text: &str) -> Result<dns::Name, String> {
+    dns::Name::from_text(text).map_err(|error| format!("{text:?} is not a domain name: {error}"))
+}
+
+fn parse_zone(text: &str) -> Result<ZoneArg, String> {
+    let (suffix, servers) = text
+        .split_once('=')
+        .ok_or_else(|| format!("{text:?} is not SUFFIX=ADDR[:PORT]"))?;
+    let (servers, tcp) = match servers.strip_suffix("+tcp") {
+        Some(servers) => (servers, true),
+        None => (servers, false),
+    };
+    let upstreams: Result<_, _> = servers.split(',').map(parse_upstream).collect();
+    Ok(ZoneArg { suffix: parse_suffix(suffix)?, upstreams: upstreams?, tcp })
+}
+
+/// The port of DNS (RFC 1035, section 4.2).
+const DNS_PORT: u16 = 53;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(flags: &[&str]) -> Result<RunArgs, clap::Error> {
+        let words = ["fivedots", "run"].iter().chain(flags);
+        match Cli::try_parse_from(words)?.command {
+            Command::Run(args) => Ok(args),
+            Command::Config(_) => unreachable!("asked to run"),
+        }
+    }
+
+    #[test]
+    fn a_zone_has_a_suffix_servers_and_perhaps_tcp() {
+        let args = run(&["--zone", "cluster.local=10.96.0.10,[fd00::a]:5353+tcp"]).unwrap();
+        let [zone] = args.zone.as_slice() else { panic!("{args:?}") };
+        assert_eq!(zone.suffix.to_string(), "cluster.local.");
+        assert_eq!(zone.upstreams[0].to_string(), "10.96.0.10:53");
+        assert_eq!(zone.upstreams[1].to_string(), "[fd00::a]:5353");
+        assert!(zone.tcp);
+        assert!(!run(&["--zone", ".=::1"]).unwrap().zone[0].tcp);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_by_name() {
+        for (flags, said) in [
+            (["--zone", "cluster.local"], "cluster.local"),
+            (["--zone", "a..b=10.0.0.1"], "a..b"),
+            (["--zone", "a=10.0.0.1,"], "not an address"),
+            (["--upstream", "coredns"], "coredns"),
+            (["--upstream", "10.0.0.1:0"], "port 0"),
+            (["--listen", "127.0.0.1"], "--listen"),
+            (["--workers", "0"], "--workers"),
+            (["--cahce", "1"], "--cahce"),
+        ] {
+            let text = run(&flags).unwrap_err().to_string();
+            assert!(text.contains(said), "{flags:?}: {text}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What the program uses, made from what was written.
+//!
+//! `ConfigFile` is the text as it stands; a [`Config`] is
+//! whole and checked, and nothing behind it looks at text again. Each
+//! subsystem gets its own part.
+
+mod check;
+mod defaults;
+mod error;
+mod file;
+mod limit;
+mod units;
+mod zones;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::admin::AdminAddr;
+use crate::cache::CacheConfig;
+use crate::cli::{LogFormat, RunArgs};
+use crate::forward::{ForwardConfig, ForwardZone};
+use crate::serve::TcpConfig;
+
+pub use defaults::DEFAULTS;
+pub use error::ConfigError;
+
+/// Everything that can be set.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Addresses that are served, UDP and TCP; at least one.
+    pub listen: Vec<SocketAddr>,
+    /// UDP threads per address, 1 to 64.
+    pub workers: usize,
+    /// Zones and their servers; the root is always among them.
+    pub zones: Vec<ForwardZone>,
+    /// The bounds of asking upstreams.
+    pub forward: ForwardLimits,
+    /// The cache.
+    pub cache: CacheConfig,
+    /// The bounds of connections.
+    pub tcp: TcpConfig,
+    /// Where metrics and health are.
+    pub metrics: SocketAddr,
+    /// Where everything else is.
+    pub admin: AdminAddr,
+    /// How logs are written.
+    pub log_format: LogFormat,
+}
+
+/// How long, and how much at once, upstreams are asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ForwardLimits {
+    /// The longest that a client waits; 100 ms to 4.5 s.
+    pub deadline: Duration,
+    /// Questions in flight.
+    pub max_inflight: usize,
+    /// Clients that wait for one question.
+    pub max_waiters: usize,
+}
+
+impl Config {
+    /// Reads the file that `args` name, if any, lays the flags over it, and
+    /// fills in what this machine says: servers, memory, processors.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read or does not mean anything, and values that
+    /// contradict each other.
+    pub fn load(args: &RunArgs) -> Result<Self, ConfigError> {
+        let file = match &args.config {
+            Some(path) => file::Source::read(path)?,
+            None => file::Source::empty(),
+        };
+        check::build(&file, args, &check::Machine::this())
+    }
+
+    /// Checks a file as [`load`](Self::load) would, without flags.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn check(path: &Path) -> Result<Self, ConfigError> {
+        Self::load(&RunArgs { config: Some(path.to_owned()), ..RunArgs::default() })
+    }
+
+    /// The part of the upstream threads.
+    pub fn forward_config(&self) -> ForwardConfig {
+        let ForwardLimits { deadline, max_inflight, max_waiters } = self.forward;
+        ForwardConfig {
+            zones: self.zones.clone(),
+            deadline,
+            max_inflight,
+            max_waiters,
+            // Misses are few; a second thread would halve their batches.
+            threads: 1,
+            cache: self.cache,
+        }
+    }
+
+    /// The configuration as a file that would give it, for the admin port.
+    pub fn to_toml(&self) -> String {
+        file::write(self)
+    }
+}
+
+#[cfg(test)]
+mod tests;

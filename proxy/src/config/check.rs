@@ -1,0 +1,258 @@
+//! From what was written to what is used: defaults filled in, bounds checked.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::{Range, RangeInclusive};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::file::{CacheTable, ConfigFile, Source};
+use super::limit::memory_limit;
+use super::units::{OwnAddr, Time, show_time};
+use super::zones::zones;
+use super::{Config, ConfigError, ForwardLimits};
+use crate::admin::AdminAddr;
+use crate::cache::CacheConfig;
+use crate::cli::{LogFormat, RunArgs};
+use crate::forward::ForwardConfig;
+use crate::serve::TcpConfig;
+
+/// What the machine says when nobody wrote it down.
+#[derive(Clone, Debug)]
+pub(super) struct Machine {
+    pub(super) memory_limit: Option<u64>,
+    pub(super) processors: usize,
+    pub(super) resolv_conf: (PathBuf, String),
+}
+
+impl Machine {
+    pub(super) fn this() -> Self {
+        let path = PathBuf::from("/etc/resolv.conf");
+        // Without one there is no server in it.
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        Self {
+            memory_limit: memory_limit(),
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
+            resolv_conf: (path, text),
+        }
+    }
+}
+
+pub(super) fn build(
+    source: &Source,
+    args: &RunArgs,
+    machine: &Machine,
+) -> Result<Config, ConfigError> {
+    let file = &source.file;
+    let listen = listen(source, args)?;
+    let workers = match (args.workers, &file.workers) {
+        (Some(workers), _) => usize::from(workers),
+        (None, Some(workers)) => number(source, workers, WORKERS)?,
+        (None, None) => machine.processors.clamp(1, DEFAULT_WORKERS),
+    };
+    let config = Config {
+        workers,
+        zones: zones(source, args, machine, &listen)?,
+        listen,
+        forward: forward(source)?,
+        cache: cache(source, &file.cache, machine)?,
+        tcp: tcp(source)?,
+        metrics: args
+            .metrics
+            .or_else(|| file.metrics.map(|addr| addr.0))
+            .unwrap_or(DEFAULT_METRICS),
+        admin: admin(source, args)?,
+        log_format: log_format(source, args)?,
+    };
+    if config.admin == AdminAddr::Tcp(config.metrics) && config.metrics.port() != 0 {
+        let addr = config.metrics;
+        return Err(ConfigError::Flags(format!("metrics and admin are both on {addr}")));
+    }
+    Ok(config)
+}
+
+fn listen(source: &Source, args: &RunArgs) -> Result<Vec<SocketAddr>, ConfigError> {
+    if let Some(twice) = repeated(&args.listen) {
+        return Err(ConfigError::Flags(format!("--listen {twice} is given twice")));
+    }
+    if !args.listen.is_empty() {
+        return Ok(args.listen.clone());
+    }
+    let Some(written) = &source.file.listen else { return Ok(vec![DEFAULT_LISTEN]) };
+    let listen: Vec<_> = addrs(written.get_ref(), |addr: &OwnAddr| addr.0);
+    if listen.is_empty() || listen.len() > MAX_LISTEN {
+        let reason = format!("{} addresses; 1 to {MAX_LISTEN} can be given", listen.len());
+        return Err(source.wrong(&written.span(), &reason));
+    }
+    match repeated(&listen) {
+        Some(twice) => Err(source.wrong(&written.span(), &format!("{twice} is there twice"))),
+        None => Ok(listen),
+    }
+}
+
+fn forward(source: &Source) -> Result<ForwardLimits, ConfigError> {
+    let table = &source.file.forward;
+    Ok(ForwardLimits {
+        deadline: time(source, &table.deadline, ForwardConfig::DEADLINE, DEADLINE)?,
+        max_inflight: count(source, &table.max_inflight, ForwardConfig::MAX_INFLIGHT)?,
+        max_waiters: count(source, &table.max_waiters, ForwardConfig::MAX_WAITERS)?,
+    })
+}
+
+fn cache(
+    source: &Source,
+    table: &CacheTable,
+    machine: &Machine,
+) -> Result<CacheConfig, ConfigError> {
+    let default = CacheConfig::default();
+    let bytes = match &table.size {
+        None => default_cache_bytes(machine.memory_limit, default.bytes),
+        Some(size) if CACHE_BYTES.contains(&size.get_ref().0) => size.get_ref().0,
+        Some(size) => {
+            let octets = size.get_ref().0;
+            let reason = format!("{octets} octets is not between 1MiB and 64GiB");
+            return Err(source.wrong(&size.span(), &reason));
+        }
+    };
+    let config = CacheConfig {
+        bytes,
+        min_ttl: time(source, &table.min_ttl, default.min_ttl, TTL)?,
+        max_ttl: time(source, &table.max_ttl, default.max_ttl, TTL)?,
+        max_negative_ttl: time(source, &table.max_negative_ttl, default.max_negative_ttl, TTL)?,
+        rotate: table.rotate.unwrap_or(default.rotate),
+    };
+    if let Some(written) = &table.min_ttl
+        && config.min_ttl > config.max_ttl
+    {
+        let (min, max) = (show_time(config.min_ttl), show_time(config.max_ttl));
+        let reason = format!("\"{min}\" is above max_ttl, \"{max}\"");
+        return Err(source.wrong(&written.span(), &reason));
+    }
+    Ok(config)
+}
+
+/// A quarter of the limit: the rest is for sockets, waiters and the program.
+fn default_cache_bytes(limit: Option<u64>, most: usize) -> usize {
+    let quarter = limit.and_then(|limit| usize::try_from(limit / 4).ok());
+    quarter.map_or(most, |quarter| quarter.clamp(*CACHE_BYTES.start(), most))
+}
+
+fn tcp(source: &Source) -> Result<TcpConfig, ConfigError> {
+    let (table, default) = (&source.file.tcp, TcpConfig::default());
+    Ok(TcpConfig {
+        idle_timeout: time(source, &table.idle_timeout, default.idle_timeout, TIMEOUT)?,
+        write_timeout: time(source, &table.write_timeout, default.write_timeout, TIMEOUT)?,
+        max_connections: count(source, &table.max_connections, default.max_connections)?,
+        max_inflight: count(source, &table.max_inflight, default.max_inflight)?,
+    })
+}
+
+fn admin(source: &Source, args: &RunArgs) -> Result<AdminAddr, ConfigError> {
+    let written: Option<(&str, Option<Range<usize>>)> = match (&args.admin, &source.file.admin) {
+        (Some(flag), _) => Some((flag, None)),
+        (None, Some(written)) => Some((written.get_ref(), Some(written.span()))),
+        (None, None) => None,
+    };
+    let Some((text, at)) = written else { return Ok(AdminAddr::Tcp(DEFAULT_ADMIN)) };
+    let addr = match text.strip_prefix("unix:") {
+        Some(path) if Path::new(path).is_absolute() => Some(AdminAddr::Unix(path.into())),
+        Some(_) => None,
+        None => text.parse().ok().map(AdminAddr::Tcp),
+    };
+    let reason = || format!("{text:?} is neither an address and port nor unix:/PATH");
+    addr.ok_or_else(|| match at {
+        Some(at) => source.wrong(&at, &reason()),
+        None => ConfigError::Flags(format!("--admin: {}", reason())),
+    })
+}
+
+fn log_format(source: &Source, args: &RunArgs) -> Result<LogFormat, ConfigError> {
+    let ConfigFile { log_format, .. } = &source.file;
+    match (args.log_format, log_format) {
+        (Some(format), _) => Ok(format),
+        (None, None) => Ok(LogFormat::Text),
+        (None, Some(word)) => match word.get_ref().as_str() {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            other => {
+                let reason = format!("{other:?} is neither \"text\" nor \"json\"");
+                Err(source.wrong(&word.span(), &reason))
+            }
+        },
+    }
+}
+
+fn time(
+    source: &Source,
+    written: &Option<Spanned<Time>>,
+    default: Duration,
+    range: RangeInclusive<Duration>,
+) -> Result<Duration, ConfigError> {
+    let Some(written) = written else { return Ok(default) };
+    let time = written.get_ref().0;
+    if range.contains(&time) {
+        return Ok(time);
+    }
+    let [least, most] = [range.start(), range.end()].map(|bound| show_time(*bound));
+    let reason = format!("\"{}\" is not between {least} and {most}", show_time(time));
+    Err(source.wrong(&written.span(), &reason))
+}
+
+fn count(
+    source: &Source,
+    written: &Option<Spanned<i64>>,
+    default: usize,
+) -> Result<usize, ConfigError> {
+    let number = |written| number(source, written, COUNT);
+    written.as_ref().map_or(Ok(default), number)
+}
+
+fn number(
+    source: &Source,
+    written: &Spanned<i64>,
+    range: RangeInclusive<usize>,
+) -> Result<usize, ConfigError> {
+    let found = usize::try_from(*written.get_ref()).ok();
+    found
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| {
+            let (found, least, most) = (written.get_ref(), range.start(), range.end());
+            source.wrong(&written.span(), &format!("{found} is not between {least} and {most}"))
+        })
+}
+
+pub(super) fn addrs<T>(written: &[Spanned<T>], addr: impl Fn(&T) -> SocketAddr) -> Vec<SocketAddr> {
+    written
+        .iter()
+        .map(|written| addr(written.get_ref()))
+        .collect()
+}
+
+fn repeated(addrs: &[SocketAddr]) -> Option<SocketAddr> {
+    let mut seen = addrs.iter().enumerate();
+    // Port 0 takes any free port, each time another.
+    let twice =
+        seen.find(|(at, addr)| addr.port() != 0 && addrs.iter().take(*at).any(|a| a == *addr));
+    twice.map(|(_, addr)| *addr)
+}
+
+const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+/// Not 53, which needs privileges, nor 5353, which is multicast DNS.
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(LOOPBACK, 5335);
+/// The port of node-cache's metrics.
+const DEFAULT_METRICS: SocketAddr = SocketAddr::new(LOOPBACK, 9253);
+const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(LOOPBACK, 9254);
+/// Two threads answer more than a node asks.
+const DEFAULT_WORKERS: usize = 2;
+const WORKERS: RangeInclusive<usize> = 1..=64;
+/// Every address has threads and sockets of its own.
+const MAX_LISTEN: usize = 16;
+/// Under the 5 s after which glibc asks again, with time for the way back.
+const DEADLINE: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_millis(4500);
+/// RFC 8767 advises a cap of a week.
+const TTL: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(7 * 24 * 3600);
+const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
+/// A million of anything is a mistake.
+const COUNT: RangeInclusive<usize> = 1..=1_000_000;
+const CACHE_BYTES: RangeInclusive<usize> = 1 << 20..=64 << 30;

@@ -1,0 +1,188 @@
+//! The configuration file as it is written.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::units::{OwnAddr, Size, Suffix, Time, UpstreamAddr, show_time};
+use super::{Config, ConfigError};
+use crate::stats::Transport;
+
+/// A file, and its text for the lines of errors.
+#[derive(Debug, Default)]
+pub(super) struct Source {
+    pub(super) file: ConfigFile,
+    path: PathBuf,
+    text: String,
+}
+
+/// The keys; `fivedots config defaults` says what they mean.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConfigFile {
+    pub(super) version: Option<Spanned<i64>>,
+    pub(super) listen: Option<Spanned<Vec<Spanned<OwnAddr>>>>,
+    pub(super) workers: Option<Spanned<i64>>,
+    pub(super) upstreams: Option<Spanned<Vec<Spanned<UpstreamAddr>>>>,
+    #[serde(default)]
+    pub(super) zone: Vec<ZoneTable>,
+    #[serde(default)]
+    pub(super) cache: CacheTable,
+    #[serde(default)]
+    pub(super) forward: ForwardTable,
+    #[serde(default)]
+    pub(super) tcp: TcpTable,
+    pub(super) metrics: Option<OwnAddr>,
+    pub(super) admin: Option<Spanned<String>>,
+    pub(super) log_format: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ZoneTable {
+    pub(super) suffix: Spanned<Suffix>,
+    pub(super) upstreams: Spanned<Vec<Spanned<UpstreamAddr>>>,
+    pub(super) transport: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CacheTable {
+    pub(super) size: Option<Spanned<Size>>,
+    pub(super) min_ttl: Option<Spanned<Time>>,
+    pub(super) max_ttl: Option<Spanned<Time>>,
+    pub(super) max_negative_ttl: Option<Spanned<Time>>,
+    pub(super) rotate: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ForwardTable {
+    pub(super) deadline: Option<Spanned<Time>>,
+    pub(super) max_inflight: Option<Spanned<i64>>,
+    pub(super) max_waiters: Option<Spanned<i64>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TcpTable {
+    pub(super) idle_timeout: Option<Spanned<Time>>,
+    pub(super) write_timeout: Option<Spanned<Time>>,
+    pub(super) max_connections: Option<Spanned<i64>>,
+    pub(super) max_inflight: Option<Spanned<i64>>,
+}
+
+impl Source {
+    /// No file: every default.
+    pub(super) fn empty() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        Self::parse(path, text)
+    }
+
+    pub(super) fn parse(path: &Path, text: String) -> Result<Self, ConfigError> {
+        let mut source = Self { file: ConfigFile::default(), path: path.to_owned(), text };
+        match toml::from_str(&source.text) {
+            Ok(file) => source.file = file,
+            Err(error) => {
+                let at = error.span().unwrap_or_default();
+                return Err(source.wrong(&at, error.message()));
+            }
+        }
+        match &source.file.version {
+            Some(version) if *version.get_ref() == 1 => Ok(source),
+            Some(version) => {
+                let found = version.get_ref();
+                let reason = format!("{found} is not a version that is known; write 1");
+                Err(source.wrong(&version.span(), &reason))
+            }
+            None => Err(source.wrong(&(0..0), "version is missing; write `version = 1`")),
+        }
+    }
+
+    /// The error of the value at `at`.
+    pub(super) fn wrong(&self, at: &Range<usize>, reason: &str) -> ConfigError {
+        let before = self.text.get(..at.start).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        ConfigError::Line {
+            path: self.path.clone(),
+            line,
+            field: field_at(&self.text, line),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+/// Names the key whose value reaches line `line`, as `section.key: `.
+fn field_at(text: &str, line: usize) -> String {
+    let (mut section, mut key) = ("", "");
+    for written in text.lines().take(line) {
+        let written = written.trim();
+        if written.starts_with('[') && !written.contains('=') && !written.ends_with(',') {
+            (section, key) = (written.trim_matches(['[', ']']), "");
+        } else if let Some((name, _)) = written.split_once('=')
+            && !written.starts_with('#')
+        {
+            key = name.trim();
+        }
+    }
+    match (section, key) {
+        ("", "") => String::new(),
+        ("", key) => format!("{key}: "),
+        (section, "") => format!("{section}: "),
+        (section, key) => format!("{section}.{key}: "),
+    }
+}
+
+/// Writes a configuration as a file.
+pub(super) fn write(config: &Config) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    write_top(config, &mut text).unwrap_or_default();
+    write_tables(config, &mut text).unwrap_or_default();
+    text
+}
+
+fn write_top(config: &Config, text: &mut String) -> std::fmt::Result {
+    let listen: Vec<_> = config.listen.iter().map(ToString::to_string).collect();
+    writeln!(text, "version = 1")?;
+    writeln!(text, "listen = {listen:?}")?;
+    writeln!(text, "workers = {}", config.workers)?;
+    writeln!(text, "metrics = \"{}\"", config.metrics)?;
+    writeln!(text, "admin = {:?}", config.admin.to_string())?;
+    writeln!(text, "log_format = {:?}", config.log_format.label())?;
+    for zone in &config.zones {
+        let upstreams: Vec<_> = zone.upstreams.iter().map(ToString::to_string).collect();
+        writeln!(text, "\n[[zone]]")?;
+        writeln!(text, "suffix = {}", toml::Value::from(zone.suffix.to_string()))?;
+        writeln!(text, "upstreams = {upstreams:?}")?;
+        writeln!(text, "transport = {:?}", Transport::label(zone.transport))?;
+    }
+    Ok(())
+}
+
+fn write_tables(config: &Config, text: &mut String) -> std::fmt::Result {
+    let (cache, forward, tcp) = (&config.cache, &config.forward, &config.tcp);
+    writeln!(text, "\n[cache]")?;
+    writeln!(text, "size = {}", cache.bytes)?;
+    writeln!(text, "min_ttl = {:?}", show_time(cache.min_ttl))?;
+    writeln!(text, "max_ttl = {:?}", show_time(cache.max_ttl))?;
+    writeln!(text, "max_negative_ttl = {:?}", show_time(cache.max_negative_ttl))?;
+    writeln!(text, "rotate = {}", cache.rotate)?;
+    writeln!(text, "\n[forward]")?;
+    writeln!(text, "deadline = {:?}", show_time(forward.deadline))?;
+    writeln!(text, "max_inflight = {}", forward.max_inflight)?;
+    writeln!(text, "max_waiters = {}", forward.max_waiters)?;
+    writeln!(text, "\n[tcp]")?;
+    writeln!(text, "idle_timeout = {:?}", show_time(tcp.idle_timeout))?;
+    writeln!(text, "write_timeout = {:?}", show_time(tcp.write_timeout))?;
+    writeln!(text, "max_connections = {}", tcp.max_connections)?;
+    writeln!(text, "max_inflight = {}", tcp.max_inflight)
+}

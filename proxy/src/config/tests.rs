@@ -1,0 +1,182 @@
+//! Files and flags, good and bad, as tables.
+
+use std::path::Path;
+
+use clap::Parser as _;
+
+use super::check::{Machine, build};
+use super::file::Source;
+use super::*;
+use crate::cli::{Cli, Command};
+use crate::stats::Transport;
+
+fn machine() -> Machine {
+    let text = "nameserver 127.0.0.1\nnameserver 10.0.0.2\n".to_owned();
+    let resolv_conf = ("/etc/resolv.conf".into(), text);
+    Machine { memory_limit: None, processors: 8, resolv_conf }
+}
+
+fn args(flags: &[&str]) -> RunArgs {
+    let words = ["fivedots", "run"].iter().chain(flags);
+    match Cli::try_parse_from(words).unwrap().command {
+        Command::Run(args) => args,
+        Command::Config(_) => unreachable!("asked to run"),
+    }
+}
+
+fn file(text: &str) -> Result<Config, ConfigError> {
+    let source = Source::parse(Path::new("f.toml"), text.to_owned())?;
+    build(&source, &RunArgs::default(), &machine())
+}
+
+fn flags(flags: &[&str]) -> Result<Config, ConfigError> {
+    build(&Source::empty(), &args(flags), &machine())
+}
+
+fn upstreams_of(config: &Config, suffix: &str) -> Vec<String> {
+    let zone = config
+        .zones
+        .iter()
+        .find(|zone| zone.suffix.to_string() == suffix);
+    zone.unwrap()
+        .upstreams
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[test]
+fn nothing_written_means_the_documented_defaults() {
+    let config = flags(&[]).unwrap();
+    assert_eq!(config.to_toml(), file(DEFAULTS).unwrap().to_toml());
+    assert_eq!(config.listen, ["127.0.0.1:5335".parse().unwrap()]);
+    assert_eq!(config.workers, 2);
+    assert_eq!(config.cache.bytes, 64 << 20);
+    assert_eq!(upstreams_of(&config, "."), ["127.0.0.1:53", "10.0.0.2:53"]);
+}
+
+/// Every key that is commented out in the defaults is one, too.
+#[test]
+fn the_commented_keys_of_the_defaults_are_keys() {
+    let uncommented = |line: &str| match line.strip_prefix('#') {
+        Some(key) if !key.starts_with(' ') => key.to_owned(),
+        _ => line.to_owned(),
+    };
+    let lines: Vec<_> = DEFAULTS.lines().map(uncommented).collect();
+    let config = file(&lines.join("\n")).unwrap();
+    assert_eq!(upstreams_of(&config, "cluster.local."), ["10.96.0.10:53"]);
+    assert_eq!(upstreams_of(&config, "."), ["10.0.0.2:53", "10.0.0.3:53"]);
+}
+
+#[test]
+fn what_is_written_out_reads_back_the_same() {
+    let zone = ["--zone", "cluster.local=10.96.0.10+tcp", "--admin", "unix:/run/x.sock"];
+    let config = flags(&zone).unwrap();
+    assert_eq!(file(&config.to_toml()).unwrap().to_toml(), config.to_toml());
+}
+
+#[test]
+fn a_bad_file_is_refused_with_line_field_and_value() {
+    for (text, said) in [
+        ("", "f.toml:1: version is missing"),
+        ("version = 2", "f.toml:1: version: 2 is not"),
+        ("version = 1\ncahce = 1", "f.toml:2: cahce: unknown field `cahce`"),
+        ("version = 1\nversion = 1", "f.toml:2: version: duplicate key"),
+        ("version = 1\n[cache]\nsize = \"64MB\"", "f.toml:3: cache.size: \"64MB\" is not a size"),
+        ("version = 1\n[cache]\nsize = 1000", "f.toml:3: cache.size: 1000 octets is not"),
+        ("version = 1\n[cache]\nrotate = 1", "f.toml:3: cache.rotate: invalid type: integer `1`"),
+        ("version = 1\n[cache]\nmin_ttl = \"2h\"", "f.toml:3: cache.min_ttl: \"2h\" is above"),
+        ("version = 1\n[forward]\ndeadline = \"5s\"", "f.toml:3: forward.deadline: \"5s\" is not"),
+        ("version = 1\n[tcp]\nmax_inflight = 0", "f.toml:3: tcp.max_inflight: 0 is not between"),
+        ("version = 1\nworkers = -1", "f.toml:2: workers: -1 is not between 1 and 64"),
+        ("version = 1\nlisten = []", "f.toml:2: listen: 0 addresses"),
+        ("version = 1\nlisten = [\n\"::1\",\n]", "f.toml:2: listen: \"::1\" is not an address"),
+        ("version = 1\nlisten = [\"[::1]:1\", \"[::1]:1\"]", "f.toml:2: listen: [::1]:1 is there"),
+        ("version = 1\nupstreams = [\"x\"]", "f.toml:2: upstreams: \"x\" is not an address"),
+        ("version = 1\nupstreams = [\"127.0.0.1:5335\"]", "f.toml:2: upstreams: 127.0.0.1:5335 is"),
+        ("version = 1\nadmin = \"unix:x\"", "f.toml:2: admin: \"unix:x\" is neither"),
+        ("version = 1\nlog_format = \"xml\"", "f.toml:2: log_format: \"xml\" is neither"),
+        ("version = 1\n[[zone]]\nsuffix = \"a\"", "f.toml:2: zone: missing field `upstreams`"),
+        (
+            "version = 1\n[[zone]]\nsuffix = \"a..b\"\nupstreams = [\"::1\"]",
+            "f.toml:3: zone.suffix: \"a..b\" is not a domain name",
+        ),
+        (
+            "version = 1\n[[zone]]\nsuffix = \"a\"\nupstreams = [\"::1\"]\ntransport = \"dot\"",
+            "f.toml:5: zone.transport: \"dot\" is neither",
+        ),
+        (
+            "version = 1\n[[zone]]\nsuffix = \"a\"\nupstreams = [\"::1\"]\n\
+             [[zone]]\nsuffix = \"A.\"\nupstreams = [\"::1\"]",
+            "f.toml:6: zone.suffix: \"A.\" has a zone already",
+        ),
+    ] {
+        let error = file(text).unwrap_err().to_string();
+        assert!(error.starts_with(said), "{text:?}:\n  {error}\n  {said}");
+    }
+}
+
+#[test]
+fn flags_win_over_the_file() {
+    let text = "version = 1\nworkers = 3\nupstreams = [\"10.0.0.9\"]\n\
+                [[zone]]\nsuffix = \"a\"\nupstreams = [\"10.0.0.8\"]";
+    let source = Source::parse(Path::new("f.toml"), text.to_owned()).unwrap();
+    let args = args(&["--workers", "5", "--upstream", "10.0.0.1", "--zone", "A=10.0.0.7+tcp"]);
+    let config = build(&source, &args, &machine()).unwrap();
+    assert_eq!(config.workers, 5);
+    assert_eq!(upstreams_of(&config, "."), ["10.0.0.1:53"]);
+    assert_eq!(upstreams_of(&config, "A."), ["10.0.0.7:53"]);
+    assert_eq!(config.zones.len(), 2);
+    assert_eq!(config.zones[0].transport, Transport::Tcp);
+}
+
+#[test]
+fn flags_that_contradict_each_other_are_refused() {
+    for (given, said) in [
+        (vec!["--upstream", "127.0.0.1:5335"], "our own address"),
+        (vec!["--listen", "0.0.0.0:53", "--upstream", "127.0.0.9"], "our own address"),
+        (vec!["--listen", "[::1]:1", "--listen", "[::1]:1"], "twice"),
+        (vec!["--zone", "a=::1", "--zone", "A.=::2"], "twice"),
+        (vec!["--zone", ".=::1", "--upstream", "::1"], "keep one"),
+        (vec!["--admin", "unix:relative"], "--admin"),
+        (vec!["--admin", "127.0.0.1:9253"], "metrics and admin"),
+    ] {
+        let error = flags(&given).unwrap_err().to_string();
+        assert!(error.contains(said), "{given:?}: {error}");
+    }
+}
+
+/// A node whose resolv.conf names the cache itself must not loop.
+#[test]
+fn our_own_addresses_are_no_servers_of_ours() {
+    let config = flags(&["--listen", "127.0.0.1:53"]).unwrap();
+    assert_eq!(upstreams_of(&config, "."), ["10.0.0.2:53"]);
+    let config = flags(&["--listen", "0.0.0.0:53"]).unwrap();
+    assert_eq!(upstreams_of(&config, "."), ["10.0.0.2:53"]);
+
+    let alone =
+        |text: &str| Machine { resolv_conf: ("r.conf".into(), text.to_owned()), ..machine() };
+    for (text, said) in
+        [("", "r.conf names no server;"), ("nameserver 127.0.0.1", "no server but us")]
+    {
+        let args = args(&["--listen", "127.0.0.1:53"]);
+        let error = build(&Source::empty(), &args, &alone(text))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn the_cache_takes_a_quarter_of_the_limit_and_64_mib_at_most() {
+    for (limit, bytes) in [
+        (None, 64 << 20),
+        (Some(1 << 30), 64 << 20),
+        (Some(128 << 20), 32 << 20),
+        (Some(1), 1 << 20),
+    ] {
+        let machine = Machine { memory_limit: limit, ..machine() };
+        let config = build(&Source::empty(), &RunArgs::default(), &machine).unwrap();
+        assert_eq!(config.cache.bytes, bytes, "{limit:?}");
+    }
+}

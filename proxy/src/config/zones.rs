@@ -1,0 +1,180 @@
+//! Which servers are asked for which names, and that none of them is us.
+
+use std::net::SocketAddr;
+
+use stub::{Family, ResolvConf};
+use toml::Spanned;
+
+use super::ConfigError;
+use super::check::{Machine, addrs};
+use super::file::{Source, ZoneTable};
+use super::units::UpstreamAddr;
+use crate::cli::RunArgs;
+use crate::forward::ForwardZone;
+use crate::stats::Transport;
+
+/// The file's zones, then the flags' over them, then the root if it is
+/// missing.
+pub(super) fn zones(
+    source: &Source,
+    args: &RunArgs,
+    machine: &Machine,
+    listen: &[SocketAddr],
+) -> Result<Vec<ForwardZone>, ConfigError> {
+    let mut zones: Vec<ForwardZone> = Vec::new();
+    for table in &source.file.zone {
+        let zone = zone(source, table, listen)?;
+        if zones
+            .iter()
+            .any(|other| is_same(&other.suffix, &zone.suffix))
+        {
+            let reason = format!("\"{}\" has a zone already", zone.suffix);
+            return Err(source.wrong(&table.suffix.span(), &reason));
+        }
+        zones.push(zone);
+    }
+    if let Some(written) = &source.file.upstreams {
+        if zones
+            .iter()
+            .any(|zone| is_same(&zone.suffix, &dns::Name::ROOT))
+        {
+            let reason = "the zone \".\" says the same; keep one of the two";
+            return Err(source.wrong(&written.span(), reason));
+        }
+        let upstreams = upstreams(source, written, listen)?;
+        zones.push(udp_zone(dns::Name::ROOT, upstreams));
+    }
+    for zone in zones_of_flags(args, listen)? {
+        zones.retain(|other| !is_same(&other.suffix, &zone.suffix));
+        zones.push(zone);
+    }
+    if !zones
+        .iter()
+        .any(|zone| is_same(&zone.suffix, &dns::Name::ROOT))
+    {
+        zones.push(udp_zone(dns::Name::ROOT, resolv_conf(machine, listen)?));
+    }
+    Ok(zones)
+}
+
+fn zone(
+    source: &Source,
+    table: &ZoneTable,
+    listen: &[SocketAddr],
+) -> Result<ForwardZone, ConfigError> {
+    let transport = match &table.transport {
+        None => Transport::Udp,
+        Some(word) => match word.get_ref().as_str() {
+            "udp" => Transport::Udp,
+            "tcp" => Transport::Tcp,
+            other => {
+                let reason = format!("{other:?} is neither \"udp\" nor \"tcp\"");
+                return Err(source.wrong(&word.span(), &reason));
+            }
+        },
+    };
+    let upstreams = upstreams(source, &table.upstreams, listen)?;
+    Ok(ForwardZone { suffix: table.suffix.get_ref().0, upstreams, transport })
+}
+
+fn upstreams(
+    source: &Source,
+    written: &Spanned<Vec<Spanned<UpstreamAddr>>>,
+    listen: &[SocketAddr],
+) -> Result<Vec<SocketAddr>, ConfigError> {
+    for upstream in written.get_ref() {
+        let addr = upstream.get_ref().0;
+        if is_us(addr, listen) {
+            let reason = format!("{addr} is our own address: every query would come back");
+            return Err(source.wrong(&upstream.span(), &reason));
+        }
+    }
+    let count = written.get_ref().len();
+    if !(1..=MAX_UPSTREAMS).contains(&count) {
+        let reason = format!("{count} servers; 1 to {MAX_UPSTREAMS} can be given");
+        return Err(source.wrong(&written.span(), &reason));
+    }
+    Ok(addrs(written.get_ref(), |addr: &UpstreamAddr| addr.0))
+}
+
+fn zones_of_flags(args: &RunArgs, listen: &[SocketAddr]) -> Result<Vec<ForwardZone>, ConfigError> {
+    let mut zones: Vec<ForwardZone> = Vec::new();
+    for zone in &args.zone {
+        if zones
+            .iter()
+            .any(|other| is_same(&other.suffix, &zone.suffix))
+        {
+            return Err(ConfigError::Flags(format!("--zone {} is given twice", zone.suffix)));
+        }
+        let transport = if zone.tcp { Transport::Tcp } else { Transport::Udp };
+        let upstreams = zone.upstreams.clone();
+        zones.push(ForwardZone { suffix: zone.suffix, upstreams, transport });
+    }
+    if !args.upstream.is_empty() {
+        if zones
+            .iter()
+            .any(|zone| is_same(&zone.suffix, &dns::Name::ROOT))
+        {
+            let reason = "--upstream and --zone . say the same; keep one of the two";
+            return Err(ConfigError::Flags(reason.to_owned()));
+        }
+        zones.push(udp_zone(dns::Name::ROOT, args.upstream.clone()));
+    }
+    for zone in &zones {
+        if let Some(own) = zone.upstreams.iter().find(|addr| is_us(**addr, listen)) {
+            let reason = format!("{own} is our own address: every query would come back");
+            return Err(ConfigError::Flags(reason));
+        }
+        if zone.upstreams.len() > MAX_UPSTREAMS {
+            let (count, suffix) = (zone.upstreams.len(), zone.suffix);
+            let reason = format!("{count} servers for {suffix}; {MAX_UPSTREAMS} can be given");
+            return Err(ConfigError::Flags(reason));
+        }
+    }
+    Ok(zones)
+}
+
+/// The servers of resolv.conf but for ourselves: a node whose resolv.conf
+/// already names us still knows whom else to ask.
+fn resolv_conf(machine: &Machine, listen: &[SocketAddr]) -> Result<Vec<SocketAddr>, ConfigError> {
+    let (path, text) = &machine.resolv_conf;
+    let (conf, _) = ResolvConf::parse(Family::Go, text);
+    let mut found = conf
+        .nameservers
+        .iter()
+        .map(|server| SocketAddr::new(server.address, DNS_PORT))
+        .collect::<Vec<_>>();
+    let named = found.len();
+    found.retain(|addr| !is_us(*addr, listen));
+    if found.is_empty() {
+        let found = if named == 0 { "no server" } else { "no server but us" };
+        return Err(ConfigError::NoUpstream { path: path.clone(), found: found.to_owned() });
+    }
+    Ok(found)
+}
+
+/// Says whether a query to `addr` comes back to us. Which addresses a wildcard
+/// stands for is not known, but the loopback ones are among them.
+fn is_us(addr: SocketAddr, listen: &[SocketAddr]) -> bool {
+    listen.iter().any(|own| {
+        let wildcard = own.ip().is_unspecified() && own.is_ipv4() == addr.is_ipv4();
+        own.port() == addr.port()
+            && (own.ip() == addr.ip()
+                || addr.ip().is_unspecified()
+                || wildcard && addr.ip().is_loopback())
+    })
+}
+
+fn udp_zone(suffix: dns::Name, upstreams: Vec<SocketAddr>) -> ForwardZone {
+    ForwardZone { suffix, upstreams, transport: Transport::Udp }
+}
+
+fn is_same(one: &dns::Name, other: &dns::Name) -> bool {
+    one.as_wire().eq_ignore_ascii_case(other.as_wire())
+}
+
+/// What the upstream threads keep apart.
+const MAX_UPSTREAMS: usize = 32;
+
+/// Where the servers of a resolv.conf listen.
+const DNS_PORT: u16 = 53;
