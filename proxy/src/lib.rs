@@ -29,3 +29,5 @@ pub mod shutdown;
 pub mod cli;
 
 pub mod config;
+
+pub mod app;

@@ -1,0 +1,190 @@
+//! The whole program, put together: the only module that knows everybody.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+
+use crate::admin::{self, AdminListener, AdminState};
+use crate::cache::{Cache, KeyHasher};
+use crate::config::Config;
+use crate::forward::{Forwarder, ForwarderThreads};
+use crate::health::{self, Health};
+use crate::metrics::{self, Metrics, Sources};
+use crate::moment::Clock;
+use crate::resolver::Resolver;
+use crate::serve::{Service, TcpServer, UdpWorker, bind_tcp, bind_udp};
+use crate::shutdown::Signals;
+use crate::stats::Stats;
+
+/// Answers queries until SIGTERM or SIGINT, then what was asked already.
+///
+/// # Errors
+///
+/// When an address cannot be bound or a thread cannot be started.
+pub fn run(config: &Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let mut signals = Signals::new().context("cannot handle signals")?;
+        let app = App::start(config).await?;
+        tracing::info!("serving");
+        let signal = signals.recv().await;
+        tracing::info!(signal, "draining");
+        app.drain().await;
+        Ok(())
+    })
+}
+
+/// Everything that runs.
+struct App {
+    forwarder: Forwarder,
+    upstream_threads: ForwarderThreads,
+    client_threads: Vec<JoinHandle<()>>,
+    tcp: TcpServer,
+    health: Arc<Health>,
+    stop_threads: Arc<AtomicBool>,
+    stop_tasks: watch::Sender<bool>,
+}
+
+impl App {
+    async fn start(config: &Config) -> anyhow::Result<Self> {
+        announce(config);
+        let (stats, clock) = (Arc::new(Stats::default()), Clock::start());
+        let cache = Arc::new(Cache::new(&config.cache));
+        let runtime = tokio::runtime::Handle::current();
+        let (forwarder, upstream_threads) =
+            Forwarder::start(&config.forward_config(), &cache, clock, &stats, &runtime)
+                .context("cannot start the upstream threads")?;
+        let (hasher, rotate) = (KeyHasher::default(), config.cache.rotate);
+        let resolver = Arc::new(Resolver::new(Arc::clone(&cache), hasher, rotate));
+        let service = Service { resolver, forwarder: forwarder.clone(), clock };
+        let (stop_tasks, stopped) = watch::channel(false);
+        let tcp = TcpServer::new(service.clone(), config.tcp, stats.register(), stopped);
+        let mut app = Self {
+            forwarder: forwarder.clone(),
+            upstream_threads,
+            client_threads: Vec::new(),
+            tcp,
+            health: Arc::new(Health::new(config.listen.len())),
+            stop_threads: Arc::default(),
+            stop_tasks,
+        };
+        for addr in &config.listen {
+            app.listen(*addr, config.workers, &service, &stats)
+                .with_context(|| format!("cannot listen on {addr}"))?;
+        }
+        let sources = Sources { stats, cache: Arc::clone(&cache), forwarder: forwarder.clone() };
+        app.observe(config, sources).await?;
+        app.administer(config, AdminState { config: config.to_toml().into(), cache, forwarder })
+            .await?;
+        Ok(app)
+    }
+
+    /// Serves one address by UDP threads and a TCP task, and asks it once.
+    fn listen(
+        &mut self,
+        addr: SocketAddr,
+        workers: usize,
+        service: &Service,
+        stats: &Stats,
+    ) -> anyhow::Result<()> {
+        let sockets = bind_udp(addr, workers)?;
+        let bound = sockets
+            .first()
+            .map_or(Ok(addr), |socket| socket.local_addr())?;
+        tokio::spawn(self.tcp.clone().run(bind_tcp(bound)?));
+        for (n, socket) in sockets.into_iter().enumerate() {
+            let stop = Arc::clone(&self.stop_threads);
+            let worker = UdpWorker::new(socket, service.clone(), stats.register(), stop);
+            let thread = std::thread::Builder::new().name(format!("client-{n}"));
+            self.client_threads
+                .push(thread.spawn(move || worker.run())?);
+        }
+        tracing::info!(addr = %bound, "listening");
+        tokio::spawn(Arc::clone(&self.health).ask_ourselves(bound));
+        Ok(())
+    }
+
+    /// Starts the listener of metrics and health.
+    async fn observe(&self, config: &Config, sources: Sources) -> anyhow::Result<()> {
+        let addr = config.metrics;
+        let listener = TcpListener::bind(addr)
+            .await
+            .with_context(|| format!("cannot listen on {addr} for metrics"))?;
+        let routes = metrics::routes(Arc::new(Metrics::new(sources)))
+            .merge(health::routes(Arc::clone(&self.health)));
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        Ok(())
+    }
+
+    /// Starts the admin listener.
+    async fn administer(&self, config: &Config, state: AdminState) -> anyhow::Result<()> {
+        let addr = &config.admin;
+        let listener = AdminListener::bind(addr)
+            .await
+            .with_context(|| format!("cannot listen on {addr} for admin"))?;
+        tokio::spawn(listener.serve(admin::routes(state)));
+        Ok(())
+    }
+
+    /// Takes nothing new, answers what was asked, and ends: within the 5 s that
+    /// a signal leaves us, since no answer takes longer than the deadline.
+    async fn drain(self) {
+        self.health.drain();
+        self.stop_tasks.send_replace(true);
+        self.stop_threads.store(true, Ordering::Relaxed);
+        let (forwarder, client_threads) = (self.forwarder.clone(), self.client_threads);
+        let drained = spawn_blocking(move || {
+            // What they had queued is asked before they end.
+            for thread in client_threads {
+                if thread.join().is_err() {
+                    tracing::error!("a client thread ended in a panic");
+                }
+            }
+            forwarder.drain(DRAIN)
+        });
+        if !drained.await.unwrap_or(false) {
+            let left = self.forwarder.in_flight();
+            tracing::warn!(left, "some clients were not answered");
+        }
+        // The last answers are on their way to their connections.
+        tokio::time::timeout(LAST_WRITES, self.tcp.ended())
+            .await
+            .ok();
+        self.forwarder.stop();
+        let threads = self.upstream_threads;
+        spawn_blocking(move || threads.join()).await.ok();
+        tracing::info!("ended");
+    }
+}
+
+/// Logs what was found, once.
+fn announce(config: &Config) {
+    let (bytes, workers) = (config.cache.bytes, config.workers);
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        cache_bytes = bytes,
+        workers,
+        metrics = %config.metrics,
+        admin = %config.admin,
+        "starting"
+    );
+    for zone in &config.zones {
+        let transport = zone.transport.label();
+        tracing::info!(suffix = %zone.suffix, upstreams = ?zone.upstreams, transport, "forwarding");
+    }
+}
+
+/// With [`LAST_WRITES`] and the threads' own 300 ms still under 5 s.
+const DRAIN: Duration = Duration::from_millis(4300);
+
+const LAST_WRITES: Duration = Duration::from_millis(200);
