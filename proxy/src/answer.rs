@@ -2,7 +2,7 @@
 //!
 //! A copy and a few patches; nothing is allocated.
 
-use dns::{Flags, HEADER_LEN, Header, Opt, Rtype, get_u16, get_u32, put_octets, put_u32};
+use dns::{Flags, HEADER_LEN, Header, Opt, Rcode, Rtype, get_u16, get_u32, put_octets, put_u32};
 
 use crate::cache::EntryView;
 use crate::moment::Moment;
@@ -11,8 +11,8 @@ use crate::query::{Query, own_opt};
 /// Renders `entry` for `query` into `out` and returns the octets, at most
 /// `limit`; `None` when not even the question fits.
 ///
-/// `turn`, where given, says by how many records the first RRset of addresses
-/// is rotated. What does not fit is cut at a whole record, with TC=1; but
+/// `turn`, where given, says by how many records each RRset of addresses is
+/// rotated. What then does not fit is cut at a whole record, with TC=1; but
 /// additional records go without it (RFC 2181, section 9).
 pub fn render(
     entry: &EntryView<'_>,
@@ -32,16 +32,16 @@ pub fn render(
     let body = entry.message.get(..fit.end)?;
     put_octets(out, 0, body)?;
     put_octets(out, HEADER_LEN, query.question.qname)?;
+    if let Some(turn) = turn {
+        rotate(entry, usize::from(stored.counts[1]), turn, out.get_mut(..fit.end)?);
+    }
 
     let age = u32::try_from(now.saturating_since(entry.head.born).as_secs()).unwrap_or(u32::MAX);
     for ttl_at in entry.ttl_offsets().take(fit.records()) {
         put_u32(out, ttl_at, get_u32(body, ttl_at)?.saturating_sub(age))?;
     }
-    if let Some(turn) = turn {
-        rotate(entry, usize::from(fit.counts[1]), turn, out);
-    }
-    let mut header =
-        Header { id: query.id, flags: flags(&stored, query, fit.cut), counts: fit.counts };
+    let flags = flags(&stored, entry.head.rcode, query, fit.cut);
+    let mut header = Header { id: query.id, flags, counts: fit.counts };
     let mut len = fit.end;
     if let Some(asked) = query.edns {
         header.counts[3] += 1;
@@ -94,12 +94,16 @@ impl Fit {
     }
 }
 
-fn flags(stored: &Header, query: &Query<'_>, cut: bool) -> Flags {
+fn flags(stored: &Header, rcode: Rcode, query: &Query<'_>, cut: bool) -> Flags {
+    // The upper bits of an RCODE stand in the OPT; to whom gets none, the lower
+    // ones alone would say something else: those of BADVERS say NOERROR.
+    let told = query.edns.is_some() || rcode.0 < 16;
+    let rcode = if told { stored.flags.rcode() } else { Rcode::SERVFAIL };
     let authentic = if query.wants_ad() { Flags::AD } else { 0 };
     let flags = Flags(Flags::QR | Flags::RA)
         .copying(stored.flags, Flags::AA | authentic)
         .copying(query.flags, Flags::RD | Flags::CD)
-        .with_rcode(stored.flags.rcode());
+        .with_rcode(rcode);
     if cut { flags.with(Flags::TC) } else { flags }
 }
 
@@ -113,33 +117,61 @@ fn opt(entry: &EntryView<'_>, dnssec_ok: bool, out: &mut [u8]) -> Option<usize> 
     own_opt(extended, dnssec_ok).patch(out, error)
 }
 
-/// Turns the first RRset of addresses among the answers that were sent.
-///
-/// Its records have one owner and one length each, so they change places as
-/// they are.
+/// Turns each RRset of addresses among the first `answers` records, and writes
+/// as much of it as `out` has room for.
 fn rotate(entry: &EntryView<'_>, answers: usize, turn: u32, out: &mut [u8]) {
-    let message = entry.message;
-    let record = |ttl_at: usize| {
+    let mut runs = entry.ttl_offsets().take(answers).peekable();
+    while let Some(ttl_at) = runs.next() {
+        let Some(first) = Address::at(entry.message, ttl_at) else { continue };
+        let mut count = 1;
+        while let Some(&next) = runs.peek()
+            && Address::at(entry.message, next) == Some(first.plus(count))
+        {
+            count += 1;
+            runs.next();
+        }
+        let by = usize::try_from(turn).unwrap_or_default() % count;
+        let turned = first.start + by * first.len;
+        let end = first.start + count * first.len;
+        let parts = [turned..end, first.start..turned];
+        let octets = parts
+            .into_iter()
+            .filter_map(|part| entry.message.get(part))
+            .flatten();
+        let places = out.get_mut(first.start..).unwrap_or_default();
+        for (place, octet) in places.iter_mut().zip(octets) {
+            *place = *octet;
+        }
+    }
+}
+
+/// An A or AAAA record where it lies in a message.
+///
+/// The records of an RRset have one owner and one length each, so they change
+/// places as they are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Address {
+    start: usize,
+    len: usize,
+    owner: u16,
+    rtype: Rtype,
+}
+
+impl Address {
+    /// Finds the record whose TTL stands at `ttl_at`. The owner, a pointer of
+    /// two octets, type and class stand before it.
+    fn at(message: &[u8], ttl_at: usize) -> Option<Self> {
         let rtype = Rtype(get_u16(message, ttl_at.checked_sub(4)?)?);
-        // Owner (a pointer of two octets), type and class stand before.
         let start = ttl_at.checked_sub(6)?;
         let owner = get_u16(message, start)?;
-        let addresses = matches!(rtype, Rtype::A | Rtype::AAAA) && owner >= 0xc000;
-        addresses.then(|| (start, record_end(message, ttl_at), owner, rtype))
-    };
-    let mut run = entry.ttl_offsets().take(answers).filter_map(record);
-    let Some((start, mut end, owner, rtype)) = run.next() else { return };
-    let len = end - start;
-    for next in run {
-        if next != (end, end + len, owner, rtype) {
-            break;
-        }
-        end += len;
+        let len = record_end(message, ttl_at) - start;
+        let address = matches!(rtype, Rtype::A | Rtype::AAAA) && owner >= 0xc000;
+        address.then_some(Self { start, len, owner, rtype })
     }
-    let count = (end - start) / len;
-    let by = usize::try_from(turn).unwrap_or_default() % count;
-    if let Some(set) = out.get_mut(start..end) {
-        set.rotate_left(by * len);
+
+    /// The record that stands `count` records further in the same RRset.
+    const fn plus(self, count: usize) -> Self {
+        Self { start: self.start + count * self.len, ..self }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use dns::{Class, Composer, Name, Question, Rcode};
 
 use super::*;
-use crate::cache::{CacheConfig, Entry, admit};
+use crate::cache::{CacheConfig, Entry, Head, Kind, admit};
 use crate::query::Retained;
 
 fn start() -> Moment {
@@ -121,4 +121,59 @@ fn addresses_take_turns_and_none_gets_lost() {
     assert_eq!(order(None), [0, 1, 2]);
     assert_eq!(order(Some(1)), [1, 2, 0]);
     assert_eq!(order(Some(5)), [2, 0, 1]);
+}
+
+/// The turn comes before the cut: else a client that gets only what fits would
+/// never see the other addresses.
+#[test]
+fn every_address_gets_its_turn_in_a_cut_answer() {
+    let entry = addresses(100);
+    let mut first = Vec::new();
+    let mut seen = std::collections::BTreeSet::new();
+    for turn in 0..100 {
+        let out = answer(&entry, &ask(0, None), 0, 512, Some(turn));
+        let addresses: Vec<_> = (0..30).map(|record| out[29 + record * 16 + 15]).collect();
+        first.push(addresses[0]);
+        seen.extend(addresses);
+        assert_eq!(ttls(&out), [60; 30]);
+    }
+    assert_eq!(seen.len(), 100);
+    assert_eq!(first, (0..100).collect::<Vec<_>>());
+}
+
+/// One after the other in one answer: each in its own circle.
+#[test]
+fn each_rrset_of_addresses_is_turned() {
+    let name = Name::from_text("www.example.").unwrap();
+    let other = Name::from_text("example.").unwrap();
+    let mut message = Vec::new();
+    let mut composer = Composer::new(&mut message, &name, Rtype::A, Class::IN);
+    let mut ttls = Vec::new();
+    for (owner, n) in [(&name, 1), (&name, 2), (&other, 3), (&other, 4), (&other, 5)] {
+        composer
+            .own_record(owner, Rtype::A, 60, &[10, 0, 0, n])
+            .unwrap();
+        ttls.extend([0, 29 + (n - 1) * 16 + 6]);
+    }
+    let header = Header { id: 0, flags: Flags(Flags::QR), counts: [1, 5, 0, 0] };
+    composer.finish(&header).unwrap();
+    let head = addresses(1).head;
+    let entry = Entry { head, message, ttls };
+    let out = answer(&entry, &ask(0, None), 0, 512, Some(1));
+    let order: Vec<_> = (0..5).map(|record| out[29 + record * 16 + 15]).collect();
+    assert_eq!(order, [2, 1, 4, 5, 3]);
+}
+
+/// Without an OPT the upper bits of BADVERS (16) are lost, and the lower ones
+/// say that all is well.
+#[test]
+fn an_extended_rcode_is_servfail_without_edns() {
+    let head = Head { kind: Kind::Failure, rcode: Rcode(16), ..addresses(1).head };
+    let entry = Entry { head, ..addresses(1) };
+    let rcode = |edns| {
+        let out = answer(&entry, &ask(0, edns), 0, 512, None);
+        Header::parse(&out).unwrap().flags.rcode()
+    };
+    assert_eq!(rcode(None), Rcode::SERVFAIL);
+    assert_eq!(rcode(Some(own_opt(0, false))), Rcode::NOERROR, "the rest stands in the OPT");
 }

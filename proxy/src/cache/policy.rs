@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use dns::{
     Composer, ExtendedError, Flags, Header, Name, Opt, ParseError, Question, Rcode, Record,
-    Records, Rtype, Section, get_u32,
+    Records, Rtype, Section, get_u16, get_u32,
 };
 
 use super::{CacheConfig, Entry, Head, Kind};
@@ -118,30 +118,19 @@ impl<'m> Response<'m> {
             let record = record?;
             if let Some(opt) = Opt::from_record(&record) {
                 rcode = opt.rcode(rcode);
-                ede = Opt::extended_error(message, &record)?;
+                // Only a hint: one that is mangled costs itself, not the answer.
+                ede = Opt::extended_error(message, &record).unwrap_or_default();
                 continue;
             }
             let (owner, _) = Name::parse(message, record.owner_at)?;
             all.push(Kept { record, owner });
         }
         let chain = chain(message, qname, &all)?;
-        let targets = targets(message, &all)?;
-        let belongs = |kept: &Kept| match kept.record.section {
-            Section::Answer => {
-                chain.contains(&kept.owner)
-                    || kept.record.rtype == Rtype::DNAME && qname.is_within(&kept.owner)
-            }
-            Section::Authority => match kept.record.rtype {
-                Rtype::SOA | Rtype::NS => chain.iter().any(|name| name.is_within(&kept.owner)),
-                // Proofs stand at neighbors' names; only a validator reads them.
-                Rtype::NSEC | Rtype::NSEC3 | Rtype::RRSIG | Rtype::DS => true,
-                _ => false,
-            },
-            Section::Additional => {
-                matches!(kept.record.rtype, Rtype::A | Rtype::AAAA) && targets.contains(&kept.owner)
-            }
-        };
-        all.retain(belongs);
+        all.retain(|kept| belongs(kept, message, qname, &chain));
+        let targets = targets(message, &all);
+        all.retain(|kept| {
+            kept.record.section != Section::Additional || targets.contains(&kept.owner)
+        });
         let last = chain.last().copied().unwrap_or(*qname);
         Ok(Self { message, kept: all, last, rcode, ede })
     }
@@ -162,12 +151,11 @@ impl<'m> Response<'m> {
     /// Returns the TTL of each kept record: the least of its RRset, within
     /// the bounds; an SOA that denies lives as long as the denial.
     fn ttls(&self, kind: Kind, config: &CacheConfig) -> Vec<u32> {
-        let key = |kept: &Kept| (kept.owner.folded().as_wire().to_vec(), kept.record.rtype);
-        let keys: Vec<_> = self.kept.iter().map(key).collect();
+        let keys: Vec<_> = self.kept.iter().map(|kept| self.rrset(kept)).collect();
         let mut least: HashMap<_, u32> = HashMap::new();
         for (kept, key) in self.kept.iter().zip(&keys) {
             let ttl = least.entry(key).or_insert(u32::MAX);
-            *ttl = kept.record.ttl.min(*ttl);
+            *ttl = read_ttl(kept.record.ttl).min(*ttl);
         }
         let bound = |(kept, key)| {
             let ttl = least.get(key).copied().unwrap_or_default();
@@ -175,32 +163,35 @@ impl<'m> Response<'m> {
                 .then(|| self.soa_minimum(kept))
                 .flatten();
             match minimum {
-                Some(minimum) => clamp(ttl.min(minimum), config.min_ttl, config.max_negative_ttl),
+                Some(minimum) => {
+                    clamp(ttl.min(read_ttl(minimum)), config.min_ttl, config.max_negative_ttl)
+                }
                 None => clamp(ttl, config.min_ttl, config.max_ttl),
             }
         };
         self.kept.iter().zip(&keys).map(bound).collect()
     }
 
+    /// Returns what the records of one RRset have in common. Signatures of one
+    /// owner are apart by the type they cover (RFC 4034, section 3).
+    fn rrset(&self, kept: &Kept) -> (u8, Vec<u8>, Rtype, Option<Rtype>) {
+        let Record { section, rtype, .. } = &kept.record;
+        let owner = kept.owner.folded().as_wire().to_vec();
+        (*section as u8, owner, *rtype, covered(self.message, &kept.record))
+    }
+
     /// Returns how long the whole may be kept, or `None` if it may not.
+    ///
+    /// As long as all its records: none is ever shown with an age that its
+    /// owner did not allow.
     fn least_ttl(&self, kind: Kind, ttls: &[u32]) -> Option<u32> {
-        let timed = self.kept.iter().zip(ttls);
-        let counts = |kept: &Kept| kept.record.section == Section::Answer;
+        let denies = self
+            .kept
+            .iter()
+            .any(|kept| self.soa_minimum(kept).is_some());
         match kind {
-            Kind::Positive => timed
-                .filter(|(kept, _)| counts(kept))
-                .map(|(_, ttl)| *ttl)
-                .min(),
-            Kind::Negative => {
-                let denial = timed
-                    .clone()
-                    .find(|(kept, _)| self.soa_minimum(kept).is_some())?;
-                let aliases = timed
-                    .filter(|(kept, _)| counts(kept))
-                    .map(|(_, ttl)| *ttl)
-                    .min();
-                Some(aliases.map_or(*denial.1, |ttl| ttl.min(*denial.1)))
-            }
+            Kind::Negative if !denies => None,
+            Kind::Positive | Kind::Negative => ttls.iter().copied().min(),
             Kind::Failure => None,
         }
     }
@@ -231,25 +222,57 @@ fn chain(message: &[u8], qname: &Name, all: &[Kept]) -> Result<Vec<Name>, ParseE
     Ok(chain)
 }
 
-/// Returns the names that records of the answer send their reader to next.
-fn targets(message: &[u8], all: &[Kept]) -> Result<Vec<Name>, ParseError> {
-    let mut targets = Vec::new();
-    for Kept { record, .. } in all {
-        let before = match record.rtype {
-            Rtype::SRV => 6,
-            Rtype::MX => 2,
-            _ => continue,
-        };
-        if record.section == Section::Answer && targets.len() < MAX_TARGETS {
-            targets.push(Name::parse(message, record.rdata.start + before)?.0);
+/// Says whether the question leads to a record; of additional ones only
+/// whether their type is one that is added.
+fn belongs(kept: &Kept, message: &[u8], qname: &Name, chain: &[Name]) -> bool {
+    let rtype = kept.record.rtype;
+    match kept.record.section {
+        Section::Answer => {
+            chain.contains(&kept.owner) || rtype == Rtype::DNAME && qname.is_within(&kept.owner)
+        }
+        Section::Authority => match rtype {
+            Rtype::SOA | Rtype::NS => chain.iter().any(|name| name.is_within(&kept.owner)),
+            // Proofs stand at neighbors' names; only a validator reads them.
+            Rtype::NSEC | Rtype::NSEC3 | Rtype::RRSIG | Rtype::DS => true,
+            _ => false,
+        },
+        Section::Additional => {
+            let of = covered(message, &kept.record).unwrap_or(rtype);
+            matches!(of, Rtype::A | Rtype::AAAA)
         }
     }
-    Ok(targets)
+}
+
+/// Returns the names that records of the answer, and the name servers beside
+/// it, send their reader to next.
+fn targets(message: &[u8], kept: &[Kept]) -> Vec<Name> {
+    let target = |Kept { record, owner }: &Kept| {
+        let before = match (record.section, record.rtype) {
+            (Section::Answer, Rtype::SRV) => 6,
+            (Section::Answer, Rtype::MX | Rtype::SVCB | Rtype::HTTPS) => 2,
+            (Section::Answer | Section::Authority, Rtype::NS) => 0,
+            _ => return None,
+        };
+        let (name, _) = Name::parse(message, record.rdata.start + before).ok()?;
+        let own = matches!(record.rtype, Rtype::SVCB | Rtype::HTTPS) && name == Name::ROOT;
+        // The root stands for the owner (RFC 9460, section 2.5).
+        Some(if own { *owner } else { name })
+    };
+    kept.iter().filter_map(target).take(MAX_TARGETS).collect()
+}
+
+/// Returns the type that a signature covers (RFC 4034, section 3.1.1).
+fn covered(message: &[u8], record: &Record) -> Option<Rtype> {
+    let covers = get_u16(message, record.rdata.start).map(Rtype);
+    covers.filter(|_| record.rtype == Rtype::RRSIG)
+}
+
+/// A TTL with the top bit set is read as zero (RFC 2181, section 8).
+const fn read_ttl(ttl: u32) -> u32 {
+    if ttl > i32::MAX.cast_unsigned() { 0 } else { ttl }
 }
 
 fn clamp(ttl: u32, least: Duration, most: Duration) -> u32 {
-    // A TTL with the top bit set is read as zero (RFC 2181, section 8).
-    let ttl = if ttl > i32::MAX.cast_unsigned() { 0 } else { ttl };
     let seconds = |bound: Duration| u32::try_from(bound.as_secs()).unwrap_or(u32::MAX);
     ttl.max(seconds(least)).min(seconds(most))
 }

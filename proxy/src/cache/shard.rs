@@ -38,18 +38,19 @@ impl Shard {
         Self { ring: vec![0; ring], head: 0, tail: 0, wrapped: false, index, evictions: 0 }
     }
 
-    /// Stores an entry, replacing what was under `key`.
+    /// Stores an entry that was born just now, replacing what was under `key`.
     pub(super) fn insert(&mut self, key: &KeyView<'_>, entry: &EntryView<'_>) {
+        // What it replaces turns into a hole, which the tail will pass by: also
+        // where the new one is too large to stay.
+        if let Some(old) = self.find(key) {
+            self.index.remove(key.hash, old);
+        }
         let Some(label) = Label::new(key, entry) else { return };
         let size = label.size();
         if size > self.ring.len() / 2 {
             return;
         }
-        // What it replaces turns into a hole, which the tail will pass by.
-        if let Some(old) = self.find(key) {
-            self.index.remove(key.hash, old);
-        }
-        self.make_room(size);
+        self.make_room(size, entry.head.born);
         let at = self.head;
         let Some(place) = self.ring.get_mut(at..at + size) else { return };
         if label.write(place, entry).is_some() {
@@ -124,15 +125,15 @@ impl Shard {
     }
 
     /// Frees `size` octets in one piece at the head, and a slot.
-    fn make_room(&mut self, size: usize) {
+    fn make_room(&mut self, size: usize, now: Moment) {
         let mut second_chances = SECOND_CHANCES;
-        while self.index.is_full() && self.pop(&mut second_chances) {}
+        while self.index.is_full() && self.pop(&mut second_chances, now) {}
         loop {
             if self.wrapped {
                 if self.tail - self.head >= size {
                     return;
                 }
-                self.pop(&mut second_chances);
+                self.pop(&mut second_chances, now);
             } else if self.ring.len() - self.head >= size {
                 return;
             } else {
@@ -159,7 +160,7 @@ impl Shard {
 
     /// Takes the oldest entry or hole off the tail; says whether there was
     /// one.
-    fn pop(&mut self, second_chances: &mut u32) -> bool {
+    fn pop(&mut self, second_chances: &mut u32, now: Moment) -> bool {
         if !self.wrapped && self.tail == self.head {
             return false;
         }
@@ -174,12 +175,13 @@ impl Shard {
         let Some(label) = label.filter(|label| self.index.points(label.hash, at)) else {
             return true;
         };
-        if label.used && *second_chances > 0 && self.fits(size) {
+        let expired = label.head.expires <= now;
+        if label.used && !expired && *second_chances > 0 && self.fits(size) {
             *second_chances -= 1;
             self.put_back(&label, at, size);
         } else {
             self.index.remove(label.hash, at);
-            self.evictions += 1;
+            self.evictions += u64::from(!expired);
         }
         true
     }

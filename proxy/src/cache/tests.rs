@@ -80,3 +80,48 @@ fn a_second_insert_replaces_the_first() {
         cache.lookup(&key(1, &hasher), Moment::from_micros(50_000_000), |entry| entry.is_some())
     );
 }
+
+/// An eviction is a loss; what has expired is none.
+#[test]
+fn what_has_expired_makes_room_without_an_eviction() {
+    let (cache, hasher) = (small(256 << 10), KeyHasher::default());
+    for n in 0..20_000 {
+        let now = Moment::from_micros(u64::from(n) * 1_000_000);
+        let error = dns::ExtendedError { code: 0, text: "" };
+        let fresh = failure(&query(n), Rcode::SERVFAIL, error, Duration::from_secs(1), now);
+        cache.insert(&key(n, &hasher), &fresh);
+        // Used, but that saves nobody for longer than his time.
+        assert!(cache.lookup(&key(n, &hasher), now, |entry| entry.is_some()));
+    }
+    assert_eq!(cache.evictions(), 0);
+}
+
+/// Whatever is stored, in whatever sizes: the octets stay within the bound, and
+/// what is found is what was stored last under its key.
+#[test]
+fn the_bound_holds_for_answers_of_every_size() {
+    use rand::{RngExt as _, SeedableRng as _};
+    for seed in 0..20 {
+        let mut random = rand::rngs::StdRng::seed_from_u64(seed);
+        let bytes = random.random_range(64 << 10..2 << 20);
+        let (cache, hasher) = (small(bytes), KeyHasher::default());
+        let mut last = std::collections::HashMap::new();
+        for turn in 0..3_000_u32 {
+            let n = random.random_range(0..400);
+            let length = 1 << random.random_range(0..15);
+            let mut stored = entry(n, 600);
+            stored.message.resize(stored.message.len() + length, 0);
+            stored.message.extend(turn.to_be_bytes());
+            cache.insert(&key(n, &hasher), &stored);
+            last.insert(n, stored.message);
+            assert!(cache.bytes() <= cache.capacity_bytes() && cache.capacity_bytes() <= bytes);
+            let n = random.random_range(0..400);
+            cache.lookup(&key(n, &hasher), Moment::from_micros(0), |found| {
+                let same = found
+                    .is_none_or(|found| Some(found.message) == last.get(&n).map(Vec::as_slice));
+                assert!(same, "seed {seed}, turn {turn}, name {n}");
+            });
+        }
+        assert!(!cache.is_empty());
+    }
+}

@@ -140,3 +140,86 @@ fn a_circle_of_aliases_has_an_end() {
         judge(&response(Rcode::NOERROR, 0, [&answers, &[], &[]]), &CacheConfig::default());
     assert_eq!((admitted.entry.head.kind, admitted.cacheable), (Kind::Negative, false));
 }
+
+/// None of its records is ever shown older than its owner allows.
+#[test]
+fn an_answer_lives_as_long_as_each_of_its_records() {
+    let answers = [("www.example.", Rtype::A, 60, vec![10, 0, 0, 1])];
+    let authority = [("example.", Rtype::NS, 9, target("ns.example."))];
+    let additional = [("ns.example.", Rtype::A, 5, vec![10, 0, 0, 2])];
+    let all = [&answers[..], &authority[..], &additional[..]];
+    let admitted = judge(&response(Rcode::NOERROR, 0, all), &CacheConfig::default());
+    assert_eq!((counts(&admitted), lifetime(&admitted)), ([1, 1, 1, 1], 5));
+}
+
+/// RFC 2181, section 8: of 2^31 and 300 the lesser is the first, read as zero.
+#[test]
+fn a_ttl_with_the_top_bit_set_is_the_least_of_its_rrset() {
+    let answers = [
+        ("www.example.", Rtype::A, 300, vec![10, 0, 0, 1]),
+        ("www.example.", Rtype::A, 1 << 31, vec![10, 0, 0, 2]),
+    ];
+    let message = response(Rcode::NOERROR, 0, [&answers, &[], &[]]);
+    assert!(!judge(&message, &CacheConfig::default()).cacheable);
+}
+
+/// Signatures of one owner cover RRsets that have nothing in common, and the
+/// same name in another section is another RRset.
+#[test]
+fn ttls_stay_apart_by_covered_type_and_by_section() {
+    let signature = |covered: Rtype| [&covered.0.to_be_bytes()[..], &[0; 16], b"\0sig"].concat();
+    let answers = [
+        ("www.example.", Rtype::A, 60, vec![10, 0, 0, 1]),
+        ("www.example.", Rtype::RRSIG, 60, signature(Rtype::A)),
+        ("www.example.", Rtype::RRSIG, 20, signature(Rtype::TXT)),
+    ];
+    let authority = [("www.example.", Rtype::NS, 50, target("www.example."))];
+    let additional = [("www.example.", Rtype::A, 40, vec![10, 0, 0, 1])];
+    let all = [&answers[..], &authority[..], &additional[..]];
+    let admitted = judge(&response(Rcode::NOERROR, 0, all), &CacheConfig::default());
+    let entry = &admitted.entry;
+    let ttls: Vec<_> = entry
+        .view()
+        .ttl_offsets()
+        .filter_map(|at| get_u32(&entry.message, at))
+        .collect();
+    assert_eq!(ttls, [60, 60, 20, 50, 40]);
+}
+
+/// What saves the client a query: addresses of where an answer sends it.
+#[test]
+fn addresses_of_targets_stay_with_their_signatures() {
+    let binding = |text: &str| [&[0, 1][..], name(text).as_wire()].concat();
+    let signature = [&Rtype::A.0.to_be_bytes()[..], &[0; 16], b"\0sig"].concat();
+    for (rtype, rdata, kept) in [
+        (Rtype::NS, target("there.example."), 2),
+        (Rtype::MX, binding("there.example."), 2),
+        (Rtype::HTTPS, binding("there.example."), 2),
+        (Rtype::SVCB, binding("there.example."), 2),
+        // The root stands for the owner, so it leads nowhere else.
+        (Rtype::SVCB, binding("."), 0),
+        (Rtype::TXT, b"\x0dthere.example".to_vec(), 0),
+    ] {
+        let answers = [("www.example.", rtype, 60, rdata)];
+        let additional = [
+            ("there.example.", Rtype::A, 60, vec![10, 0, 0, 1]),
+            ("there.example.", Rtype::RRSIG, 60, signature.clone()),
+            ("there.example.", Rtype::TXT, 60, b"\0".to_vec()),
+        ];
+        let message = response(Rcode::NOERROR, 0, [&answers, &[], &additional]);
+        let admitted = judge(&message, &CacheConfig::default());
+        assert_eq!(counts(&admitted), [1, 1, 0, kept], "{rtype:?}");
+    }
+}
+
+/// A hint that nobody can read is no hint; the answer is as good without.
+#[test]
+fn a_mangled_extended_error_costs_only_itself() {
+    let answers = [("www.example.", Rtype::A, 60, vec![10, 0, 0, 1])];
+    let mut message = response(Rcode::NOERROR, 0, [&answers, &[], &[]]);
+    // Option 15 (RFC 8914) claims nine octets, of which one is there.
+    message.extend([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 5, 0, 15, 0, 9, 7]);
+    message[11] = 1;
+    let admitted = judge(&message, &CacheConfig::default());
+    assert_eq!((admitted.cacheable, admitted.entry.head.ede), (true, None));
+}
