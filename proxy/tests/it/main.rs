@@ -1,8 +1,12 @@
-//! The process over loopback: start, answers, health, drain, exit codes.
+//! The process over loopback and in namespaces: start, answers, health, drain,
+//! exit codes; against the scripted upstream and the real CoreDNS.
 #![cfg(test)]
 
 mod cli;
+mod coredns;
 mod drain;
 mod metrics;
 mod proxy;
+mod resolvers;
 mod serve;
+mod trouble;

@@ -52,8 +52,8 @@ impl Task {
                 let reason = self.serve(&mut connection, first, &mut rx).await;
                 self.end(connection, reason);
             }
-            Ok(Err(error)) => self.fail(&first, failure_of(&error)),
-            Err(_) => self.fail(&first, UpstreamFailure::Connect),
+            Ok(Err(error)) => self.fail_all(first, &mut rx, failure_of(&error)),
+            Err(_) => self.fail_all(first, &mut rx, UpstreamFailure::Connect),
         }
         rx.close();
         // These were never written, so asking again costs nobody anything.
@@ -61,6 +61,16 @@ impl Task {
             self.unasked(&ask);
         }
         self.lane.report(&mut self.reports);
+    }
+
+    /// Without a connection nothing that waits for it can be asked. To ask it
+    /// again at once would only find the same.
+    fn fail_all(&mut self, first: TcpAsk, rx: &mut Receiver<TcpAsk>, reason: UpstreamFailure) {
+        rx.close();
+        let others = std::iter::from_fn(|| rx.try_recv().ok());
+        for ask in std::iter::once(first).chain(others) {
+            self.fail(&ask, reason);
+        }
     }
 
     /// Writes and reads until there is a reason to stop.

@@ -1,0 +1,233 @@
+//! What clients see when something is wrong with the upstream.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use testbed::client::{Message, ResponseCode, addresses, parse, receive_datagram};
+use testbed::{Client, eventually, port, query};
+use upstream::{Rule, TcpMode, Upstream, Wrong};
+
+use crate::proxy::Proxy;
+
+/// Any name of this upstream's zone has the address 192.0.2.2.
+fn upstream(rule: Rule) -> Upstream {
+    Upstream::builder()
+        .zone("test.", "* 60 A 192.0.2.2")
+        .rule(rule)
+        .start()
+        .unwrap()
+}
+
+const RIGHT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+
+/// The longest that a client may wait: glibc asks again after five seconds.
+const BOUND: Duration = Duration::from_millis(4200);
+
+#[expect(clippy::disallowed_methods, reason = "how long a client waits is what is tested")]
+fn ask(client: &Client, name: &str) -> (Message, Duration) {
+    let asked = Instant::now();
+    let answer = client.udp(&query(name, "A")).unwrap();
+    (answer, asked.elapsed())
+}
+
+/// Each asks for a name of its own at the same time, from a socket of its own.
+fn all_ask(client: Client, names: &[String]) -> Vec<(Message, Duration)> {
+    std::thread::scope(|scope| {
+        let mut threads = Vec::new();
+        for name in names {
+            threads.push(scope.spawn(move || ask(&client, name)));
+        }
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    })
+}
+
+fn names(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("n{n}.test.")).collect()
+}
+
+#[test]
+fn three_hundred_identical_misses_are_one_query_upstream() {
+    let upstream = upstream(Rule::any().delay(Duration::from_millis(300)));
+    let proxy = Proxy::start(upstream.addr(), &[]);
+    let octets = query("web.test.", "A").octets();
+    let sockets: Vec<_> = (0..300).map(|_| proxy.client().socket().unwrap()).collect();
+    for socket in &sockets {
+        socket.send(&octets).unwrap();
+    }
+    for socket in &sockets {
+        let answer = receive_datagram(socket).unwrap().unwrap();
+        assert_eq!(addresses(&parse(&answer).unwrap()), [RIGHT]);
+    }
+    assert_eq!(upstream.total(), 1);
+}
+
+#[test]
+fn every_client_of_a_dead_upstream_is_answered_in_time_and_the_next_at_once() {
+    let silent = upstream(Rule::any().silence());
+    let hole = Upstream::builder().tcp(TcpMode::BlackHole).start().unwrap();
+    let closed = port::free(Ipv4Addr::LOCALHOST).unwrap();
+    let soon = Duration::from_secs(2);
+    for (what, server, transport, bound) in [
+        ("silent", silent.addr(), "udp", BOUND),
+        ("refusing over UDP", closed, "udp", soon),
+        ("refusing over TCP", closed, "tcp", soon),
+        ("dropping SYNs", hole.addr(), "tcp", BOUND),
+    ] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let text = format!(
+            "version = 1\n[[zone]]\nsuffix = \"test\"\nupstreams = [\"{server}\"]\ntransport = \"{transport}\"\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        let proxy = Proxy::start(server, &["--config", file.path().to_str().unwrap()]);
+        let names = names(20);
+        for (answer, waited) in all_ask(proxy.client(), &names) {
+            assert_eq!(answer.metadata.response_code, ResponseCode::ServFail, "{what}");
+            assert!(waited < bound, "{what}: {waited:?}");
+        }
+        // The failures live for a second, and this is the first moment of it.
+        for (_, waited) in all_ask(proxy.client(), &names) {
+            assert!(waited < Duration::from_millis(100), "{what}: {waited:?}");
+        }
+    }
+}
+
+/// One query in ten never arrives: of a thousand clients, one may wait longer.
+#[test]
+fn a_lossy_upstream_costs_at_most_half_a_second() {
+    let upstream = upstream(Rule::any().udp().loss(0.1));
+    let proxy = Proxy::start(upstream.addr(), &[]);
+    let names = names(1000);
+    let mut slow = 0;
+    for some in names.chunks(50) {
+        for (answer, waited) in all_ask(proxy.client(), some) {
+            assert_eq!(addresses(&answer), [RIGHT]);
+            slow += u32::from(waited > Duration::from_millis(500));
+        }
+    }
+    assert!(slow <= 1, "{slow} of 1000 waited longer");
+    assert!(upstream.total() > 1050, "nothing was lost");
+}
+
+#[test]
+fn no_wrong_reply_reaches_a_client() {
+    let rules = Wrong::ALL.iter().enumerate().map(|(n, wrong)| {
+        Rule::on(&format!("n{n}.test.")).wrong_then_right(*wrong, Duration::from_millis(150))
+    });
+    let upstream = rules
+        .fold(Upstream::builder().zone("test.", "* 60 A 192.0.2.2"), upstream::Builder::rule)
+        .start()
+        .unwrap();
+    for transport in ["udp", "tcp"] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let text = format!(
+            "version = 1\n[[zone]]\nsuffix = \"test\"\nupstreams = [\"{}\"]\ntransport = \"{transport}\"\n",
+            upstream.addr()
+        );
+        std::fs::write(&file, text).unwrap();
+        let proxy = Proxy::start(upstream.addr(), &["--config", file.path().to_str().unwrap()]);
+        let answers = all_ask(proxy.client(), &names(Wrong::ALL.len()));
+        for ((answer, waited), wrong) in answers.iter().zip(Wrong::ALL) {
+            assert_eq!(addresses(answer), [RIGHT], "{transport} {wrong:?}: {answer:?}");
+            assert!(*waited < Duration::from_secs(2), "{transport} {wrong:?}: {waited:?}");
+        }
+    }
+}
+
+#[test]
+fn a_hundred_and_fifty_misses_use_nearly_as_many_source_ports() {
+    let upstream = upstream(Rule::any());
+    let proxy = Proxy::start(upstream.addr(), &[]);
+    all_ask(proxy.client(), &names(150));
+    let queries = upstream.queries();
+    let ports: std::collections::BTreeSet<_> =
+        queries.iter().map(|query| query.from.port()).collect();
+    assert!(ports.len() >= 135, "{} ports for {} queries", ports.len(), queries.len());
+}
+
+#[test]
+fn ttls_are_seen_to_age() {
+    let upstream = upstream(Rule::any());
+    let proxy = Proxy::start(upstream.addr(), &[]);
+    let ttl = || ask(&proxy.client(), "web.test.").0.answers[0].ttl;
+    assert_eq!(ttl(), 60);
+    let mut last = 60;
+    for age in 1..3 {
+        assert!(eventually(Duration::from_secs(3), || {
+            let now = ttl();
+            assert!(now <= last, "{now} after {last}");
+            last = now;
+            now <= 60 - age
+        }));
+    }
+    assert_eq!(upstream.total(), 1);
+}
+
+/// Over the bound a query is refused at once, and told why, over both
+/// transports.
+#[test]
+fn what_there_is_no_room_for_is_refused() {
+    let upstream = upstream(Rule::any().silence());
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, "version = 1\n[forward]\nmax_inflight = 1\n").unwrap();
+    let proxy = Proxy::start(upstream.addr(), &["--config", file.path().to_str().unwrap()]);
+    let first = proxy.client().socket().unwrap();
+    first.send(&query("first.test.", "A").octets()).unwrap();
+    assert!(upstream.wait_for(1, Duration::from_secs(5)));
+    let client = proxy.client();
+    let question = query("second.test.", "A").edns(1232);
+    for answer in [client.udp(&question), client.tcp(&question)] {
+        let answer = answer.unwrap();
+        assert_eq!(answer.metadata.response_code, ResponseCode::Refused);
+        let options = answer.edns.expect("an OPT").options().clone();
+        assert_eq!(options.as_ref().len(), 1, "an Extended DNS Error (RFC 8914): {options:?}");
+    }
+    assert_eq!(upstream.count("second.test."), 0);
+}
+
+fn with_tcp(bounds: &str, upstream: SocketAddr) -> (tempfile::NamedTempFile, Proxy) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, format!("version = 1\n[tcp]\n{bounds}\n")).unwrap();
+    let proxy = Proxy::start(upstream, &["--config", file.path().to_str().unwrap()]);
+    (file, proxy)
+}
+
+#[test]
+fn one_connection_too_many_is_closed_and_the_first_goes_on() {
+    let upstream = upstream(Rule::any());
+    let (_file, proxy) = with_tcp("max_connections = 1", upstream.addr());
+    let mut first = proxy.client().connect().unwrap();
+    first.send(&query("a.test.", "A").octets()).unwrap();
+    assert!(first.receive().unwrap().is_some());
+    let mut second = proxy.client().connect().unwrap();
+    // The end of the connection, clean or by reset.
+    assert!(!matches!(second.receive(), Ok(Some(_))));
+    first.send(&query("b.test.", "A").octets()).unwrap();
+    assert!(first.receive().unwrap().is_some());
+    drop(first);
+    let client = proxy.client();
+    assert!(eventually(Duration::from_secs(5), || client.tcp(&query("a.test.", "A")).is_ok()));
+}
+
+/// A client that asks and never reads must not hold its place.
+#[test]
+fn a_client_that_takes_no_answer_is_given_up() {
+    let text = format!("large 60 TXT \"{}\"\n", "x".repeat(250)).repeat(1);
+    let records = (0..200).map(|n| text.replace("\"x", &format!("\"{n}x")));
+    let upstream = Upstream::builder()
+        .zone("test.", &records.collect::<String>())
+        .start()
+        .unwrap();
+    let bounds = "max_connections = 1\nwrite_timeout = \"200ms\"\nidle_timeout = \"1m\"";
+    let (_file, proxy) = with_tcp(bounds, upstream.addr());
+    let mut greedy = proxy.client().connect().unwrap();
+    // Some 50 KB each: far more than the buffers of both kernels hold.
+    let queries: Vec<_> = (0..1000).map(|_| query("large.test.", "TXT")).collect();
+    greedy.send_all(&queries).unwrap();
+    let client = proxy.client();
+    assert!(eventually(Duration::from_secs(10), || client
+        .tcp(&query("large.test.", "TXT"))
+        .is_ok()));
+}
