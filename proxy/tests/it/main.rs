@@ -9,4 +9,5 @@ mod metrics;
 mod proxy;
 mod resolvers;
 mod serve;
+mod table;
 mod trouble;

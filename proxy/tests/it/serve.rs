@@ -34,6 +34,45 @@ fn a_name_is_asked_once_and_answered_over_both_transports() {
     assert_eq!(gone.metadata.response_code, ResponseCode::NXDomain);
 }
 
+/// RFC 8482, section 4.2: whoever asks for everything gets a made-up record.
+#[test]
+fn any_is_answered_without_an_upstream() {
+    let upstream = upstream();
+    let proxy = Proxy::start(upstream.addr(), &[]);
+    for answer in [
+        proxy.client().udp(&query("web.test.", "ANY")),
+        proxy.client().tcp(&query("web.test.", "ANY")),
+    ] {
+        assert_eq!(answer.unwrap().answers[0].record_type().to_string(), "HINFO");
+    }
+    assert_eq!(upstream.total(), 0);
+}
+
+/// RFC 6840, section 5.8: AD is for those who show that they know it.
+#[test]
+fn ad_comes_through_as_received_to_those_who_asked() {
+    let flags = upstream::Flags { authentic_data: true, ..upstream::Flags::RECURSIVE };
+    let zone = upstream::Zone::new("test.")
+        .records("web 60 A 10.0.0.1")
+        .flags(flags);
+    let upstream = Upstream::builder()
+        .script(upstream::Script::new().zone(zone))
+        .start()
+        .unwrap();
+    let proxy = Proxy::start(upstream.addr(), &[]);
+    let plain = || query("web.test.", "A");
+    for (question, authentic) in [
+        (plain(), false),
+        (plain().authentic_data(), true),
+        (plain().dnssec_ok(), true),
+        (plain(), false),
+    ] {
+        let answer = proxy.client().udp(&question).unwrap();
+        assert_eq!(answer.metadata.authentic_data, authentic);
+        assert!(!answer.metadata.authoritative);
+    }
+}
+
 /// RFC 7766, section 6.2.1.1: a later answer may overtake an earlier one.
 #[test]
 fn a_miss_does_not_hold_back_what_is_cached() {
