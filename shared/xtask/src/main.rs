@@ -8,6 +8,7 @@ mod coredns;
 mod demo;
 mod lint;
 mod shell;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -37,6 +38,14 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Runs a long test, as octets; `cargo xtask test` runs each for 30 s
+    Soak {
+        /// Which one
+        name: String,
+        /// How long, as 30s, 10m or 2h
+        #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = soak::length)]
+        length: std::time::Duration,
+    },
     /// Checks format, lints, documentation and, where cargo-deny is, licenses
     Lint,
     /// Builds the real CoreDNS where it is missing, and prints its path
@@ -47,6 +56,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Demo { arguments } => demo::run(&arguments),
         Chore::Test { arguments } => test::run(&arguments),
+        Chore::Soak { name, length } => soak::run(&name, length),
         Chore::Lint => lint::run(),
         Chore::Coredns => coredns::run(),
     };
