@@ -71,7 +71,8 @@ pub fn run(args: &DemoArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, D
         .map_err(|error| DemoError::Upstream(format!("{error:#}")))?;
     let pods = |target| pods::scenario(target, args.rate, length);
     let direct = pods(server.addr()).ok_or(DemoError::Rate(args.rate))?;
-    announce(out, length, &args.subject.display().to_string())?;
+    let subject = args.subject.file_name().unwrap_or(args.subject.as_os_str());
+    announce(out, length, &subject.to_string_lossy())?;
 
     let subject = Subject::start(&args.subject, server.addr(), stop)?;
     let proxied = pods(subject.listen).ok_or(DemoError::Rate(args.rate))?;

@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, UnixListener};
 
 use crate::cache::Cache;
 use crate::forward::Forwarder;
+use crate::http::bounded;
 
 /// Where the admin listener is.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -65,8 +66,8 @@ impl AdminListener {
     /// Never in practice: failed connections are passed over.
     pub async fn serve(self, routes: Router) -> io::Result<()> {
         match self {
-            Self::Tcp(listener) => axum::serve(listener, routes).await,
-            Self::Unix(listener) => axum::serve(listener, routes).await,
+            Self::Tcp(listener) => axum::serve(bounded(listener), routes).await,
+            Self::Unix(listener) => axum::serve(bounded(listener), routes).await,
         }
     }
 }

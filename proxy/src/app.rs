@@ -16,6 +16,7 @@ use crate::cache::{Cache, KeyHasher};
 use crate::config::Config;
 use crate::forward::{Forwarder, ForwarderThreads};
 use crate::health::{self, Health};
+use crate::http::bounded;
 use crate::metrics::{self, Metrics, Sources};
 use crate::moment::Clock;
 use crate::resolver::Resolver;
@@ -122,7 +123,7 @@ impl App {
             .with_context(|| format!("cannot listen on {addr} for metrics"))?;
         let routes = metrics::routes(Arc::new(Metrics::new(sources)))
             .merge(health::routes(Arc::clone(&self.health)));
-        tokio::spawn(async move { axum::serve(listener, routes).await });
+        tokio::spawn(async move { axum::serve(bounded(listener), routes).await });
         Ok(())
     }
 

@@ -18,6 +18,8 @@ pub mod stats;
 
 pub mod serve;
 
+mod http;
+
 pub mod health;
 
 pub mod metrics;

@@ -7,15 +7,20 @@ use crate::query::Retained;
 /// Composes the query to an upstream, with id 0: RD, the client's CD, and
 /// AD, so that the answer's AD bit means something (RFC 6840, section 5.7).
 /// The client's EDNS options are not passed on; ours asks for what fits into
-/// one frame whatever the client takes.
-pub(crate) fn compose(query: &Retained, out: &mut [u8]) -> Option<usize> {
+/// one frame whatever the client takes. `edns` is false for an upstream that
+/// does not know EDNS.
+pub(crate) fn compose(query: &Retained, edns: bool, out: &mut [u8]) -> Option<usize> {
     let flags = Flags(Flags::RD | Flags::AD).copying(query.flags, Flags::CD);
-    Header { id: 0, flags, counts: [1, 0, 0, 1] }.patch(out)?;
+    let counts = [1, 0, 0, u16::from(edns)];
+    Header { id: 0, flags, counts }.patch(out)?;
     let qname = query.qname.as_wire();
     dns::put_octets(out, HEADER_LEN, qname)?;
     let at = HEADER_LEN + qname.len();
     dns::put_u16(out, at, query.qtype.0)?;
     dns::put_u16(out, at + 2, query.qclass.0)?;
+    if !edns {
+        return Some(at + 4);
+    }
     let opt = Opt {
         udp_payload_size: dns::MAX_UDP_PAYLOAD,
         extended_rcode: 0,
@@ -45,7 +50,7 @@ mod tests {
             edns: Some(opt),
         };
         let mut out = [0; QUERY_LEN];
-        let len = compose(&query, &mut out).unwrap();
+        let len = compose(&query, true, &mut out).unwrap();
         let header = Header::parse(&out).unwrap();
         assert_eq!(header.flags, Flags(Flags::RD | Flags::CD | Flags::AD));
         let question = Question::parse(&out).unwrap();
@@ -55,9 +60,12 @@ mod tests {
         assert_eq!((ours.udp_payload_size, ours.dnssec_ok), (1232, true));
 
         let plain = Retained { flags: Flags(0), edns: None, ..query };
-        let len = compose(&plain, &mut out).unwrap();
+        let len = compose(&plain, true, &mut out).unwrap();
         assert_eq!(out[len - Opt::LEN + 7], 0, "no DO");
         assert_eq!(Header::parse(&out).unwrap().flags, Flags(Flags::RD | Flags::AD));
+
+        let without = compose(&plain, false, &mut out).unwrap();
+        assert_eq!((without, Header::parse(&out).unwrap().counts), (len - Opt::LEN, [1, 0, 0, 0]));
     }
 
     #[test]
@@ -72,6 +80,6 @@ mod tests {
             qclass: Class::IN,
             edns: None,
         };
-        assert_eq!(compose(&query, &mut [0; QUERY_LEN]), Some(QUERY_LEN));
+        assert_eq!(compose(&query, true, &mut [0; QUERY_LEN]), Some(QUERY_LEN));
     }
 }

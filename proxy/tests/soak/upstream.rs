@@ -135,7 +135,7 @@ fn replies(random: &mut StdRng, query: &[u8]) -> Vec<Vec<u8>> {
     let name = question.name().clone();
     let good = name.to_ascii().to_lowercase().ends_with(GOOD);
     message.metadata.message_type = hickory_proto::op::MessageType::Response;
-    message.add_answer(Record::from_rdata(name.clone(), 60, RData::A(A::new(10, 9, 9, 9))));
+    message.add_answer(Record::from_rdata(name, 60, RData::A(A::new(10, 9, 9, 9))));
     let right = message.to_vec().unwrap();
     let mut replies = Vec::new();
     for _ in 0..random.random_range(0..4) {

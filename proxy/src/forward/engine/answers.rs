@@ -111,7 +111,13 @@ impl Engine {
         let rcode = admitted.entry.head.rcode;
         if !matches!(rcode, Rcode::NOERROR | Rcode::NXDOMAIN) {
             open.state.rcode = Some(rcode);
+            // Perhaps it does not know EDNS (RFC 6891, section 7).
+            let ignorant = matches!(rcode, Rcode::FORMERR | Rcode::NOTIMP) && open.state.edns;
+            open.state.edns &= !ignorant;
             self.forget_answered(ticket, upstream, header.id);
+            if ignorant {
+                return self.repeat(ticket, now);
+            }
             return self.fail(ticket, upstream, UpstreamFailure::Rcode, now);
         }
         let waited = now.saturating_since(open.state.started);

@@ -26,6 +26,8 @@ pub(crate) struct Flight {
     failed: Tried,
     /// What an upstream that could not answer said.
     pub(super) rcode: Option<Rcode>,
+    /// False once an upstream did not understand our OPT.
+    pub(super) edns: bool,
     /// Who truncated its answer, and is asked over TCP.
     pub(super) truncated_by: Option<usize>,
     pub(super) started: Moment,
@@ -59,6 +61,7 @@ impl Engine {
             asked: Tried::default(),
             failed: Tried::default(),
             rcode: None,
+            edns: true,
             truncated_by: None,
             started: now,
         };
@@ -147,7 +150,7 @@ impl Engine {
         open.state.asked = open.state.asked.with(place);
         let Some(first) = open.waiters.first() else { return };
         let mut message = [0; QUERY_LEN];
-        let Some(len) = compose(&first.query, &mut message) else { return };
+        let Some(len) = compose(&first.query, open.state.edns, &mut message) else { return };
         let message = message.get_mut(..len).unwrap_or_default();
         let result = match over {
             Transport::Udp => match self.sockets.assign(upstream, ticket, now) {

@@ -102,6 +102,29 @@ fn what_all_upstreams_refuse_is_refused_and_remembered() {
     assert_eq!((one.total(), two.total()), (1, 1));
 }
 
+/// RFC 6891, section 7: a server that knows no EDNS says FORMERR or NOTIMP.
+#[test]
+fn an_upstream_without_edns_is_asked_without() {
+    for rcode in [ResponseCode::FormErr, ResponseCode::NotImp] {
+        let server = server(vec![Rule::any().first(1).rcode(rcode)]);
+        let mut world = World::over(Transport::Udp, &[server.addr()]);
+        let (answer, waited) = world.lookup(WEB);
+        assert!(address(&answer).is_some(), "{answer:?}");
+        assert!(waited < Duration::from_millis(300), "{waited:?}");
+        let sizes: Vec<_> = server
+            .queries()
+            .iter()
+            .map(|query| query.udp_payload_size)
+            .collect();
+        assert_eq!(sizes, [Some(1232), None]);
+    }
+    // One that says so whatever it is asked is believed the second time.
+    let server = server(vec![Rule::any().rcode(ResponseCode::FormErr)]);
+    let mut world = World::over(Transport::Udp, &[server.addr()]);
+    assert_eq!(rcode(&world.lookup(WEB).0), ResponseCode::FormErr);
+    assert_eq!(server.total(), 2);
+}
+
 #[test]
 fn a_truncated_answer_is_fetched_over_tcp() {
     let server = server(vec![Rule::any().truncated()]);

@@ -15,7 +15,7 @@ const PROXY: &[&[&str]] = &[
     &["inflight"],
     &["observe", "resolver"],
     &["forward"],
-    &["health", "metrics", "refresh", "serve", "shutdown"],
+    &["health", "http", "metrics", "refresh", "serve", "shutdown"],
     &["admin", "diagnose", "handover", "intercept", "top"],
     &["cli"],
     &["config"],

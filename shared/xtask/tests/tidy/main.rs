@@ -9,6 +9,7 @@ mod files;
 mod hot;
 mod layers;
 mod manifests;
+mod rfcs;
 mod scan;
 mod words;
 
