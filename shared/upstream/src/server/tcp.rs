@@ -85,7 +85,10 @@ async fn serve_connection(
             let Ok(permit) = Arc::clone(&shared.pending).try_acquire_owned() else { continue };
             let writer = Arc::clone(&writer);
             tokio::spawn(async move {
-                tokio::time::sleep(reply.after).await;
+                // A sleep of nothing still takes the timer's whole millisecond.
+                if !reply.after.is_zero() {
+                    tokio::time::sleep(reply.after).await;
+                }
                 let mut writer = writer.lock().await;
                 // A reply to a peer that is gone is lost.
                 write_frame(&mut writer, &reply.octets, plan.delivery)
