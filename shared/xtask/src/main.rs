@@ -6,6 +6,7 @@
 
 mod coredns;
 mod demo;
+mod lab;
 mod lint;
 mod shell;
 mod soak;
@@ -46,6 +47,13 @@ enum Chore {
         #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = soak::length)]
         length: std::time::Duration,
     },
+    /// Measures CPU per query beside CoreDNS, Unbound, dnsdist, Knot Resolver
+    /// and a bare echo
+    Lab {
+        /// Passed on to `lab run`, as `--quick`, `--veth` or `--json FILE`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Checks format, lints, documentation and, where cargo-deny is, licenses
     Lint,
     /// Builds the real CoreDNS where it is missing, and prints its path
@@ -57,6 +65,7 @@ fn main() -> ExitCode {
         Chore::Demo { arguments } => demo::run(&arguments),
         Chore::Test { arguments } => test::run(&arguments),
         Chore::Soak { name, length } => soak::run(&name, length),
+        Chore::Lab { arguments } => lab::run(&arguments),
         Chore::Lint => lint::run(),
         Chore::Coredns => coredns::run(),
     };

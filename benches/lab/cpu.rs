@@ -1,0 +1,72 @@
+//! What a process has used, as the kernel accounts for it.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+
+/// CPU time of a process so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CpuTime {
+    /// User and system, nanoseconds (`/proc/PID/task/*/schedstat`; exact).
+    pub(crate) total_ns: u64,
+    /// User alone, clock ticks of 10 ms (proc(5)); a sample, so only good for
+    /// shares of long runs.
+    pub(crate) user_ticks: u64,
+    /// System alone, likewise.
+    pub(crate) system_ticks: u64,
+}
+
+impl CpuTime {
+    /// Reads it now.
+    ///
+    /// # Errors
+    ///
+    /// When the process has ended.
+    pub(crate) fn of(pid: u32) -> Result<Self> {
+        let gone = || format!("process {pid} has ended");
+        let mut total_ns = 0;
+        for task in fs::read_dir(format!("/proc/{pid}/task")).with_context(gone)? {
+            // A thread may end between the listing and the reading.
+            let text = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
+            let ns = text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok());
+            total_ns += ns.unwrap_or_default();
+        }
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).with_context(gone)?;
+        // The name in parentheses may hold anything; numbers follow it.
+        let after = stat.rsplit(')').next().unwrap_or_default();
+        let field = |n: usize| {
+            let field = after.split_whitespace().nth(n);
+            field.and_then(|text| text.parse().ok()).unwrap_or_default()
+        };
+        Ok(Self { total_ns, user_ticks: field(11), system_ticks: field(12) })
+    }
+
+    /// What was used since `before`.
+    pub(crate) const fn since(self, before: Self) -> Self {
+        Self {
+            total_ns: self.total_ns.saturating_sub(before.total_ns),
+            user_ticks: self.user_ticks.saturating_sub(before.user_ticks),
+            system_ticks: self.system_ticks.saturating_sub(before.system_ticks),
+        }
+    }
+
+    /// The share of user time, 0 to 1; `None` when nothing was sampled.
+    #[expect(clippy::cast_precision_loss, reason = "ticks of minutes, not of centuries")]
+    pub(crate) fn user_share(self) -> Option<f64> {
+        let all = self.user_ticks + self.system_ticks;
+        (all > 0).then(|| self.user_ticks as f64 / all as f64)
+    }
+}
+
+/// Resident memory of a process, octets (`VmRSS`).
+///
+/// # Errors
+///
+/// When the process has ended.
+pub(crate) fn resident(pid: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))
+        .with_context(|| format!("process {pid} has ended"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+    Ok(kib.unwrap_or_default() * 1024)
+}

@@ -1,1 +1,0 @@
-//! Benchmarks live in `micro/`; this library is empty on purpose.
