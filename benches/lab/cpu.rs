@@ -7,8 +7,9 @@ use anyhow::{Context as _, Result};
 /// CPU time of a process so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CpuTime {
-    /// User and system, nanoseconds (`/proc/PID/task/*/schedstat`; exact).
-    pub(crate) total_ns: u64,
+    /// User and system of the threads that live, nanoseconds
+    /// (`/proc/PID/task/*/schedstat`; exact).
+    pub(crate) living_ns: u64,
     /// User alone, clock ticks of 10 ms (proc(5)); a sample, so only good for
     /// shares of long runs.
     pub(crate) user_ticks: u64,
@@ -24,12 +25,12 @@ impl CpuTime {
     /// When the process has ended.
     pub(crate) fn of(pid: u32) -> Result<Self> {
         let gone = || format!("process {pid} has ended");
-        let mut total_ns = 0;
+        let mut living_ns = 0;
         for task in fs::read_dir(format!("/proc/{pid}/task")).with_context(gone)? {
             // A thread may end between the listing and the reading.
             let text = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
             let ns = text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok());
-            total_ns += ns.unwrap_or_default();
+            living_ns += ns.unwrap_or_default();
         }
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).with_context(gone)?;
         // The name in parentheses may hold anything; numbers follow it.
@@ -38,16 +39,24 @@ impl CpuTime {
             let field = after.split_whitespace().nth(n);
             field.and_then(|text| text.parse().ok()).unwrap_or_default()
         };
-        Ok(Self { total_ns, user_ticks: field(11), system_ticks: field(12) })
+        Ok(Self { living_ns, user_ticks: field(11), system_ticks: field(12) })
     }
 
     /// What was used since `before`.
     pub(crate) const fn since(self, before: Self) -> Self {
         Self {
-            total_ns: self.total_ns.saturating_sub(before.total_ns),
+            living_ns: self.living_ns.saturating_sub(before.living_ns),
             user_ticks: self.user_ticks.saturating_sub(before.user_ticks),
             system_ticks: self.system_ticks.saturating_sub(before.system_ticks),
         }
+    }
+
+    /// User and system, nanoseconds. Threads that ended meanwhile, as those of
+    /// connections, are only in the ticks.
+    pub(crate) fn total_ns(self) -> u64 {
+        let ticks = self.user_ticks + self.system_ticks;
+        let ended = ticks.saturating_mul(TICK_NS) > self.living_ns + 2 * TICK_NS;
+        if ended { ticks * TICK_NS } else { self.living_ns }
     }
 
     /// The share of user time, 0 to 1; `None` when nothing was sampled.
@@ -57,6 +66,9 @@ impl CpuTime {
         (all > 0).then(|| self.user_ticks as f64 / all as f64)
     }
 }
+
+/// A clock tick: `USER_HZ` is 100 on every Linux architecture of today.
+const TICK_NS: u64 = 10_000_000;
 
 /// Resident memory of a process, octets (`VmRSS`).
 ///

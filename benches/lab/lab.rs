@@ -134,9 +134,9 @@ impl<'a> Lab<'a> {
         })
     }
 
-    fn measure(&self, subject: &Subject, workload: Workload, seed: u64) -> Result<load::Sample> {
+    fn measure(&self, subject: &Subject, workload: Workload, round: u64) -> Result<load::Sample> {
         let run = |seconds| {
-            let scenario = workload.scenario(subject.addr, seconds, seed);
+            let scenario = workload.scenario(subject.addr, seconds, round);
             let loadgen = self.args.programs.join("fivedots-loadgen");
             load::run(
                 &self.place,
@@ -148,8 +148,10 @@ impl<'a> Lab<'a> {
             )
             .with_context(|| format!("{} under {}", subject.kind.name(), workload.name()))
         };
-        // What has to be in the cache is brought there first.
-        run(1)?;
+        // What has to be in the cache is brought there first; it stays there.
+        if round == 1 {
+            run(1)?;
+        }
         run(self.args.seconds)
     }
 

@@ -96,9 +96,9 @@ fn sample(report: &Value, seconds: u64, subject: CpuTime, upstream: CpuTime) -> 
         seconds: seconds as f64,
         answered,
         lost: count("lost") + count("refused") + count("late"),
-        cpu_us: each(subject.total_ns),
+        cpu_us: each(subject.total_ns()),
         user_share: subject.user_share(),
-        upstream_us: each(upstream.total_ns),
+        upstream_us: each(upstream.total_ns()),
         own_us: report
             .get("own_cpu_us_per_query")
             .and_then(Value::as_f64)
