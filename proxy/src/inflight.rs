@@ -48,7 +48,8 @@ pub struct Open<W, T> {
     pub waiters: Vec<W>,
     /// What its owner keeps.
     pub state: T,
-    wake_at: Moment,
+    /// Where it stands among the wake-ups, if it does.
+    wake_at: Option<Moment>,
 }
 
 /// Who waits for an answer.
@@ -60,7 +61,8 @@ pub trait Waiter {
 /// What became of somebody who came to wait.
 #[derive(Debug)]
 pub enum Joined<W> {
-    /// The first one: the question has to be asked.
+    /// The first one: the question has to be asked, and
+    /// [`wake_at`](Inflight::wake_at) called for it.
     First(Ticket),
     /// The question is open already.
     Also,
@@ -137,10 +139,9 @@ impl<W: Waiter, T> Inflight<W, T> {
             deadline,
             waiters: vec![waiter],
             state: state(),
-            wake_at: deadline,
+            wake_at: None,
         });
         self.index.insert(*key, ticket);
-        self.wakes.insert((deadline, ticket));
         Joined::First(ticket)
     }
 
@@ -170,7 +171,9 @@ impl<W: Waiter, T> Inflight<W, T> {
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(ticket.slot);
         self.index.remove(&open.key);
-        self.wakes.remove(&(open.wake_at, ticket));
+        if let Some(at) = open.wake_at {
+            self.wakes.remove(&(at, ticket));
+        }
         Some(open)
     }
 
@@ -179,8 +182,11 @@ impl<W: Waiter, T> Inflight<W, T> {
     pub fn wake_at(&mut self, ticket: Ticket, at: Option<Moment>) {
         let Some(open) = self.get_mut(ticket) else { return };
         let at = at.map_or(open.deadline, |at| at.min(open.deadline));
-        let before = std::mem::replace(&mut open.wake_at, at);
-        if before != at {
+        let before = open.wake_at.replace(at);
+        if before == Some(at) {
+            return;
+        }
+        if let Some(before) = before {
             self.wakes.remove(&(before, ticket));
         }
         self.wakes.insert((at, ticket));
@@ -190,10 +196,14 @@ impl<W: Waiter, T> Inflight<W, T> {
     /// [`wake_at`](Self::wake_at) is called for it.
     pub fn take_due(&mut self, now: Moment) -> Option<Ticket> {
         let (at, ticket) = self.wakes.first().copied()?;
-        (at <= now).then(|| {
-            self.wakes.pop_first();
-            ticket
-        })
+        if at > now {
+            return None;
+        }
+        self.wakes.pop_first();
+        if let Some(open) = self.get_mut(ticket) {
+            open.wake_at = None;
+        }
+        Some(ticket)
     }
 
     /// Returns when the next question's time comes.

@@ -5,12 +5,15 @@
 //! (RFC 5452, section 6); TTLs stay apart per RRset (RFC 2181, section 5.2).
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, Hash};
 use std::time::Duration;
 
 use dns::{
     Composer, ExtendedError, Flags, Header, Name, Opt, ParseError, Question, Rcode, Record,
     Records, Rtype, Section, get_u16, get_u32,
 };
+
+use foldhash::fast::RandomState;
 
 use super::{CacheConfig, Entry, Head, Kind};
 use crate::moment::Moment;
@@ -43,8 +46,8 @@ pub fn admit(
     let kind = response.kind(question.qtype);
     let ttls = response.ttls(kind, config);
 
-    let mut composed = Vec::new();
-    let mut offsets = Vec::new();
+    let mut composed = Vec::with_capacity(message.len());
+    let mut offsets = Vec::with_capacity(response.kept.len() * 2);
     let mut composer = Composer::new(&mut composed, &qname, question.qtype, question.qclass);
     let mut counts = [1, 0, 0, 0];
     for (kept, ttl) in response.kept.iter().zip(&ttls) {
@@ -112,7 +115,8 @@ impl<'m> Response<'m> {
         header: &Header,
         qname: &Name,
     ) -> Result<Self, ParseError> {
-        let mut all = Vec::new();
+        let records: usize = header.counts.iter().skip(1).copied().map(usize::from).sum();
+        let mut all = Vec::with_capacity(records.min(MAX_TARGETS));
         let (mut rcode, mut ede) = (header.flags.rcode(), None);
         for record in Records::new(message, question.end(), header) {
             let record = record?;
@@ -151,10 +155,12 @@ impl<'m> Response<'m> {
     /// Returns the TTL of each kept record: the least of its RRset, within
     /// the bounds; an SOA that denies lives as long as the denial.
     fn ttls(&self, kind: Kind, config: &CacheConfig) -> Vec<u32> {
-        let keys: Vec<_> = self.kept.iter().map(|kept| self.rrset(kept)).collect();
-        let mut least: HashMap<_, u32> = HashMap::new();
+        let hasher = RandomState::default();
+        let rrset = |kept| hasher.hash_one(self.rrset(kept));
+        let keys: Vec<u64> = self.kept.iter().map(rrset).collect();
+        let mut least: HashMap<u64, u32, RandomState> = HashMap::default();
         for (kept, key) in self.kept.iter().zip(&keys) {
-            let ttl = least.entry(key).or_insert(u32::MAX);
+            let ttl = least.entry(*key).or_insert(u32::MAX);
             *ttl = read_ttl(kept.record.ttl).min(*ttl);
         }
         let bound = |(kept, key)| {
@@ -174,10 +180,10 @@ impl<'m> Response<'m> {
 
     /// Returns what the records of one RRset have in common. Signatures of one
     /// owner are apart by the type they cover (RFC 4034, section 3).
-    fn rrset(&self, kept: &Kept) -> (u8, Vec<u8>, Rtype, Option<Rtype>) {
+    fn rrset(&self, kept: &Kept) -> impl Hash {
         let Record { section, rtype, .. } = &kept.record;
-        let owner = kept.owner.folded().as_wire().to_vec();
-        (*section as u8, owner, *rtype, covered(self.message, &kept.record))
+        let covers = covered(self.message, &kept.record);
+        (*section as u8, kept.owner.folded(), rtype.0, covers.map(|rtype| rtype.0))
     }
 
     /// Returns how long the whole may be kept, or `None` if it may not.

@@ -21,6 +21,8 @@ pub(crate) struct Sockets {
     share: usize,
     slots: Vec<Slot>,
     outbox: Vec<Outgoing>,
+    /// The messages of the outbox, one after the other.
+    messages: Vec<u8>,
     batch: udp::SendBatch,
 }
 
@@ -50,11 +52,12 @@ struct Slot {
     open: Vec<(u16, Ticket)>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Outgoing {
     socket: usize,
+    /// Its place among the messages.
+    start: usize,
     len: usize,
-    octets: [u8; QUERY_LEN],
 }
 
 impl Sockets {
@@ -67,6 +70,7 @@ impl Sockets {
             share: (MAX_SOCKETS / upstreams.len().max(1)).clamp(MIN_POOL, POOL),
             slots: Vec::new(),
             outbox: Vec::new(),
+            messages: Vec::new(),
             batch: udp::SendBatch::new(BATCH, QUERY_LEN),
         }
     }
@@ -94,25 +98,23 @@ impl Sockets {
 
     /// Queues a query until [`flush`](Self::flush).
     pub(crate) fn queue(&mut self, from: SentFrom, message: &[u8]) {
-        let mut outgoing =
-            Outgoing { socket: from.socket, len: message.len(), octets: [0; QUERY_LEN] };
-        if let Some(octets) = outgoing.octets.get_mut(..message.len()) {
-            octets.copy_from_slice(message);
-            self.outbox.push(outgoing);
-        }
+        let (start, len) = (self.messages.len(), message.len());
+        self.messages.extend_from_slice(message);
+        self.outbox
+            .push(Outgoing { socket: from.socket, start, len });
     }
 
     /// Sends all that is queued, one call per socket; returns the sockets whose
     /// upstream turned out to refuse what was sent before, in `refused`.
     pub(crate) fn flush(&mut self, refused: &mut Vec<usize>) {
-        self.outbox.sort_by_key(|outgoing| outgoing.socket);
+        self.outbox.sort_unstable_by_key(|outgoing| outgoing.socket);
         for group in self.outbox.chunk_by(|a, b| a.socket == b.socket) {
             let socket = group.first().map(|first| first.socket);
             let Some(slot) = socket.and_then(|socket| self.slots.get(socket)) else { continue };
             for part in group.chunks(BATCH) {
-                for outgoing in part {
-                    let octets = outgoing.octets.get(..outgoing.len).unwrap_or_default();
-                    self.batch.push(octets, None, None);
+                for Outgoing { start, len, .. } in part {
+                    let octets = self.messages.get(*start..start + len);
+                    self.batch.push(octets.unwrap_or_default(), None, None);
                 }
                 // What cannot be sent is as good as lost: the next try follows.
                 let report = slot.socket.send_batch(&mut self.batch);
@@ -121,6 +123,7 @@ impl Sockets {
             }
         }
         self.outbox.clear();
+        self.messages.clear();
     }
 
     /// Returns the socket of an event.

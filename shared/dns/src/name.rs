@@ -1,6 +1,7 @@
 //! Domain names in wire form (RFC 1035, section 3.1), compressed or not.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use crate::get_u16;
 
@@ -177,6 +178,13 @@ impl PartialEq for Name {
 }
 
 impl Eq for Name {}
+
+/// Without case, as they are compared.
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(self.folded().as_wire());
+    }
+}
 
 /// Presentation form with the last dot; anything unprintable as `\DDD`.
 impl fmt::Display for Name {
