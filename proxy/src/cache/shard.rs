@@ -1,92 +1,121 @@
-//! One shard: a ring of octets that holds the answers, and an index over it.
+//! One shard: two rings of octets that hold the answers, and an index over them.
 //!
-//! The ring is a queue: new answers go to its head, the oldest leave at its
-//! tail. One that was used since it last came by is put back at the head
-//! instead, which is what CLOCK and SIEVE do without moving octets; moving
-//! them keeps the ring free of holes, so its bound is exact and there is no
-//! allocator to fragment.
+//! Each ring is a queue: new answers go to its head, the oldest leave at its
+//! tail. A new name starts in the small ring, on probation. If it was used
+//! when it comes to the tail, it goes on to the large ring; if not it is gone,
+//! and only its hash is remembered: should it be asked again soon, it starts
+//! in the large ring. There, one that was used since it last came by is put
+//! back at the head. This is S3-FIFO, by moving octets: names that are asked
+//! once pass through a tenth of the room, and the rings stay free of holes, so
+//! the bound is exact and there is no allocator to fragment.
 
-use dns::{Question, Rcode};
+use dns::HEADER_LEN;
 
-use super::entry::{EntryView, Head, Kind};
+use super::entry::EntryView;
 use super::key::KeyView;
 use crate::moment::Moment;
 
+mod ghosts;
 mod index;
+mod label;
+mod ring;
+
+use ghosts::Ghosts;
 use index::Index;
+use label::Label;
+use ring::Ring;
 
 /// Answers of the questions whose hash leads here.
 #[derive(Debug)]
 pub(super) struct Shard {
-    ring: Vec<u8>,
-    /// Where the next answer goes; a multiple of eight.
-    head: usize,
-    /// Where the oldest answer lies; a multiple of eight.
-    tail: usize,
-    /// The ring is in use from `tail` to its end and from 0 to `head`;
-    /// otherwise from `tail` to `head`.
-    wrapped: bool,
+    octets: Vec<u8>,
+    probation: Ring,
+    main: Ring,
+    ghosts: Ghosts,
     index: Index,
     evictions: u64,
 }
 
+/// Which ring.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Place {
+    Probation,
+    Main,
+}
+
 impl Shard {
-    /// Divides `bytes` between ring and index.
+    /// Divides `bytes` between rings, index and remembered hashes.
     pub(super) fn new(bytes: usize) -> Self {
-        let index = Index::new(bytes / BYTES_PER_SLOT);
-        let ring = bytes.saturating_sub(index.bytes()) / UNIT * UNIT;
-        Self { ring: vec![0; ring], head: 0, tail: 0, wrapped: false, index, evictions: 0 }
+        let slots = bytes / BYTES_PER_SLOT;
+        let (index, ghosts) = (Index::new(slots), Ghosts::new(slots));
+        let rings = bytes.saturating_sub(index.bytes() + ghosts.bytes()) / UNIT * UNIT;
+        let border = rings / PROBATION_SHARE / UNIT * UNIT;
+        Self {
+            octets: vec![0; rings],
+            probation: Ring::new(0, border),
+            main: Ring::new(border, rings),
+            ghosts,
+            index,
+            evictions: 0,
+        }
     }
 
     /// Stores an entry that was born just now, replacing what was under `key`.
     pub(super) fn insert(&mut self, key: &KeyView<'_>, entry: &EntryView<'_>) {
         // What it replaces turns into a hole, which the tail will pass by: also
         // where the new one is too large to stay.
-        if let Some(old) = self.find(key) {
+        let old = self.find(key);
+        if let Some(old) = old {
             self.index.remove(key.hash, old);
         }
         let Some(label) = Label::new(key, entry) else { return };
         let size = label.size();
-        if size > self.ring.len() / 2 {
+        if size > self.main.len() / 2 {
             return;
         }
-        self.make_room(size, entry.head.born);
-        let at = self.head;
-        let Some(place) = self.ring.get_mut(at..at + size) else { return };
-        if label.write(place, entry).is_some() {
-            self.head += size;
+        // A name that is asked again has proven itself.
+        let proven = self.ghosts.take(key.hash) || old.is_some();
+        let place =
+            if proven || size > self.probation.len() / 2 { Place::Main } else { Place::Probation };
+        self.make_room(place, size, &mut Turn::at(entry.head.born));
+        let at = self.ring(place).head();
+        let Some(octets) = self.octets.get_mut(at..at + size) else { return };
+        if label.write(octets, entry).is_some() {
+            self.ring(place).push(size);
             self.index.add(key.hash, at);
         }
     }
 
     /// Returns where the entry under `key` lies, fresh or not.
     pub(super) fn find(&self, key: &KeyView<'_>) -> Option<usize> {
-        self.index.candidates(key.hash).find(|&at| {
-            let stored = self.ring.get(at..).and_then(Label::read);
-            stored.is_some_and(|label| label.hash == key.hash && label.bits == key.bits())
-                && self.question(at).is_some_and(|question| {
-                    question.matches(&Question {
-                        qname: key.qname,
-                        qtype: key.qtype,
-                        qclass: key.qclass,
-                    })
-                })
-        })
+        let stored = |at: &usize| {
+            let entry = self.octets.get(*at..)?;
+            let question = entry.get(Label::LEN + HEADER_LEN..)?;
+            let (name, rest) = question.split_at_checked(key.qname.len())?;
+            let same = label::is_of(entry, key.hash, key.bits())
+                && dns::get_u16(rest, 0)? == key.qtype.0
+                && dns::get_u16(rest, 2)? == key.qclass.0
+                && name.eq_ignore_ascii_case(key.qname);
+            same.then_some(())
+        };
+        self.index
+            .candidates(key.hash)
+            .find(|at| stored(at).is_some())
     }
 
     /// Returns the entry at `at` unless it has expired, and marks it used.
     pub(super) fn fresh(&mut self, at: usize, now: Moment) -> Option<EntryView<'_>> {
-        let label = Label::read(self.ring.get(at..)?)?;
+        let label = Label::read(self.octets.get(at..)?)?;
         if label.head.expires <= now {
             return None;
         }
-        *self.ring.get_mut(at + USED_AT)? = 1;
+        label::mark_used(self.octets.get_mut(at..)?, true);
         let message = at + Label::LEN;
         let ttls = message + usize::from(label.message_len);
         Some(EntryView {
             head: label.head,
-            message: self.ring.get(message..ttls)?,
-            ttls: self.ring.get(ttls..ttls + usize::from(label.ttls) * 2)?,
+            message: self.octets.get(message..ttls)?,
+            ttls: self.octets.get(ttls..ttls + usize::from(label.ttls) * 2)?,
         })
     }
 
@@ -97,7 +126,7 @@ impl Shard {
 
     /// Reads the entry that an index slot points to, only to bring it near.
     pub(super) fn hash_behind(&self, slot: u64) -> u64 {
-        index::place(slot).map_or(0, |at| read_u64(&self.ring, at).unwrap_or_default())
+        index::place(slot).map_or(0, |at| label::hash(&self.octets, at).unwrap_or_default())
     }
 
     pub(super) fn len(&self) -> usize {
@@ -105,199 +134,146 @@ impl Shard {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let used = match self.wrapped {
-            true => self.ring.len() - self.tail + self.head,
-            false => self.head - self.tail,
-        };
-        used + self.index.bytes()
+        self.probation.used() + self.main.used() + self.overhead()
     }
 
     pub(super) fn capacity_bytes(&self) -> usize {
-        self.ring.len() + self.index.bytes()
+        self.octets.len() + self.overhead()
     }
 
     pub(super) fn evictions(&self) -> u64 {
         self.evictions
     }
 
-    fn question(&self, at: usize) -> Option<Question<'_>> {
-        Question::parse(self.ring.get(at + Label::LEN..)?).ok()
+    fn overhead(&self) -> usize {
+        self.index.bytes() + self.ghosts.bytes()
     }
 
-    /// Frees `size` octets in one piece at the head, and a slot.
-    fn make_room(&mut self, size: usize, now: Moment) {
-        let mut second_chances = SECOND_CHANCES;
-        while self.index.is_full() && self.pop(&mut second_chances, now) {}
-        loop {
-            if self.wrapped {
-                if self.tail - self.head >= size {
-                    return;
-                }
-                self.pop(&mut second_chances, now);
-            } else if self.ring.len() - self.head >= size {
+    const fn ring(&mut self, place: Place) -> &mut Ring {
+        match place {
+            Place::Probation => &mut self.probation,
+            Place::Main => &mut self.main,
+        }
+    }
+
+    /// Frees `size` octets in one piece at the head of a ring, and a slot.
+    fn make_room(&mut self, place: Place, size: usize, turn: &mut Turn) {
+        while self.index.is_full()
+            && (self.pop(Place::Probation, turn) || self.pop(Place::Main, turn))
+        {}
+        while !self.ring(place).has_room(size) {
+            if self.ring(place).can_wrap() {
+                self.wrap(place);
+            } else if !self.pop(place, turn) {
                 return;
-            } else {
-                self.wrap();
             }
         }
     }
 
-    /// Continues at the start of the ring; what is left at its end becomes a
-    /// hole.
-    fn wrap(&mut self) {
-        let left = self.ring.len() - self.head;
-        if let Some(hole) = self.ring.get_mut(self.head..) {
-            // Shorter than a label, perhaps: a hole is known by its size.
-            hole.iter_mut().take(UNIT).for_each(|octet| *octet = 0);
-        }
-        if left > 0 || self.tail < self.ring.len() {
-            self.wrapped = true;
-        } else {
-            self.tail = 0;
-        }
-        self.head = 0;
-    }
-
-    /// Takes the oldest entry or hole off the tail; says whether there was
-    /// one.
-    fn pop(&mut self, second_chances: &mut u32, now: Moment) -> bool {
-        if !self.wrapped && self.tail == self.head {
-            return false;
-        }
-        let at = self.tail;
-        let label = self.ring.get(at..).and_then(Label::read);
-        let size = label.map_or(self.ring.len() - at, |label| label.size());
-        self.tail += size;
-        if self.wrapped && self.tail >= self.ring.len() {
-            self.tail = 0;
-            self.wrapped = false;
-        }
-        let Some(label) = label.filter(|label| self.index.points(label.hash, at)) else {
+    /// Takes the oldest entry or hole off the tail of a ring; says whether
+    /// there was one.
+    fn pop(&mut self, place: Place, turn: &mut Turn) -> bool {
+        let ring = *self.ring(place);
+        let Some(at) = ring.tail() else { return false };
+        let label = self.octets.get(at..ring.end()).and_then(Label::read);
+        let size = label.map_or_else(|| ring.end() - at, |label| label.size());
+        self.ring(place).shift(size);
+        let Some(label) = label.filter(|label| self.index.remove(label.hash, at)) else {
             return true;
         };
-        let expired = label.head.expires <= now;
-        if label.used && !expired && *second_chances > 0 && self.fits(size) {
-            *second_chances -= 1;
-            self.put_back(&label, at, size);
+        if label.head.expires <= turn.now {
+            return true;
+        }
+        // On probation also one that was not used stays while there is room
+        // that nobody needs: an empty cache is filled by whoever comes first.
+        let stays = if label.used {
+            turn.chances > 0
         } else {
-            self.index.remove(label.hash, at);
-            self.evictions += u64::from(!expired);
+            place == Place::Probation && self.has_spare_room(label.size(), turn)
+        };
+        if stays && self.keep(place, &label, at, turn) {
+            return true;
+        }
+        if place == Place::Probation && !label.used {
+            self.ghosts.remember(label.hash);
+        }
+        self.evictions += 1;
+        true
+    }
+
+    /// Says whether the large ring has room for `size` octets, or what lies at
+    /// its tail has expired and makes some.
+    fn has_spare_room(&mut self, size: usize, turn: &mut Turn) -> bool {
+        while !self.main.has_room(size) {
+            let tail = self.main.tail().and_then(|at| self.octets.get(at..));
+            let label = tail.and_then(Label::read);
+            let is_live = label.is_some_and(|label| label.head.expires > turn.now);
+            if self.main.can_wrap() {
+                self.wrap(Place::Main);
+            } else if is_live || turn.sweeps == 0 {
+                return false;
+            } else {
+                turn.sweeps -= 1;
+                self.pop(Place::Main, turn);
+            }
         }
         true
     }
 
-    fn fits(&self, size: usize) -> bool {
-        let end = if self.wrapped { self.tail } else { self.ring.len() };
-        end - self.head >= size
+    /// Continues a ring at its start.
+    fn wrap(&mut self, place: Place) {
+        let ring = self.ring(place);
+        let (hole, end) = (ring.wrap(), ring.end());
+        label::mark_hole(self.octets.get_mut(hole..end).unwrap_or_default());
     }
 
-    /// Moves an entry, which has left the tail, to the head.
-    fn put_back(&mut self, label: &Label, at: usize, size: usize) {
-        self.index.remove(label.hash, at);
-        self.ring.copy_within(at..at + size, self.head);
-        if let Some(used) = self.ring.get_mut(self.head + USED_AT) {
-            *used = 0;
+    /// Moves an entry, which has left its tail and the index, to the head of
+    /// the large ring; says whether there was room.
+    fn keep(&mut self, from: Place, label: &Label, at: usize, turn: &mut Turn) -> bool {
+        turn.chances = turn.chances.saturating_sub(1);
+        let size = label.size();
+        if from == Place::Probation {
+            self.make_room(Place::Main, size, turn);
         }
-        self.index.add(label.hash, self.head);
-        self.head += size;
+        if !self.main.has_room(size) {
+            return false;
+        }
+        let head = self.main.head();
+        self.octets.copy_within(at..at + size, head);
+        label::mark_used(self.octets.get_mut(head..).unwrap_or_default(), false);
+        self.main.push(size);
+        self.index.add(label.hash, head);
+        true
     }
 }
 
-/// What stands before an entry in the ring.
-#[derive(Clone, Copy, Debug)]
-struct Label {
-    hash: u64,
-    head: Head,
-    message_len: u16,
-    ttls: u16,
-    /// DO and CD of the key.
-    bits: u8,
-    /// Looked up since it last passed the tail.
-    used: bool,
+/// What one insert may do.
+#[derive(Debug)]
+struct Turn {
+    now: Moment,
+    /// Entries that may still be moved instead of dropped: bounds the time of
+    /// an insert, whatever was used.
+    chances: u32,
+    /// Expired entries and holes that may still be taken away only to make room
+    /// for what nobody used yet.
+    sweeps: u32,
 }
 
-impl Label {
-    /// Octets before the message.
-    const LEN: usize = 40;
-
-    /// `None` for messages that can not be.
-    fn new(key: &KeyView<'_>, entry: &EntryView<'_>) -> Option<Self> {
-        Some(Self {
-            hash: key.hash,
-            head: entry.head,
-            message_len: u16::try_from(entry.message.len())
-                .ok()
-                .filter(|&len| len > 0)?,
-            ttls: u16::try_from(entry.ttls.len() / 2).ok()?,
-            bits: key.bits(),
-            used: false,
-        })
+impl Turn {
+    const fn at(now: Moment) -> Self {
+        Self { now, chances: SECOND_CHANCES, sweeps: SECOND_CHANCES }
     }
-
-    fn size(&self) -> usize {
-        let octets = Self::LEN + usize::from(self.message_len) + usize::from(self.ttls) * 2;
-        octets.next_multiple_of(UNIT)
-    }
-
-    /// Writes label and entry.
-    fn write(&self, place: &mut [u8], entry: &EntryView<'_>) -> Option<()> {
-        let kind = match self.head.kind {
-            Kind::Positive => 0,
-            Kind::Negative => 1,
-            Kind::Failure => 2,
-        };
-        let ede = self.head.ede.unwrap_or(NO_EDE);
-        dns::put_u16(place, 0, self.message_len)?;
-        dns::put_u16(place, 2, self.ttls)?;
-        dns::put_octets(place, 4, &[kind, self.bits, u8::from(self.used), 0])?;
-        dns::put_octets(place, 8, &self.hash.to_be_bytes())?;
-        dns::put_octets(place, 16, &self.head.born.as_micros().to_be_bytes())?;
-        dns::put_octets(place, 24, &self.head.expires.as_micros().to_be_bytes())?;
-        dns::put_u16(place, 32, self.head.rcode.0)?;
-        dns::put_u16(place, 34, ede)?;
-        dns::put_octets(place, Self::LEN, entry.message)?;
-        dns::put_octets(place, Self::LEN + entry.message.len(), entry.ttls)
-    }
-
-    /// Reads the label at the start of `place`; `None` for a hole.
-    fn read(place: &[u8]) -> Option<Self> {
-        let message_len = dns::get_u16(place, 0).filter(|&len| len > 0)?;
-        let place = place.get(..Self::LEN)?;
-        let &[kind, bits, used, _] = place.get(4..8)? else { return None };
-        let kind = match kind {
-            0 => Kind::Positive,
-            1 => Kind::Negative,
-            _ => Kind::Failure,
-        };
-        let head = Head {
-            kind,
-            rcode: Rcode(dns::get_u16(place, 32)?),
-            ede: dns::get_u16(place, 34).filter(|&ede| ede != NO_EDE),
-            born: Moment::from_micros(read_u64(place, 16)?),
-            expires: Moment::from_micros(read_u64(place, 24)?),
-        };
-        let (hash, ttls) = (read_u64(place, 8)?, dns::get_u16(place, 2)?);
-        Some(Self { hash, head, message_len, ttls, bits, used: used != 0 })
-    }
-}
-
-fn read_u64(octets: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_be_bytes(octets.get(at..at.checked_add(8)?)?.try_into().ok()?))
 }
 
 /// Entries lie at multiples of this, so that a slot's 32 bits reach 32 GiB.
 const UNIT: usize = 8;
 
-/// Where in a label the mark of use is.
-const USED_AT: usize = 6;
+/// Octets for each index slot: answers of the cluster take 100 to 200, so the
+/// rings are full before the index.
+const BYTES_PER_SLOT: usize = 80;
 
-/// Stands for no Extended DNS Error; private use ends below it (RFC 8914).
-const NO_EDE: u16 = u16::MAX;
+/// A tenth of the room is for names on probation, as in S3-FIFO.
+const PROBATION_SHARE: usize = 10;
 
-/// Ring octets for each index slot: answers of the cluster take about 200,
-/// so the ring is full before the index.
-const BYTES_PER_SLOT: usize = 128;
-
-/// Entries moved from tail to head by one insert at most: bounds its time,
-/// whatever was used.
+/// Entries moved by one insert at most.
 const SECOND_CHANCES: u32 = 8;

@@ -9,16 +9,15 @@ use super::UNIT;
 /// Places in the ring, by hash.
 #[derive(Debug)]
 pub(super) struct Index {
-    /// A power of two of them; zero is empty.
+    /// Zero is empty.
     slots: Vec<u64>,
     len: usize,
 }
 
 impl Index {
-    /// Makes at most `slots` slots, and at least one.
+    /// Makes `slots` slots, and at least one.
     pub(super) fn new(slots: usize) -> Self {
-        let slots = 1 << slots.max(1).ilog2();
-        Self { slots: vec![0; slots], len: 0 }
+        Self { slots: vec![0; slots.max(1)], len: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -40,20 +39,24 @@ impl Index {
         if self.len + 1 >= self.slots.len() {
             return;
         }
-        let at = self.probe(tag(hash)).find(|&at| self.slot(at) == 0);
-        if let Some(free) = at.and_then(|at| self.slots.get_mut(at)) {
+        let mut at = self.home(tag(hash));
+        while self.slot(at) != 0 {
+            at = self.next(at);
+        }
+        if let Some(free) = self.slots.get_mut(at) {
             *free = slot;
             self.len += 1;
         }
     }
 
-    /// Removes a place, and closes the gap so that no search ends early.
-    pub(super) fn remove(&mut self, hash: u64, place: usize) {
-        let Some(mut gap) = self.position(hash, place) else { return };
+    /// Removes a place, and closes the gap so that no search ends early; says
+    /// whether it was there.
+    pub(super) fn remove(&mut self, hash: u64, place: usize) -> bool {
+        let Some(mut gap) = self.position(hash, place) else { return false };
         self.len -= 1;
         let mut at = gap;
         loop {
-            at = self.wrap(at + 1);
+            at = self.next(at);
             let slot = self.slot(at);
             if slot == 0 {
                 break;
@@ -66,11 +69,7 @@ impl Index {
             }
         }
         self.put(gap, 0);
-    }
-
-    /// Says whether `place` is indexed under `hash`.
-    pub(super) fn points(&self, hash: u64, place: usize) -> bool {
-        self.position(hash, place).is_some()
+        true
     }
 
     /// Returns the places whose tag is that of `hash`.
@@ -91,28 +90,27 @@ impl Index {
         found.map(|(at, _)| at)
     }
 
-    /// Walks the slots from the home of `tag` to the first empty one.
+    /// Walks the slots from the home of `tag` to the first empty one. There
+    /// always is one: see [`add`](Self::add).
     fn run(&self, tag: u64) -> impl Iterator<Item = (usize, u64)> {
-        self.probe(tag)
+        let home = self.home(tag);
+        let places = std::iter::successors(Some(home), |&at| Some(self.next(at)));
+        places
             .map(|at| (at, self.slot(at)))
             .take_while(|&(_, slot)| slot != 0)
     }
 
-    fn probe(&self, tag: u64) -> impl Iterator<Item = usize> + use<> {
-        let (home, mask) = (self.home(tag), self.slots.len() - 1);
-        (0..=mask).map(move |step| (home + step) & mask)
-    }
-
+    /// Spreads the tags over the slots, in their order.
     fn home(&self, tag: u64) -> usize {
-        self.wrap(usize::try_from(tag).unwrap_or_default())
+        usize::try_from((tag * self.slots.len() as u64) >> 32).unwrap_or_default()
     }
 
-    fn wrap(&self, at: usize) -> usize {
-        at & (self.slots.len() - 1)
+    const fn next(&self, at: usize) -> usize {
+        if at + 1 < self.slots.len() { at + 1 } else { 0 }
     }
 
-    fn distance(&self, from: usize, to: usize) -> usize {
-        self.wrap(to.wrapping_sub(from))
+    const fn distance(&self, from: usize, to: usize) -> usize {
+        if to >= from { to - from } else { to + self.slots.len() - from }
     }
 
     fn slot(&self, at: usize) -> u64 {

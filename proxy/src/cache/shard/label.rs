@@ -1,0 +1,123 @@
+//! What stands before an entry in a ring: all that is known about it besides
+//! its octets.
+
+use dns::Rcode;
+
+use super::UNIT;
+use crate::cache::entry::{EntryView, Head, Kind};
+use crate::cache::key::KeyView;
+use crate::moment::Moment;
+
+/// What stands before an entry in the ring.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Label {
+    pub(super) hash: u64,
+    pub(super) head: Head,
+    pub(super) message_len: u16,
+    pub(super) ttls: u16,
+    /// DO and CD of the key.
+    bits: u8,
+    /// Looked up since it last passed the tail.
+    pub(super) used: bool,
+}
+
+impl Label {
+    /// Octets before the message.
+    pub(super) const LEN: usize = 40;
+
+    /// `None` for messages that can not be.
+    pub(super) fn new(key: &KeyView<'_>, entry: &EntryView<'_>) -> Option<Self> {
+        Some(Self {
+            hash: key.hash,
+            head: entry.head,
+            message_len: u16::try_from(entry.message.len())
+                .ok()
+                .filter(|&len| len > 0)?,
+            ttls: u16::try_from(entry.ttls.len() / 2).ok()?,
+            bits: key.bits(),
+            used: false,
+        })
+    }
+
+    pub(super) fn size(&self) -> usize {
+        let octets = Self::LEN + usize::from(self.message_len) + usize::from(self.ttls) * 2;
+        octets.next_multiple_of(UNIT)
+    }
+
+    /// Writes label and entry.
+    pub(super) fn write(&self, place: &mut [u8], entry: &EntryView<'_>) -> Option<()> {
+        let kind = match self.head.kind {
+            Kind::Positive => 0,
+            Kind::Negative => 1,
+            Kind::Failure => 2,
+        };
+        let ede = self.head.ede.unwrap_or(NO_EDE);
+        dns::put_u16(place, 0, self.message_len)?;
+        dns::put_u16(place, 2, self.ttls)?;
+        dns::put_octets(place, 4, &[kind, self.bits, u8::from(self.used), 0])?;
+        dns::put_octets(place, 8, &self.hash.to_be_bytes())?;
+        dns::put_octets(place, 16, &self.head.born.as_micros().to_be_bytes())?;
+        dns::put_octets(place, 24, &self.head.expires.as_micros().to_be_bytes())?;
+        dns::put_u16(place, 32, self.head.rcode.0)?;
+        dns::put_u16(place, 34, ede)?;
+        dns::put_octets(place, Self::LEN, entry.message)?;
+        dns::put_octets(place, Self::LEN + entry.message.len(), entry.ttls)
+    }
+
+    /// Reads the label at the start of `place`; `None` for a hole.
+    pub(super) fn read(place: &[u8]) -> Option<Self> {
+        let message_len = dns::get_u16(place, 0).filter(|&len| len > 0)?;
+        let place = place.get(..Self::LEN)?;
+        let &[kind, bits, used, _] = place.get(4..8)? else { return None };
+        let kind = match kind {
+            0 => Kind::Positive,
+            1 => Kind::Negative,
+            _ => Kind::Failure,
+        };
+        let head = Head {
+            kind,
+            rcode: Rcode(dns::get_u16(place, 32)?),
+            ede: dns::get_u16(place, 34).filter(|&ede| ede != NO_EDE),
+            born: Moment::from_micros(read_u64(place, 16)?),
+            expires: Moment::from_micros(read_u64(place, 24)?),
+        };
+        let (hash, ttls) = (read_u64(place, 8)?, dns::get_u16(place, 2)?);
+        Some(Self { hash, head, message_len, ttls, bits, used: used != 0 })
+    }
+}
+
+fn read_u64(octets: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_be_bytes(octets.get(at..at.checked_add(8)?)?.try_into().ok()?))
+}
+
+/// Says whether the entry at the start of `place` is kept under a key of this
+/// hash and these bits, without reading the rest of its label.
+pub(super) fn is_of(place: &[u8], hash: u64, bits: u8) -> bool {
+    read_u64(place, HASH_AT) == Some(hash) && place.get(BITS_AT) == Some(&bits)
+}
+
+/// Reads the hash of the entry at `at`.
+pub(super) fn hash(octets: &[u8], at: usize) -> Option<u64> {
+    read_u64(octets, at + HASH_AT)
+}
+
+/// Marks the entry at the start of `place` as used, or not.
+pub(super) fn mark_used(place: &mut [u8], used: bool) {
+    if let Some(mark) = place.get_mut(USED_AT) {
+        *mark = u8::from(used);
+    }
+}
+
+/// Makes a hole of `place`, which may be shorter than a label: it is known by
+/// its first octets.
+pub(super) fn mark_hole(place: &mut [u8]) {
+    place.iter_mut().take(UNIT).for_each(|octet| *octet = 0);
+}
+
+/// Where in a label the bits, the mark of use and the hash are.
+const BITS_AT: usize = 5;
+const USED_AT: usize = 6;
+const HASH_AT: usize = 8;
+
+/// Stands for no Extended DNS Error; private use ends below it (RFC 8914).
+const NO_EDE: u16 = u16::MAX;
