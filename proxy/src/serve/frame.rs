@@ -1,6 +1,8 @@
 //! The frames of a connection: two octets of length, then a message
 //! (RFC 1035, section 4.2.2).
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use dns::get_u16;
 
 use crate::query::QueryError;
@@ -36,22 +38,38 @@ impl Frames {
     }
 }
 
-/// Appends a frame to `out`, its message written by `render` into a buffer of
-/// 65,535 octets; nothing if that returns `None`.
-pub(super) fn append(
-    out: &mut Vec<u8>,
-    render: impl FnOnce(&mut [u8]) -> Option<usize>,
-) -> Option<()> {
-    let start = out.len();
-    out.resize(start + LENGTH + usize::from(u16::MAX), 0);
-    let len = out.get_mut(start + LENGTH..).and_then(render);
-    let framed = len.and_then(|len| {
-        let length = u16::try_from(len).ok()?;
-        dns::put_u16(out, start, length)?;
-        Some(LENGTH + len)
-    });
-    out.truncate(start + framed.unwrap_or_default());
-    framed.map(|_| ())
+/// Room for the longest message, in which each is written before it is framed.
+///
+/// One for all connections, which take turns on one thread: 64 KiB for each of
+/// a thousand would be more than the cache, and clearing as much for each
+/// answer cost more than the answer.
+#[derive(Clone, Debug)]
+pub(super) struct Draft(Arc<Mutex<Vec<u8>>>);
+
+impl Draft {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(vec![0; usize::from(u16::MAX)])))
+    }
+
+    /// Appends a frame to `out` whose message `render` writes; nothing if that
+    /// returns `None`.
+    pub(super) fn append(
+        &self,
+        out: &mut Vec<u8>,
+        render: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> Option<()> {
+        let mut room = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let len = render(&mut room)?;
+        append(out, room.get(..len)?)
+    }
+}
+
+/// Appends a frame with this message to `out`.
+pub(super) fn append(out: &mut Vec<u8>, message: &[u8]) -> Option<()> {
+    let length = u16::try_from(message.len()).ok()?;
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(message);
+    Some(())
 }
 
 /// Octets of the length.
@@ -95,13 +113,14 @@ mod tests {
 
     #[test]
     fn a_frame_is_appended_whole_or_not_at_all() {
-        let mut out = vec![0xaa];
-        append(&mut out, |buffer| {
+        let (draft, mut out) = (Draft::new(), vec![0xaa]);
+        let two = |buffer: &mut [u8]| {
             buffer[..2].copy_from_slice(&[1, 2]);
             Some(2)
-        })
-        .unwrap();
-        assert_eq!(append(&mut out, |_| None), None);
-        assert_eq!(out, [0xaa, 0, 2, 1, 2]);
+        };
+        draft.append(&mut out, two).unwrap();
+        assert_eq!(draft.append(&mut out, |_| None), None);
+        append(&mut out, &[7]).unwrap();
+        assert_eq!(out, [0xaa, 0, 2, 1, 2, 0, 1, 7]);
     }
 }

@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::frame::{self, Frames};
+use super::frame::{self, Draft, Frames};
 use super::{Service, ask, refuse, reject};
 use crate::forward::{ReplyTo, TcpReply};
 use crate::resolver::{Decision, Limit, Terms};
@@ -54,6 +54,7 @@ pub struct TcpServer {
     config: TcpConfig,
     stats: Arc<WorkerStats>,
     places: Arc<Semaphore>,
+    draft: Draft,
     stop: watch::Receiver<bool>,
 }
 
@@ -69,7 +70,7 @@ impl TcpServer {
         stop: watch::Receiver<bool>,
     ) -> Self {
         let places = Arc::new(Semaphore::new(config.max_connections));
-        Self { service, config, stats, places, stop }
+        Self { service, config, stats, places, draft: Draft::new(), stop }
     }
 
     /// Takes connections until the stop.
@@ -120,6 +121,7 @@ struct Connection {
     stop: watch::Receiver<bool>,
     stream: TcpStream,
     frames: Frames,
+    draft: Draft,
     out: Vec<u8>,
     answers: mpsc::Receiver<Box<[u8]>>,
     reply: TcpReply,
@@ -150,6 +152,7 @@ impl Connection {
             stop: server.stop.clone(),
             stream,
             frames: Frames::default(),
+            draft: server.draft.clone(),
             out: Vec::new(),
             answers,
             reply: TcpReply { tx },
@@ -234,9 +237,10 @@ impl Connection {
             self.stats.queries.add(Transport::Tcp.index());
             self.turn = self.turn.wrapping_add(1);
             let terms = Terms { now, limit: Limit::Frame, turn: self.turn };
-            let (service, stats, out) = (&self.service, &self.stats, &mut self.out);
+            let (service, stats, draft) = (&self.service, &self.stats, &self.draft);
+            let out = &mut self.out;
             let asked = service.resolver.decide(message, now, |decision| {
-                frame::append(out, |buffer| service.respond(&decision, terms, stats, buffer));
+                draft.append(out, |buffer| service.respond(&decision, terms, stats, buffer));
                 let Decision::Ask(query) = decision else { return None };
                 let to = ReplyTo::Tcp(self.reply.clone());
                 Some(ask(service, &query, Limit::Frame, to))
@@ -245,7 +249,7 @@ impl Connection {
             match service.forwarder.ask(asked) {
                 Ok(()) => self.inflight += 1,
                 Err(asked) => {
-                    frame::append(out, |buffer| refuse(&asked, now, stats, buffer));
+                    draft.append(out, |buffer| refuse(&asked, now, stats, buffer));
                 }
             }
         }
@@ -264,10 +268,7 @@ impl Connection {
 
     fn take_answer(&mut self, answer: &[u8]) {
         self.inflight = self.inflight.saturating_sub(1);
-        frame::append(&mut self.out, |buffer| {
-            dns::put_octets(buffer, 0, answer)?;
-            Some(answer.len())
-        });
+        frame::append(&mut self.out, answer);
     }
 
     async fn write(&mut self) -> io::Result<()> {
