@@ -95,20 +95,22 @@ fn every_client_of_a_dead_upstream_is_answered_in_time_and_the_next_at_once() {
 }
 
 /// One query in ten never arrives: of a thousand clients, one may wait longer.
+/// Four tries before half a second make that one in ten thousand; three thousand
+/// clients, so that chance alone fails this test once in some thousand runs.
 #[test]
 fn a_lossy_upstream_costs_at_most_half_a_second() {
     let upstream = upstream(Rule::any().udp().loss(0.1));
     let proxy = Proxy::start(upstream.addr(), &[]);
-    let names = names(1000);
+    let names = names(3000);
     let mut slow = 0;
-    for some in names.chunks(50) {
+    for some in names.chunks(250) {
         for (answer, waited) in all_ask(proxy.client(), some) {
             assert_eq!(addresses(&answer), [RIGHT]);
             slow += u32::from(waited > Duration::from_millis(500));
         }
     }
-    assert!(slow <= 1, "{slow} of 1000 waited longer");
-    assert!(upstream.total() > 1050, "nothing was lost");
+    assert!(slow <= 3, "{slow} of 3000 waited longer");
+    assert!(upstream.total() > 3150, "nothing was lost");
 }
 
 #[test]

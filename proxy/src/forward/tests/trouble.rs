@@ -152,7 +152,8 @@ fn a_connection_that_was_closed_is_opened_again() {
     }
 }
 
-/// One datagram in ten is lost: of a thousand, one may wait half a second.
+/// One datagram in ten is lost: of a thousand, one may wait half a second. Of
+/// three thousand, so that chance alone rarely fails this.
 #[test]
 fn loss_is_made_good_within_half_a_second() {
     let server = server(vec![Rule::any().udp().loss(0.1)]);
@@ -160,11 +161,11 @@ fn loss_is_made_good_within_half_a_second() {
     let (mut slow, mut asked) = (0, Vec::new());
     for round in 0..10 {
         asked.clear();
-        for n in 0..100 {
+        for n in 0..300 {
             asked.push(world.clock.now());
             world.ask(&format!("r{round}n{n}.many.example."), n);
         }
-        for _ in 0..100 {
+        for _ in 0..300 {
             let answer = world.answer();
             assert!(address(&answer).is_some(), "{answer:?}");
             let since = asked[usize::from(answer.metadata.id)];
@@ -172,5 +173,5 @@ fn loss_is_made_good_within_half_a_second() {
             slow += u32::from(waited > Duration::from_millis(500));
         }
     }
-    assert!(slow <= 1, "{slow} of 1000 waited longer");
+    assert!(slow <= 3, "{slow} of 3000 waited longer");
 }
