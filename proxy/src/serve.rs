@@ -9,14 +9,14 @@ use std::sync::Arc;
 use dns::{ExtendedError, Header, Rcode};
 
 pub use tcp::{TcpConfig, TcpServer, bind_tcp};
-pub use udp::{UdpWorker, bind_udp};
+pub use udp::{UdpWorker, bind_udp, next_want};
 
 use crate::answer;
 use crate::cache::{self, Kind};
 use crate::forward::{Ask, Forwarder, ReplyTo};
 use crate::moment::{Clock, Moment};
-use crate::query::QueryError;
-use crate::resolver::{Decision, Limit, Resolver, Terms};
+use crate::query::{Query, QueryError};
+use crate::resolver::{Decision, Resolver, Terms};
 use crate::stats::{Lookup, WorkerStats, rcode_index};
 
 /// What every serving thread and task shares.
@@ -51,14 +51,14 @@ impl Service {
     }
 }
 
-/// Makes what has to be asked out of a query.
-fn ask(service: &Service, query: &crate::query::Query<'_>, limit: Limit, to: ReplyTo) -> Ask {
+/// Makes what has to be asked out of a query that arrived at `terms.now`.
+fn ask(service: &Service, query: &Query<'_>, terms: Terms, to: ReplyTo) -> Ask {
     Ask {
         key: service.resolver.key(query),
         query: query.retain(),
         reply_to: to,
-        limit: limit.of(query),
-        arrived: service.clock.now(),
+        limit: terms.limit.of(query),
+        arrived: terms.now,
     }
 }
 

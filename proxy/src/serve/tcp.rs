@@ -243,7 +243,7 @@ impl Connection {
                 draft.append(out, |buffer| service.respond(&decision, terms, stats, buffer));
                 let Decision::Ask(query) = decision else { return None };
                 let to = ReplyTo::Tcp(self.reply.clone());
-                Some(ask(service, &query, Limit::Frame, to))
+                Some(ask(service, &query, terms, to))
             });
             let Some(asked) = asked else { continue };
             match service.forwarder.ask(asked) {

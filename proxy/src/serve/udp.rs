@@ -117,8 +117,7 @@ impl UdpWorker {
         } else if let Decision::Ask(query) = decision {
             let socket = Arc::clone(&self.socket);
             let to = ReplyTo::Udp { socket, peer: datagram.peer, local: datagram.local };
-            self.asks
-                .push(Ask { arrived: now, ..ask(&self.service, query, Limit::Datagram, to) });
+            self.asks.push(ask(&self.service, query, terms, to));
         }
     }
 
@@ -179,9 +178,10 @@ pub fn bind_udp(addr: SocketAddr, workers: usize) -> io::Result<Vec<Socket>> {
     Ok(sockets)
 }
 
-/// How many datagrams to receive at once: one while traffic is thin, since
+/// Returns how many datagrams to receive at once, after `got` came of the `want`
+/// that were asked for: one while traffic is thin, since
 /// then the wake-up is the cost; more while calls come back full.
-const fn next_want(want: usize, got: usize) -> usize {
+pub const fn next_want(want: usize, got: usize) -> usize {
     match (want, got) {
         (1, _) if got >= 1 => 8,
         (8.., _) if got >= want => BATCH,
