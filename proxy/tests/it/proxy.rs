@@ -21,6 +21,14 @@ impl Proxy {
         Self::start_on(listen, upstream, flags)
     }
 
+    /// The same with a configuration file of these lines.
+    pub(crate) fn configured(upstream: SocketAddr, lines: &str) -> Self {
+        // Read once, at the start.
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, format!("version = 1\n{lines}\n")).unwrap();
+        Self::start(upstream, &["--config", file.path().to_str().unwrap()])
+    }
+
     pub(crate) fn start_on(listen: SocketAddr, upstream: SocketAddr, flags: &[&str]) -> Self {
         let [metrics, admin] = [(); 2].map(|()| port::free(Ipv4Addr::LOCALHOST).unwrap());
         let mut command = Command::new(PROGRAM);

@@ -136,10 +136,8 @@ fn a_half_closed_connection_still_gets_its_answers_and_an_empty_frame_ends_it() 
 /// A client that trickles octets, or says nothing, must not hold its place.
 #[test]
 fn an_idle_connection_is_closed() {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(&file, "version = 1\n[tcp]\nidle_timeout = \"200ms\"\n").unwrap();
     let upstream = upstream();
-    let proxy = Proxy::start(upstream.addr(), &["--config", file.path().to_str().unwrap()]);
+    let proxy = Proxy::configured(upstream.addr(), "[tcp]\nidle_timeout = \"200ms\"");
     let mut connection = proxy.client().connect().unwrap();
     connection.send_raw(&[0]).unwrap();
     assert_eq!(connection.receive().unwrap(), None);

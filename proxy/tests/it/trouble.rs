@@ -44,6 +44,12 @@ fn all_ask(client: Client, names: &[String]) -> Vec<(Message, Duration)> {
     })
 }
 
+/// A proxy that asks `server` over `transport`.
+fn with_zone(server: SocketAddr, transport: &str) -> Proxy {
+    let zone = format!("suffix = \"test\"\nupstreams = [\"{server}\"]");
+    Proxy::configured(server, &format!("[[zone]]\n{zone}\ntransport = \"{transport}\""))
+}
+
 fn names(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("n{n}.test.")).collect()
 }
@@ -76,12 +82,7 @@ fn every_client_of_a_dead_upstream_is_answered_in_time_and_the_next_at_once() {
         ("refusing over TCP", closed, "tcp", soon),
         ("dropping SYNs", hole.addr(), "tcp", BOUND),
     ] {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let text = format!(
-            "version = 1\n[[zone]]\nsuffix = \"test\"\nupstreams = [\"{server}\"]\ntransport = \"{transport}\"\n"
-        );
-        std::fs::write(&file, text).unwrap();
-        let proxy = Proxy::start(server, &["--config", file.path().to_str().unwrap()]);
+        let proxy = with_zone(server, transport);
         let names = names(20);
         for (answer, waited) in all_ask(proxy.client(), &names) {
             assert_eq!(answer.metadata.response_code, ResponseCode::ServFail, "{what}");
@@ -123,13 +124,7 @@ fn no_wrong_reply_reaches_a_client() {
         .start()
         .unwrap();
     for transport in ["udp", "tcp"] {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let text = format!(
-            "version = 1\n[[zone]]\nsuffix = \"test\"\nupstreams = [\"{}\"]\ntransport = \"{transport}\"\n",
-            upstream.addr()
-        );
-        std::fs::write(&file, text).unwrap();
-        let proxy = Proxy::start(upstream.addr(), &["--config", file.path().to_str().unwrap()]);
+        let proxy = with_zone(upstream.addr(), transport);
         let answers = all_ask(proxy.client(), &names(Wrong::ALL.len()));
         for ((answer, waited), wrong) in answers.iter().zip(Wrong::ALL) {
             assert_eq!(addresses(answer), [RIGHT], "{transport} {wrong:?}: {answer:?}");
@@ -172,9 +167,7 @@ fn ttls_are_seen_to_age() {
 #[test]
 fn what_there_is_no_room_for_is_refused() {
     let upstream = upstream(Rule::any().silence());
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(&file, "version = 1\n[forward]\nmax_inflight = 1\n").unwrap();
-    let proxy = Proxy::start(upstream.addr(), &["--config", file.path().to_str().unwrap()]);
+    let proxy = Proxy::configured(upstream.addr(), "[forward]\nmax_inflight = 1");
     let first = proxy.client().socket().unwrap();
     first.send(&query("first.test.", "A").octets()).unwrap();
     assert!(upstream.wait_for(1, Duration::from_secs(5)));
@@ -189,17 +182,10 @@ fn what_there_is_no_room_for_is_refused() {
     assert_eq!(upstream.count("second.test."), 0);
 }
 
-fn with_tcp(bounds: &str, upstream: SocketAddr) -> (tempfile::NamedTempFile, Proxy) {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(&file, format!("version = 1\n[tcp]\n{bounds}\n")).unwrap();
-    let proxy = Proxy::start(upstream, &["--config", file.path().to_str().unwrap()]);
-    (file, proxy)
-}
-
 #[test]
 fn one_connection_too_many_is_closed_and_the_first_goes_on() {
     let upstream = upstream(Rule::any());
-    let (_file, proxy) = with_tcp("max_connections = 1", upstream.addr());
+    let proxy = Proxy::configured(upstream.addr(), "[tcp]\nmax_connections = 1");
     let mut first = proxy.client().connect().unwrap();
     first.send(&query("a.test.", "A").octets()).unwrap();
     assert!(first.receive().unwrap().is_some());
@@ -216,14 +202,13 @@ fn one_connection_too_many_is_closed_and_the_first_goes_on() {
 /// A client that asks and never reads must not hold its place.
 #[test]
 fn a_client_that_takes_no_answer_is_given_up() {
-    let text = format!("large 60 TXT \"{}\"\n", "x".repeat(250)).repeat(1);
-    let records = (0..200).map(|n| text.replace("\"x", &format!("\"{n}x")));
+    let records = (0..200).map(|n| format!("large 60 TXT \"{n}{}\"\n", "x".repeat(250)));
     let upstream = Upstream::builder()
         .zone("test.", &records.collect::<String>())
         .start()
         .unwrap();
-    let bounds = "max_connections = 1\nwrite_timeout = \"200ms\"\nidle_timeout = \"1m\"";
-    let (_file, proxy) = with_tcp(bounds, upstream.addr());
+    let bounds = "[tcp]\nmax_connections = 1\nwrite_timeout = \"200ms\"\nidle_timeout = \"1m\"";
+    let proxy = Proxy::configured(upstream.addr(), bounds);
     let mut greedy = proxy.client().connect().unwrap();
     // Some 50 KB each: far more than the buffers of both kernels hold.
     let queries: Vec<_> = (0..1000).map(|_| query("large.test.", "TXT")).collect();

@@ -17,11 +17,9 @@ use crate::vitals::Vitals;
 #[test]
 fn octets() {
     let upstream = Hostile::start();
-    let file = tempfile::NamedTempFile::new().unwrap();
     // Small, so that it is full long before the end.
-    std::fs::write(&file, "version = 1\n[cache]\nsize = \"4MiB\"\n[tcp]\nidle_timeout = \"1s\"\n")
-        .unwrap();
-    let proxy = Proxy::start(upstream.addr(), &["--config", file.path().to_str().unwrap()]);
+    let lines = "[cache]\nsize = \"4MiB\"\n[tcp]\nidle_timeout = \"1s\"";
+    let proxy = Proxy::configured(upstream.addr(), lines);
     let (stop, tally) = (AtomicBool::new(false), Tally::default());
     let (warm, answered) = std::thread::scope(|scope| {
         let server = proxy.listen;
