@@ -2,13 +2,14 @@
 //! this machine, and the upstream behind the subjects.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::net::{TcpListener, TcpStream};
 
 use anyhow::Result;
 use clap::ValueEnum;
 use dns::{Class, Flags, Header, Name, Question, Rcode, Rtype};
-use udp::{Options, RecvBatch, SendBatch, Socket};
+use proxy::cache::BATCH;
+use proxy::serve::{bind_udp, next_want};
+use udp::{RecvBatch, SendBatch, Socket};
 
 use crate::ServeArgs;
 
@@ -31,8 +32,8 @@ pub(crate) enum Mode {
 pub(crate) fn run(args: &ServeArgs) -> Result<()> {
     let threads = if args.mode == Mode::Upstream { 1 } else { args.threads };
     let mut workers = Vec::new();
-    for _ in 0..threads {
-        let socket = open(args.listen)?;
+    // The proxy's own sockets and batches, so that the floor lies under it.
+    for socket in bind_udp(args.listen, threads)? {
         let mode = args.mode;
         workers.push(std::thread::spawn(move || serve_udp(&socket, mode)));
     }
@@ -46,19 +47,6 @@ pub(crate) fn run(args: &ServeArgs) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The options of the proxy's own client sockets.
-fn open(addr: SocketAddr) -> io::Result<Socket> {
-    let options = Options {
-        reuse_port: true,
-        recv_buffer: Some(4 << 20),
-        send_buffer: Some(4 << 20),
-        read_timeout: Some(Duration::from_millis(100)),
-        dont_fragment: true,
-        ..Options::default()
-    };
-    Socket::bind(addr, &options)
 }
 
 fn serve_udp(socket: &Socket, mode: Mode) -> io::Result<()> {
@@ -83,16 +71,6 @@ fn serve_udp(socket: &Socket, mode: Mode) -> io::Result<()> {
         }
         socket.send_batch(&mut send)?;
         want = if mode == Mode::BlockingEcho { 1 } else { next_want(want, got) };
-    }
-}
-
-/// The receive pattern of the proxy: see its `serve/udp.rs`.
-const fn next_want(want: usize, got: usize) -> usize {
-    match (want, got) {
-        (1, _) if got >= 1 => 8,
-        (8.., _) if got >= want => BATCH,
-        (_, 0..2) => 1,
-        _ => 8,
     }
 }
 
@@ -192,6 +170,3 @@ fn put_soa(out: &mut [u8], at: usize) -> Option<usize> {
 const ADDRESS: [u8; 16] = [0xc0, 12, 0, 1, 0, 1, 0, 0, 14, 16, 0, 4, 10, 0, 0, 1];
 
 const CLUSTER: &[u8] = b"\x07cluster\x05local\0";
-
-/// As many as the proxy takes at once.
-const BATCH: usize = 32;
