@@ -16,6 +16,8 @@ pub mod forward;
 
 pub mod stats;
 
+pub mod observe;
+
 pub mod serve;
 
 mod http;

@@ -1,0 +1,14 @@
+//! What the traffic says: every query accounted for, by client.
+//!
+//! Each thread that answers leaves one [`Record`] per query in a ring of its
+//! own; one observer reads them all. Nothing is sampled and nobody waits: what
+//! does not fit into a ring is counted as missed.
+
+mod record;
+pub use record::{Origin, Record, Seen, Traits};
+
+mod ring;
+pub use ring::{Reader, Ring, Writer};
+
+mod lookup;
+pub use lookup::{End, Lookup, Step};

@@ -1,0 +1,324 @@
+//! One query of a client and what became of it.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+use std::ops::BitOr;
+use std::time::Duration;
+
+use dns::{Rcode, Rtype};
+
+use crate::moment::Moment;
+
+/// One query of a client and what became of it; the name comes beside it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Record {
+    /// When the query was received.
+    pub arrived: Moment,
+    /// From its arrival to the response; at most 71 minutes.
+    pub took: Duration,
+    /// Who sent it.
+    pub client: IpAddr,
+    /// From which port.
+    pub port: u16,
+    /// The transaction identifier.
+    pub id: u16,
+    /// The type asked for; 0 where the question did not parse.
+    pub qtype: Rtype,
+    /// What the client was told, without the extended bits' loss.
+    pub rcode: Rcode,
+    /// Where the response came from, or why there is none.
+    pub origin: Origin,
+    /// The number of the upstream that answered, or that failed last.
+    pub upstream: Option<u8>,
+    /// What else is known.
+    pub traits: Traits,
+}
+
+/// A record together with its name, as the observer reads it.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// The fixed part.
+    pub record: Record,
+    /// The name in wire form, ASCII letters in lower case; empty where the
+    /// question did not parse.
+    pub qname: &'a [u8],
+}
+
+/// Where a response came from, or why it is a failure.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[repr(u8)]
+pub enum Origin {
+    /// The cache.
+    Cache,
+    /// An upstream said yes or no.
+    Upstream,
+    /// We know by ourselves: ANY.
+    Local,
+    /// A failure that is remembered for a moment (RFC 9520).
+    CachedFailure,
+    /// Failure of a server behind the upstream, passed on: RA is set.
+    Relayed,
+    /// CoreDNS's `forward` waited for its own upstream in vain: neither AA nor
+    /// RA, seconds later.
+    ForwardGaveUp,
+    /// An error inside the upstream: neither AA nor RA, at once.
+    UpstreamError,
+    /// CoreDNS's `kubernetes` plugin does not know the cluster yet: AA without
+    /// RA.
+    NotSynced,
+    /// The upstream refused: its limit of concurrent queries, or not its zone.
+    UpstreamRefused,
+    /// No upstream answered in time.
+    Timeout,
+    /// Nothing listens at the upstream (ICMP port unreachable, TCP reset).
+    ConnectRefused,
+    /// The system would not send: EPERM is a full conntrack table or a
+    /// firewall.
+    SendFailed,
+    /// Too many queries in flight.
+    Limit,
+    /// No forward zone holds the name.
+    NoZone,
+    /// The question came back to us.
+    Loop,
+    /// Not a query that we look up; see `QueryError`.
+    Rejected,
+}
+
+impl Origin {
+    /// All, in the order of their index.
+    pub const ALL: &[Self] = &[
+        Self::Cache,
+        Self::Upstream,
+        Self::Local,
+        Self::CachedFailure,
+        Self::Relayed,
+        Self::ForwardGaveUp,
+        Self::UpstreamError,
+        Self::NotSynced,
+        Self::UpstreamRefused,
+        Self::Timeout,
+        Self::ConnectRefused,
+        Self::SendFailed,
+        Self::Limit,
+        Self::NoZone,
+        Self::Loop,
+        Self::Rejected,
+    ];
+
+    /// How many there are.
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// The place in [`Origin::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Says whether the client was not helped.
+    pub const fn is_failure(self) -> bool {
+        !matches!(self, Self::Cache | Self::Upstream | Self::Local)
+    }
+
+    /// The metric label, and the name in the API.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Cache => "cache",
+            Self::Upstream => "upstream",
+            Self::Local => "local",
+            Self::CachedFailure => "cached_failure",
+            Self::Relayed => "relayed",
+            Self::ForwardGaveUp => "forward_gave_up",
+            Self::UpstreamError => "upstream_error",
+            Self::NotSynced => "not_synced",
+            Self::UpstreamRefused => "upstream_refused",
+            Self::Timeout => "timeout",
+            Self::ConnectRefused => "connect_refused",
+            Self::SendFailed => "send_failed",
+            Self::Limit => "limit",
+            Self::NoZone => "no_zone",
+            Self::Loop => "loop",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// What else is known about a query, a bit each.
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
+pub struct Traits(u16);
+
+impl Traits {
+    /// It came in a frame of a connection, not in a datagram.
+    pub const TCP: Self = Self(1);
+    /// A response was sent.
+    pub const ANSWERED: Self = Self(1 << 1);
+    /// NOERROR with records in the answer section; without them, NODATA.
+    pub const DATA: Self = Self(1 << 2);
+    /// The query had an OPT record.
+    pub const EDNS: Self = Self(1 << 3);
+    /// The query had the AD bit.
+    pub const AD: Self = Self(1 << 4);
+    /// The response was truncated.
+    pub const TC: Self = Self(1 << 5);
+    /// It opened a question upstream.
+    pub const ASKED: Self = Self(1 << 6);
+    /// It joined a question that was in flight.
+    pub const JOINED: Self = Self(1 << 7);
+    /// The same query of the same client was still waiting; this one gets no
+    /// response of its own.
+    pub const REPEATED: Self = Self(1 << 8);
+    /// The upstream's response was authoritative.
+    pub const AA: Self = Self(1 << 9);
+
+    /// Says whether all bits of `other` are set.
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Returns the bits with those of `other` if `condition` holds.
+    #[must_use]
+    pub const fn with_if(self, other: Self, condition: bool) -> Self {
+        if condition { Self(self.0 | other.0) } else { self }
+    }
+}
+
+impl BitOr for Traits {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl fmt::Debug for Traits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Traits({:#06x})", self.0)
+    }
+}
+
+/// Words of a record in a ring, without the name.
+pub(super) const WORDS: usize = 6;
+
+impl Record {
+    /// Packs the record and the length of its name.
+    pub(super) fn pack(&self, name_len: u8) -> [u64; WORDS] {
+        let client = octets_of(self.client);
+        let (high, low) = client.split_at(8);
+        let micros = u32::try_from(self.took.as_micros()).unwrap_or(u32::MAX);
+        let upstream = self.upstream.unwrap_or(NO_UPSTREAM);
+        [
+            self.arrived.as_micros(),
+            word(high),
+            word(low),
+            shorts([self.port, self.id, self.qtype.0, self.rcode.0]),
+            u64::from(micros),
+            shorts([
+                self.traits.0,
+                u16::from(self.origin as u8),
+                u16::from(upstream),
+                u16::from(name_len),
+            ]),
+        ]
+    }
+
+    /// Unpacks a record and the length of its name.
+    pub(super) fn unpack(words: [u64; WORDS]) -> (Self, usize) {
+        let [arrived, high, low, question, micros, rest] = words;
+        let [port, id, qtype, rcode] = split(question);
+        let [traits, origin, upstream, name_len] = split(rest);
+        let [.., upstream] = upstream.to_be_bytes();
+        let record = Self {
+            arrived: Moment::from_micros(arrived),
+            took: Duration::from_micros(micros),
+            client: Ipv6Addr::from((u128::from(high) << 64) | u128::from(low)).to_canonical(),
+            port,
+            id,
+            qtype: Rtype(qtype),
+            rcode: Rcode(rcode),
+            // Only what was packed is unpacked, so there is no other number.
+            origin: *Origin::ALL
+                .get(usize::from(origin))
+                .unwrap_or(&Origin::Rejected),
+            upstream: (upstream != NO_UPSTREAM).then_some(upstream),
+            traits: Traits(traits),
+        };
+        (record, usize::from(name_len))
+    }
+}
+
+/// IPv4 as mapped addresses (RFC 4291, section 2.5.5.2): a record has one size.
+fn octets_of(addr: IpAddr) -> [u8; 16] {
+    match addr {
+        IpAddr::V4(addr) => addr.to_ipv6_mapped().octets(),
+        IpAddr::V6(addr) => addr.octets(),
+    }
+}
+
+fn word(octets: &[u8]) -> u64 {
+    octets
+        .iter()
+        .fold(0, |word, octet| (word << 8) | u64::from(*octet))
+}
+
+fn shorts([a, b, c, d]: [u16; 4]) -> u64 {
+    (u64::from(a) << 48) | (u64::from(b) << 32) | (u64::from(c) << 16) | u64::from(d)
+}
+
+fn split(word: u64) -> [u16; 4] {
+    let [a, b, c, d, e, f, g, h] = word.to_be_bytes();
+    [[a, b], [c, d], [e, f], [g, h]].map(u16::from_be_bytes)
+}
+
+const NO_UPSTREAM: u8 = u8::MAX;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_unpacked_as_it_was_packed() {
+        for client in ["10.1.2.3", "fd00::9", "::1", "0.0.0.0"] {
+            for origin in Origin::ALL {
+                let record = Record {
+                    arrived: Moment::from_micros(u64::MAX - 7),
+                    took: Duration::from_micros(4_000_123),
+                    client: client.parse().unwrap(),
+                    port: 65_535,
+                    id: 0xbeef,
+                    qtype: Rtype::AAAA,
+                    rcode: Rcode::BADVERS,
+                    origin: *origin,
+                    upstream: Some(7),
+                    traits: Traits::TCP | Traits::AA | Traits::ANSWERED,
+                };
+                assert_eq!(Record::unpack(record.pack(255)), (record, 255));
+                let nobody = Record { upstream: None, ..record };
+                assert_eq!(Record::unpack(nobody.pack(0)), (nobody, 0));
+            }
+        }
+    }
+
+    #[test]
+    fn every_origin_has_its_place() {
+        for (index, origin) in Origin::ALL.iter().enumerate() {
+            assert_eq!(origin.index(), index);
+        }
+    }
+
+    #[test]
+    fn a_mapped_client_is_the_same_as_its_ipv4_address() {
+        let record = Record {
+            arrived: Moment::default(),
+            took: Duration::ZERO,
+            client: "::ffff:10.0.0.1".parse().unwrap(),
+            port: 1,
+            id: 1,
+            qtype: Rtype::A,
+            rcode: Rcode::NOERROR,
+            origin: Origin::Cache,
+            upstream: None,
+            traits: Traits::default(),
+        };
+        let (seen, _) = Record::unpack(record.pack(1));
+        assert_eq!(seen.client, "10.0.0.1".parse::<IpAddr>().unwrap());
+    }
+}
