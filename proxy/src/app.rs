@@ -19,10 +19,10 @@ use crate::health::{self, Health};
 use crate::http::bounded;
 use crate::metrics::{self, Metrics, Sources};
 use crate::moment::Clock;
+use crate::observe::Books;
 use crate::resolver::Resolver;
 use crate::serve::{Service, TcpServer, UdpWorker, bind_tcp, bind_udp};
 use crate::shutdown::Signals;
-use crate::stats::Stats;
 
 /// Answers queries until SIGTERM or SIGINT, then what was asked already.
 ///
@@ -59,17 +59,18 @@ struct App {
 impl App {
     async fn start(config: &Config) -> anyhow::Result<Self> {
         announce(config);
-        let (stats, clock) = (Arc::new(Stats::default()), Clock::start());
+        let (books, clock) = (Books::default(), Clock::start());
+        let stats = Arc::clone(&books.stats);
         let cache = Arc::new(Cache::new(&config.cache));
         let runtime = tokio::runtime::Handle::current();
         let (forwarder, upstream_threads) =
-            Forwarder::start(&config.forward_config(), &cache, clock, &stats, &runtime)
+            Forwarder::start(&config.forward_config(), &cache, clock, &books, &runtime)
                 .context("cannot start the upstream threads")?;
         let (hasher, rotate) = (KeyHasher::default(), config.cache.rotate);
         let resolver = Arc::new(Resolver::new(Arc::clone(&cache), hasher, rotate));
         let service = Service { resolver, forwarder: forwarder.clone(), clock };
         let (stop_tasks, stopped) = watch::channel(false);
-        let tcp = TcpServer::new(service.clone(), config.tcp, stats.register(), stopped);
+        let tcp = TcpServer::new(service.clone(), config.tcp, books.open(), stopped);
         let mut app = Self {
             forwarder: forwarder.clone(),
             upstream_threads,
@@ -80,7 +81,7 @@ impl App {
             stop_tasks,
         };
         for addr in &config.listen {
-            app.listen(*addr, config.workers, &service, &stats)
+            app.listen(*addr, config.workers, &service, &books)
                 .with_context(|| format!("cannot listen on {addr}"))?;
         }
         let sources = Sources { stats, cache: Arc::clone(&cache), forwarder: forwarder.clone() };
@@ -96,7 +97,7 @@ impl App {
         addr: SocketAddr,
         workers: usize,
         service: &Service,
-        stats: &Stats,
+        books: &Books,
     ) -> anyhow::Result<()> {
         let sockets = bind_udp(addr, workers)?;
         let bound = sockets
@@ -105,7 +106,7 @@ impl App {
         tokio::spawn(self.tcp.clone().run(bind_tcp(bound)?));
         for (n, socket) in sockets.into_iter().enumerate() {
             let stop = Arc::clone(&self.stop_threads);
-            let worker = UdpWorker::new(socket, service.clone(), stats.register(), stop);
+            let worker = UdpWorker::new(socket, service.clone(), books.open(), stop);
             let thread = std::thread::Builder::new().name(format!("client-{n}"));
             self.client_threads
                 .push(thread.spawn(move || worker.run())?);

@@ -34,7 +34,7 @@ pub use crate::stats::Transport;
 
 use crate::cache::{Cache, CacheConfig};
 use crate::moment::Clock;
-use crate::stats::Stats;
+use crate::observe::Books;
 use engine::Engine;
 use lane::Lane;
 use zones::Zones;
@@ -104,7 +104,7 @@ impl Forwarder {
         config: &ForwardConfig,
         cache: &Arc<Cache>,
         clock: Clock,
-        stats: &Stats,
+        books: &Books,
         runtime: &Handle,
     ) -> io::Result<(Self, ForwarderThreads)> {
         let zones = Arc::new(Zones::new(&config.zones)?);
@@ -112,15 +112,16 @@ impl Forwarder {
         for n in 0..config.threads.max(1) {
             let poll = mio::Poll::new()?;
             let lane = Arc::new(Lane::new(&poll)?);
+            let (stats, notes) = books.open();
             let shared = engine::Shared {
                 lane: Arc::clone(&lane),
                 zones: Arc::clone(&zones),
                 cache: Arc::clone(cache),
-                stats: stats.register(),
+                stats,
                 clock,
             };
-            let tcp = tcp::TcpPool::new(&shared, stats.register(), runtime.clone());
-            let engine = Engine::new(shared, config, poll, tcp)?;
+            let tcp = tcp::TcpPool::new(&shared, books.stats.register(), runtime.clone());
+            let engine = Engine::new(shared, config, poll, (tcp, notes))?;
             let thread = std::thread::Builder::new().name(format!("upstream-{n}"));
             threads.push(thread.spawn(move || engine.run())?);
             lanes.push(lane);

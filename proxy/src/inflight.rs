@@ -68,7 +68,7 @@ pub enum Joined<W> {
     Also,
     /// A retransmit of one who waits already (same address, port, id and
     /// question): one answer is enough.
-    Again,
+    Again(W),
     /// Over a bound.
     Refused(W),
 }
@@ -106,7 +106,7 @@ impl<W: Waiter, T> Inflight<W, T> {
         let limit = self.limits.waiters;
         match self.get_mut(ticket) {
             Some(open) if open.waiters.iter().any(|earlier| waiter.repeats(earlier)) => {
-                Joined::Again
+                Joined::Again(waiter)
             }
             Some(open) if open.waiters.len() < limit => {
                 open.waiters.push(waiter);

@@ -18,7 +18,7 @@ use crate::cache::Cache;
 use crate::forward::{Forwarder, NotAnAnswer, UpstreamFailure};
 use crate::query::QueryError;
 use crate::stats::{
-    BOUNDS_MICROS, HistogramSum, Lookup, Origin, RCODE_LABELS, Stats, Transport, WorkerStats,
+    BOUNDS_MICROS, HistogramSum, Lookup, RCODE_LABELS, Source, Stats, Transport, WorkerStats,
 };
 
 /// All series of the process.
@@ -76,10 +76,10 @@ impl Metrics {
         let name = "fivedots_response_seconds";
         // Writing to a String cannot fail.
         head(name, "From a query's arrival to its response.", &mut text).unwrap_or_default();
-        for origin in Origin::ALL {
+        for origin in Source::ALL {
             let sum = stats.sum_histogram(|worker| match origin {
-                Origin::Cache => &worker.response_seconds[0],
-                Origin::Upstream => &worker.response_seconds[1],
+                Source::Cache => &worker.response_seconds[0],
+                Source::Upstream => &worker.response_seconds[1],
             });
             let labels = format!("source=\"{}\"", origin.label());
             histogram(name, &labels, &sum, &mut text).unwrap_or_default();

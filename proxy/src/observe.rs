@@ -10,5 +10,10 @@ pub use record::{Origin, Record, Seen, Traits};
 mod ring;
 pub use ring::{Reader, Ring, Writer};
 
+mod failure;
+
+mod books;
+pub use books::Books;
+
 mod lookup;
 pub use lookup::{End, Lookup, Step};

@@ -4,9 +4,10 @@ mod frame;
 mod tcp;
 mod udp;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use dns::{ExtendedError, Header, Rcode};
+use dns::{ExtendedError, Header, Rcode, get_u16};
 
 pub use tcp::{TcpConfig, TcpServer, bind_tcp};
 pub use udp::{UdpWorker, bind_udp, next_want};
@@ -15,6 +16,7 @@ use crate::answer;
 use crate::cache::{self, Kind};
 use crate::forward::{Ask, Forwarder, ReplyTo};
 use crate::moment::{Clock, Moment};
+use crate::observe::{Origin, Record, Traits, Writer};
 use crate::query::{Query, QueryError};
 use crate::resolver::{Decision, Resolver, Terms};
 use crate::stats::{Lookup, WorkerStats, rcode_index};
@@ -42,13 +44,62 @@ impl Service {
     ) -> Option<usize> {
         count(decision, stats);
         let len = self.resolver.respond(decision, terms, out)?;
-        let rcode = match decision {
-            Decision::Reject(error, _) => error.rcode()?,
-            _ => Header::parse(out)?.flags.rcode(),
-        };
-        stats.responses.add(rcode_index(rcode));
+        stats.responses.add(rcode_index(rcode_of(decision, out)));
         Some(len)
     }
+}
+
+/// Who sent a message, how and when.
+#[derive(Clone, Copy, Debug)]
+struct Sender {
+    peer: SocketAddr,
+    /// [`Traits::TCP`] or none.
+    over: Traits,
+    arrived: Moment,
+}
+
+/// Notes a message that is done with, `response` if there is one. What has to
+/// be asked is noted once its answer is there.
+fn note(decision: &Decision<'_, '_>, from: Sender, response: Option<&[u8]>, to: &mut Writer) {
+    let Sender { peer, over, arrived } = from;
+    let (record, qname): (_, &[u8]) = match decision {
+        Decision::Ask(_) => return,
+        Decision::Answer(query, entry) => {
+            let origin = match entry.head.kind {
+                Kind::Failure => Origin::CachedFailure,
+                Kind::Positive | Kind::Negative => Origin::Cache,
+            };
+            (Record { origin, ..Record::of(query, peer, arrived) }, query.question.qname)
+        }
+        Decision::Any(query) => {
+            let record = Record::of(query, peer, arrived);
+            (Record { origin: Origin::Local, ..record }, query.question.qname)
+        }
+        Decision::Reject(_, message) => {
+            let id = get_u16(message, 0).unwrap_or_default();
+            (Record::unparsed(id, peer, arrived), &[])
+        }
+    };
+    let record = Record { traits: record.traits | over, ..record };
+    match response {
+        Some(response) => to.push(&record.answered(response, rcode_of(decision, response)), qname),
+        None => to.push(&record, qname),
+    }
+}
+
+/// The response code, extended bits included.
+fn rcode_of(decision: &Decision<'_, '_>, response: &[u8]) -> Rcode {
+    match decision {
+        Decision::Reject(error, _) => error.rcode().unwrap_or(Rcode::NOERROR),
+        _ => Header::parse(response).map_or(Rcode::NOERROR, |header| header.flags.rcode()),
+    }
+}
+
+/// Notes a question for which there was no room.
+fn note_refused(ask: &Ask, from: Sender, response: &[u8], to: &mut Writer) {
+    let record = Record::of(&ask.query.as_query(), from.peer, from.arrived);
+    let record = Record { origin: Origin::Limit, traits: record.traits | from.over, ..record };
+    to.push(&record.answered(response, Rcode::REFUSED), ask.query.qname.as_wire());
 }
 
 /// Makes what has to be asked out of a query that arrived at `terms.now`.

@@ -78,7 +78,7 @@ pub struct WorkerStats {
     pub tcp_accepted: Counter,
     /// Connections from clients that were closed at once: too many.
     pub tcp_refused: Counter,
-    /// Time from a query's arrival to its response, by [`Origin`].
+    /// Time from a query's arrival to its response, by [`Source`].
     pub response_seconds: [Histogram; 2],
     /// Time from the first query upstream to the answer.
     pub upstream_seconds: Histogram,
@@ -143,14 +143,14 @@ impl Lookup {
 
 /// Where a response came from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Origin {
+pub enum Source {
     /// The cache.
     Cache,
     /// An upstream, asked for it.
     Upstream,
 }
 
-impl Origin {
+impl Source {
     /// All, in the order of their index.
     pub const ALL: &[Self] = &[Self::Cache, Self::Upstream];
 
@@ -370,7 +370,7 @@ mod tests {
         let stats = Stats::default();
         let (one, two) = (stats.register(), stats.register());
         for (worker, micros) in [(&one, 0), (&one, 250), (&two, 251), (&two, 10_000_000)] {
-            let histogram = &worker.response_seconds[Origin::Cache.index()];
+            let histogram = &worker.response_seconds[Source::Cache.index()];
             histogram.record(Duration::from_micros(micros));
         }
         let sum = stats.sum_histogram(|worker| &worker.response_seconds[0]);
@@ -384,7 +384,7 @@ mod tests {
         let places = |indexes: Vec<usize>| indexes.into_iter().enumerate().all(|(n, i)| n == i);
         assert!(places(Transport::ALL.iter().map(|t| t.index()).collect()));
         assert!(places(Lookup::ALL.iter().map(|l| l.index()).collect()));
-        assert!(places(Origin::ALL.iter().map(|o| o.index()).collect()));
+        assert!(places(Source::ALL.iter().map(|o| o.index()).collect()));
         assert_eq!(RCODE_LABELS[rcode_index(Rcode::NXDOMAIN)], "NXDOMAIN");
         assert_eq!(RCODE_LABELS[rcode_index(Rcode::BADVERS)], "BADVERS");
         assert_eq!(RCODE_LABELS[rcode_index(Rcode(4095))], "other");

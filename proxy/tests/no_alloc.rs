@@ -13,9 +13,9 @@ use dns::Name;
 use proxy::cache::{Cache, CacheConfig, KeyHasher};
 use proxy::forward::{ForwardConfig, ForwardZone, Forwarder, Transport};
 use proxy::moment::Clock;
+use proxy::observe::Books;
 use proxy::resolver::Resolver;
 use proxy::serve::{Service, UdpWorker, bind_udp};
-use proxy::stats::Stats;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use testbed::query;
 use upstream::Upstream;
@@ -53,8 +53,8 @@ fn a_hit_allocates_nothing() {
         .build()
         .unwrap();
     let cache_config = CacheConfig { bytes: 4 << 20, ..CacheConfig::default() };
-    let (cache, clock, stats) =
-        (Arc::new(Cache::new(&cache_config)), Clock::start(), Stats::default());
+    let (cache, clock, books) =
+        (Arc::new(Cache::new(&cache_config)), Clock::start(), Books::default());
     let zone = ForwardZone {
         suffix: Name::ROOT,
         upstreams: vec![upstream.addr()],
@@ -69,7 +69,7 @@ fn a_hit_allocates_nothing() {
         cache: cache_config,
     };
     let (forwarder, threads) =
-        Forwarder::start(&config, &cache, clock, &stats, runtime.handle()).unwrap();
+        Forwarder::start(&config, &cache, clock, &books, runtime.handle()).unwrap();
     let resolver = Arc::new(Resolver::new(cache, KeyHasher::default(), true));
     let service = Service { resolver, forwarder: forwarder.clone(), clock };
     let socket = bind_udp((Ipv4Addr::LOCALHOST, 0).into(), 1)
@@ -77,7 +77,7 @@ fn a_hit_allocates_nothing() {
         .remove(0);
     let server = socket.local_addr().unwrap();
     let stop = Arc::new(AtomicBool::new(false));
-    let worker = UdpWorker::new(socket, service, stats.register(), Arc::clone(&stop));
+    let worker = UdpWorker::new(socket, service, books.open(), Arc::clone(&stop));
     let worker = std::thread::spawn(move || worker.run());
 
     let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

@@ -51,8 +51,21 @@ pub enum ReplyTo {
 /// as it may have queries in flight.
 #[derive(Clone, Debug)]
 pub struct TcpReply {
+    /// Who is at its other end.
+    pub peer: SocketAddr,
     /// Takes messages without their length prefix.
     pub tx: mpsc::Sender<Box<[u8]>>,
+}
+
+impl ReplyTo {
+    /// Returns the client; none if that is ourselves.
+    pub(crate) const fn peer(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Udp { peer, .. } => Some(*peer),
+            Self::Tcp(reply) => Some(reply.peer),
+            Self::SelfQuery(_) => None,
+        }
+    }
 }
 
 impl Waiter for Ask {

@@ -6,9 +6,10 @@ use dns::{Flags, Header, Rcode};
 
 use super::{Ask, ReplyTo};
 use crate::answer;
-use crate::cache::EntryView;
+use crate::cache::{EntryView, Kind};
 use crate::moment::Moment;
-use crate::stats::{Origin, WorkerStats, rcode_index};
+use crate::observe::{Origin, Record, Traits, Writer};
+use crate::stats::{Source, WorkerStats, rcode_index};
 
 /// The way out for late answers.
 #[derive(Debug)]
@@ -19,37 +20,76 @@ pub(crate) struct Deliver {
     /// Room for one answer over TCP.
     frame: Vec<u8>,
     stats: Arc<WorkerStats>,
+    notes: Writer,
+}
+
+/// What is noted about a late answer besides what it says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) origin: Origin,
+    /// The number of the upstream it is from.
+    pub(crate) upstream: Option<usize>,
+    /// Whether its client was the one for whom an upstream was asked.
+    pub(crate) traits: Traits,
+}
+
+impl Outcome {
+    /// The cache had it after all.
+    pub(crate) fn cached(entry: &EntryView<'_>) -> Self {
+        let failed = entry.head.kind == Kind::Failure;
+        let origin = if failed { Origin::CachedFailure } else { Origin::Cache };
+        Self { origin, upstream: None, traits: Traits::default() }
+    }
 }
 
 impl Deliver {
-    pub(crate) fn new(stats: Arc<WorkerStats>) -> Self {
+    pub(crate) fn new(stats: Arc<WorkerStats>, notes: Writer) -> Self {
         Self {
             batch: udp::SendBatch::new(BATCH, usize::from(dns::MAX_UDP_PAYLOAD)),
             socket: None,
             frame: vec![0; usize::from(u16::MAX)],
             stats,
+            notes,
         }
     }
 
     /// Answers `ask` with `entry`. Over UDP it leaves with the batch.
-    pub(crate) fn answer(&mut self, ask: &Ask, entry: &EntryView<'_>, now: Moment) {
+    pub(crate) fn answer(
+        &mut self,
+        ask: &Ask,
+        entry: &EntryView<'_>,
+        outcome: Outcome,
+        now: Moment,
+    ) {
+        let record = record(ask, outcome, now);
         let rcode = match &ask.reply_to {
             ReplyTo::Udp { socket, .. } => {
                 self.turn_to(socket);
-                self.datagram(ask, entry, now)
+                self.datagram(ask, entry, record.as_ref(), now)
             }
-            ReplyTo::Tcp(_) | ReplyTo::SelfQuery(_) => self.message(ask, entry, now),
+            ReplyTo::Tcp(_) | ReplyTo::SelfQuery(_) => {
+                self.message(ask, entry, record.as_ref(), now)
+            }
         };
         match rcode {
             Some(rcode) => {
                 self.stats.responses.add(rcode_index(rcode));
                 let waited = now.saturating_since(ask.arrived);
-                if let Some(histogram) = self.stats.response_seconds.get(Origin::Upstream.index()) {
+                if let Some(histogram) = self.stats.response_seconds.get(Source::Upstream.index()) {
                     histogram.record(waited);
                 }
             }
             None => self.stats.unsent_responses.add(1),
         }
+    }
+
+    /// Notes a query whose twin still waits: one answer is enough for both.
+    pub(crate) fn note_repeated(&mut self, ask: &Ask) {
+        let Some(peer) = ask.reply_to.peer() else { return };
+        let record = Record::of(&ask.query.as_query(), peer, ask.arrived);
+        let traits = record.traits | Traits::REPEATED;
+        let record = Record { origin: Origin::Upstream, traits, ..record };
+        self.notes.push(&record, ask.query.qname.as_wire());
     }
 
     /// Sends what is left in the batch.
@@ -78,21 +118,35 @@ impl Deliver {
         }
     }
 
-    fn datagram(&mut self, ask: &Ask, entry: &EntryView<'_>, now: Moment) -> Option<Rcode> {
+    fn datagram(
+        &mut self,
+        ask: &Ask,
+        entry: &EntryView<'_>,
+        record: Option<&Record>,
+        now: Moment,
+    ) -> Option<Rcode> {
         let ReplyTo::Udp { peer, local, .. } = &ask.reply_to else { return None };
         let out = self.batch.next_buffer()?;
         let query = ask.query.as_query();
         let len = answer::render(entry, &query, now, ask.limit, None, out)?;
         let rcode = rcode_of(out)?;
+        note(ask, record, out, &mut self.notes);
         self.batch.commit(len, Some(*peer), *local);
         Some(rcode)
     }
 
-    fn message(&mut self, ask: &Ask, entry: &EntryView<'_>, now: Moment) -> Option<Rcode> {
+    fn message(
+        &mut self,
+        ask: &Ask,
+        entry: &EntryView<'_>,
+        record: Option<&Record>,
+        now: Moment,
+    ) -> Option<Rcode> {
         let query = ask.query.as_query();
         let len = answer::render(entry, &query, now, ask.limit, None, &mut self.frame)?;
         let message = self.frame.get(..len)?;
         let rcode = rcode_of(message)?;
+        note(ask, record, message, &mut self.notes);
         let sent = match &ask.reply_to {
             ReplyTo::Tcp(reply) => reply.tx.try_send(message.into()).is_ok(),
             ReplyTo::SelfQuery(reply) => reply.try_send(rcode).is_ok(),
@@ -100,6 +154,25 @@ impl Deliver {
         };
         sent.then_some(rcode)
     }
+}
+
+/// Begins the record of a client's question; our own leave none.
+fn record(ask: &Ask, outcome: Outcome, now: Moment) -> Option<Record> {
+    let record = Record::of(&ask.query.as_query(), ask.reply_to.peer()?, ask.arrived);
+    let over_tcp = matches!(ask.reply_to, ReplyTo::Tcp(_));
+    Some(Record {
+        took: now.saturating_since(ask.arrived),
+        origin: outcome.origin,
+        upstream: outcome.upstream.and_then(|at| u8::try_from(at).ok()),
+        traits: (record.traits | outcome.traits).with_if(Traits::TCP, over_tcp),
+        ..record
+    })
+}
+
+fn note(ask: &Ask, record: Option<&Record>, response: &[u8], to: &mut Writer) {
+    let Some(record) = record else { return };
+    let rcode = rcode_of(response).unwrap_or(Rcode::SERVFAIL);
+    to.push(&record.answered(response, rcode), ask.query.qname.as_wire());
 }
 
 fn rcode_of(message: &[u8]) -> Option<Rcode> {

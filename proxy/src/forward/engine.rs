@@ -14,13 +14,14 @@ use mio::{Events, Poll};
 use super::deliver::Deliver;
 use super::failures::Failures;
 use super::lane::{Inbox, Lane, Report, WAKE};
-use super::sockets::{Sockets, socket_of};
+use super::sockets::{Lost, SentFrom, Sockets, socket_of};
 use super::tcp::TcpPool;
 use super::zones::{Health, Zones};
 use super::{Ask, ForwardConfig, UpstreamFailure};
 use crate::cache::{Cache, CacheConfig};
 use crate::inflight::{Inflight, Limits};
 use crate::moment::{Clock, Moment};
+use crate::observe::{Origin, Writer};
 use crate::stats::WorkerStats;
 use flights::Flight;
 
@@ -48,7 +49,7 @@ pub(crate) struct Engine {
     deadline: Duration,
     cache_config: CacheConfig,
     inbox: Inbox,
-    refused: Vec<usize>,
+    lost: Lost,
 }
 
 impl Engine {
@@ -61,7 +62,7 @@ impl Engine {
         shared: Shared,
         config: &ForwardConfig,
         poll: Poll,
-        tcp: TcpPool,
+        (tcp, notes): (TcpPool, Writer),
     ) -> io::Result<Self> {
         let upstreams = shared.zones.upstreams();
         let threads = config.threads.max(1);
@@ -75,11 +76,11 @@ impl Engine {
             failures: Failures::default(),
             sockets: Sockets::new(poll.registry().try_clone()?, upstreams),
             tcp,
-            deliver: Deliver::new(Arc::clone(&shared.stats)),
+            deliver: Deliver::new(Arc::clone(&shared.stats), notes),
             deadline: config.deadline,
             cache_config: config.cache,
             inbox: Inbox::default(),
-            refused: Vec::new(),
+            lost: Lost::default(),
             poll,
             shared,
         })
@@ -171,12 +172,15 @@ impl Engine {
 
     /// Sends queries and answers that this round made.
     fn send(&mut self, now: Moment) {
-        let mut refused = std::mem::take(&mut self.refused);
-        self.sockets.flush(&mut refused);
-        for socket in refused.drain(..) {
+        let mut lost = std::mem::take(&mut self.lost);
+        self.sockets.flush(&mut lost);
+        for socket in lost.refused.drain(..) {
             self.refused(socket, now);
         }
-        self.refused = refused;
+        for from in lost.unsent.drain(..) {
+            self.unsent(from);
+        }
+        self.lost = lost;
         self.deliver.flush();
     }
 
@@ -187,6 +191,23 @@ impl Engine {
         for (id, ticket) in self.sockets.take_open(socket) {
             self.forget_send(ticket, socket, id);
             self.fail(ticket, upstream, UpstreamFailure::Refused, now);
+        }
+    }
+}
+
+impl Engine {
+    /// The system would not send a query, for lack of a conntrack entry or by
+    /// a firewall's rule. The next try may do better, so the tries go on; only
+    /// what is said at the end differs.
+    fn unsent(&mut self, from: SentFrom) {
+        let mut open = self.sockets.open(from.socket).iter();
+        let Some((_, ticket)) = open.find(|(id, _)| *id == from.id).copied() else { return };
+        self.sockets.forget(from);
+        self.forget_send(ticket, from.socket, from.id);
+        let reason = UpstreamFailure::NotPermitted;
+        self.shared.stats.upstream_failures.add(reason.index());
+        if let Some(open) = self.inflight.get_mut(ticket) {
+            open.state.failure.get_or_insert(Origin::SendFailed);
         }
     }
 }

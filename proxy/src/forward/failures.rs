@@ -9,6 +9,7 @@ use foldhash::fast::RandomState;
 
 use crate::cache::Key;
 use crate::moment::Moment;
+use crate::observe::Origin;
 
 /// Why a try at an upstream ended without an answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,6 +20,9 @@ pub enum UpstreamFailure {
     Closed,
     /// No connection within the deadline.
     Connect,
+    /// The system would not send (EPERM): conntrack is full, or a firewall's
+    /// rule.
+    NotPermitted,
     /// It answered that it cannot: SERVFAIL, REFUSED and the like.
     Rcode,
     /// Nothing listens there (ICMP, or a reset).
@@ -37,6 +41,7 @@ impl UpstreamFailure {
         Self::Busy,
         Self::Closed,
         Self::Connect,
+        Self::NotPermitted,
         Self::Rcode,
         Self::Refused,
         Self::Silent,
@@ -55,11 +60,26 @@ impl UpstreamFailure {
             Self::Busy => "busy",
             Self::Closed => "closed",
             Self::Connect => "connect",
+            Self::NotPermitted => "eperm",
             Self::Rcode => "rcode",
             Self::Refused => "refused",
             Self::Silent => "silent",
             Self::Socket => "socket",
             Self::Truncated => "truncated",
+        }
+    }
+}
+
+impl From<UpstreamFailure> for Origin {
+    fn from(reason: UpstreamFailure) -> Self {
+        match reason {
+            UpstreamFailure::Busy => Self::Limit,
+            UpstreamFailure::Closed | UpstreamFailure::Rcode | UpstreamFailure::Truncated => {
+                Self::UpstreamError
+            }
+            UpstreamFailure::Connect | UpstreamFailure::Silent => Self::Timeout,
+            UpstreamFailure::NotPermitted | UpstreamFailure::Socket => Self::SendFailed,
+            UpstreamFailure::Refused => Self::ConnectRefused,
         }
     }
 }

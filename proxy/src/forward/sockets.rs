@@ -52,9 +52,18 @@ struct Slot {
     open: Vec<(u16, Ticket)>,
 }
 
+/// Queries that did not get as far as the upstream.
+#[derive(Debug, Default)]
+pub(crate) struct Lost {
+    /// Sockets whose upstream refused what was sent before.
+    pub(crate) refused: Vec<usize>,
+    /// Queries that the system would not send (EPERM).
+    pub(crate) unsent: Vec<SentFrom>,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Outgoing {
-    socket: usize,
+    from: SentFrom,
     /// Its place among the messages.
     start: usize,
     len: usize,
@@ -100,16 +109,16 @@ impl Sockets {
     pub(crate) fn queue(&mut self, from: SentFrom, message: &[u8]) {
         let (start, len) = (self.messages.len(), message.len());
         self.messages.extend_from_slice(message);
-        self.outbox
-            .push(Outgoing { socket: from.socket, start, len });
+        self.outbox.push(Outgoing { from, start, len });
     }
 
-    /// Sends all that is queued, one call per socket; returns the sockets whose
-    /// upstream turned out to refuse what was sent before, in `refused`.
-    pub(crate) fn flush(&mut self, refused: &mut Vec<usize>) {
-        self.outbox.sort_unstable_by_key(|outgoing| outgoing.socket);
-        for group in self.outbox.chunk_by(|a, b| a.socket == b.socket) {
-            let socket = group.first().map(|first| first.socket);
+    /// Sends all that is queued, one call per socket; what turned out not to
+    /// arrive is put into `lost`.
+    pub(crate) fn flush(&mut self, lost: &mut Lost) {
+        self.outbox
+            .sort_unstable_by_key(|outgoing| outgoing.from.socket);
+        for group in self.outbox.chunk_by(|a, b| a.from.socket == b.from.socket) {
+            let socket = group.first().map(|first| first.from.socket);
             let Some(slot) = socket.and_then(|socket| self.slots.get(socket)) else { continue };
             for part in group.chunks(BATCH) {
                 for Outgoing { start, len, .. } in part {
@@ -117,9 +126,14 @@ impl Sockets {
                     self.batch.push(octets.unwrap_or_default(), None, None);
                 }
                 // What cannot be sent is as good as lost: the next try follows.
-                let report = slot.socket.send_batch(&mut self.batch);
-                let told = report.is_ok_and(|report| report.refused > 0);
-                refused.extend(socket.filter(|_| told));
+                let report = slot.socket.send_batch(&mut self.batch).unwrap_or_default();
+                lost.refused.extend(socket.filter(|_| report.refused > 0));
+                // Which of them failed is not told; a second look at one that
+                // left costs nothing but its name in the statistics.
+                if report.first_error() == Some(io::ErrorKind::PermissionDenied) {
+                    lost.unsent
+                        .extend(part.iter().map(|outgoing| outgoing.from));
+                }
             }
         }
         self.outbox.clear();

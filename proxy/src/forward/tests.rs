@@ -17,6 +17,7 @@ use upstream::{Rule, Upstream};
 use super::*;
 use crate::cache::{Key, KeyHasher};
 use crate::query::Retained;
+use crate::stats::Stats;
 
 /// A forwarder and a client whose answers all come by one channel.
 struct World {
@@ -24,7 +25,7 @@ struct World {
     threads: Option<ForwarderThreads>,
     runtime: Runtime,
     cache: Arc<Cache>,
-    stats: Stats,
+    stats: Arc<Stats>,
     clock: Clock,
     hasher: KeyHasher,
     tx: mpsc::Sender<Box<[u8]>>,
@@ -43,9 +44,10 @@ impl World {
             .build()
             .unwrap();
         let (cache, clock) = (Arc::new(Cache::new(&config.cache)), Clock::start());
-        let stats = Stats::default();
+        let books = Books::default();
+        let stats = Arc::clone(&books.stats);
         let (forwarder, threads) =
-            Forwarder::start(config, &cache, clock, &stats, runtime.handle()).unwrap();
+            Forwarder::start(config, &cache, clock, &books, runtime.handle()).unwrap();
         let (tx, rx) = mpsc::channel(2048);
         let hasher = KeyHasher::default();
         let threads = Some(threads);
@@ -66,7 +68,7 @@ impl World {
         Ask {
             key: Key::of(&query.as_query(), &self.hasher),
             query,
-            reply_to: ReplyTo::Tcp(TcpReply { tx: self.tx.clone() }),
+            reply_to: ReplyTo::Tcp(TcpReply { tx: self.tx.clone(), peer: CLIENT }),
             limit: 65_535,
             arrived: self.clock.now(),
         }
@@ -266,3 +268,5 @@ fn several_threads_ask_each_question_once_over_ipv6_too() {
     }
     assert_eq!(server.total(), 40);
 }
+
+const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1053);

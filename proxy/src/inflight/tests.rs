@@ -57,7 +57,7 @@ fn one_question_however_many_wait() {
     let mut world = World::new(8, 8);
     let ticket = world.first("web.example.", 1);
     assert!(matches!(world.join("web.example.", 2), Joined::Also));
-    assert!(matches!(world.join("WEB.example.", 1), Joined::Again));
+    assert!(matches!(world.join("WEB.example.", 1), Joined::Again(_)));
     assert_eq!(world.inflight.len(), 1);
     let open = world.inflight.close(ticket).unwrap();
     assert_eq!(open.waiters, [Client(1), Client(2)]);

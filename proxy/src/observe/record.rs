@@ -1,13 +1,14 @@
 //! One query of a client and what became of it.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::ops::BitOr;
 use std::time::Duration;
 
-use dns::{Rcode, Rtype};
+use dns::{Flags, Header, Rcode, Rtype};
 
 use crate::moment::Moment;
+use crate::query::Query;
 
 /// One query of a client and what became of it; the name comes beside it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -24,7 +25,7 @@ pub struct Record {
     pub id: u16,
     /// The type asked for; 0 where the question did not parse.
     pub qtype: Rtype,
-    /// What the client was told, without the extended bits' loss.
+    /// What the client was told, extended bits included.
     pub rcode: Rcode,
     /// Where the response came from, or why there is none.
     pub origin: Origin,
@@ -166,7 +167,7 @@ impl Traits {
     /// The same query of the same client was still waiting; this one gets no
     /// response of its own.
     pub const REPEATED: Self = Self(1 << 8);
-    /// The upstream's response was authoritative.
+    /// The response was authoritative: from CoreDNS's own zones.
     pub const AA: Self = Self(1 << 9);
 
     /// Says whether all bits of `other` are set.
@@ -192,6 +193,46 @@ impl BitOr for Traits {
 impl fmt::Debug for Traits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Traits({:#06x})", self.0)
+    }
+}
+
+impl Record {
+    /// Begins the record of a query that `peer` sent, not answered so far.
+    pub fn of(query: &Query<'_>, peer: SocketAddr, arrived: Moment) -> Self {
+        let traits = Traits::default()
+            .with_if(Traits::EDNS, query.edns.is_some())
+            .with_if(Traits::AD, query.flags.has(Flags::AD));
+        Self { qtype: query.question.qtype, traits, ..Self::unparsed(query.id, peer, arrived) }
+    }
+
+    /// Begins the record of a message that is no query that we look up.
+    pub fn unparsed(id: u16, peer: SocketAddr, arrived: Moment) -> Self {
+        Self {
+            arrived,
+            took: Duration::ZERO,
+            client: peer.ip(),
+            port: peer.port(),
+            id,
+            qtype: Rtype(0),
+            rcode: Rcode::NOERROR,
+            origin: Origin::Rejected,
+            upstream: None,
+            traits: Traits::default(),
+        }
+    }
+
+    /// Adds what the client was told.
+    #[must_use]
+    pub fn answered(mut self, response: &[u8], rcode: Rcode) -> Self {
+        let Some(header) = Header::parse(response) else { return self };
+        let [_, answers, ..] = header.counts;
+        let traits = self.traits | Traits::ANSWERED;
+        self.rcode = rcode;
+        self.traits = traits
+            .with_if(Traits::DATA, rcode == Rcode::NOERROR && answers > 0)
+            .with_if(Traits::TC, header.flags.has(Flags::TC))
+            .with_if(Traits::AA, header.flags.has(Flags::AA));
+        self
     }
 }
 

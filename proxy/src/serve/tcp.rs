@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Type};
@@ -16,8 +16,9 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::frame::{self, Draft, Frames};
-use super::{Service, ask, refuse, reject};
+use super::{Sender, Service, ask, note, note_refused, refuse, reject};
 use crate::forward::{ReplyTo, TcpReply};
+use crate::observe::{Traits, Writer};
 use crate::resolver::{Decision, Limit, Terms};
 use crate::stats::{Transport, WorkerStats};
 
@@ -53,6 +54,7 @@ pub struct TcpServer {
     service: Service,
     config: TcpConfig,
     stats: Arc<WorkerStats>,
+    notes: Arc<Mutex<Writer>>,
     places: Arc<Semaphore>,
     draft: Draft,
     stop: watch::Receiver<bool>,
@@ -62,15 +64,18 @@ impl TcpServer {
     /// Serves until `stop` turns true: then no connection is taken and no
     /// query read, but what was asked is answered.
     ///
-    /// All its tasks run on one thread, the only writer of `stats`.
+    /// All its tasks run on one thread, the only writer of its counters
+    /// and notes.
     pub fn new(
         service: Service,
         config: TcpConfig,
-        stats: Arc<WorkerStats>,
+        (stats, notes): (Arc<WorkerStats>, Writer),
         stop: watch::Receiver<bool>,
     ) -> Self {
         let places = Arc::new(Semaphore::new(config.max_connections));
-        Self { service, config, stats, places, draft: Draft::new(), stop }
+        // Never contended: one thread runs all tasks.
+        let notes = Arc::new(Mutex::new(notes));
+        Self { service, config, stats, notes, places, draft: Draft::new(), stop }
     }
 
     /// Takes connections until the stop.
@@ -81,7 +86,7 @@ impl TcpServer {
                 _ = self.stop.wait_for(|stop| *stop) => return,
             };
             match accepted {
-                Ok((stream, _)) => self.take(stream),
+                Ok((stream, peer)) => self.take(stream, peer),
                 Err(error) => {
                     tracing::debug!(%error, "a connection was not accepted");
                     // Descriptors may have run out; others have to end first.
@@ -98,13 +103,13 @@ impl TcpServer {
         self.places.acquire_many(all).await.map(drop).ok();
     }
 
-    fn take(&self, stream: TcpStream) {
+    fn take(&self, stream: TcpStream, peer: SocketAddr) {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             self.stats.tcp_refused.add(1);
             return;
         };
         self.stats.tcp_accepted.add(1);
-        let connection = Connection::new(self, stream);
+        let connection = Connection::new(self, stream, peer);
         tokio::spawn(async move {
             // How a connection ends is the client's business.
             connection.run().await.ok();
@@ -118,7 +123,9 @@ struct Connection {
     service: Service,
     config: TcpConfig,
     stats: Arc<WorkerStats>,
+    notes: Arc<Mutex<Writer>>,
     stop: watch::Receiver<bool>,
+    peer: SocketAddr,
     stream: TcpStream,
     frames: Frames,
     draft: Draft,
@@ -142,20 +149,22 @@ enum Event {
 }
 
 impl Connection {
-    fn new(server: &TcpServer, stream: TcpStream) -> Self {
+    fn new(server: &TcpServer, stream: TcpStream, peer: SocketAddr) -> Self {
         // A place for each query in flight: no answer is ever lost.
         let (tx, answers) = mpsc::channel(server.config.max_inflight);
         Self {
             service: server.service.clone(),
             config: server.config,
             stats: Arc::clone(&server.stats),
+            notes: Arc::clone(&server.notes),
+            peer,
             stop: server.stop.clone(),
             stream,
             frames: Frames::default(),
             draft: server.draft.clone(),
             out: Vec::new(),
             answers,
-            reply: TcpReply { tx },
+            reply: TcpReply { tx, peer },
             inflight: 0,
             turn: 0,
         }
@@ -239,8 +248,14 @@ impl Connection {
             let terms = Terms { now, limit: Limit::Frame, turn: self.turn };
             let (service, stats, draft) = (&self.service, &self.stats, &self.draft);
             let out = &mut self.out;
+            let from = Sender { peer: self.peer, over: Traits::TCP, arrived: now };
+            let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
             let asked = service.resolver.decide(message, now, |decision| {
-                draft.append(out, |buffer| service.respond(&decision, terms, stats, buffer));
+                draft.append(out, |buffer| {
+                    let len = service.respond(&decision, terms, stats, buffer);
+                    note(&decision, from, len.and_then(|len| buffer.get(..len)), &mut notes);
+                    len
+                });
                 let Decision::Ask(query) = decision else { return None };
                 let to = ReplyTo::Tcp(self.reply.clone());
                 Some(ask(service, &query, terms, to))
@@ -249,7 +264,11 @@ impl Connection {
             match service.forwarder.ask(asked) {
                 Ok(()) => self.inflight += 1,
                 Err(asked) => {
-                    draft.append(out, |buffer| refuse(&asked, now, stats, buffer));
+                    draft.append(out, |buffer| {
+                        let len = refuse(&asked, now, stats, buffer)?;
+                        note_refused(&asked, from, buffer, &mut notes);
+                        Some(len)
+                    });
                 }
             }
         }

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use udp::{Options, RecvBatch, SendBatch, Socket};
 
-use super::{Service, ask, refuse};
+use super::{Sender, Service, ask, note, note_refused, refuse};
 use crate::cache::BATCH;
 use crate::forward::{Ask, ReplyTo};
 use crate::moment::Moment;
+use crate::observe::{Traits, Writer};
 use crate::resolver::{Decision, Limit, Terms};
-use crate::stats::{Origin, Transport, WorkerStats};
+use crate::stats::{Source, Transport, WorkerStats};
 
 /// A thread's own socket and buffers.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub struct UdpWorker {
     socket: Arc<Socket>,
     service: Service,
     stats: Arc<WorkerStats>,
+    notes: Writer,
     stop: Arc<AtomicBool>,
     send: SendBatch,
     asks: Vec<Ask>,
@@ -28,17 +30,19 @@ pub struct UdpWorker {
 }
 
 impl UdpWorker {
-    /// Takes a socket of its own; it ends soon after `stop` is set.
+    /// Takes a socket of its own, and what it counts and notes with; it ends
+    /// soon after `stop` is set.
     pub fn new(
         socket: Socket,
         service: Service,
-        stats: Arc<WorkerStats>,
+        (stats, notes): (Arc<WorkerStats>, Writer),
         stop: Arc<AtomicBool>,
     ) -> Self {
         Self {
             socket: Arc::new(socket),
             service,
             stats,
+            notes,
             stop,
             send: SendBatch::new(BATCH, usize::from(dns::MAX_UDP_PAYLOAD)),
             asks: Vec::with_capacity(BATCH),
@@ -98,7 +102,7 @@ impl UdpWorker {
             // The second look at the clock in a batch: without it nobody would
             // see how long an answer from the cache takes.
             let took = self.service.clock.now().saturating_since(now);
-            if let Some(histogram) = self.stats.response_seconds.get(Origin::Cache.index()) {
+            if let Some(histogram) = self.stats.response_seconds.get(Source::Cache.index()) {
                 histogram.record_many(took, hits);
             }
         }
@@ -112,6 +116,9 @@ impl UdpWorker {
         // There is room: a batch is sent before the next one is received.
         let Some(out) = self.send.next_buffer() else { return };
         let responded = self.service.respond(decision, terms, &self.stats, out);
+        let from = Sender { peer: datagram.peer, over: Traits::default(), arrived: now };
+        let response = responded.and_then(|len| out.get(..len));
+        note(decision, from, response, &mut self.notes);
         if let Some(len) = responded {
             self.send.commit(len, Some(datagram.peer), datagram.local);
         } else if let Decision::Ask(query) = decision {
@@ -131,6 +138,8 @@ impl UdpWorker {
             let ReplyTo::Udp { peer, local, .. } = &ask.reply_to else { continue };
             let Some(out) = self.send.next_buffer() else { break };
             if let Some(len) = refuse(&ask, now, &self.stats, out) {
+                let from = Sender { peer: *peer, over: Traits::default(), arrived: ask.arrived };
+                note_refused(&ask, from, out, &mut self.notes);
                 self.send.commit(len, Some(*peer), *local);
             }
         }

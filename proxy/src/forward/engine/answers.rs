@@ -5,11 +5,13 @@ use dns::{Flags, Header, Rcode};
 
 use super::super::UpstreamFailure;
 use super::super::accept::{NotAnAnswer, judge};
+use super::super::deliver::Outcome;
 use super::super::sockets::SentFrom;
 use super::Engine;
 use crate::cache;
 use crate::inflight::Ticket;
 use crate::moment::Moment;
+use crate::observe::{Origin, Traits};
 
 impl Engine {
     /// Judges a datagram: the answer to what is open on its socket, or nothing.
@@ -109,8 +111,10 @@ impl Engine {
         let Some(open) = self.inflight.get_mut(ticket) else { return };
         // The upper bits count: BADVERS looks like NOERROR without them.
         let rcode = admitted.entry.head.rcode;
+        let waited = now.saturating_since(open.state.asked_at(upstream, header.id));
         if !matches!(rcode, Rcode::NOERROR | Rcode::NXDOMAIN) {
             open.state.rcode = Some(rcode);
+            open.state.failure = Some(Origin::of_failure(rcode, header.flags, waited));
             // Perhaps it does not know EDNS (RFC 6891, section 7).
             let ignorant = matches!(rcode, Rcode::FORMERR | Rcode::NOTIMP) && open.state.edns;
             open.state.edns &= !ignorant;
@@ -126,7 +130,12 @@ impl Engine {
         if admitted.cacheable {
             self.shared.cache.insert(&open.key, &admitted.entry);
         }
-        self.close(ticket, &admitted.entry, now);
+        let outcome = Outcome {
+            origin: Origin::Upstream,
+            upstream: Some(upstream),
+            traits: Traits::default(),
+        };
+        self.close(ticket, &admitted.entry, outcome, now);
     }
 
     /// A datagram that was answered is not silent; its id is free.

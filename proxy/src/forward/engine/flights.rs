@@ -4,6 +4,7 @@ use dns::{ExtendedError, Rcode};
 use tokio::time::Instant;
 
 use super::super::compose::compose;
+use super::super::deliver::Outcome;
 use super::super::sockets::{QUERY_LEN, SentFrom};
 use super::super::tcp::TcpAsk;
 use super::super::tries::{Another, Due, Tries};
@@ -13,6 +14,7 @@ use super::Engine;
 use crate::cache::{self, Entry, EntryView};
 use crate::inflight::{Joined, Ticket};
 use crate::moment::Moment;
+use crate::observe::{Origin, Traits};
 use crate::query::Retained;
 
 /// What is kept with a question in flight.
@@ -23,9 +25,13 @@ pub(crate) struct Flight {
     /// Datagrams whose answers are still waited for; at most eight.
     pub(super) sends: Vec<Send>,
     asked: Tried,
+    /// The upstream that was asked last.
+    last_asked: Option<usize>,
     failed: Tried,
     /// What an upstream that could not answer said.
     pub(super) rcode: Option<Rcode>,
+    /// Why there is no answer so far, as far as anything was heard.
+    pub(super) failure: Option<Origin>,
     /// False once an upstream did not understand our OPT.
     pub(super) edns: bool,
     /// Who truncated its answer, and is asked over TCP.
@@ -38,7 +44,27 @@ pub(crate) struct Flight {
 pub(super) struct Send {
     pub(super) from: SentFrom,
     pub(super) upstream: usize,
-    at: Moment,
+    pub(super) at: Moment,
+}
+
+impl Flight {
+    /// Returns when the query was sent that `upstream` answered with `id`; over
+    /// TCP, when the first one was.
+    pub(super) fn asked_at(&self, upstream: usize, id: u16) -> Moment {
+        let mut sends = self.sends.iter();
+        sends
+            .find(|send| send.upstream == upstream && send.from.id == id)
+            .map_or(self.started, |send| send.at)
+    }
+
+    /// Says why nobody answered. As long as a query is out there, it is
+    /// silence, whatever became of the others.
+    fn why_failed(&self) -> Origin {
+        match self.failure {
+            Some(origin) if self.rcode.is_some() || self.sends.is_empty() => origin,
+            _ => Origin::Timeout,
+        }
+    }
 }
 
 impl Engine {
@@ -49,7 +75,7 @@ impl Engine {
             return self.shared.lane.answered(1);
         }
         let Some(zone) = self.shared.zones.find(&ask.query.qname) else {
-            return self.refuse(&ask, NO_ZONE, now);
+            return self.refuse(&ask, (NO_ZONE, Origin::NoZone), now);
         };
         let Some(over) = self.shared.zones.get(zone).map(|zone| zone.transport) else { return };
         let deadline = ask.arrived + self.deadline;
@@ -59,8 +85,10 @@ impl Engine {
             tries: Tries::new(now, over),
             sends: Vec::new(),
             asked: Tried::default(),
+            last_asked: None,
             failed: Tried::default(),
             rcode: None,
+            failure: None,
             edns: true,
             truncated_by: None,
             started: now,
@@ -68,13 +96,14 @@ impl Engine {
         match self.inflight.join(&key, ask, deadline, flight) {
             Joined::First(ticket) => self.step(ticket, now),
             Joined::Also => self.shared.stats.inflight_joined.add(1),
-            Joined::Again => {
+            Joined::Again(ask) => {
                 self.shared.stats.inflight_retransmits.add(1);
+                self.deliver.note_repeated(&ask);
                 self.shared.lane.answered(1);
             }
             Joined::Refused(ask) => {
                 self.shared.stats.inflight_refused.add(1);
-                self.refuse(&ask, TOO_MANY, now);
+                self.refuse(&ask, (TOO_MANY, Origin::Limit), now);
             }
         }
     }
@@ -111,6 +140,9 @@ impl Engine {
         self.shared.stats.upstream_failures.add(reason.index());
         let Some(open) = self.inflight.get_mut(ticket) else { return };
         let flight = &mut open.state;
+        if reason != UpstreamFailure::Rcode {
+            flight.failure = Some(reason.into());
+        }
         let Some(zone) = self.shared.zones.get(flight.zone) else { return };
         if reason != UpstreamFailure::Rcode {
             self.health.failed(upstream, now, now);
@@ -139,8 +171,9 @@ impl Engine {
     /// thread's look into the cache and now.
     fn answered_meanwhile(&mut self, ask: &Ask, now: Moment) -> bool {
         let deliver = &mut self.deliver;
-        let answer =
-            |entry: Option<EntryView<'_>>| entry.map(|entry| deliver.answer(ask, &entry, now));
+        let answer = |entry: Option<EntryView<'_>>| {
+            entry.map(|entry| deliver.answer(ask, &entry, Outcome::cached(&entry), now))
+        };
         self.shared.cache.lookup(&ask.key, now, answer).is_some()
     }
 
@@ -148,6 +181,7 @@ impl Engine {
         let Some((place, upstream)) = self.pick(ticket, over, now) else { return };
         let Some(open) = self.inflight.get_mut(ticket) else { return };
         open.state.asked = open.state.asked.with(place);
+        open.state.last_asked = Some(upstream);
         let Some(first) = open.waiters.first() else { return };
         let mut message = [0; QUERY_LEN];
         let Some(len) = compose(&first.query, open.state.edns, &mut message) else { return };
@@ -202,30 +236,39 @@ impl Engine {
             Some(rcode) => (rcode, SAID_SO),
             None => (Rcode::SERVFAIL, error),
         };
+        let outcome = Outcome {
+            origin: open.state.why_failed(),
+            upstream: open.state.last_asked,
+            traits: Traits::default(),
+        };
         let ttl = self.failures.note(&open.key, now);
         let entry = cache::failure(&first.query, rcode, error, ttl, now);
         self.shared.cache.insert(&open.key, &entry);
-        self.close(ticket, &entry, now);
+        self.close(ticket, &entry, outcome, now);
     }
 
     /// Ends a question: all who wait are answered.
-    pub(super) fn close(&mut self, ticket: Ticket, entry: &Entry, now: Moment) {
+    pub(super) fn close(&mut self, ticket: Ticket, entry: &Entry, outcome: Outcome, now: Moment) {
         let Some(open) = self.inflight.close(ticket) else { return };
         for send in &open.state.sends {
             self.sockets.forget(send.from);
         }
         let view = entry.view();
+        let mut role = Traits::ASKED;
         for ask in &open.waiters {
-            self.deliver.answer(ask, &view, now);
+            self.deliver
+                .answer(ask, &view, Outcome { traits: role, ..outcome }, now);
+            role = Traits::JOINED;
         }
         self.shared.lane.answered(open.waiters.len());
     }
 
     /// Answers one client that it cannot be helped; nothing is remembered.
-    fn refuse(&mut self, ask: &Ask, error: ExtendedError, now: Moment) {
+    fn refuse(&mut self, ask: &Ask, (error, origin): (ExtendedError, Origin), now: Moment) {
         let ttl = std::time::Duration::ZERO;
         let entry = cache::failure(&ask.query, Rcode::REFUSED, error, ttl, now);
-        self.deliver.answer(ask, &entry.view(), now);
+        let outcome = Outcome { origin, upstream: None, traits: Traits::default() };
+        self.deliver.answer(ask, &entry.view(), outcome, now);
         self.shared.lane.answered(1);
     }
 
