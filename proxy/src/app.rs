@@ -59,7 +59,8 @@ struct App {
 impl App {
     async fn start(config: &Config) -> anyhow::Result<Self> {
         announce(config);
-        let (books, clock) = (Books::default(), Clock::start());
+        let books = Books::new(config.observe.ring_octets);
+        let clock = Clock::start();
         let stats = Arc::clone(&books.stats);
         let cache = Arc::new(Cache::new(&config.cache));
         let runtime = tokio::runtime::Handle::current();

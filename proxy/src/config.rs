@@ -9,6 +9,7 @@ mod defaults;
 mod error;
 mod file;
 mod limit;
+mod observe;
 mod units;
 mod zones;
 
@@ -20,6 +21,7 @@ use crate::admin::AdminAddr;
 use crate::cache::CacheConfig;
 use crate::cli::{LogFormat, RunArgs};
 use crate::forward::{ForwardConfig, ForwardZone};
+use crate::observe::ObserveConfig;
 use crate::serve::TcpConfig;
 
 pub use defaults::DEFAULTS;
@@ -40,6 +42,8 @@ pub struct Config {
     pub cache: CacheConfig,
     /// The bounds of connections.
     pub tcp: TcpConfig,
+    /// What is remembered about the traffic.
+    pub observe: ObserveConfig,
     /// Where metrics and health are.
     pub metrics: SocketAddr,
     /// Where everything else is.

@@ -12,8 +12,20 @@ pub use ring::{Reader, Ring, Writer};
 
 mod failure;
 
+mod config;
+pub use config::{ObserveConfig, SearchRule};
+
 mod books;
 pub use books::Books;
 
 mod lookup;
 pub use lookup::{End, Lookup, Step};
+
+mod window;
+pub use window::{Window, Windows};
+
+mod top;
+pub use top::{Heavy, Top};
+
+mod count;
+pub use count::{COUNTS, Count, Counters, Figures};

@@ -9,7 +9,8 @@ use toml::Spanned;
 
 use super::file::{CacheTable, ConfigFile, Source};
 use super::limit::memory_limit;
-use super::units::{OwnAddr, Time, show_time};
+use super::observe::observe;
+use super::units::{OwnAddr, Size, Time, show_size, show_time};
 use super::zones::zones;
 use super::{Config, ConfigError, ForwardLimits};
 use crate::admin::AdminAddr;
@@ -58,6 +59,7 @@ pub(super) fn build(
         forward: forward(source)?,
         cache: cache(source, &file.cache, machine)?,
         tcp: tcp(source)?,
+        observe: observe(source)?,
         metrics: args
             .metrics
             .or_else(|| file.metrics.map(|addr| addr.0))
@@ -106,15 +108,8 @@ fn cache(
     machine: &Machine,
 ) -> Result<CacheConfig, ConfigError> {
     let default = CacheConfig::default();
-    let bytes = match &table.size {
-        None => default_cache_bytes(machine.memory_limit, default.bytes),
-        Some(size) if CACHE_BYTES.contains(&size.get_ref().0) => size.get_ref().0,
-        Some(size) => {
-            let octets = size.get_ref().0;
-            let reason = format!("{octets} octets is not between 1MiB and 64GiB");
-            return Err(source.wrong(&size.span(), &reason));
-        }
-    };
+    let default_bytes = default_cache_bytes(machine.memory_limit, default.bytes);
+    let bytes = size(source, &table.size, default_bytes, CACHE_BYTES)?;
     let config = CacheConfig {
         bytes,
         min_ttl: time(source, &table.min_ttl, default.min_ttl, TTL)?,
@@ -199,6 +194,22 @@ fn time(
     Err(source.wrong(&written.span(), &reason))
 }
 
+pub(super) fn size(
+    source: &Source,
+    written: &Option<Spanned<Size>>,
+    default: usize,
+    range: RangeInclusive<usize>,
+) -> Result<usize, ConfigError> {
+    let Some(written) = written else { return Ok(default) };
+    let octets = written.get_ref().0;
+    if range.contains(&octets) {
+        return Ok(octets);
+    }
+    let [least, most] = [range.start(), range.end()].map(|bound| show_size(*bound));
+    let reason = format!("{octets} octets is not between {least} and {most}");
+    Err(source.wrong(&written.span(), &reason))
+}
+
 fn count(
     source: &Source,
     written: &Option<Spanned<i64>>,
@@ -208,7 +219,7 @@ fn count(
     written.as_ref().map_or(Ok(default), number)
 }
 
-fn number(
+pub(super) fn number(
     source: &Source,
     written: &Spanned<i64>,
     range: RangeInclusive<usize>,

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::units::{OwnAddr, Size, Suffix, Time, UpstreamAddr, show_time};
+use super::units::{AddrRange, OwnAddr, Size, Suffix, Time, UpstreamAddr, show_time};
 use super::{Config, ConfigError};
+use crate::observe::ObserveConfig;
 use crate::stats::Transport;
 
 /// A file, and its text for the lines of errors.
@@ -35,6 +36,8 @@ pub(super) struct ConfigFile {
     pub(super) forward: ForwardTable,
     #[serde(default)]
     pub(super) tcp: TcpTable,
+    #[serde(default)]
+    pub(super) observe: ObserveTable,
     pub(super) metrics: Option<OwnAddr>,
     pub(super) admin: Option<Spanned<String>>,
     pub(super) log_format: Option<Spanned<String>>,
@@ -73,6 +76,27 @@ pub(super) struct TcpTable {
     pub(super) write_timeout: Option<Spanned<Time>>,
     pub(super) max_connections: Option<Spanned<i64>>,
     pub(super) max_inflight: Option<Spanned<i64>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ObserveTable {
+    pub(super) clients: Option<Spanned<i64>>,
+    pub(super) open_lookups: Option<Spanned<i64>>,
+    pub(super) names_per_client: Option<Spanned<i64>>,
+    pub(super) top: Option<Spanned<i64>>,
+    pub(super) ring: Option<Spanned<Size>>,
+    pub(super) cluster_domain: Option<Spanned<Suffix>>,
+    #[serde(default)]
+    pub(super) search: Vec<SearchTable>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SearchTable {
+    pub(super) clients: Spanned<AddrRange>,
+    pub(super) domains: Spanned<Vec<Spanned<Suffix>>>,
+    pub(super) ndots: Spanned<i64>,
 }
 
 impl Source {
@@ -184,5 +208,25 @@ fn write_tables(config: &Config, text: &mut String) -> std::fmt::Result {
     writeln!(text, "idle_timeout = {:?}", show_time(tcp.idle_timeout))?;
     writeln!(text, "write_timeout = {:?}", show_time(tcp.write_timeout))?;
     writeln!(text, "max_connections = {}", tcp.max_connections)?;
-    writeln!(text, "max_inflight = {}", tcp.max_inflight)
+    writeln!(text, "max_inflight = {}", tcp.max_inflight)?;
+    write_observe(&config.observe, text)
+}
+
+fn write_observe(observe: &ObserveConfig, text: &mut String) -> std::fmt::Result {
+    writeln!(text, "\n[observe]")?;
+    writeln!(text, "clients = {}", observe.clients)?;
+    writeln!(text, "open_lookups = {}", observe.open_lookups)?;
+    writeln!(text, "names_per_client = {}", observe.names_per_client)?;
+    writeln!(text, "top = {}", observe.top)?;
+    writeln!(text, "ring = {}", observe.ring_octets)?;
+    let domain = toml::Value::from(observe.cluster_domain.to_string());
+    writeln!(text, "cluster_domain = {domain}")?;
+    for rule in &observe.search {
+        let domains: Vec<_> = rule.domains.iter().map(ToString::to_string).collect();
+        writeln!(text, "\n[[observe.search]]")?;
+        writeln!(text, "clients = \"{}\"", rule.clients)?;
+        writeln!(text, "domains = {}", toml::Value::from(domains))?;
+        writeln!(text, "ndots = {}", rule.ndots)?;
+    }
+    Ok(())
 }

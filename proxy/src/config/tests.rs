@@ -68,6 +68,31 @@ fn the_commented_keys_of_the_defaults_are_keys() {
     assert_eq!(upstreams_of(&config, "."), ["10.0.0.2:53", "10.0.0.3:53"]);
 }
 
+/// Of two ranges that hold a client the smaller one knows it better.
+#[test]
+fn search_lists_are_given_by_address_range() {
+    let text = "version = 1
+[[observe.search]]
+clients = \"10.244.0.0/16\"
+domains = [\"a.svc.cluster.local\"]
+ndots = 5
+[[observe.search]]
+clients = \"10.244.7.9\"
+domains = []
+ndots = 2";
+    let config = file(text).unwrap();
+    let ndots = |client: &str| {
+        config
+            .observe
+            .rule(client.parse().unwrap())
+            .map(|rule| rule.ndots)
+    };
+    assert_eq!(ndots("10.244.7.8"), Some(5));
+    assert_eq!(ndots("10.244.7.9"), Some(2));
+    assert_eq!(ndots("10.0.0.1"), None);
+    assert_eq!(file(&config.to_toml()).unwrap().observe, config.observe);
+}
+
 #[test]
 fn what_is_written_out_reads_back_the_same() {
     let zone = ["--zone", "cluster.local=10.96.0.10+tcp", "--admin", "unix:/run/x.sock"];
@@ -78,6 +103,19 @@ fn what_is_written_out_reads_back_the_same() {
 #[test]
 fn a_bad_file_is_refused_with_line_field_and_value() {
     for (text, said) in [
+        (
+            "version = 1\n[observe]\nclients = 0",
+            "line 3: observe.clients: 0 is not between 1 and 65536",
+        ),
+        ("version = 1\n[observe]\nring = \"1KiB\"", "1024 octets is not between 64KiB and 64MiB"),
+        (
+            "version = 1\n[[observe.search]]\nclients = \"10.0/8\"\ndomains = []\nndots = 1",
+            "line 3: observe.search.clients: \"10.0/8\" is not a range",
+        ),
+        (
+            "version = 1\n[[observe.search]]\nclients = \"10.0.0.0/8\"\ndomains = []\nndots = 16",
+            "line 5: observe.search.ndots: 16 is not between 0 and 15",
+        ),
         ("", "f.toml:1: version is missing"),
         ("version = 2", "f.toml:1: version: 2 is not"),
         ("version = 1\ncahce = 1", "f.toml:2: cahce: unknown field `cahce`"),

@@ -4,9 +4,10 @@
 //! place of the value.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
@@ -56,6 +57,18 @@ pub(super) struct Size(pub(super) usize);
 impl<'de> Deserialize<'de> for Size {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_any(SizeVisitor)
+    }
+}
+
+/// Writes a size with the largest unit that leaves no rest.
+pub(super) fn show_size(octets: usize) -> String {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let whole = units
+        .iter()
+        .find(|(_, shift)| octets > 0 && octets.is_multiple_of(1 << shift));
+    match whole {
+        Some((unit, shift)) => format!("{}{unit}", octets >> shift),
+        None => octets.to_string(),
     }
 }
 
@@ -121,6 +134,23 @@ impl<'de> Deserialize<'de> for Suffix {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
         cli::parse_suffix(&text).map(Self).map_err(Error::custom)
+    }
+}
+
+/// A range of addresses; an address alone is one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AddrRange(pub(super) IpNet);
+
+impl<'de> Deserialize<'de> for AddrRange {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let alone = || text.parse::<IpAddr>().map(IpNet::from);
+        let range = text
+            .parse::<IpNet>()
+            .map(|range| range.trunc())
+            .or_else(|_| alone());
+        let error = || D::Error::custom(format!("{text:?} is not a range such as 10.244.0.0/16"));
+        range.map(Self).map_err(|_| error())
     }
 }
 

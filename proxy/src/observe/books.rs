@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::config::ObserveConfig;
 use super::ring::{Reader, Ring, Writer};
 use crate::stats::{Stats, WorkerStats};
 
@@ -17,7 +18,7 @@ pub struct Books {
 
 impl Default for Books {
     fn default() -> Self {
-        Self::new(DEFAULT_RING)
+        Self::new(ObserveConfig::default().ring_octets)
     }
 }
 
@@ -41,6 +42,3 @@ impl Books {
         std::mem::take(&mut readers)
     }
 }
-
-/// A mebibyte per thread: 75 ms of 150,000 queries a second.
-const DEFAULT_RING: usize = 1 << 20;

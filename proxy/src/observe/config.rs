@@ -1,0 +1,66 @@
+//! The bounds of what is remembered about the traffic.
+
+use std::net::IpAddr;
+
+use dns::Name;
+use ipnet::IpNet;
+
+/// How much is remembered, and what is known about clients beforehand.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ObserveConfig {
+    /// Clients with accounts of their own; the one that was silent longest
+    /// makes room.
+    pub clients: usize,
+    /// Lookups of one client that may be open at a time.
+    pub open_lookups: usize,
+    /// Names of one client whose lookups the advice is made from.
+    pub names_per_client: usize,
+    /// The heaviest names, clients and pairs of them that are known.
+    pub top: usize,
+    /// Octets of the ring between each thread and the observer.
+    pub ring_octets: usize,
+    /// Names in it are the cluster's.
+    pub cluster_domain: Name,
+    /// Search lists by address; the longest prefix wins.
+    pub search: Vec<SearchRule>,
+}
+
+/// The resolv.conf of some clients.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SearchRule {
+    /// Whose it is.
+    pub clients: IpNet,
+    /// The search list, in order.
+    pub domains: Vec<Name>,
+    /// From how many dots on a name is asked as it is first.
+    pub ndots: u8,
+}
+
+impl ObserveConfig {
+    /// Returns what is known about a client.
+    pub fn rule(&self, client: IpAddr) -> Option<&SearchRule> {
+        self.search
+            .iter()
+            .filter(|rule| rule.clients.contains(&client))
+            .max_by_key(|rule| rule.clients.prefix_len())
+    }
+}
+
+impl Default for ObserveConfig {
+    /// Four times the pods that a node holds, and twice as many names as a
+    /// page shows.
+    fn default() -> Self {
+        Self {
+            clients: 1024,
+            open_lookups: 64,
+            names_per_client: 64,
+            top: 128,
+            // 75 ms of 150,000 queries a second.
+            ring_octets: 1 << 20,
+            // The default of kubeadm and of the kubelet's documentation. An
+            // own text that does not parse is a test's business.
+            cluster_domain: Name::from_text("cluster.local").unwrap_or(Name::ROOT),
+            search: Vec::new(),
+        }
+    }
+}

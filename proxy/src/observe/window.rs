@@ -1,0 +1,158 @@
+//! Sums over the last second, ten seconds and minute, and since the start.
+
+use crate::moment::Moment;
+
+/// Counts of `N` kinds, in windows that end with a full second or ten.
+///
+/// Full windows instead of sliding ones: two sums that stand for the same time
+/// may be divided by each other, and nine rows of numbers are enough where a
+/// sliding minute needs sixty.
+#[derive(Clone, Debug)]
+pub struct Windows<const N: usize> {
+    total: [u64; N],
+    /// The second that runs, and the one before it.
+    seconds: [[u32; N]; 2],
+    /// The ten seconds that run, and the six before them, the latest first.
+    tens: [[u32; N]; 7],
+    /// The second that runs.
+    second: u64,
+}
+
+/// Which time a sum is over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Window {
+    /// The last full second.
+    Second,
+    /// The last full ten seconds.
+    TenSeconds,
+    /// The last six times ten seconds.
+    Minute,
+    /// All of it, the time that runs included.
+    Start,
+}
+
+impl Window {
+    /// All, the shortest first.
+    pub const ALL: &[Self] = &[Self::Second, Self::TenSeconds, Self::Minute, Self::Start];
+
+    /// The name in the API.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Second => "1s",
+            Self::TenSeconds => "10s",
+            Self::Minute => "60s",
+            Self::Start => "total",
+        }
+    }
+}
+
+impl<const N: usize> Windows<N> {
+    /// Starts with zeros.
+    pub const fn new(now: Moment) -> Self {
+        Self { total: [0; N], seconds: [[0; N]; 2], tens: [[0; N]; 7], second: now.as_secs() }
+    }
+
+    /// Adds `n` of kind `index`. What arrives late counts for the time that
+    /// runs: no window that was read changes afterwards.
+    pub fn add(&mut self, index: usize, n: u64, now: Moment) {
+        self.advance(now);
+        let small = u32::try_from(n).unwrap_or(u32::MAX);
+        if let Some(total) = self.total.get_mut(index) {
+            *total = total.saturating_add(n);
+        }
+        let running = [self.seconds.first_mut(), self.tens.first_mut()];
+        for row in running.into_iter().flatten() {
+            if let Some(count) = row.get_mut(index) {
+                *count = count.saturating_add(small);
+            }
+        }
+    }
+
+    /// Closes the windows that are over.
+    pub fn advance(&mut self, now: Moment) {
+        let second = now.as_secs();
+        if second <= self.second {
+            return;
+        }
+        shift(&mut self.seconds, second - self.second);
+        shift(&mut self.tens, second / 10 - self.second / 10);
+        self.second = second;
+    }
+
+    /// Returns the sums over a window, as of the last
+    /// [`advance`](Self::advance).
+    pub fn sum(&self, window: Window) -> [u64; N] {
+        let rows: &[[u32; N]] = match window {
+            Window::Start => return self.total,
+            Window::Second => self.seconds.get(1..).unwrap_or_default(),
+            Window::TenSeconds => self.tens.get(1..2).unwrap_or_default(),
+            Window::Minute => self.tens.get(1..).unwrap_or_default(),
+        };
+        let mut sums = [0; N];
+        for row in rows {
+            for (sum, count) in sums.iter_mut().zip(row) {
+                *sum += u64::from(*count);
+            }
+        }
+        sums
+    }
+}
+
+/// Moves rows towards the end by `by`, and clears those that begin.
+fn shift<const N: usize>(rows: &mut [[u32; N]], by: u64) {
+    let by = usize::try_from(by).map_or(rows.len(), |by| by.min(rows.len()));
+    rows.rotate_right(by);
+    for row in rows.iter_mut().take(by) {
+        *row = [0; N];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: u64) -> Moment {
+        Moment::from_micros(second * 1_000_000 + 500_000)
+    }
+
+    fn sums(windows: &Windows<1>) -> [u64; 4] {
+        [Window::Second, Window::TenSeconds, Window::Minute, Window::Start]
+            .map(|window| windows.sum(window)[0])
+    }
+
+    #[test]
+    fn each_window_holds_its_own_time() {
+        let mut windows = Windows::<1>::new(at(0));
+        for second in 0..75 {
+            windows.add(0, second, at(second));
+        }
+        // Seconds 73; 60..=69; 10..=69; 0..=74.
+        assert_eq!(sums(&windows), [73, 645, 2370, 2775]);
+    }
+
+    #[test]
+    fn silence_empties_windows_but_not_the_total() {
+        let mut windows = Windows::<1>::new(at(7));
+        windows.add(0, 5, at(7));
+        assert_eq!(sums(&windows), [0, 0, 0, 5]);
+        windows.advance(at(8));
+        assert_eq!(sums(&windows), [5, 0, 0, 5]);
+        windows.advance(at(10));
+        assert_eq!(sums(&windows), [0, 5, 5, 5]);
+        windows.advance(at(69));
+        assert_eq!(sums(&windows), [0, 0, 5, 5]);
+        windows.advance(at(70));
+        assert_eq!(sums(&windows), [0, 0, 0, 5]);
+        windows.advance(at(1_000_000));
+        assert_eq!(sums(&windows), [0, 0, 0, 5]);
+    }
+
+    #[test]
+    fn what_comes_late_counts_for_the_time_that_runs() {
+        let mut windows = Windows::<1>::new(at(0));
+        windows.add(0, 1, at(20));
+        windows.add(0, 1, at(3));
+        windows.advance(at(21));
+        assert_eq!(sums(&windows), [2, 0, 0, 2]);
+    }
+}
