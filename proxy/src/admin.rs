@@ -2,19 +2,23 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use axum::extract::{Path as UrlPath, Query, State};
+use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, UnixListener};
 
+use crate::api::{ClientPage, ClientView, FailurePage, Order, Summary, UpstreamPage};
 use crate::cache::Cache;
 use crate::forward::Forwarder;
 use crate::http::bounded;
+use crate::ledger::Ledger;
 
 /// Where the admin listener is.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -81,15 +85,93 @@ pub struct AdminState {
     pub cache: Arc<Cache>,
     /// The upstream threads.
     pub forwarder: Forwarder,
+    /// The accounts.
+    pub ledger: Ledger,
 }
 
-/// Returns the routes /config, /status and /version.
+/// Returns the routes /config, /status, /version and /api/v1.
 pub fn routes(state: AdminState) -> Router {
     let config = Arc::clone(&state.config);
+    let api = Router::new()
+        .route("/summary", get(summary))
+        .route("/clients", get(clients))
+        .route("/clients/{addr}", get(client))
+        .route("/failures", get(failures))
+        .route("/upstreams", get(upstreams))
+        .with_state(state.clone());
     Router::new()
+        .nest("/api/v1", api)
         .route("/config", get(async move || config.to_string()))
         .route("/status", get(async move || Json(status(&state))))
         .route("/version", get(async || concat!(env!("CARGO_PKG_VERSION"), "\n")))
+}
+
+/// What a page is asked for.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Wanted {
+    /// The greatest first by this.
+    order: Order,
+    /// How many rows.
+    limit: usize,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self { order: Order::default(), limit: 50 }
+    }
+}
+
+async fn summary(State(state): State<AdminState>, Query(wanted): Query<Wanted>) -> Json<Summary> {
+    Json(
+        state
+            .ledger
+            .read(|observer| Summary::of(observer, wanted.limit)),
+    )
+}
+
+async fn clients(
+    State(state): State<AdminState>,
+    Query(wanted): Query<Wanted>,
+) -> Json<ClientPage> {
+    let Wanted { order, limit } = wanted;
+    Json(
+        state
+            .ledger
+            .read(|observer| ClientPage::of(observer, order, limit)),
+    )
+}
+
+async fn client(
+    State(state): State<AdminState>,
+    UrlPath(addr): UrlPath<IpAddr>,
+) -> Result<Json<ClientView>, (StatusCode, String)> {
+    let view = state.ledger.read(|observer| {
+        let client = observer.clients.get(addr)?;
+        Some(ClientView::of(addr, client, observer))
+    });
+    view.map(Json)
+        .ok_or_else(|| (StatusCode::NOT_FOUND, format!("{addr} has not asked, or not of late\n")))
+}
+
+async fn failures(
+    State(state): State<AdminState>,
+    Query(wanted): Query<Wanted>,
+) -> Json<FailurePage> {
+    Json(
+        state
+            .ledger
+            .read(|observer| FailurePage::of(observer, wanted.limit)),
+    )
+}
+
+async fn upstreams(State(state): State<AdminState>) -> Json<UpstreamPage> {
+    let addrs = state.forwarder.upstreams();
+    Json(
+        state
+            .ledger
+            .read(|observer| UpstreamPage::of(observer, addrs)),
+    )
 }
 
 /// The state of the process in a few figures.

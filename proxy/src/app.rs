@@ -17,9 +17,10 @@ use crate::config::Config;
 use crate::forward::{Forwarder, ForwarderThreads};
 use crate::health::{self, Health};
 use crate::http::bounded;
+use crate::ledger::Ledger;
 use crate::metrics::{self, Metrics, Sources};
 use crate::moment::Clock;
-use crate::observe::Books;
+use crate::observe::{Books, Observer};
 use crate::resolver::Resolver;
 use crate::serve::{Service, TcpServer, UdpWorker, bind_tcp, bind_udp};
 use crate::shutdown::Signals;
@@ -50,6 +51,8 @@ struct App {
     forwarder: Forwarder,
     upstream_threads: ForwarderThreads,
     client_threads: Vec<JoinHandle<()>>,
+    observer: Option<JoinHandle<()>>,
+    stop_observer: Arc<AtomicBool>,
     tcp: TcpServer,
     health: Arc<Health>,
     stop_threads: Arc<AtomicBool>,
@@ -76,6 +79,8 @@ impl App {
             forwarder: forwarder.clone(),
             upstream_threads,
             client_threads: Vec::new(),
+            observer: None,
+            stop_observer: Arc::default(),
             tcp,
             health: Arc::new(Health::new(config.listen.len())),
             stop_threads: Arc::default(),
@@ -85,10 +90,18 @@ impl App {
             app.listen(*addr, config.workers, &service, &books)
                 .with_context(|| format!("cannot listen on {addr}"))?;
         }
+        let zones: Vec<_> = config.zones.iter().map(|zone| zone.suffix).collect();
+        let upstreams = forwarder.upstreams().len();
+        let observer = Observer::new(config.observe.clone(), &zones, upstreams, clock.now());
+        let stop = Arc::clone(&app.stop_observer);
+        let (ledger, observer) =
+            Ledger::start(&books, observer, clock, stop).context("cannot start the observer")?;
+        app.observer = Some(observer);
         let sources = Sources { stats, cache: Arc::clone(&cache), forwarder: forwarder.clone() };
         app.observe(config, sources).await?;
-        app.administer(config, AdminState { config: config.to_toml().into(), cache, forwarder })
-            .await?;
+        let config_text = config.to_toml().into();
+        let state = AdminState { config: config_text, cache, forwarder, ledger };
+        app.administer(config, state).await?;
         Ok(app)
     }
 
@@ -165,7 +178,14 @@ impl App {
             .ok();
         self.forwarder.stop();
         let threads = self.upstream_threads;
-        spawn_blocking(move || threads.join()).await.ok();
+        self.stop_observer.store(true, Ordering::Relaxed);
+        let observer = self.observer;
+        spawn_blocking(move || {
+            threads.join();
+            observer.map(JoinHandle::join)
+        })
+        .await
+        .ok();
         tracing::info!("ended");
     }
 }

@@ -85,6 +85,7 @@ impl ForwardConfig {
 #[derive(Clone, Debug)]
 pub struct Forwarder {
     lanes: Arc<[Arc<Lane>]>,
+    zones: Arc<Zones>,
 }
 
 /// The upstream threads, to be joined at the end.
@@ -126,7 +127,7 @@ impl Forwarder {
             threads.push(thread.spawn(move || engine.run())?);
             lanes.push(lane);
         }
-        Ok((Self { lanes: lanes.into() }, ForwarderThreads { threads }))
+        Ok((Self { lanes: lanes.into(), zones }, ForwarderThreads { threads }))
     }
 
     /// Hands over a question. The answer goes to its `reply_to`, at the latest
@@ -153,6 +154,11 @@ impl Forwarder {
         }
         let rejected = asks.drain(..).filter_map(|ask| self.ask(ask).err());
         *asks = rejected.collect();
+    }
+
+    /// Returns the upstreams in the order of their numbers.
+    pub fn upstreams(&self) -> &[SocketAddr] {
+        self.zones.upstreams()
     }
 
     /// Returns how many clients wait for an answer.

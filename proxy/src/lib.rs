@@ -20,6 +20,10 @@ pub mod observe;
 
 pub mod serve;
 
+pub mod ledger;
+
+pub mod api;
+
 mod http;
 
 pub mod health;

@@ -29,3 +29,18 @@ pub use top::{Heavy, Top};
 
 mod count;
 pub use count::{COUNTS, Count, Counters, Figures};
+
+mod client;
+pub use client::Client;
+
+mod clients;
+pub use clients::Clients;
+
+mod upstreams;
+pub use upstreams::{UpstreamAccount, quantile_ms};
+
+mod zones;
+pub use zones::{ZoneAccount, ZoneAccounts};
+
+mod observer;
+pub use observer::{Observer, client_key};

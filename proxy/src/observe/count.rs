@@ -1,6 +1,6 @@
 //! What is counted for a client, a group of clients and the node alike.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::lookup::{End, Lookup};
 use super::window::{Window, Windows};
@@ -80,7 +80,7 @@ impl Count {
 }
 
 /// The counts over one window, and what follows from them.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Figures {
     /// Queries received, repeated ones included.
     pub queries: u64,

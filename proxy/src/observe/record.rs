@@ -143,6 +143,34 @@ impl Origin {
     }
 }
 
+impl Origin {
+    /// What it means and where to look, for the one on call.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Cache => "answered from the cache",
+            Self::Upstream => "answered by an upstream",
+            Self::Local => "answered by this proxy itself",
+            Self::CachedFailure => "failed moments ago and was not asked again yet",
+            Self::Relayed => "a server behind the upstream failed; the upstream passed it on",
+            Self::ForwardGaveUp => "CoreDNS waited in vain for the servers that it forwards to",
+            Self::UpstreamError => "the upstream failed at once: an error inside it",
+            Self::NotSynced => "CoreDNS has not read the cluster from the API server yet",
+            Self::UpstreamRefused => {
+                "the upstream refused: too many queries at once, or not a zone of its own"
+            }
+            Self::Timeout => "no upstream answered before the deadline",
+            Self::ConnectRefused => "nothing listens at the upstream: no Pod, or no endpoint",
+            Self::SendFailed => {
+                "the kernel would not send: a full conntrack table, or a firewall's rule"
+            }
+            Self::Limit => "this proxy had too many queries in flight",
+            Self::NoZone => "no forward zone holds the name",
+            Self::Loop => "the question came back to this proxy: a forwarding loop",
+            Self::Rejected => "not a query that can be answered",
+        }
+    }
+}
+
 /// What else is known about a query, a bit each.
 #[derive(Clone, Copy, Default, Eq, PartialEq)]
 pub struct Traits(u16);

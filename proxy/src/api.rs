@@ -1,0 +1,24 @@
+//! The accounts as the admin listener gives them: JSON, version 1.
+//!
+//! Fields are added and never renamed or removed within a version; docs/api.md
+//! describes each, which a test checks.
+
+mod clients;
+pub use clients::{ClientPage, ClientView, Order, Windowed};
+
+mod failures;
+pub use failures::{ClientFailures, FailurePage, OriginView, ZoneFailures};
+
+mod summary;
+pub use summary::{Busiest, Summary};
+
+mod upstreams;
+pub use upstreams::{UpstreamPage, UpstreamView, UpstreamWindow};
+
+/// The version of every page.
+pub const SCHEMA: u32 = 1;
+
+/// Writes a name in wire form as text.
+fn text_of(name: &[u8]) -> String {
+    dns::Name::from_wire(name).map_or_else(|_| String::new(), |name| name.to_string())
+}

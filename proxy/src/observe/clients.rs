@@ -1,0 +1,106 @@
+//! The accounts of all clients, as many as there is room for.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+
+use foldhash::quality::RandomState;
+
+use super::client::Client;
+use crate::moment::Moment;
+
+/// Clients by their address.
+#[derive(Debug)]
+pub struct Clients {
+    all: HashMap<IpAddr, Client, RandomState>,
+    /// In the order of their coming; who asked since is passed over once.
+    queue: VecDeque<IpAddr>,
+    capacity: usize,
+    evicted: u64,
+}
+
+impl Clients {
+    /// Holds up to `capacity` clients, at least 1.
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            all: HashMap::default(),
+            queue: VecDeque::new(),
+            capacity: capacity.max(1),
+            evicted: 0,
+        }
+    }
+
+    /// Returns the account of a client, a new one if it has none; for that one
+    /// who was silent for long makes room.
+    pub fn open(&mut self, addr: IpAddr, now: Moment) -> &mut Client {
+        if !self.all.contains_key(&addr) {
+            if self.all.len() >= self.capacity {
+                self.evict();
+            }
+            self.queue.push_back(addr);
+        }
+        self.all.entry(addr).or_insert_with(|| Client::new(now))
+    }
+
+    /// Iterates over the clients, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&IpAddr, &Client)> {
+        self.all.iter()
+    }
+
+    /// Iterates over the clients, to change them.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&IpAddr, &mut Client)> {
+        self.all.iter_mut()
+    }
+
+    /// Returns a client's account.
+    pub fn get(&self, addr: IpAddr) -> Option<&Client> {
+        self.all.get(&addr)
+    }
+
+    /// Returns how many there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Says whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Returns how many had to make room.
+    pub const fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    fn evict(&mut self) {
+        while let Some(addr) = self.queue.pop_front() {
+            let Some(client) = self.all.get_mut(&addr) else { continue };
+            if std::mem::take(&mut client.touched) {
+                self.queue.push_back(addr);
+                continue;
+            }
+            self.all.remove(&addr);
+            self.evicted += 1;
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn who_keeps_asking_stays_however_many_pass_by() {
+        let (mut clients, now) = (Clients::new(8), Moment::default());
+        let busy = IpAddr::from([10, 0, 0, 1]);
+        for n in 0..100_000_u32 {
+            clients.open(busy, now).touched = true;
+            clients.open(Ipv4Addr::from_bits(n).into(), now).touched = true;
+            assert!(clients.len() <= 8 && clients.queue.len() <= 8);
+        }
+        assert!(clients.get(busy).is_some());
+        assert_eq!(clients.evicted(), 100_001 - 8);
+    }
+}

@@ -1,0 +1,119 @@
+//! What is known about the traffic: every record goes through here.
+
+use dns::Name;
+
+use super::client::note;
+use super::clients::Clients;
+use super::config::ObserveConfig;
+use super::count::Counters;
+use super::record::{Origin, Seen};
+use super::top::Top;
+use super::upstreams::UpstreamAccount;
+use super::window::Windows;
+use super::zones::ZoneAccounts;
+use crate::moment::Moment;
+
+/// The accounts of the node, its clients and its upstreams.
+#[derive(Debug)]
+pub struct Observer {
+    /// What is remembered, and how much.
+    pub config: ObserveConfig,
+    /// The node's own counts.
+    pub node: Counters,
+    /// Its responses by where they came from.
+    pub origins: Windows<{ Origin::COUNT }>,
+    /// Its clients.
+    pub clients: Clients,
+    /// Its upstreams, by their number.
+    pub upstreams: Vec<UpstreamAccount>,
+    /// Failures by the forward zone of their names.
+    pub zones: ZoneAccounts,
+    /// The names asked most, in wire form.
+    pub top_names: Top,
+    /// The clients that ask most, by [`client_key`].
+    pub top_clients: Top,
+    /// When it began.
+    pub started: Moment,
+    /// Until when it knows everything.
+    pub now: Moment,
+    /// Records taken.
+    pub records: u64,
+    /// Records that found no room in their ring.
+    pub missed: u64,
+    decayed: Moment,
+}
+
+impl Observer {
+    /// Starts without anything, for these forward zones and so many upstreams.
+    pub fn new(config: ObserveConfig, zones: &[Name], upstreams: usize, now: Moment) -> Self {
+        Self {
+            node: Counters::new(now),
+            origins: Windows::new(now),
+            clients: Clients::new(config.clients),
+            upstreams: vec![UpstreamAccount::new(now); upstreams],
+            zones: ZoneAccounts::new(zones, now),
+            top_names: Top::new(config.top),
+            top_clients: Top::new(config.top),
+            config,
+            started: now,
+            now,
+            records: 0,
+            missed: 0,
+            decayed: now,
+        }
+    }
+
+    /// Accounts for one query.
+    pub fn take(&mut self, seen: &Seen<'_>) {
+        let now = self.now;
+        self.records += 1;
+        note(&mut self.node, &mut self.origins, seen, now);
+        self.clients.open(seen.record.client, now).note(seen, now);
+        self.top_clients.add(&client_key(seen), 1);
+        if seen.record.origin != Origin::Rejected {
+            self.top_names.add(seen.qname, 1);
+        }
+        if seen.record.origin.is_failure() {
+            self.zones.note(seen, now);
+        }
+        let upstream = seen.record.upstream.map(usize::from);
+        if let Some(upstream) = upstream.and_then(|at| self.upstreams.get_mut(at)) {
+            upstream.note(seen, now);
+        }
+    }
+
+    /// Moves on to `now`: closes windows and lets what is long ago count less.
+    pub fn advance(&mut self, now: Moment) {
+        let same = now.as_secs() <= self.now.as_secs();
+        self.now = self.now.max(now);
+        if same {
+            return;
+        }
+        self.node.advance(now);
+        self.origins.advance(now);
+        for (_, client) in self.clients.iter_mut() {
+            client.counters.advance(now);
+            client.origins.advance(now);
+        }
+        self.zones.advance(now);
+        for upstream in &mut self.upstreams {
+            upstream.advance(now);
+        }
+        if now.saturating_since(self.decayed) >= DECAY {
+            self.decayed = now;
+            self.top_names.decay();
+            self.top_clients.decay();
+        }
+    }
+}
+
+/// The octets of a client's address, as [`Observer::top_clients`] has them.
+pub fn client_key(seen: &Seen<'_>) -> [u8; 16] {
+    match seen.record.client {
+        std::net::IpAddr::V4(addr) => addr.to_ipv6_mapped().octets(),
+        std::net::IpAddr::V6(addr) => addr.octets(),
+    }
+}
+
+/// What was asked two minutes ago counts a quarter.
+const DECAY: std::time::Duration = std::time::Duration::from_secs(60);
