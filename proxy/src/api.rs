@@ -12,6 +12,9 @@ pub use failures::{ClientFailures, FailurePage, OriginView, ZoneFailures};
 mod summary;
 pub use summary::{Busiest, Summary};
 
+mod text;
+pub use text::Text;
+
 mod upstreams;
 pub use upstreams::{UpstreamPage, UpstreamView, UpstreamWindow};
 

@@ -97,7 +97,12 @@ impl App {
         let (ledger, observer) =
             Ledger::start(&books, observer, clock, stop).context("cannot start the observer")?;
         app.observer = Some(observer);
-        let sources = Sources { stats, cache: Arc::clone(&cache), forwarder: forwarder.clone() };
+        let sources = Sources {
+            stats,
+            cache: Arc::clone(&cache),
+            forwarder: forwarder.clone(),
+            ledger: ledger.clone(),
+        };
         app.observe(config, sources).await?;
         let config_text = config.to_toml().into();
         let state = AdminState { config: config_text, cache, forwarder, ledger };

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::admin::AdminAddr;
+
 /// A node-local DNS cache for Kubernetes.
 #[derive(Debug, Parser)]
 #[command(name = "fivedots", version, arg_required_else_help = true)]
@@ -22,6 +24,11 @@ pub enum Command {
     /// Without any flag: listens on 127.0.0.1:5335 and forwards to the servers
     /// of /etc/resolv.conf.
     Run(RunArgs),
+    /// Print what a running proxy knows about its traffic.
+    ///
+    /// Reads its admin listener; `--json` prints the page /api/v1/summary as it
+    /// is.
+    Stats(StatsArgs),
     /// Look at configuration files.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -37,6 +44,22 @@ pub enum ConfigCommand {
     },
     /// Print every key with its default and what it means.
     Defaults,
+}
+
+/// The flags of `stats`.
+#[derive(Args, Clone, Debug)]
+pub struct StatsArgs {
+    /// Its admin listener: an address, or `unix:PATH`.
+    #[arg(
+        long,
+        value_name = "ADDR:PORT|unix:PATH",
+        default_value = "127.0.0.1:9254",
+        value_parser = parse_admin
+    )]
+    pub admin: AdminAddr,
+    /// For programs.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The flags of `run`; each wins over the file.
@@ -116,6 +139,20 @@ pub fn parse_upstream(text: &str) -> Result<SocketAddr, String> {
     Ok(addr)
 }
 
+/// Parses where an admin listener is.
+///
+/// # Errors
+///
+/// A sentence that names the text.
+pub fn parse_admin(text: &str) -> Result<AdminAddr, String> {
+    let addr = match text.strip_prefix("unix:") {
+        Some(path) if path.starts_with('/') => Some(AdminAddr::Unix(path.into())),
+        Some(_) => None,
+        None => text.parse().ok().map(AdminAddr::Tcp),
+    };
+    addr.ok_or_else(|| format!("{text:?} is neither an address and port nor unix:/PATH"))
+}
+
 /// Parses a zone's name.
 ///
 /// # Errors
@@ -148,7 +185,7 @@ mod tests {
         let words = ["fivedots", "run"].iter().chain(flags);
         match Cli::try_parse_from(words)?.command {
             Command::Run(args) => Ok(args),
-            Command::Config(_) => unreachable!("asked to run"),
+            _ => unreachable!("asked to run"),
         }
     }
 

@@ -34,6 +34,8 @@ pub mod admin;
 
 pub mod shutdown;
 
+pub mod remote;
+
 pub mod cli;
 
 pub mod config;

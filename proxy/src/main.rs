@@ -5,8 +5,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use proxy::cli::{Cli, Command, ConfigCommand, LogFormat, RunArgs};
+use proxy::api::{ClientPage, FailurePage, Summary, Text};
+use proxy::cli::{Cli, Command, ConfigCommand, LogFormat, RunArgs, StatsArgs};
 use proxy::config::{Config, DEFAULTS};
+use proxy::remote::{self, RemoteError};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
     };
     match command {
         Command::Run(args) => run(&args),
+        Command::Stats(args) => stats(&args),
         Command::Config(ConfigCommand::Check { file }) => check(&file),
         Command::Config(ConfigCommand::Defaults) => say(DEFAULTS.trim_end()),
     }
@@ -36,6 +39,33 @@ fn run(args: &RunArgs) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(RUN, &format_args!("{error:#}")),
     }
+}
+
+fn stats(args: &StatsArgs) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let text = match &runtime {
+        Ok(runtime) => runtime.block_on(stats_text(args)),
+        Err(error) => return fail(RUN, error),
+    };
+    match text {
+        Ok(text) => say(text.trim_end()),
+        Err(error) => fail(RUN, &error),
+    }
+}
+
+async fn stats_text(args: &StatsArgs) -> Result<String, RemoteError> {
+    let addr = &args.admin;
+    if args.json {
+        let page: serde_json::Value = remote::get(addr, "/api/v1/summary").await?;
+        return Ok(format!("{page:#}"));
+    }
+    let summary: Summary = remote::get(addr, "/api/v1/summary").await?;
+    let clients: ClientPage = remote::get(addr, "/api/v1/clients").await?;
+    let failures: FailurePage = remote::get(addr, "/api/v1/failures").await?;
+    let text = Text { summary: &summary, clients: &clients, failures: &failures };
+    Ok(text.to_string())
 }
 
 fn check(file: &Path) -> ExitCode {

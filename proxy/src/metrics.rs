@@ -4,6 +4,8 @@
 //! are written here, behind its text: the exporter would keep every sample
 //! until the next scrape, which is 36 MiB in 15 s at 150,000 answers a second.
 
+mod observed;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, Prometheu
 
 use crate::cache::Cache;
 use crate::forward::{Forwarder, NotAnAnswer, UpstreamFailure};
+use crate::ledger::Ledger;
 use crate::query::QueryError;
 use crate::stats::{
     BOUNDS_MICROS, HistogramSum, Lookup, RCODE_LABELS, Source, Stats, Transport, WorkerStats,
@@ -27,6 +30,8 @@ pub struct Metrics {
     exporter: PrometheusHandle,
     counters: Vec<(metrics::Counter, Read)>,
     gauges: Vec<(metrics::Gauge, ReadGauge)>,
+    observed: Vec<observed::Observed>,
+    observed_gauges: Vec<(metrics::Gauge, observed::ReadObserver)>,
     evictions: metrics::Counter,
 }
 
@@ -38,6 +43,8 @@ pub struct Sources {
     pub cache: Arc<Cache>,
     /// The upstream threads.
     pub forwarder: Forwarder,
+    /// The accounts.
+    pub ledger: Ledger,
 }
 
 type ReadGauge = fn(&Sources) -> f64;
@@ -58,8 +65,19 @@ impl Metrics {
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         let build = series.gauge("fivedots_build_info", "The program; always 1.", &version);
         build.set(1.0);
+        let observed = observed::counters(&series);
+        let observed_gauges =
+            observed::GAUGES.map(|(name, help, read)| (series.gauge(name, help, &[]), read));
         let exporter = series.recorder.handle();
-        Self { sources, exporter, counters: series.counters, gauges: gauges.into(), evictions }
+        Self {
+            sources,
+            exporter,
+            counters: series.counters,
+            gauges: gauges.into(),
+            observed,
+            observed_gauges: observed_gauges.into(),
+            evictions,
+        }
     }
 
     /// Renders all series as they are now.
@@ -72,6 +90,14 @@ impl Metrics {
         for (gauge, read) in &self.gauges {
             gauge.set(read(&self.sources));
         }
+        self.sources.ledger.read(|observer| {
+            for (counter, read, at) in &self.observed {
+                counter.absolute(read(observer, *at));
+            }
+            for (gauge, read) in &self.observed_gauges {
+                gauge.set(read(observer));
+            }
+        });
         let mut text = self.exporter.render();
         let name = "fivedots_response_seconds";
         // Writing to a String cannot fail.

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::{Range, RangeInclusive};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::Spanned;
@@ -15,7 +15,7 @@ use super::zones::zones;
 use super::{Config, ConfigError, ForwardLimits};
 use crate::admin::AdminAddr;
 use crate::cache::CacheConfig;
-use crate::cli::{LogFormat, RunArgs};
+use crate::cli::{LogFormat, RunArgs, parse_admin};
 use crate::forward::ForwardConfig;
 use crate::serve::TcpConfig;
 
@@ -150,15 +150,9 @@ fn admin(source: &Source, args: &RunArgs) -> Result<AdminAddr, ConfigError> {
         (None, None) => None,
     };
     let Some((text, at)) = written else { return Ok(AdminAddr::Tcp(DEFAULT_ADMIN)) };
-    let addr = match text.strip_prefix("unix:") {
-        Some(path) if Path::new(path).is_absolute() => Some(AdminAddr::Unix(path.into())),
-        Some(_) => None,
-        None => text.parse().ok().map(AdminAddr::Tcp),
-    };
-    let reason = || format!("{text:?} is neither an address and port nor unix:/PATH");
-    addr.ok_or_else(|| match at {
-        Some(at) => source.wrong(&at, &reason()),
-        None => ConfigError::Flags(format!("--admin: {}", reason())),
+    parse_admin(text).map_err(|reason| match at {
+        Some(at) => source.wrong(&at, &reason),
+        None => ConfigError::Flags(format!("--admin: {reason}")),
     })
 }
 

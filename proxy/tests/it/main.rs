@@ -2,6 +2,7 @@
 //! exit codes; against the scripted upstream and the real CoreDNS.
 #![cfg(test)]
 
+mod api;
 mod cli;
 mod coredns;
 mod drain;

@@ -17,7 +17,7 @@ const PROXY: &[&[&str]] = &[
     &["forward", "ledger"],
     &["api", "health", "http", "metrics", "refresh", "serve", "shutdown"],
     &["admin", "diagnose", "handover", "intercept", "top"],
-    &["cli"],
+    &["cli", "remote"],
     &["config"],
     &["app"],
     &["main"],

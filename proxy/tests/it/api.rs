@@ -1,0 +1,172 @@
+//! The accounts, as the admin listener and `fivedots stats` give them.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::process::Command;
+use std::time::Duration;
+
+use hickory_proto::op::ResponseCode;
+use proxy::api::{ClientPage, FailurePage, Summary, UpstreamPage};
+use serde::de::DeserializeOwned;
+use testbed::eventually;
+use upstream::{Rule, Upstream};
+
+use crate::proxy::{PROGRAM, Proxy, SOON, get};
+
+/// A client with an address of its own on the loopback.
+struct Pod(UdpSocket);
+
+impl Pod {
+    fn new(addr: &str, server: SocketAddr) -> Self {
+        let socket = UdpSocket::bind((addr.parse::<IpAddr>().unwrap(), 0)).unwrap();
+        socket.connect(server).unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
+        Self(socket)
+    }
+
+    /// Asks and waits for the answer; returns its code.
+    fn ask(&self, name: &str, qtype: u16) -> u8 {
+        self.0.send(&message(name, qtype)).unwrap();
+        let mut answer = [0; 1232];
+        let len = self.0.recv(&mut answer).unwrap();
+        assert!(len >= 12);
+        answer[3] & 0x0f
+    }
+}
+
+/// A query with RD, each with an id of its own.
+fn message(name: &str, qtype: u16) -> Vec<u8> {
+    use std::sync::atomic::{AtomicU16, Ordering};
+    static ID: AtomicU16 = AtomicU16::new(1);
+    let id = ID.fetch_add(1, Ordering::Relaxed);
+    let mut message = id.to_be_bytes().to_vec();
+    message.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+    message.extend(dns::Name::from_text(name).unwrap().as_wire());
+    message.extend(qtype.to_be_bytes());
+    message.extend([0, 1]);
+    message
+}
+
+fn page<T: DeserializeOwned>(proxy: &Proxy, path: &str) -> T {
+    let (status, body) = get(proxy.admin, path);
+    assert_eq!(status, 200, "{path}: {body}");
+    serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}\n{body}"))
+}
+
+/// Waits until so many queries of clients were accounted for.
+fn settle(proxy: &Proxy, queries: u64) {
+    let queries = queries + OWN;
+    let records = || page::<Summary>(proxy, "/api/v1/summary").records;
+    assert!(eventually(SOON, || records() >= queries), "{} of {queries}", records());
+}
+
+fn world() -> (Upstream, Proxy) {
+    let upstream = Upstream::builder()
+        .zone("test.", "web 60 A 10.0.0.1")
+        .rule(Rule::on("broken.test.").rcode(ResponseCode::ServFail))
+        .start()
+        .unwrap();
+    let proxy = Proxy::start(upstream.addr(), &[]);
+    (upstream, proxy)
+}
+
+const A: u16 = 1;
+
+/// The proxy asks each of its addresses once, and is its own client then.
+const OWN: u64 = 1;
+
+#[test]
+fn every_query_is_on_the_account_of_its_client() {
+    let (_upstream, proxy) = world();
+    let pods = ["127.0.0.2", "127.0.0.3"].map(|addr| Pod::new(addr, proxy.listen));
+    for _ in 0..5 {
+        assert_eq!(pods[0].ask("web.test.", A), 0);
+    }
+    assert_eq!(pods[1].ask("web.test.", A), 0);
+    assert_eq!(pods[1].ask("x.broken.test.", A), 2);
+    assert_eq!(pods[1].ask("x.broken.test.", A), 2);
+    settle(&proxy, 8);
+
+    let clients: ClientPage = page(&proxy, "/api/v1/clients?order=queries");
+    let asked = |addr: &str| {
+        let addr: IpAddr = addr.parse().unwrap();
+        let client = clients.clients.iter().find(|client| client.client == addr);
+        let total = client.unwrap().figures.total;
+        (total.queries, total.failed, total.upstream_questions)
+    };
+    assert_eq!(asked("127.0.0.2"), (5, 0, 1));
+    assert_eq!(asked("127.0.0.3"), (3, 2, 1));
+    let one: serde_json::Value = page(&proxy, "/api/v1/clients/127.0.0.3");
+    assert_eq!(one["failures"]["cached_failure"], 1, "{one}");
+    assert_eq!(get(proxy.admin, "/api/v1/clients/127.0.0.9").0, 404);
+    assert_eq!(get(proxy.admin, "/api/v1/clients?limit=many").0, 400);
+
+    let failures: FailurePage = page(&proxy, "/api/v1/failures");
+    let failed: u64 = failures
+        .origins
+        .iter()
+        .map(|origin| origin.responses.total)
+        .sum();
+    assert_eq!(failed, 2);
+    assert_eq!(failures.clients.len(), 1);
+    let zone = &failures.zones[0];
+    assert_eq!((zone.zone.as_str(), zone.failures.values().sum::<u64>()), (".", 2));
+
+    let upstreams: UpstreamPage = page(&proxy, "/api/v1/upstreams");
+    let total = &upstreams.upstreams[0].windows.total;
+    assert_eq!((total.answered, total.failed), (1, 1));
+    assert!(total.p50_ms.is_some());
+
+    let summary: Summary = page(&proxy, "/api/v1/summary");
+    assert_eq!((summary.missed_records, summary.clients), (0, 3));
+    assert_eq!(summary.top_names[0].key, "web.test.");
+    assert_eq!(summary.top_names[0].weight, 6);
+    assert_eq!(summary.top_clients[0].key, "127.0.0.2");
+}
+
+/// Names and clients are the admin listener's alone.
+#[test]
+fn the_metrics_know_counts_and_no_names() {
+    let (_upstream, proxy) = world();
+    let pod = Pod::new("127.0.0.4", proxy.listen);
+    pod.ask("web.test.", A);
+    pod.ask("x.broken.test.", A);
+    settle(&proxy, 2);
+    let text = get(proxy.metrics, "/metrics").1;
+    assert!(text.contains("fivedots_observed_queries_total 3\n"), "{text}");
+    assert!(text.contains("fivedots_observed_clients 2\n"), "{text}");
+    assert!(!text.contains("127.0.0.4") && !text.contains("web.test"), "{text}");
+}
+
+#[test]
+fn stats_prints_the_accounts_and_says_when_nobody_is_there() {
+    let (_upstream, proxy) = world();
+    let pod = Pod::new("127.0.0.5", proxy.listen);
+    pod.ask("web.test.", A);
+    pod.ask("x.broken.test.", A);
+    settle(&proxy, 2);
+    let stats = |args: &[&str]| {
+        Command::new(PROGRAM)
+            .arg("stats")
+            .args(args)
+            .output()
+            .unwrap()
+    };
+    let admin = proxy.admin.to_string();
+    let output = stats(&["--admin", &admin]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success());
+    for part in ["2 clients, 3 queries accounted for", "127.0.0.5", "x.broken.test.", "queries"] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    let json = stats(&["--json", "--admin", &admin]).stdout;
+    let summary: Summary = serde_json::from_slice(&json).unwrap();
+    assert_eq!(summary.schema, 1);
+
+    let gone = stats(&["--admin", "unix:/nowhere/admin.sock"]);
+    assert_eq!(gone.status.code(), Some(1));
+    let said = String::from_utf8(gone.stderr).unwrap();
+    assert!(said.contains("cannot reach unix:/nowhere/admin.sock"), "{said}");
+    assert_eq!(stats(&["--admin", "nowhere"]).status.code(), Some(64));
+}
