@@ -25,12 +25,14 @@ pub enum Component {
     Browser,
     /// The parts of a whole two-node cluster, and root.
     Cluster,
+    /// A capture and another reader of it: tshark and its dumpcap.
+    Tshark,
 }
 
 impl Component {
     /// All, in the order of their words.
-    pub const ALL: [Self; 5] =
-        [Self::Apiserver, Self::Browser, Self::Cluster, Self::Coredns, Self::Netns];
+    pub const ALL: [Self; 6] =
+        [Self::Apiserver, Self::Browser, Self::Cluster, Self::Coredns, Self::Netns, Self::Tshark];
 
     const fn word(self) -> &'static str {
         match self {
@@ -39,6 +41,7 @@ impl Component {
             Self::Cluster => "cluster",
             Self::Coredns => "coredns",
             Self::Netns => "netns",
+            Self::Tshark => "tshark",
         }
     }
 
@@ -54,6 +57,7 @@ impl Component {
                 .or_else(missing_namespaces),
             Self::Coredns => coredns::missing(),
             Self::Netns => missing_namespaces(),
+            Self::Tshark => missing_program(&["tshark", "dumpcap"]),
         }
     }
 }
@@ -123,7 +127,8 @@ fn unknown(complaint: &str) -> ! {
 
 /// Asks once a process: looking may cost a process or two.
 fn missing_once(component: Component) -> Option<String> {
-    static MISSING: [OnceLock<Option<String>>; 5] = [const { OnceLock::new() }; 5];
+    static MISSING: [OnceLock<Option<String>>; Component::ALL.len()] =
+        [const { OnceLock::new() }; Component::ALL.len()];
     let at = Component::ALL
         .iter()
         .position(|known| *known == component)?;

@@ -1,6 +1,7 @@
 //! The testbed's own parts, tried out: what the other tests stand on must hold.
 #![cfg(test)]
 
+mod capture;
 mod client;
 mod coredns;
 mod netns;

@@ -6,8 +6,11 @@ use std::process::{Command, Stdio};
 use crate::{coredns, shell};
 
 /// Programs that tests start, with the Debian package that has each.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 10] = [
     ("dig", "dnsutils"),
+    ("nslookup", "dnsutils"),
+    ("node", "nodejs"),
+    ("tshark", "tshark"),
     ("ip", "iproute2"),
     ("ss", "iproute2"),
     ("nsenter", "util-linux"),
