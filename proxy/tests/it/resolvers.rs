@@ -59,8 +59,8 @@ impl Node {
         Self { pod, dir, _proxy: proxy, _coredns: coredns, _node: node, _lan: lan }
     }
 
-    /// Runs a program of the pod; each line it prints is a name and what it
-    /// was resolved to.
+    /// Runs a program of the pod; each line it prints is a time, a name and
+    /// what it was resolved to.
     fn resolve(&self, program: &Path, names: &[&str]) -> Vec<BTreeSet<String>> {
         let mut command = self.pod.command("unshare");
         command.args(["--mount", "sh", "-c", WITH_RESOLV_CONF, "sh"]);
@@ -69,7 +69,7 @@ impl Node {
         assert!(output.status.success(), "{output:?}");
         let text = String::from_utf8(output.stdout).unwrap();
         text.lines()
-            .map(|line| line.split(' ').skip(1).map(str::to_owned).collect())
+            .map(|line| line.split(' ').skip(2).map(str::to_owned).collect())
             .collect()
     }
 
@@ -89,7 +89,7 @@ impl Node {
 
     fn compile(&self, compiler: &mut Command, program: &str, source: &str) -> PathBuf {
         let program = self.dir.path().join(program);
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/resolvers");
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
         compiler.arg("-o").arg(&program).arg(sources.join(source));
         let built = compiler.output().unwrap();
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));

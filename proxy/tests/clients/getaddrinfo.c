@@ -1,10 +1,12 @@
 /* Looks up each argument with this libc's getaddrinfo and prints a line:
- * "name address ...", "name none" or "name error: reason". */
+ * "time name address ...", "time name none" or "time name error: reason";
+ * the time is when the lookup began, in seconds since 1970. */
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <time.h>
 
 static void print_all(const struct addrinfo *found)
 {
@@ -18,11 +20,19 @@ static void print_all(const struct addrinfo *found)
     }
 }
 
+static void print_time(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    printf("%lld.%09ld ", (long long)now.tv_sec, now.tv_nsec);
+}
+
 int main(int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
         struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
         struct addrinfo *found = NULL;
+        print_time();
         int error = getaddrinfo(argv[i], NULL, &hints, &found);
         printf("%s", argv[i]);
         if (error == 0) {

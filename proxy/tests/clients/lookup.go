@@ -1,5 +1,6 @@
 // Looks up each argument with Go's own resolver and prints a line:
-// "name address ...", "name none" or "name error: reason".
+// "time name address ...", "time name none" or "time name error: reason";
+// the time is when the lookup began, in seconds since 1970.
 package main
 
 import (
@@ -9,11 +10,14 @@ import (
 	"net"
 	"os"
 	"strings"
+	"time"
 )
 
 func main() {
 	resolver := &net.Resolver{PreferGo: true}
 	for _, name := range os.Args[1:] {
+		began := time.Now()
+		fmt.Printf("%d.%09d ", began.Unix(), began.Nanosecond())
 		addresses, err := resolver.LookupHost(context.Background(), name)
 		var failure *net.DNSError
 		switch {

@@ -1,0 +1,70 @@
+//! The proxy's own account of its clients, from its admin socket.
+
+use std::collections::HashMap;
+use std::io::{Read as _, Write as _};
+use std::net::IpAddr;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::totals::Totals;
+
+/// Fetches what the proxy counted of each client.
+///
+/// # Panics
+///
+/// Unless the page is there and has what [`parse`] reads.
+pub(crate) fn fetch(admin: &Path) -> HashMap<IpAddr, Totals> {
+    let mut stream = UnixStream::connect(admin).unwrap();
+    let request = format!("GET {PATH} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{PATH}: {text}");
+    parse(body)
+}
+
+/// Of all that the page has, what is compared.
+fn parse(body: &str) -> HashMap<IpAddr, Totals> {
+    #[derive(Deserialize)]
+    struct Page {
+        clients: Vec<Client>,
+    }
+    #[derive(Deserialize)]
+    struct Client {
+        client: IpAddr,
+        total: Totals,
+    }
+    let page: Page = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"));
+    let pairs = page
+        .clients
+        .iter()
+        .map(|client| (client.client, client.total));
+    pairs.collect()
+}
+
+/// All clients; it shows 50 unless asked for more.
+const PATH: &str = "/api/v1/clients?limit=1000";
+
+#[test]
+fn a_page_is_read() {
+    let found = parse(
+        r#"{"schema": 1, "clients": [{"client": "10.78.1.1", "workload": null, "total":
+        {"queries": 9, "lookup_queries": 8, "retransmits": 1, "lookups": 2, "steps": 4, "wasted_queries": 6,
+        "external": 1, "cluster": 1, "fqdn_no_dot": 0, "nonexistent": 0}}]}"#,
+    );
+    let total = found[&IpAddr::from([10, 78, 1, 1])];
+    assert_eq!((total.queries, total.retransmits, total.lookups), (8, 1, 2));
+    assert_eq!((total.steps, total.wasted_queries), (4, 6));
+    assert_eq!(total.classes(), [1, 1, 0, 0]);
+}
+
+#[test]
+#[should_panic(expected = "missing field `lookups`")]
+fn a_page_without_a_count_is_an_error() {
+    parse(
+        r#"{"clients": [{"client": "10.78.1.1", "total": {"lookup_queries": 8, "retransmits": 1}}]}"#,
+    );
+}
