@@ -44,3 +44,5 @@ pub use zones::{ZoneAccount, ZoneAccounts};
 
 mod observer;
 pub use observer::{Observer, client_key};
+
+pub mod advice;
