@@ -14,6 +14,9 @@ pub use replay::{Current, Ndots};
 mod forecast;
 pub use forecast::{Affected, Alternative, Change, Forecast, Names};
 
+mod patch;
+pub use patch::{DnsOption, Instruction, Kind, Owner, OwnerError, Patch};
+
 #[cfg(test)]
 mod tests;
 
