@@ -314,7 +314,7 @@ impl Record {
     }
 }
 
-/// IPv4 as mapped addresses (RFC 4291, section 2.5.5.2): a record has one size.
+/// IPv4 as mapped addresses, so that a record has one size.
 fn octets_of(addr: IpAddr) -> [u8; 16] {
     match addr {
         IpAddr::V4(addr) => addr.to_ipv6_mapped().octets(),

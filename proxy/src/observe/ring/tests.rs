@@ -1,3 +1,5 @@
+//! Records through a ring, in one thread and in two.
+
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
