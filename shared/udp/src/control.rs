@@ -23,11 +23,15 @@ pub(crate) struct Control {
 pub(crate) struct Received {
     pub(crate) local: Option<LocalAddr>,
     pub(crate) at: Option<SystemTime>,
+    /// Octets of each of the datagrams that came as one; the last may be
+    /// shorter.
+    pub(crate) segment: Option<usize>,
 }
 
 impl Control {
-    /// One IPv6 packet information (40) and one time stamp (32).
-    pub(crate) const CAPACITY: usize = 72;
+    /// One IPv6 packet information (40), one time stamp (32) and one length
+    /// of segments (24).
+    pub(crate) const CAPACITY: usize = 96;
 
     pub(crate) const EMPTY: Self = Self { octets: [0; Self::CAPACITY], len: 0 };
 
@@ -49,6 +53,14 @@ impl Control {
         control
     }
 
+    /// Asks the kernel to cut what is sent into datagrams of `len` octets.
+    pub(crate) fn segment(len: u16) -> Self {
+        let mut control = Self::EMPTY;
+        control.header(libc::SOL_UDP, libc::UDP_SEGMENT, size_of::<u16>());
+        control.put(HEADER_LEN, &len.to_ne_bytes());
+        control
+    }
+
     /// Reads what the kernel wrote; messages of other kinds are skipped.
     pub(crate) fn received(&self) -> Received {
         let mut received = Received::default();
@@ -58,6 +70,7 @@ impl Control {
                 (libc::IPPROTO_IP, libc::IP_PKTINFO) => received.local = v4_info(data),
                 (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => received.local = v6_info(data),
                 (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => received.at = time_stamp(data),
+                (libc::SOL_UDP, libc::UDP_GRO) => received.segment = segment(data),
                 _ => {}
             }
             rest = after;
@@ -127,6 +140,12 @@ fn time_stamp(data: &[u8]) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::new(seconds, nanos.min(999_999_999)))
 }
 
+/// An `int`, unlike the `u16` of a send.
+fn segment(data: &[u8]) -> Option<usize> {
+    let len = i32::from_ne_bytes(field(data, 0)?);
+    usize::try_from(len).ok().filter(|len| *len > 0)
+}
+
 const HEADER_LEN: usize = 16;
 const ALIGNMENT: usize = 8;
 const V4_INFO_LEN: usize = 12;
@@ -165,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_stamp_and_an_address_fit_together() {
+    fn a_time_stamp_an_address_and_a_segment_fit_together() {
         let mut octets = Control::from(LocalAddr::new("::1".parse().unwrap(), 1))
             .octets()
             .to_vec();
@@ -174,15 +193,20 @@ mod tests {
         octets.extend_from_slice(&libc::SCM_TIMESTAMPNS.to_ne_bytes());
         octets.extend_from_slice(&7_i64.to_ne_bytes());
         octets.extend_from_slice(&8_i64.to_ne_bytes());
+        octets.extend_from_slice(&20_usize.to_ne_bytes());
+        octets.extend_from_slice(&libc::SOL_UDP.to_ne_bytes());
+        octets.extend_from_slice(&libc::UDP_GRO.to_ne_bytes());
+        octets.extend_from_slice(&[40_i32.to_ne_bytes(), [0; 4]].concat());
         assert_eq!(octets.len(), Control::CAPACITY);
         let received = of(&octets);
         assert_eq!(received.at, Some(UNIX_EPOCH + Duration::new(7, 8)));
+        assert_eq!(received.segment, Some(40));
         assert_eq!(received.local.unwrap().address(), "::1".parse::<IpAddr>().unwrap());
     }
 
     #[test]
     fn a_wrong_length_ends_the_walk() {
-        for len in [0_usize, 15, 73, usize::MAX] {
+        for len in [0_usize, 15, 97, usize::MAX] {
             let mut octets = [0; 32];
             octets[..8].copy_from_slice(&len.to_ne_bytes());
             assert_eq!(of(&octets), Received::default(), "length {len}");

@@ -20,6 +20,9 @@ pub use recv::{Datagram, RecvBatch};
 mod send;
 pub use send::{SendBatch, SendReport};
 
+mod train;
+pub use train::Train;
+
 mod local;
 pub use local::LocalAddr;
 

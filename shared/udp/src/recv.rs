@@ -34,6 +34,21 @@ pub struct Datagram<'a> {
     pub received: Option<SystemTime>,
     /// It was longer than the buffer, and the rest is lost.
     pub truncated: bool,
+    /// With [`Options::gro`](crate::Options), when it is several datagrams in
+    /// one: the octets of each but the last, which may be shorter.
+    pub segment: Option<usize>,
+}
+
+impl<'a> Datagram<'a> {
+    /// Goes through what the peer sent: the datagram itself, or each of those
+    /// that the kernel handed over as one.
+    pub fn segments(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let bytes = self.bytes;
+        let segment = self.segment.unwrap_or(bytes.len()).max(1);
+        // An empty datagram is one too, though `chunks` has none of it.
+        let empty = bytes.is_empty().then_some(bytes);
+        bytes.chunks(segment).chain(empty)
+    }
 }
 
 impl RecvBatch {
@@ -78,6 +93,7 @@ impl RecvBatch {
             local: about.local,
             received: about.at,
             truncated: slot.truncated,
+            segment: about.segment,
         })
     }
 

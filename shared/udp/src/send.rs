@@ -199,6 +199,6 @@ fn is_connected(slots: &[Slot]) -> bool {
 }
 
 /// Says whether an error is about the socket, and so about every datagram.
-fn is_fatal(error: &io::Error) -> bool {
+pub(crate) fn is_fatal(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EBADF | libc::ENOTSOCK | libc::EPIPE))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Type};
 
-use crate::{LocalAddr, RecvBatch, SendBatch, SendReport, sys};
+use crate::{LocalAddr, RecvBatch, SendBatch, SendReport, Train, sys};
 
 /// A UDP socket whose datagrams move in batches.
 ///
@@ -50,6 +50,11 @@ pub struct Options {
     /// with EMSGSIZE. `IP_PMTUDISC_DO` would believe ICMP "packet too big" as
     /// well, which anyone can forge, and then fail to send what fits.
     pub dont_fragment: bool,
+    /// Datagrams that a peer sent as a [`Train`] may be received as one
+    /// (`UDP_GRO`, Linux 5.0): take them apart with
+    /// [`Datagram::segments`](crate::Datagram::segments), and give the batch
+    /// buffers of 65,535 octets, or what does not fit is lost.
+    pub gro: bool,
 }
 
 impl Socket {
@@ -152,6 +157,29 @@ impl Socket {
         batch.send(self.as_fd())
     }
 
+    /// Sends the datagrams of `train` to `peer` (`None` on a connected socket)
+    /// by one system call: all of them leave, or none. The train keeps them,
+    /// so that the caller can tell which failed, until it is cleared.
+    ///
+    /// # Errors
+    ///
+    /// Only when the socket itself can send nothing any more. Failures that
+    /// come from sending them as one are `EINVAL` (longer than the path's
+    /// MTU) and `EIO` (the interface computes no checksums), in the report.
+    pub fn send_train(&self, train: &Train, peer: Option<SocketAddr>) -> io::Result<SendReport> {
+        train.send(self.as_fd(), peer)
+    }
+
+    /// Asks whether the kernel can send a [`Train`].
+    ///
+    /// # Errors
+    ///
+    /// What it says, such as `ENOPROTOOPT` before Linux 4.18.
+    pub fn check_trains(&self) -> io::Result<()> {
+        // Zero is the default of the option: nothing is cut unless a send asks.
+        sys::set_option(self.as_fd(), libc::SOL_UDP, libc::UDP_SEGMENT, 0)
+    }
+
     /// Sends one datagram to `peer`, from `local` when it is given: the way of
     /// an answer that comes after its batch.
     ///
@@ -247,6 +275,9 @@ fn set_per_datagram(
     }
     if options.timestamps {
         sys::set_option(fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1)?;
+    }
+    if options.gro {
+        sys::set_option(fd, libc::SOL_UDP, libc::UDP_GRO, 1)?;
     }
     Ok(())
 }

@@ -175,7 +175,7 @@ pub(crate) fn send_one(
 /// Sends one datagram by the call that does least: `send` where its peer is the
 /// socket's own and nothing goes with it, else `sendmsg`. Either is cheaper
 /// than `sendmmsg` of one.
-fn send_slot(fd: BorrowedFd<'_>, bytes: &[u8], slot: &Slot) -> io::Result<()> {
+pub(crate) fn send_slot(fd: BorrowedFd<'_>, bytes: &[u8], slot: &Slot) -> io::Result<()> {
     if slot.name.octets().is_empty() && slot.control.octets().is_empty() {
         return retry(|| {
             let (start, len) = (bytes.as_ptr().cast(), bytes.len());

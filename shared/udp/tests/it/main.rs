@@ -4,6 +4,7 @@
 mod batches;
 mod errors;
 mod metadata;
+mod trains;
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
