@@ -167,14 +167,15 @@ impl Account {
         for back in 1..=failed {
             let found = self.outstanding.back_on(socket, back);
             let Some((index, slot)) = found.map(|(index, slot)| (index, *slot)) else { return };
-            if slot.state != State::Waiting {
-                continue;
-            }
-            self.outstanding.resolve(index, State::NotSent);
-            let counts = &mut self.recorder.phase(slot.phase).counts;
-            counts.sent -= 1;
-            counts.unsendable += 1;
-            self.end_of_query(slot.lookup, Ending::Lost, now);
+            self.end_unsent(index, slot, now);
+        }
+    }
+
+    /// Takes the news that the query with this `id` did not leave `socket`.
+    pub fn fail_to_send_one(&mut self, socket: u16, id: u16, now: u64) {
+        let found = self.outstanding.find(socket, id);
+        if let Some((index, slot)) = found.map(|(index, slot)| (index, *slot)) {
+            self.end_unsent(index, slot, now);
         }
     }
 
@@ -233,6 +234,17 @@ impl Account {
             }
             self.end_of_query(slot.lookup, Ending::Lost, now);
         }
+    }
+
+    fn end_unsent(&mut self, index: u32, slot: Slot, now: u64) {
+        if slot.state != State::Waiting {
+            return;
+        }
+        self.outstanding.resolve(index, State::NotSent);
+        let counts = &mut self.recorder.phase(slot.phase).counts;
+        counts.sent -= 1;
+        counts.unsendable += 1;
+        self.end_of_query(slot.lookup, Ending::Lost, now);
     }
 
     fn end_of_query(&mut self, lookup: u32, ending: Ending, now: u64) {

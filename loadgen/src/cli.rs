@@ -87,6 +87,10 @@ pub struct QuickArgs {
     /// Sender threads.
     #[arg(long, default_value_t = 1)]
     pub threads: u32,
+    /// Queries of one length leave as one, by one call, and are cut apart by
+    /// the kernel: cheap, in bursts that no client makes.
+    #[arg(long)]
+    pub gso: bool,
     /// Addresses load may go to, such as 10.96.0.10/32; loopback always.
     #[arg(long, value_name = "CIDR")]
     pub allow: Vec<String>,

@@ -34,6 +34,7 @@ pub fn scenario_text(args: &QuickArgs) -> String {
          connections = {}\n\
          timeout = {}\n\
          threads = {}\n\
+         gso = {}\n\
          [workload]\n\
          names = [{}]\n\
          types = {{ {} = 1.0 }}\n\
@@ -49,6 +50,7 @@ pub fn scenario_text(args: &QuickArgs) -> String {
         args.connections,
         quote(&args.timeout),
         args.threads,
+        args.gso,
         quoted(names),
         quote(&args.qtype),
         quote(&args.length),

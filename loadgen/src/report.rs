@@ -76,6 +76,8 @@ pub struct Load {
     pub ports: String,
     /// Sender threads.
     pub threads: u32,
+    /// Whether queries of one length left as one (UDP GSO).
+    pub gso: bool,
     /// Milliseconds that a query waited for its answer.
     pub timeout_ms: f64,
     /// Names to choose from.
@@ -201,6 +203,7 @@ fn load(scenario: &Scenario, text: &str) -> Load {
         transport: scenario.target.transport.as_str(),
         ports,
         threads: config.threads,
+        gso: config.gso,
         timeout_ms: config.timeout.as_secs_f64() * 1e3,
         names: scenario.workload.names(),
         is_lookup: scenario.workload.is_lookup(),

@@ -115,6 +115,7 @@ fn order(scenario: &Scenario, share: Share, stop: &Stop) -> Order {
     Order {
         target: scenario.target.server,
         first_source: scenario.sender.first_source,
+        gso: scenario.sender.gso,
         workload: Arc::clone(&scenario.workload),
         phases: scenario.phases.len(),
         bounds: Bounds {

@@ -104,6 +104,8 @@ pub struct SenderConfig {
     pub threads: u32,
     /// The address of the first socket, where each is to have its own.
     pub first_source: Option<IpAddr>,
+    /// Queries of one length leave as one and are cut apart by the kernel.
+    pub gso: bool,
 }
 
 /// A stretch of time with one schedule.

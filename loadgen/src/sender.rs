@@ -13,6 +13,7 @@ use crate::plan::{Plan, nanos};
 use crate::recorder::Recorder;
 use crate::workload::Workload;
 
+mod outbox;
 mod overruns;
 mod sockets;
 pub mod tcp;
@@ -25,6 +26,8 @@ pub struct Order {
     pub target: SocketAddr,
     /// The address of the first socket, where each is to have its own.
     pub first_source: Option<IpAddr>,
+    /// Queries of one length may leave as one, by UDP.
+    pub gso: bool,
     /// What to send, and when.
     pub plan: Plan,
     /// What to ask.

@@ -20,6 +20,19 @@ fn asked() -> (Account, Vec<u8>) {
     (account, query)
 }
 
+/// The later of two did leave, so it is not enough to know how many did not.
+#[test]
+fn a_query_that_did_not_leave_is_told_by_its_id() {
+    let (mut account, query) = asked();
+    let second = ask(&mut account);
+    account.fail_to_send_one(0, u16::from_be_bytes([query[0], query[1]]), 1);
+    assert!(account.receive(0, &answer(&second, 0), 2).is_some());
+    let counts = counts(&mut account);
+    assert_eq!((counts.sent, counts.unsendable, counts.answered), (1, 1, 1));
+    account.fail_to_send_one(0, 99, 1);
+    assert_eq!(account.recorder.phase(0).counts, counts, "nobody's id");
+}
+
 fn ask(account: &mut Account) -> Vec<u8> {
     let mut out = [0; 300];
     let sending = Sending { due: 0, sent: 0, query: 0, lookup: NO_LOOKUP, socket: 0, phase: 0 };

@@ -44,6 +44,7 @@ pub(super) fn scenario(target: SocketAddr, rate: f64, length: Duration) -> Optio
             timeout: DEFAULT_TIMEOUT,
             threads: 1,
             first_source: Some(FIRST_POD),
+            gso: false,
         },
         workload: Arc::new(workload),
         phases: vec![Phase { name: "pods".to_owned(), plan }],

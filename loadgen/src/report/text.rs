@@ -29,6 +29,9 @@ fn head(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
         "{}: {} over {}, {}, {} thread(s), {} name(s), seed {}",
         load.name, load.target, load.transport, load.ports, load.threads, load.names, load.seed
     )?;
+    if load.gso {
+        writeln!(f, "  queries of one length leave as one (GSO), in bursts that no client makes")?;
+    }
     if !load.about.is_empty() {
         writeln!(f, "  {}", load.about)?;
     }

@@ -53,6 +53,7 @@ pub(super) fn check(file: ScenarioFile, source: &Source<'_>, folder: &Path) -> R
         let reason = "lookup: search paths are walked over UDP only";
         return Err(source.error(file.workload.span(), reason));
     }
+    check_gso(&file.sender, &scenario, source)?;
     let expectations = expectations(&file.expect, &scenario, source)?;
     Ok(Scenario { expectations, ..scenario })
 }
@@ -129,7 +130,23 @@ fn sender(file: &SenderFile, source: &Source<'_>) -> Result<SenderConfig> {
             return Err(source.error(count.span(), reason));
         }
     };
-    Ok(SenderConfig { ports, connections, timeout, threads, first_source: None })
+    let gso = file.gso.as_ref().is_some_and(|gso| *gso.as_ref());
+    Ok(SenderConfig { ports, connections, timeout, threads, first_source: None, gso })
+}
+
+/// Trains are many queries of one socket at once, in datagrams.
+fn check_gso(file: &SenderFile, scenario: &Scenario, source: &Source<'_>) -> Result<()> {
+    let Some(gso) = file.gso.as_ref().filter(|_| scenario.sender.gso) else { return Ok(()) };
+    let reason = if scenario.target.transport == Transport::Tcp {
+        "sender.gso: TCP has no datagrams; it joins queries by itself"
+    } else if scenario.sender.ports == Ports::PerQuery {
+        "sender.gso: with a port per query there is never more than one to join"
+    } else if scenario.workload.is_lookup() {
+        "sender.gso: lookups imitate stub resolvers, which send each query alone"
+    } else {
+        return Ok(());
+    };
+    Err(source.error(gso.span(), reason))
 }
 
 /// Reads `one`, `pool:N` or `per-query`.

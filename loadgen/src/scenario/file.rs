@@ -85,6 +85,8 @@ pub struct SenderFile {
     pub timeout: Option<Spanned<String>>,
     /// Sender threads, 1 by default.
     pub threads: Option<Spanned<u32>>,
+    /// Queries of one length leave as one, over UDP; not by default.
+    pub gso: Option<Spanned<bool>>,
 }
 
 /// `[workload]`

@@ -65,6 +65,7 @@ fn what_is_wrong_is_named_with_its_line() {
         ("[workload]", "[sender]\nports = \"pool:0\"\n[workload]", "s.toml:10: sender.ports:"),
         ("[workload]", "[sender]\ntimeout = \"2m\"\n[workload]", "s.toml:10: sender.timeout:"),
         ("[workload]", "[sender]\nthreads = 0\n[workload]", "s.toml:10: sender.threads:"),
+        ("[workload]", "[sender]\ngso = 1\n[workload]", "s.toml:10: invalid type: integer"),
     ] {
         assert!(GOOD.contains(from), "{from}");
         let error = parse(&GOOD.replacen(from, to, 1)).unwrap_err();
@@ -91,6 +92,30 @@ fn a_lookup_walks_its_search_path() {
     assert!(scenario.workload.is_lookup());
     // Three names, A and AAAA.
     assert_eq!(scenario.workload.max_queries_per_draw(), 6);
+}
+
+/// Where there are no datagrams of one socket to join.
+#[test]
+fn gso_is_refused_where_it_cannot_work() {
+    let sender = "[sender]\ngso = true\n";
+    let asked = |more: &str, from: &str, to: &str| {
+        parse(
+            &GOOD
+                .replace("[workload]", &format!("{sender}{more}[workload]"))
+                .replace(from, to),
+        )
+    };
+    assert!(asked("", "", "").unwrap().sender.gso);
+    assert!(!parse(GOOD).unwrap().sender.gso);
+    let tcp = "5300\"\ntransport = \"tcp\"";
+    for (more, from, to, message) in [
+        ("", "5300\"", tcp, "s.toml:11: sender.gso: TCP has no datagrams"),
+        ("ports = \"per-query\"\n", "", "", "s.toml:10: sender.gso: with a port per query"),
+        ("", "MX\"]", "MX\"]\nlookup = { search = [] }", "s.toml:10: sender.gso: lookups imitate"),
+    ] {
+        let error = asked(more, from, to).unwrap_err();
+        assert!(error.contains(message), "{error}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Poll, Token};
 use udp::{Options, Socket};
 
-use super::{Ports, with_context};
+use super::{Order, Ports, with_context};
 
 /// The sockets, by their place; the account calls it the socket's number.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(super) struct Sockets {
     target: SocketAddr,
     /// The address of the first socket; each further one has the next.
     first_source: Option<IpAddr>,
+    /// Queries leave in trains; then answers may come in trains, too.
+    gso: bool,
     open: Vec<Option<Socket>>,
     /// Places without a socket.
     free: Vec<u16>,
@@ -31,15 +33,17 @@ pub(super) struct Sockets {
 
 impl Sockets {
     /// Opens the pool, or none yet.
-    pub(super) fn new(
-        target: SocketAddr,
-        ports: Ports,
-        first_source: Option<IpAddr>,
-    ) -> io::Result<Self> {
-        let is_per_query = ports == Ports::PerQuery;
-        let poll = Poll::new()?;
-        let (open, free) = (Vec::new(), Vec::new());
-        let mut sockets = Self { target, first_source, open, free, is_per_query, turn: 0, poll };
+    pub(super) fn new(order: &Order, ports: Ports) -> io::Result<Self> {
+        let mut sockets = Self {
+            target: order.target,
+            first_source: order.first_source,
+            gso: order.gso,
+            open: Vec::new(),
+            free: Vec::new(),
+            is_per_query: ports == Ports::PerQuery,
+            turn: 0,
+            poll: Poll::new()?,
+        };
         if let Ports::Pool(count) = ports {
             for place in 0..count.max(1) {
                 sockets.open_at(place)?;
@@ -128,11 +132,17 @@ impl Sockets {
             timestamps: true,
             nonblocking: true,
             recv_buffer: (!self.is_per_query).then_some(RECV_BUFFER),
+            gro: self.gso,
             ..Options::default()
         };
         // Connected, for only so a closed port is told.
         let socket = Socket::connect(self.source(place), self.target, &options)
             .map_err(|error| with_context(&error, "cannot open a UDP socket"))?;
+        if self.gso {
+            socket
+                .check_trains()
+                .map_err(|error| with_context(&error, "gso: this kernel sends no trains"))?;
+        }
         let fd = socket.as_raw_fd();
         let token = Token(usize::from(place));
         self.poll

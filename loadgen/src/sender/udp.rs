@@ -11,8 +11,9 @@ use std::io;
 use std::time::Duration;
 
 use mio::Events;
-use udp::{ClockPair, RecvBatch, SendBatch};
+use udp::{ClockPair, RecvBatch};
 
+use super::outbox::Outbox;
 use super::overruns::overruns;
 use super::sockets::Sockets;
 use super::{Desk, MAX_WAIT, Order, Outcome, Ports, RunClock};
@@ -27,7 +28,7 @@ pub struct UdpSender {
     desk: Desk,
     sockets: Sockets,
     events: Events,
-    batch: SendBatch,
+    outbox: Outbox,
     received: RecvBatch,
     clocks: ClockPair,
     ids: SplitMix,
@@ -45,7 +46,12 @@ impl UdpSender {
     pub fn open(order: Order, ports: Ports) -> io::Result<Self> {
         let lookups = order.workload.is_lookup();
         let ids = SplitMix::new(order.seed);
-        let sockets = Sockets::new(order.target, ports, order.first_source)?;
+        let sockets = Sockets::new(&order, ports)?;
+        let (outbox, received) = if order.gso {
+            (Outbox::of_trains(), RecvBatch::new(RECV_TRAINS, TRAIN_LEN))
+        } else {
+            (Outbox::of_datagrams(), RecvBatch::new(RECV_BATCH, MESSAGE_LEN))
+        };
         let desk = Desk::new(order);
         let is_fast = desk.plan.peak() > EXACT_RATE;
         let mut sender = Self {
@@ -54,8 +60,8 @@ impl UdpSender {
             desk,
             sockets,
             events: Events::with_capacity(EVENTS),
-            batch: SendBatch::new(BATCH, QUERY_LEN),
-            received: RecvBatch::new(RECV_BATCH, MESSAGE_LEN),
+            outbox,
+            received,
             clocks: ClockPair::sample(),
             ids,
         };
@@ -102,7 +108,7 @@ impl UdpSender {
 
     /// Sends what is due, in batches; each batch is one socket's.
     fn send_all_due(&mut self, clock: &RunClock, mut now: u64) -> io::Result<()> {
-        let mut batches = 0;
+        let mut since_reading = 0;
         let mut socket = self.sockets.next();
         while let Some(due) = self.desk.next_due(now) {
             self.desk.plan.take();
@@ -119,16 +125,16 @@ impl UdpSender {
             let at = if due.window.is_some() { now } else { due.at };
             let phase = due.phase;
             self.queue(&Sending { due: at, sent: now, query, lookup: NO_LOOKUP, socket, phase })?;
-            if self.batch.is_full() || self.sockets.is_per_query() {
+            since_reading += 1;
+            if self.outbox.is_full() || self.sockets.is_per_query() {
                 self.flush(socket, now)?;
                 socket = self.sockets.next();
                 now = clock.now();
-                batches += 1;
             }
             // Behind the schedule there is always more to send; the answers
             // must not overflow the sockets meanwhile.
-            if batches >= BATCHES_BEFORE_READING {
-                batches = 0;
+            if since_reading >= QUERIES_BEFORE_READING && self.outbox.is_empty() {
+                since_reading = 0;
                 self.receive_all(clock)?;
             }
         }
@@ -148,7 +154,7 @@ impl UdpSender {
                     socket: ready.socket,
                     phase: ready.phase,
                 })?;
-                if self.batch.is_full() {
+                if self.outbox.is_full() {
                     self.flush(ready.socket, now)?;
                 }
             }
@@ -169,9 +175,10 @@ impl UdpSender {
             self.start_ids(place);
             sending.socket = place;
         }
-        let Some(buffer) = self.batch.next_buffer() else { return Ok(()) };
+        let len = self.desk.workload.query(sending.query).len();
+        let Some(buffer) = self.outbox.room(len) else { return Ok(()) };
         match self.desk.account.send(&sending, buffer) {
-            Ok(len) => self.batch.commit(len, None, None),
+            Ok(len) => self.outbox.commit(len),
             Err(_) => self.sockets.release(sending.socket),
         }
         if self.sockets.is_per_query() {
@@ -181,13 +188,20 @@ impl UdpSender {
     }
 
     fn flush(&mut self, socket: u16, now: u64) -> io::Result<()> {
-        if self.batch.is_empty() {
+        if self.outbox.is_empty() {
             return Ok(());
         }
         let Some(open) = self.sockets.get(socket) else { return Ok(()) };
-        let report = open.send_batch(&mut self.batch)?;
+        let report = self.outbox.send(open)?;
         if report.failed > 0 {
-            self.desk.account.fail_to_send(socket, report.failed, now);
+            match self.outbox.unsent() {
+                Some(ids) => {
+                    for &id in ids {
+                        self.desk.account.fail_to_send_one(socket, id, now);
+                    }
+                }
+                None => self.desk.account.fail_to_send(socket, report.failed, now),
+            }
             self.sockets.release(socket);
         }
         if report.refused > 0 {
@@ -225,7 +239,7 @@ impl UdpSender {
     fn receive(&mut self, socket: u16, clock: &RunClock) -> io::Result<()> {
         loop {
             let Some(open) = self.sockets.get(socket) else { return Ok(()) };
-            let count = match open.recv_batch(&mut self.received, RECV_BATCH) {
+            let count = match open.recv_batch(&mut self.received, usize::MAX) {
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if is_refusal(&error) => {
@@ -239,16 +253,14 @@ impl UdpSender {
             for datagram in self.received.iter() {
                 let stamp = datagram.received.map(|stamp| self.clocks.instant_of(stamp));
                 let at = stamp.map_or_else(|| clock.now(), |stamp| clock.at(stamp));
-                ended = self
-                    .desk
-                    .account
-                    .receive(socket, datagram.bytes, at)
-                    .or(ended);
+                for message in datagram.segments() {
+                    ended = self.desk.account.receive(socket, message, at).or(ended);
+                }
             }
             if let Some(slot) = ended {
                 self.sockets.release(slot.socket);
             }
-            if count < RECV_BATCH {
+            if count < self.received.capacity() {
                 return Ok(());
             }
         }
@@ -291,14 +303,14 @@ fn is_refusal(error: &io::Error) -> bool {
     )
 }
 
-/// Queries of one `sendmmsg`; 64 gain another 3 % and double the burst.
-const BATCH: usize = 32;
 /// Answers of one `recvmmsg`.
 const RECV_BATCH: usize = 64;
+/// Answers, or trains of them, of one `recvmmsg` with GSO.
+const RECV_TRAINS: usize = 64;
+/// Octets of a train at most.
+const TRAIN_LEN: usize = 65_535;
 /// Sockets told about at once.
 const EVENTS: usize = 256;
-/// Octets of the longest query: header, name, type, class.
-const QUERY_LEN: usize = 12 + 255 + 4;
 /// Octets that are read of an answer; without EDNS it has at most 512.
 const MESSAGE_LEN: usize = 1232;
 /// Per thread and second: up to here each query gets its own wake-up.
@@ -306,8 +318,8 @@ const EXACT_RATE: f64 = 2_500.0;
 /// Above it, nanoseconds between wake-ups: 7.7 µs of CPU a query instead of
 /// 22 at 20,000/s, for 0.1 ms of lateness at the median.
 const TICK: u64 = 200_000;
-/// Batches sent on end when behind: 512 answers, a tenth of the queue.
-const BATCHES_BEFORE_READING: u32 = 16;
+/// Queries sent on end when behind; as many answers are a tenth of the queue.
+const QUERIES_BEFORE_READING: u32 = 512;
 /// Nanoseconds between two looks at both clocks: time is slewed by at most
 /// 500 µs a second, so a stamp is off by 50 µs at most.
 const RESAMPLE: u64 = 100_000_000;

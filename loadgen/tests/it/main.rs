@@ -8,3 +8,4 @@ mod figures;
 mod program;
 mod sockets;
 mod stall;
+mod trains;
