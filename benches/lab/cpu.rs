@@ -33,13 +33,20 @@ impl CpuTime {
             living_ns += ns.unwrap_or_default();
         }
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).with_context(gone)?;
-        // The name in parentheses may hold anything; numbers follow it.
-        let after = stat.rsplit(')').next().unwrap_or_default();
-        let field = |n: usize| {
-            let field = after.split_whitespace().nth(n);
-            field.and_then(|text| text.parse().ok()).unwrap_or_default()
-        };
-        Ok(Self { living_ns, user_ticks: field(11), system_ticks: field(12) })
+        let [user_ticks, system_ticks] = ticks(&stat, OWN);
+        Ok(Self { living_ns, user_ticks, system_ticks })
+    }
+
+    /// Reads the time of the processes that this one started and waited for:
+    /// all their threads, from the first to the last instruction.
+    ///
+    /// # Errors
+    ///
+    /// When there is no /proc.
+    pub(crate) fn of_children() -> Result<Self> {
+        let stat = fs::read_to_string("/proc/self/stat").context("no /proc")?;
+        let [user_ticks, system_ticks] = ticks(&stat, CHILDREN);
+        Ok(Self { living_ns: 0, user_ticks, system_ticks })
     }
 
     /// What was used since `before`.
@@ -59,6 +66,16 @@ impl CpuTime {
         if ended { ticks * TICK_NS } else { self.living_ns }
     }
 
+    /// User alone, nanoseconds, to the tick.
+    pub(crate) const fn user_ns(self) -> u64 {
+        self.user_ticks * TICK_NS
+    }
+
+    /// System alone, nanoseconds, to the tick.
+    pub(crate) const fn system_ns(self) -> u64 {
+        self.system_ticks * TICK_NS
+    }
+
     /// The share of user time, 0 to 1; `None` when nothing was sampled.
     #[expect(clippy::cast_precision_loss, reason = "ticks of minutes, not of centuries")]
     pub(crate) fn user_share(self) -> Option<f64> {
@@ -66,6 +83,22 @@ impl CpuTime {
         (all > 0).then(|| self.user_ticks as f64 / all as f64)
     }
 }
+
+/// User and system ticks of a `stat` file, from its field number `first` after
+/// the name.
+fn ticks(stat: &str, first: usize) -> [u64; 2] {
+    // The name in parentheses may hold anything; numbers follow it.
+    let after = stat.rsplit(')').next().unwrap_or_default();
+    [first, first + 1].map(|n| {
+        let field = after.split_whitespace().nth(n);
+        field.and_then(|text| text.parse().ok()).unwrap_or_default()
+    })
+}
+
+/// `utime` and `stime`, of the process itself.
+const OWN: usize = 11;
+/// `cutime` and `cstime`, of its children.
+const CHILDREN: usize = 13;
 
 /// A clock tick: `USER_HZ` is 100 on every Linux architecture of today.
 const TICK_NS: u64 = 10_000_000;

@@ -12,7 +12,7 @@ use testbed::Process;
 use crate::RunArgs;
 use crate::load::{self, Watched};
 use crate::place::Place;
-use crate::report::{self, Memory, Row, complain, say};
+use crate::report::{self, Environment, Memory, Row, complain, say};
 use crate::subject::{Kind, Over, Subject, Surroundings};
 use crate::workload::{FILL, Workload, fill};
 
@@ -30,11 +30,8 @@ struct Lab<'a> {
 /// What is written as JSON.
 #[derive(Serialize)]
 struct Findings<'a> {
-    schema: u32,
-    kernel: String,
-    cpus: usize,
-    place: &'static str,
-    seconds: u64,
+    #[serde(flatten)]
+    environment: Environment,
     rows: &'a [Row],
     memory: &'a [Memory],
 }
@@ -229,16 +226,7 @@ fn faults(args: &RunArgs, rows: &[Row]) -> Vec<String> {
 
 fn write_json(args: &RunArgs, rows: &[Row], memory: &[Memory]) -> Result<()> {
     let Some(file) = &args.json else { return Ok(()) };
-    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let findings = Findings {
-        schema: 1,
-        kernel: kernel.trim().to_owned(),
-        cpus: std::thread::available_parallelism().map_or(0, usize::from),
-        place: if args.veth { "veth" } else { "loopback" },
-        seconds: args.seconds,
-        rows,
-        memory,
-    };
+    let findings = Findings { environment: Environment::of(args), rows, memory };
     let text = serde_json::to_string_pretty(&findings)?;
     if let Err(error) = std::fs::write(file, text + "\n") {
         bail!("cannot write {}: {error}", file.display());

@@ -8,8 +8,10 @@
 mod cpu;
 mod lab;
 mod load;
+mod null;
 mod place;
 mod report;
+mod sender;
 mod serve;
 mod subject;
 mod workload;
@@ -58,6 +60,10 @@ pub(crate) struct RunArgs {
     /// Servers and clients in two network namespaces (needs root)
     #[arg(long)]
     pub(crate) veth: bool,
+    /// Not the servers but our load generator, beside dnsperf where it is
+    /// installed, and against a server that does nothing
+    #[arg(long, conflicts_with_all = ["subjects", "workloads", "veth", "quick"])]
+    pub(crate) sender: bool,
     /// Three short rounds of hits against echo and CoreDNS; fails when a ratio
     /// is far from its target
     #[arg(long)]
@@ -85,6 +91,7 @@ pub(crate) struct ServeArgs {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().part {
+        Part::Run(args) if args.sender => sender::run(&args),
         Part::Run(args) => lab::run(&args),
         Part::Serve(args) => serve::run(&args).map(|()| ExitCode::SUCCESS),
     };

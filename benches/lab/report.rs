@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use crate::RunArgs;
 use crate::load::Sample;
 use crate::subject::Kind;
 use crate::workload::Workload;
@@ -15,6 +16,30 @@ pub(crate) struct Row {
     #[serde(serialize_with = "kind_name")]
     pub(crate) subject: Kind,
     pub(crate) rounds: Vec<Sample>,
+}
+
+/// Where the figures are from; in every file of them.
+#[derive(Serialize)]
+pub(crate) struct Environment {
+    schema: u32,
+    kernel: String,
+    cpus: usize,
+    place: &'static str,
+    seconds: u64,
+}
+
+impl Environment {
+    /// Reads what is not in `args`.
+    pub(crate) fn of(args: &RunArgs) -> Self {
+        let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        Self {
+            schema: 1,
+            kernel: kernel.trim().to_owned(),
+            cpus: std::thread::available_parallelism().map_or(0, usize::from),
+            place: if args.veth { "veth" } else { "loopback" },
+            seconds: args.seconds,
+        }
+    }
 }
 
 /// What a subject holds.

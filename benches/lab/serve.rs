@@ -20,6 +20,8 @@ pub(crate) enum Mode {
     Echo,
     /// The same, one datagram at a time
     BlockingEcho,
+    /// Turns it into a response, in trains; see [`null`](crate::null)
+    Null,
     /// Answers it; see [`answer`]
     Upstream,
 }
@@ -30,6 +32,9 @@ pub(crate) enum Mode {
 ///
 /// When the address cannot be bound.
 pub(crate) fn run(args: &ServeArgs) -> Result<()> {
+    if args.mode == Mode::Null {
+        return crate::null::run(args);
+    }
     let threads = if args.mode == Mode::Upstream { 1 } else { args.threads };
     let mut workers = Vec::new();
     // The proxy's own sockets and batches, so that the floor lies under it.
@@ -63,7 +68,7 @@ fn serve_udp(socket: &Socket, mode: Mode) -> io::Result<()> {
             let Some(buffer) = send.next_buffer() else { break };
             let length = match mode {
                 Mode::Upstream => answer(datagram.bytes, buffer),
-                Mode::Echo | Mode::BlockingEcho => echo(datagram.bytes, buffer),
+                Mode::Echo | Mode::BlockingEcho | Mode::Null => echo(datagram.bytes, buffer),
             };
             if let Some(length) = length {
                 send.commit(length, Some(datagram.peer), datagram.local);
@@ -98,7 +103,7 @@ fn serve_connection(mut stream: TcpStream, mode: Mode) -> Option<()> {
             let mut reply = [0; 1232];
             let reply_length = match mode {
                 Mode::Upstream => answer(message, &mut reply),
-                Mode::Echo | Mode::BlockingEcho => echo(message, &mut reply),
+                Mode::Echo | Mode::BlockingEcho | Mode::Null => echo(message, &mut reply),
             };
             at += 2 + length;
             let reply = reply.get(..reply_length?)?;
