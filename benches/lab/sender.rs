@@ -286,7 +286,7 @@ impl Sample {
 
 fn print(rows: &[Row]) {
     say(&format!(
-        "{:<10} {:<16} {:<12} {:>20} {:>18} {:>18} {:>18} {:>18} {:>8}",
+        "{:<14} {:<14} {:<12} {:>20} {:>18} {:>18} {:>18} {:>18} {:>8}",
         "",
         "sender",
         "server",
@@ -310,7 +310,7 @@ fn print(rows: &[Row]) {
             .map(|s| s.sent.saturating_sub(s.answered))
             .sum();
         say(&format!(
-            "{:<10} {:<16} {:<12} {:>20} {:>18} {:>18} {:>18} {:>18} {lost:>8}",
+            "{:<14} {:<14} {:<12} {:>20} {:>18} {:>18} {:>18} {:>18} {lost:>8}",
             row.case.name,
             row.case.sender,
             row.server,
@@ -384,7 +384,7 @@ const CASES: [Case; 9] = [
     case("paced", By::Dnsperf, ECHO, [16, 1], Load::Rate(20_000)),
     case("one-flow", By::Trains, ECHO, [1, 1], Load::Window(256)),
     case("one-flow", By::Dnsperf, ECHO, [1, 1], Load::Window(256)),
-    case("plain", By::Datagrams, ECHO, [1, 1], Load::Window(256)),
+    case("one-flow-plain", By::Datagrams, ECHO, [1, 1], Load::Window(256)),
     case("null-1", By::Trains, NULL_1, [1, 1], Load::Window(2048)),
     case("null-2", By::Trains, NULL_2, [8, 2], Load::Window(4096)),
 ];

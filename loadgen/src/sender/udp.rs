@@ -5,7 +5,8 @@
 //! The thread sleeps until the next due time and not until the next answer:
 //! the kernel has stamped each answer on arrival, so reading it late costs no
 //! accuracy and saves a wake-up. Only lookups and closed loops, where an
-//! answer leads to a query, are woken by answers.
+//! answer leads to a query, are woken by answers (closed loops with GSO, which
+//! want many of them, look at each tick).
 
 use std::io;
 use std::time::Duration;
@@ -35,6 +36,9 @@ pub struct UdpSender {
     /// Nanoseconds between two wake-ups at least.
     tick: u64,
     is_woken_by_answers: bool,
+    /// Answers lead to queries, but are looked for once a tick: woken by the
+    /// first of them, trains would be short.
+    is_looking: bool,
 }
 
 impl UdpSender {
@@ -52,11 +56,15 @@ impl UdpSender {
         } else {
             (Outbox::of_datagrams(), RecvBatch::new(RECV_BATCH, MESSAGE_LEN))
         };
+        let gso = order.gso;
         let desk = Desk::new(order);
-        let is_fast = desk.plan.peak() > EXACT_RATE;
+        let is_closed = desk.plan.has_closed_phase();
+        let is_looking = is_closed && gso;
+        let has_tick = (desk.plan.peak() > EXACT_RATE && !lookups) || is_looking;
         let mut sender = Self {
-            is_woken_by_answers: lookups || desk.plan.has_closed_phase(),
-            tick: if is_fast && !lookups { TICK } else { 0 },
+            is_woken_by_answers: lookups || (is_closed && !gso),
+            is_looking,
+            tick: if has_tick { TICK } else { 0 },
             desk,
             sockets,
             events: Events::with_capacity(EVENTS),
@@ -100,7 +108,8 @@ impl UdpSender {
                 break;
             }
             let Some(event) = self.desk.next_event() else { break };
-            self.wait(&clock, event.max(now + self.tick))?;
+            let earliest = now + self.tick;
+            self.wait(&clock, if self.is_looking { earliest } else { event.max(earliest) })?;
         }
         let overruns = overruns(&self.sockets.ports());
         Ok(Outcome { recorder: self.desk.account.recorder, overruns })
