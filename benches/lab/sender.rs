@@ -18,9 +18,11 @@ use testbed::Process;
 
 use crate::RunArgs;
 use crate::cpu::CpuTime;
-use crate::report::{Environment, Spread, complain, say};
+use crate::report::{Environment, complain, say};
 use crate::serve::Mode;
 use crate::workload::Workload;
+
+mod figures;
 
 /// A load, sent by one of the two to one server.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -111,8 +113,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
                 .push(sample.with_context(|| format!("{} by {}", row.case.name, row.case.sender))?);
         }
     }
-    print(&rows);
-    let faults = print_targets(&rows);
+    figures::print(&rows);
+    let faults = figures::print_targets(&rows);
     if let Some(file) = &args.json {
         let findings =
             Findings { environment: Environment::of(args), dnsperf: version(), rows: &rows };
@@ -284,84 +286,6 @@ impl Sample {
     }
 }
 
-fn print(rows: &[Row]) {
-    say(&format!(
-        "{:<14} {:<14} {:<12} {:>20} {:>18} {:>18} {:>18} {:>18} {:>8}",
-        "",
-        "sender",
-        "server",
-        "sender us/query",
-        "user",
-        "system",
-        "server us/query",
-        "answers/s, k",
-        "lost"
-    ));
-    for row in rows {
-        let shown = |figure: &dyn Fn(&Sample) -> f64| {
-            let spread = Spread::of(row.rounds.iter().map(figure));
-            spread.map_or_else(String::new, |s| {
-                format!("{:.2} [{:.2}-{:.2}]", s.median, s.least, s.most)
-            })
-        };
-        let lost: u64 = row
-            .rounds
-            .iter()
-            .map(|s| s.sent.saturating_sub(s.answered))
-            .sum();
-        say(&format!(
-            "{:<14} {:<14} {:<12} {:>20} {:>18} {:>18} {:>18} {:>18} {lost:>8}",
-            row.case.name,
-            row.case.sender,
-            row.server,
-            shown(&Sample::total_us),
-            shown(&|sample| sample.user_us),
-            shown(&|sample| sample.system_us),
-            shown(&|sample| sample.server_us),
-            format!(
-                "{:.0}",
-                Spread::of(row.rounds.iter().map(|s| s.rate / 1e3)).map_or(0.0, |s| s.median)
-            ),
-        ));
-    }
-}
-
-/// Prints how the figures stand to what is aimed at; returns how many miss it.
-fn print_targets(rows: &[Row]) -> usize {
-    let find = |name: &str, is_theirs: bool| {
-        rows.iter()
-            .find(|row| row.case.name == name && (row.case.by == By::Dnsperf) == is_theirs)
-    };
-    let mut missed = 0;
-    let mut judge = |text: String, is_met: bool| {
-        missed += usize::from(!is_met);
-        say(&format!("{} {text}", if is_met { "ok  " } else { "MISS" }));
-    };
-    say("");
-    for (name, most) in RATIOS {
-        let Some((ours, theirs)) = find(name, false).zip(find(name, true)) else { continue };
-        let pairs = ours.rounds.iter().zip(&theirs.rounds);
-        let ratio = Spread::of(pairs.map(|(ours, theirs)| ours.total_us() / theirs.total_us()));
-        let Some(ratio) = ratio else { continue };
-        let (median, least, top) = (ratio.median, ratio.least, ratio.most);
-        judge(
-            format!("{name}: {median:.2} [{least:.2}-{top:.2}] of dnsperf's CPU, at most {most}"),
-            median <= most,
-        );
-    }
-    for row in rows.iter().filter(|row| row.case.name.starts_with("null")) {
-        let Some(rate) = Spread::of(row.rounds.iter().map(|sample| sample.rate / 1e6)) else {
-            continue;
-        };
-        let text = format!(
-            "{}: {:.2} [{:.2}-{:.2}] M answers/s, at least {NULL_RATE}",
-            row.case.name, rate.median, rate.least, rate.most
-        );
-        judge(text, rate.median >= NULL_RATE);
-    }
-    missed
-}
-
 const DNSPERF: &str = "/usr/bin/dnsperf";
 
 /// Beside the ports of the other lab.
@@ -403,12 +327,6 @@ const fn case(
     };
     Case { name, by, sender, server, sockets, threads, load }
 }
-
-/// Our CPU per query by dnsperf's, at most.
-const RATIOS: [(&str, f64); 3] = [("flat-out", 0.6), ("paced", 0.6), ("one-flow", 0.45)];
-
-/// Million answers a second that the sender takes where the server is none.
-const NULL_RATE: f64 = 2.0;
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use proxy::api::{ClientPage, FailurePage, Summary, Text};
+use proxy::api::{FailurePage, Summary, Text};
 use proxy::cli::{Cli, Command, ConfigCommand, LogFormat, RunArgs, StatsArgs};
 use proxy::config::{Config, DEFAULTS};
 use proxy::remote::{self, RemoteError};
@@ -62,9 +62,8 @@ async fn stats_text(args: &StatsArgs) -> Result<String, RemoteError> {
         return Ok(format!("{page:#}"));
     }
     let summary: Summary = remote::get(addr, "/api/v1/summary").await?;
-    let clients: ClientPage = remote::get(addr, "/api/v1/clients").await?;
     let failures: FailurePage = remote::get(addr, "/api/v1/failures").await?;
-    let text = Text { summary: &summary, clients: &clients, failures: &failures };
+    let text = Text { summary: &summary, failures: &failures };
     Ok(text.to_string())
 }
 

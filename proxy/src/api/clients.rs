@@ -1,4 +1,4 @@
-//! `/api/v1/clients`: who asks, wastes and fails.
+//! `/api/v1/clients`: who asks, and for whom it fails.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -58,13 +58,11 @@ pub struct Windowed<T> {
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
-    /// Queries wasted.
+    /// Queries.
     #[default]
-    Wasted,
+    Queries,
     /// Responses failed.
     Failed,
-    /// Queries.
-    Queries,
 }
 
 impl<T> Windowed<T> {
@@ -131,7 +129,6 @@ pub(super) fn failures(origins: &[u64; Origin::COUNT]) -> BTreeMap<String, u64> 
 fn rank(client: &Client, order: Order) -> [u64; 2] {
     use crate::observe::Count;
     let count = match order {
-        Order::Wasted => Count::WastedQueries,
         Order::Failed => Count::Failed,
         Order::Queries => Count::Queries,
     };

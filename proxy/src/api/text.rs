@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Busiest, ClientPage, FailurePage, Summary, Windowed};
+use super::{Busiest, FailurePage, Summary, Windowed};
 use crate::observe::Figures;
 
 /// What `fivedots stats` prints.
@@ -10,8 +10,6 @@ use crate::observe::Figures;
 pub struct Text<'a> {
     /// The node.
     pub summary: &'a Summary,
-    /// Its clients that waste most.
-    pub clients: &'a ClientPage,
     /// What failed.
     pub failures: &'a FailurePage,
 }
@@ -25,7 +23,6 @@ impl fmt::Display for Text<'_> {
         }
         self.figures(f)?;
         self.failed(f)?;
-        self.wasteful(f)?;
         busiest(f, "names asked most of late", &self.summary.top_names)?;
         busiest(f, "clients that asked most of late", &self.summary.top_clients)
     }
@@ -60,43 +57,15 @@ impl Text<'_> {
         }
         if any { Ok(()) } else { writeln!(f, "  none") }
     }
-
-    fn wasteful(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\nclients that waste most, since the start")?;
-        let wasting = self.clients.clients.iter();
-        let mut wasting = wasting
-            .filter(|client| client.figures.total.wasted_queries > 0)
-            .peekable();
-        if wasting.peek().is_none() {
-            return writeln!(f, "  none");
-        }
-        for client in wasting.take(ROWS_SHOWN) {
-            let Figures { lookups, amplification, wasted_queries, wasted_ratio, .. } =
-                client.figures.total;
-            let addr = client.client.to_string();
-            let percent = wasted_ratio * 100.0;
-            writeln!(
-                f,
-                "  {addr:22}{lookups:>10} lookups of {amplification:.1} names, \
-                 {wasted_queries} queries wasted ({percent:.0} %)"
-            )?;
-        }
-        Ok(())
-    }
 }
 
 type Read = fn(&Figures) -> String;
 
-const ROWS: [(&str, Read); 9] = [
+const ROWS: [(&str, Read); 4] = [
     ("queries", |f| f.queries.to_string()),
     ("failed", |f| f.failed.to_string()),
-    ("sent again", |f| f.retransmits.to_string()),
-    ("  though answered", |f| f.lost_replies.to_string()),
-    ("lookups", |f| f.lookups.to_string()),
-    ("names per lookup", |f| format!("{:.2}", f.amplification)),
-    ("queries wasted", |f| f.wasted_queries.to_string()),
-    ("  of all of lookups", |f| format!("{:.0} %", f.wasted_ratio * 100.0)),
-    ("upstream per lookup", |f| format!("{:.2}", f.upstream_amplification)),
+    ("asked upstream", |f| f.upstream_questions.to_string()),
+    ("  of all queries", |f| format!("{:.1} %", f.upstream_ratio * 100.0)),
 ];
 
 fn row(

@@ -105,16 +105,19 @@ fn a_bad_file_is_refused_with_line_field_and_value() {
     for (text, said) in [
         (
             "version = 1\n[observe]\nclients = 0",
-            ":3: observe.clients: 0 is not between 1 and 65536",
+            "f.toml:3: observe.clients: 0 is not between 1 and 65536",
         ),
-        ("version = 1\n[observe]\nring = \"1KiB\"", "1024 octets is not between 64KiB and 64MiB"),
+        (
+            "version = 1\n[observe]\nring = \"1KiB\"",
+            "f.toml:3: observe.ring: 1024 octets is not between 64KiB and 64MiB",
+        ),
         (
             "version = 1\n[[observe.search]]\nclients = \"10.0/8\"\ndomains = []\nndots = 1",
-            ":3: observe.search.clients: \"10.0/8\" is not a range",
+            "f.toml:3: observe.search.clients: \"10.0/8\" is not a range",
         ),
         (
             "version = 1\n[[observe.search]]\nclients = \"10.0.0.0/8\"\ndomains = []\nndots = 16",
-            ":5: observe.search.ndots: 16 is not between 0 and 15",
+            "f.toml:5: observe.search.ndots: 16 is not between 0 and 15",
         ),
         ("", "f.toml:1: version is missing"),
         ("version = 2", "f.toml:1: version: 2 is not"),

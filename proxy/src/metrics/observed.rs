@@ -2,7 +2,7 @@
 //! and no name is ever in one.
 
 use super::{Series, float};
-use crate::observe::{Count, End, Observer, Origin, Window};
+use crate::observe::{Observer, Origin, Window};
 
 /// A series and how it is read.
 pub(super) type Observed = (metrics::Counter, fn(&Observer, usize) -> u64, usize);
@@ -22,16 +22,6 @@ pub(super) fn counters(series: &Series) -> Vec<Observed> {
         let counter = series.counter("fivedots_failed_responses_total", help, &labels);
         all.push((counter, |observer, at| origin_sum(observer, at), origin.index()));
     }
-    for end in End::ALL {
-        let help = "Lookups of clients by how they ended.";
-        let counter = series.counter("fivedots_lookups_total", help, &[("end", end.label())]);
-        all.push((counter, count, Count::of_end(*end) as usize));
-    }
-    for (label, at) in [("any", Count::Retransmits), ("after_answer", Count::LostReplies)] {
-        let help = "Queries that clients sent again; after an answer, it was lost on its way.";
-        let name = "fivedots_client_retransmits_total";
-        all.push((series.counter(name, help, &[("kind", label)]), count, at as usize));
-    }
     all
 }
 
@@ -49,7 +39,7 @@ pub(super) const GAUGES: [(&str, &str, ReadObserver); 2] = [
 
 type Plain = (&'static str, &'static str, fn(&Observer, usize) -> u64);
 
-const PLAIN: [Plain; 6] = [
+const PLAIN: [Plain; 3] = [
     ("fivedots_observed_queries_total", "Queries accounted for.", |o, _| o.records),
     (
         "fivedots_observed_queries_missed_total",
@@ -61,25 +51,7 @@ const PLAIN: [Plain; 6] = [
         "Clients that lost their account to another.",
         |o, _| o.clients.evicted(),
     ),
-    ("fivedots_lookup_steps_total", "Names asked by lookups of clients.", |o, _| {
-        count(o, Count::Steps as usize)
-    }),
-    (
-        "fivedots_wasted_queries_total",
-        "Queries for names that were denied and followed by another one.",
-        |o, _| count(o, Count::WastedQueries as usize),
-    ),
-    (
-        "fivedots_lookup_queries_total",
-        "Queries of lookups of clients, without those sent again.",
-        |o, _| count(o, Count::LookupQueries as usize),
-    ),
 ];
-
-fn count(observer: &Observer, at: usize) -> u64 {
-    let sums = observer.node.sum(Window::Start);
-    sums.get(at).copied().unwrap_or_default()
-}
 
 fn origin_sum(observer: &Observer, at: usize) -> u64 {
     let sums = observer.origins.sum(Window::Start);

@@ -101,6 +101,7 @@ mod tests {
             assert!(clients.len() <= 8 && clients.queue.len() <= 8);
         }
         assert!(clients.get(busy).is_some());
-        assert_eq!(clients.evicted(), 100_001 - 8);
+        // Once, when all had asked since the last look, it was passed over too.
+        assert_eq!(clients.evicted(), 100_002 - 8);
     }
 }

@@ -125,6 +125,41 @@ fn every_query_is_on_the_account_of_its_client() {
     assert_eq!(summary.top_clients[0].key, "127.0.0.2");
 }
 
+/// Every field of every page is described.
+#[test]
+fn the_documented_fields_are_those_given() {
+    let (_upstream, proxy) = world();
+    let pod = Pod::new("127.0.0.6", proxy.listen);
+    pod.ask("web.test.", A);
+    pod.ask("x.broken.test.", A);
+    settle(&proxy, 2);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/api.md");
+    let described = std::fs::read_to_string(path).unwrap();
+    for name in ["summary", "clients", "failures", "upstreams", "clients/127.0.0.6"] {
+        let given: serde_json::Value = page(&proxy, &format!("/api/v1/{name}"));
+        for key in keys(&given) {
+            assert!(described.contains(&format!("`{key}`")), "{key} of {name} is in no table");
+        }
+    }
+    for origin in proxy::observe::Origin::ALL
+        .iter()
+        .filter(|origin| origin.is_failure())
+    {
+        assert!(described.contains(&format!("`{}`", origin.label())), "{origin:?}");
+    }
+}
+
+fn keys(value: &serde_json::Value) -> Vec<String> {
+    match value {
+        serde_json::Value::Object(fields) => {
+            let inner = fields.values().flat_map(keys);
+            fields.keys().cloned().chain(inner).collect()
+        }
+        serde_json::Value::Array(rows) => rows.iter().flat_map(keys).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// Names and clients are the admin listener's alone.
 #[test]
 fn the_metrics_know_counts_and_no_names() {
