@@ -65,10 +65,7 @@ fn note(decision: &Decision<'_, '_>, from: Sender, response: Option<&[u8]>, to: 
     let (record, qname): (_, &[u8]) = match decision {
         Decision::Ask(_) => return,
         Decision::Answer(query, entry) => {
-            let origin = match entry.head.kind {
-                Kind::Failure => Origin::CachedFailure,
-                Kind::Positive | Kind::Negative => Origin::Cache,
-            };
+            let origin = Origin::of_cached(entry.head.kind);
             (Record { origin, ..Record::of(query, peer, arrived) }, query.question.qname)
         }
         Decision::Any(query) => {

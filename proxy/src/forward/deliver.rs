@@ -6,7 +6,7 @@ use dns::{Flags, Header, Rcode};
 
 use super::{Ask, ReplyTo};
 use crate::answer;
-use crate::cache::{EntryView, Kind};
+use crate::cache::EntryView;
 use crate::moment::Moment;
 use crate::observe::{Origin, Record, Traits, Writer};
 use crate::stats::{Source, WorkerStats, rcode_index};
@@ -36,8 +36,7 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// The cache had it after all.
     pub(crate) fn cached(entry: &EntryView<'_>) -> Self {
-        let failed = entry.head.kind == Kind::Failure;
-        let origin = if failed { Origin::CachedFailure } else { Origin::Cache };
+        let origin = Origin::of_cached(entry.head.kind);
         Self { origin, upstream: None, traits: Traits::default() }
     }
 }

@@ -1,12 +1,21 @@
-//! Who failed, read from a response that says neither yes nor no.
+//! Where a response comes from, and who failed if it says neither yes nor no.
 
 use std::time::Duration;
 
 use dns::{Flags, Rcode};
 
 use super::Origin;
+use crate::cache::Kind;
 
 impl Origin {
+    /// What the cache had.
+    pub const fn of_cached(kind: Kind) -> Self {
+        match kind {
+            Kind::Failure => Self::CachedFailure,
+            Kind::Positive | Kind::Negative => Self::Cache,
+        }
+    }
+
     /// Judges a response of an upstream with another code than NOERROR and
     /// NXDOMAIN, `waited` after the query that it answers.
     ///

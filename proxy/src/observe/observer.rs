@@ -6,7 +6,7 @@ use super::client::note;
 use super::clients::Clients;
 use super::config::ObserveConfig;
 use super::count::Counters;
-use super::record::{Origin, Seen};
+use super::record::{Origin, Seen, octets_of};
 use super::top::Top;
 use super::upstreams::UpstreamAccount;
 use super::window::Windows;
@@ -109,10 +109,7 @@ impl Observer {
 
 /// The octets of a client's address, as [`Observer::top_clients`] has them.
 pub fn client_key(seen: &Seen<'_>) -> [u8; 16] {
-    match seen.record.client {
-        std::net::IpAddr::V4(addr) => addr.to_ipv6_mapped().octets(),
-        std::net::IpAddr::V6(addr) => addr.octets(),
-    }
+    octets_of(seen.record.client)
 }
 
 /// What was asked two minutes ago counts a quarter.

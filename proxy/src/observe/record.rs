@@ -315,7 +315,7 @@ impl Record {
 }
 
 /// IPv4 as mapped addresses, so that a record has one size.
-fn octets_of(addr: IpAddr) -> [u8; 16] {
+pub(super) fn octets_of(addr: IpAddr) -> [u8; 16] {
     match addr {
         IpAddr::V4(addr) => addr.to_ipv6_mapped().octets(),
         IpAddr::V6(addr) => addr.octets(),
