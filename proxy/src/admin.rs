@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::extract::{Path as UrlPath, Query, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, UnixListener};
 
-use crate::api::{ClientPage, ClientView, FailurePage, Order, Summary, UpstreamPage};
+use crate::api::{
+    ChainPage, ClientDetail, ClientPage, FailurePage, Order, Summary, Taken, UpstreamPage, Workload,
+};
 use crate::cache::Cache;
 use crate::forward::Forwarder;
 use crate::http::bounded;
@@ -96,6 +98,7 @@ pub fn routes(state: AdminState) -> Router {
         .route("/summary", get(summary))
         .route("/clients", get(clients))
         .route("/clients/{addr}", get(client))
+        .route("/chains", get(chains))
         .route("/failures", get(failures))
         .route("/upstreams", get(upstreams))
         .with_state(state.clone());
@@ -145,13 +148,32 @@ async fn clients(
 async fn client(
     State(state): State<AdminState>,
     UrlPath(addr): UrlPath<IpAddr>,
-) -> Result<Json<ClientView>, (StatusCode, String)> {
-    let view = state.ledger.read(|observer| {
+    uri: Uri,
+) -> Result<Json<ClientDetail>, (StatusCode, String)> {
+    let bad = |error: String| (StatusCode::BAD_REQUEST, error + "\n");
+    let workload = match uri.query() {
+        None | Some("") => None,
+        Some(_) => {
+            let named = Query::<Workload>::try_from_uri(&uri).map_err(|e| bad(e.body_text()))?;
+            Some(named.0)
+        }
+    };
+    let taken = state.ledger.read(|observer| {
         let client = observer.clients.get(addr)?;
-        Some(ClientView::of(addr, client, observer))
+        Some(Taken::of(addr, client, observer))
     });
-    view.map(Json)
-        .ok_or_else(|| (StatusCode::NOT_FOUND, format!("{addr} has not asked, or not of late\n")))
+    let unknown = || (StatusCode::NOT_FOUND, format!("{addr} has not asked, or not of late\n"));
+    let taken = taken.ok_or_else(unknown)?;
+    let detail = taken.detail(workload.as_ref());
+    detail.map(Json).map_err(|error| bad(error.to_string()))
+}
+
+async fn chains(State(state): State<AdminState>, Query(wanted): Query<Wanted>) -> Json<ChainPage> {
+    Json(
+        state
+            .ledger
+            .read(|observer| ChainPage::of(observer, wanted.limit)),
+    )
 }
 
 async fn failures(

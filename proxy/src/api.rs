@@ -3,6 +3,12 @@
 //! Fields are added and never renamed or removed within a version; docs/api.md
 //! describes each, which a test checks.
 
+mod chains;
+pub use chains::{ChainPage, Pair};
+
+mod client;
+pub use client::{ClientDetail, Ready, ResolverView, SearchView, Taken, Workload};
+
 mod clients;
 pub use clients::{ClientPage, ClientView, Order, Windowed};
 

@@ -66,13 +66,16 @@ impl Keeper {
     /// Takes what there is, a part at a time so that readers get their turn.
     fn round(&mut self) -> usize {
         let Self { ledger, readers, clock } = self;
-        let mut taken = 0;
+        let (mut taken, mut more) = (0, false);
+        let before = clock.now();
         for reader in readers.iter_mut() {
             let mut observer = ledger
                 .observer
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            taken += reader.drain(PART, |seen| observer.take(&seen));
+            let part = reader.drain(PART, |seen| observer.take(&seen));
+            taken += part;
+            more |= part == PART;
         }
         let missed = readers.iter().map(Reader::missed).sum();
         let mut observer = ledger
@@ -81,6 +84,10 @@ impl Keeper {
             .unwrap_or_else(PoisonError::into_inner);
         observer.missed = missed;
         observer.advance(clock.now());
+        // What is left in a ring may come before what another one gave.
+        if !more {
+            observer.settle(before);
+        }
         taken
     }
 }

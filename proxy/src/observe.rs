@@ -21,6 +21,27 @@ pub use books::Books;
 mod lookup;
 pub use lookup::{End, Lookup, Step};
 
+mod order;
+pub use order::Order;
+
+mod retransmit;
+pub use retransmit::{Again, Repeated, Retransmits};
+
+mod search;
+pub use search::{Ndots, Search, Source};
+
+mod learn;
+
+mod family;
+pub use family::{Guess, Habits};
+
+mod finished;
+
+mod walk;
+
+mod chains;
+pub use chains::{Chains, Closer};
+
 mod window;
 pub use window::{Window, Windows};
 
@@ -44,5 +65,7 @@ pub use zones::{ZoneAccount, ZoneAccounts};
 
 mod observer;
 pub use observer::{Observer, client_key};
+
+mod settle;
 
 pub mod advice;

@@ -63,6 +63,8 @@ pub enum Order {
     Queries,
     /// Responses failed.
     Failed,
+    /// Queries wasted.
+    Wasted,
 }
 
 impl<T> Windowed<T> {
@@ -130,6 +132,7 @@ fn rank(client: &Client, order: Order) -> [u64; 2] {
     use crate::observe::Count;
     let count = match order {
         Order::Failed => Count::Failed,
+        Order::Wasted => Count::WastedQueries,
         Order::Queries => Count::Queries,
     };
     [Window::Minute, Window::Start].map(|window| {

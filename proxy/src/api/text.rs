@@ -61,11 +61,20 @@ impl Text<'_> {
 
 type Read = fn(&Figures) -> String;
 
-const ROWS: [(&str, Read); 4] = [
+const ROWS: [(&str, Read); 13] = [
     ("queries", |f| f.queries.to_string()),
     ("failed", |f| f.failed.to_string()),
     ("asked upstream", |f| f.upstream_questions.to_string()),
     ("  of all queries", |f| format!("{:.1} %", f.upstream_ratio * 100.0)),
+    ("lookups", |f| f.lookups.to_string()),
+    ("  names asked for each", |f| format!("{:.2}", f.amplification)),
+    ("  asked upstream", |f| format!("{:.2}", f.upstream_amplification)),
+    ("  ms wasted", |f| format!("{:.1}", f.wasted_ms_per_lookup)),
+    ("  of no name at all", |f| f.nonexistent.to_string()),
+    ("queries wasted", |f| f.wasted_queries.to_string()),
+    ("  of those for lookups", |f| format!("{:.1} %", f.wasted_ratio * 100.0)),
+    ("sent again", |f| f.retransmits.to_string()),
+    ("  though answered", |f| f.retransmits_answered.to_string()),
 ];
 
 fn row(

@@ -2,7 +2,7 @@
 //! and no name is ever in one.
 
 use super::{Series, float};
-use crate::observe::{Observer, Origin, Window};
+use crate::observe::{Again, Count, End, Observer, Origin, Window};
 
 /// A series and how it is read.
 pub(super) type Observed = (metrics::Counter, fn(&Observer, usize) -> u64, usize);
@@ -22,6 +22,20 @@ pub(super) fn counters(series: &Series) -> Vec<Observed> {
         let counter = series.counter("fivedots_failed_responses_total", help, &labels);
         all.push((counter, |observer, at| origin_sum(observer, at), origin.index()));
     }
+    for (name, help, count) in COUNTED {
+        all.push((series.counter(name, help, &[]), sum, *count as usize));
+    }
+    for end in End::ALL {
+        let help = "Lookups of programs, by how they ended.";
+        let counter = series.counter("fivedots_lookups_total", help, &[("end", end.label())]);
+        all.push((counter, sum, Count::of_end(*end) as usize));
+    }
+    for again in Again::ALL {
+        let help = "Queries that clients sent again.";
+        let labels = [("kind", again.label())];
+        let counter = series.counter("fivedots_client_retransmits_total", help, &labels);
+        all.push((counter, sum, Count::of_again(*again) as usize));
+    }
     all
 }
 
@@ -39,7 +53,7 @@ pub(super) const GAUGES: [(&str, &str, ReadObserver); 2] = [
 
 type Plain = (&'static str, &'static str, fn(&Observer, usize) -> u64);
 
-const PLAIN: [Plain; 3] = [
+const PLAIN: [Plain; 5] = [
     ("fivedots_observed_queries_total", "Queries accounted for.", |o, _| o.records),
     (
         "fivedots_observed_queries_missed_total",
@@ -51,7 +65,41 @@ const PLAIN: [Plain; 3] = [
         "Clients that lost their account to another.",
         |o, _| o.clients.evicted(),
     ),
+    (
+        "fivedots_observed_lookups_cut_total",
+        "Lookups taken for ended because their client had too many.",
+        |o, _| o.cut_lookups,
+    ),
+    (
+        "fivedots_observed_queries_unplaced_total",
+        "Queries in no lookup because their client had lost its account.",
+        |o, _| o.unplaced,
+    ),
 ];
+
+const COUNTED: &[(&str, &str, Count)] = &[
+    ("fivedots_lookup_steps_total", "Names asked for lookups.", Count::Steps),
+    (
+        "fivedots_lookup_queries_total",
+        "Queries for lookups, without retransmits.",
+        Count::LookupQueries,
+    ),
+    (
+        "fivedots_wasted_queries_total",
+        "Queries for names that were denied and followed by another.",
+        Count::WastedQueries,
+    ),
+    (
+        "fivedots_captured_lookups_total",
+        "Lookups that a wildcard under the search list answered.",
+        Count::Captured,
+    ),
+];
+
+fn sum(observer: &Observer, at: usize) -> u64 {
+    let sums = observer.node.sum(Window::Start);
+    sums.get(at).copied().unwrap_or_default()
+}
 
 fn origin_sum(observer: &Observer, at: usize) -> u64 {
     let sums = observer.origins.sum(Window::Start);

@@ -9,7 +9,7 @@ mod bases;
 pub use bases::{Bases, Dropped, Totals};
 
 mod replay;
-pub use replay::{Current, Ndots};
+pub use replay::Current;
 
 mod forecast;
 pub use forecast::{Affected, Alternative, Change, Forecast, Names};
@@ -22,6 +22,8 @@ mod tests;
 
 use serde::Serialize;
 use stub::Family;
+
+use super::search::Ndots;
 
 /// What a client, or a group of them, could do about its lookups.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]

@@ -1,7 +1,17 @@
 //! The account of one client.
 
+use std::net::IpAddr;
+
+use super::advice::Bases;
+use super::chains::{Chains, Closer};
+use super::config::ObserveConfig;
 use super::count::{Count, Counters};
+use super::family::{Guess, Habits};
+use super::learn::Learner;
+use super::lookup::Lookup;
 use super::record::{Origin, Seen, Traits};
+use super::retransmit::Repeated;
+use super::search::{Search, Source};
 use super::window::Windows;
 use crate::moment::Moment;
 
@@ -12,21 +22,35 @@ pub struct Client {
     pub counters: Counters,
     /// Its responses by where they came from.
     pub origins: Windows<{ Origin::COUNT }>,
+    /// Its lookups by name.
+    pub bases: Bases,
+    /// What is known about its resolv.conf.
+    pub search: Search,
+    /// Its lookups that are under way.
+    pub chains: Chains,
     /// When its first query arrived.
     pub first: Moment,
     /// When its last query arrived.
     pub last: Moment,
+    habits: Habits,
+    learner: Option<Box<Learner>>,
     /// Says whether it asked since the eviction looked at it.
     pub(super) touched: bool,
 }
 
 impl Client {
-    pub(super) const fn new(now: Moment) -> Self {
+    pub(super) fn new(addr: IpAddr, config: &ObserveConfig, now: Moment) -> Self {
+        let search = config.rule(addr).map_or(Search::unknown(), Search::from);
         Self {
             counters: Counters::new(now),
             origins: Windows::new(now),
+            bases: Bases::new(config.names_per_client),
+            learner: (search.source == Source::Unknown).then(Box::default),
+            search,
+            chains: Chains::new(addr, config.open_lookups),
             first: now,
             last: now,
+            habits: Habits::default(),
             touched: false,
         }
     }
@@ -36,6 +60,46 @@ impl Client {
         note(&mut self.counters, &mut self.origins, seen, now);
         self.last = self.last.max(seen.record.arrived);
         self.touched = true;
+    }
+
+    /// Puts a query to the lookup it belongs to, once its turn has come.
+    pub(super) fn place(
+        &mut self,
+        seen: &Seen<'_>,
+        repeated: Option<Repeated>,
+        closer: &mut Closer,
+    ) {
+        self.habits.query(seen, repeated);
+        if repeated.is_none()
+            && let Some(learner) = &mut self.learner
+            && let Some(learned) = learner.take(seen, &self.search)
+        {
+            self.search = learned;
+        }
+        let again = repeated.map(|repeated| repeated.again);
+        self.chains
+            .take(seen, again, &self.search, &mut self.habits, closer);
+    }
+
+    /// Ends the lookups that nothing can belong to any more at `now`.
+    pub(super) fn sweep(&mut self, now: Moment, closer: &mut Closer) {
+        self.chains.sweep(now, &self.search, closer);
+    }
+
+    /// Ends all its lookups.
+    pub(super) fn finish(&mut self, closer: &mut Closer) {
+        self.chains.finish(&self.search, closer);
+    }
+
+    /// Counts a lookup that is over.
+    pub(super) fn close(&mut self, lookup: &Lookup, now: Moment) {
+        count(&mut self.counters, lookup, now);
+        self.bases.note(lookup);
+    }
+
+    /// Guesses its resolver library.
+    pub fn family(&self) -> Option<Guess> {
+        self.habits.guess()
     }
 }
 
@@ -57,5 +121,28 @@ pub(super) fn note(
     origins.add(record.origin.index(), 1, now);
     if record.origin.is_failure() {
         counters.add(Count::Failed as usize, 1, now);
+    }
+}
+
+/// Counts a lookup that is over.
+pub(super) fn count(counters: &mut Counters, lookup: &Lookup, now: Moment) {
+    let micros = u64::try_from(lookup.wasted.as_micros()).unwrap_or(u64::MAX);
+    let [answered, failed] = lookup.repeats;
+    let counts = [
+        (Count::Lookups, 1),
+        (Count::Steps, lookup.steps.into()),
+        (Count::LookupQueries, lookup.queries.into()),
+        (Count::WastedQueries, lookup.wasted_queries.into()),
+        (Count::WastedMicros, micros),
+        (Count::Partial, lookup.partial.into()),
+        (Count::Captured, lookup.captured.into()),
+        (Count::AgainAnswered, answered.into()),
+        (Count::AgainFailed, failed.into()),
+        (Count::of_end(lookup.end), 1),
+    ];
+    for (count, n) in counts {
+        if n > 0 {
+            counters.add(count as usize, n, now);
+        }
     }
 }

@@ -6,16 +6,19 @@ use std::net::IpAddr;
 use foldhash::quality::RandomState;
 
 use super::client::Client;
+use super::config::ObserveConfig;
 use crate::moment::Moment;
 
 /// Clients by their address.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Clients {
     all: HashMap<IpAddr, Client, RandomState>,
     /// In the order of their coming; who asked since is passed over once.
     queue: VecDeque<IpAddr>,
     capacity: usize,
     evicted: u64,
+    /// Those that had to make room and whose lookups were not counted yet.
+    leaving: Vec<(IpAddr, Client)>,
 }
 
 impl Clients {
@@ -26,19 +29,22 @@ impl Clients {
             queue: VecDeque::new(),
             capacity: capacity.max(1),
             evicted: 0,
+            leaving: Vec::new(),
         }
     }
 
     /// Returns the account of a client, a new one if it has none; for that one
     /// who was silent for long makes room.
-    pub fn open(&mut self, addr: IpAddr, now: Moment) -> &mut Client {
+    pub fn open(&mut self, addr: IpAddr, config: &ObserveConfig, now: Moment) -> &mut Client {
         if !self.all.contains_key(&addr) {
             if self.all.len() >= self.capacity {
                 self.evict();
             }
             self.queue.push_back(addr);
         }
-        self.all.entry(addr).or_insert_with(|| Client::new(now))
+        self.all
+            .entry(addr)
+            .or_insert_with(|| Client::new(addr, config, now))
     }
 
     /// Iterates over the clients, in no order.
@@ -54,6 +60,16 @@ impl Clients {
     /// Returns a client's account.
     pub fn get(&self, addr: IpAddr) -> Option<&Client> {
         self.all.get(&addr)
+    }
+
+    /// Returns a client's account, to change it.
+    pub fn get_mut(&mut self, addr: IpAddr) -> Option<&mut Client> {
+        self.all.get_mut(&addr)
+    }
+
+    /// Takes the accounts that had to make room.
+    pub fn take_leaving(&mut self) -> Vec<(IpAddr, Client)> {
+        std::mem::take(&mut self.leaving)
     }
 
     /// Returns how many there are.
@@ -78,7 +94,11 @@ impl Clients {
                 self.queue.push_back(addr);
                 continue;
             }
-            self.all.remove(&addr);
+            if let Some(client) = self.all.remove(&addr)
+                && !client.chains.is_empty()
+            {
+                self.leaving.push((addr, client));
+            }
             self.evicted += 1;
             return;
         }
@@ -94,10 +114,12 @@ mod tests {
     #[test]
     fn who_keeps_asking_stays_however_many_pass_by() {
         let (mut clients, now) = (Clients::new(8), Moment::default());
+        let config = ObserveConfig::default();
         let busy = IpAddr::from([10, 0, 0, 1]);
         for n in 0..100_000_u32 {
-            clients.open(busy, now).touched = true;
-            clients.open(Ipv4Addr::from_bits(n).into(), now).touched = true;
+            clients.open(busy, &config, now).touched = true;
+            let other = Ipv4Addr::from_bits(n).into();
+            clients.open(other, &config, now).touched = true;
             assert!(clients.len() <= 8 && clients.queue.len() <= 8);
         }
         assert!(clients.get(busy).is_some());

@@ -31,6 +31,13 @@ pub struct Lookup {
     /// Says whether it began in the middle: what the client had cached, or a
     /// record that was missed.
     pub partial: bool,
+    /// Says whether a name with dots, not of the cluster, was found under a
+    /// domain that is not the cluster's either: a wildcard there answers for
+    /// the name that was meant.
+    pub captured: bool,
+    /// Queries sent again from other ports, which only the walk can tell from
+    /// new ones: after an answer, and after a failure.
+    pub repeats: [u32; 2],
     /// When its first query arrived.
     pub first: Moment,
     /// When its last query arrived.

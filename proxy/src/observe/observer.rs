@@ -1,12 +1,17 @@
 //! What is known about the traffic: every record goes through here.
 
+use std::time::Duration;
+
 use dns::Name;
 
+use super::chains::Closer;
 use super::client::note;
 use super::clients::Clients;
 use super::config::ObserveConfig;
 use super::count::Counters;
+use super::order::Order;
 use super::record::{Origin, Seen, octets_of};
+use super::retransmit::Retransmits;
 use super::top::Top;
 use super::upstreams::UpstreamAccount;
 use super::window::Windows;
@@ -32,6 +37,9 @@ pub struct Observer {
     pub top_names: Top,
     /// The clients that ask most, by [`client_key`].
     pub top_clients: Top,
+    /// The pairs of a client, by its key, and a base name that waste most
+    /// queries.
+    pub top_pairs: Top,
     /// When it began.
     pub started: Moment,
     /// Until when it knows everything.
@@ -40,6 +48,15 @@ pub struct Observer {
     pub records: u64,
     /// Records that found no room in their ring.
     pub missed: u64,
+    /// Lookups that had to end for want of room.
+    pub cut_lookups: u64,
+    /// Queries whose client lost its account before their lookup was found.
+    pub unplaced: u64,
+    pub(super) order: Order,
+    pub(super) retransmits: Retransmits,
+    pub(super) closer: Closer,
+    /// All that was answered before this has been given to its lookup.
+    pub(super) settled: Moment,
     decayed: Moment,
 }
 
@@ -54,21 +71,30 @@ impl Observer {
             zones: ZoneAccounts::new(zones, now),
             top_names: Top::new(config.top),
             top_clients: Top::new(config.top),
+            top_pairs: Top::new(config.top),
+            order: Order::default(),
+            retransmits: Retransmits::default(),
+            closer: Closer::new(&config.cluster_domain),
             config,
             started: now,
             now,
             records: 0,
             missed: 0,
+            cut_lookups: 0,
+            unplaced: 0,
+            settled: now,
             decayed: now,
         }
     }
 
-    /// Accounts for one query.
+    /// Accounts for one query. To which lookup it belongs is settled later.
     pub fn take(&mut self, seen: &Seen<'_>) {
         let now = self.now;
         self.records += 1;
         note(&mut self.node, &mut self.origins, seen, now);
-        self.clients.open(seen.record.client, now).note(seen, now);
+        self.clients
+            .open(seen.record.client, &self.config, now)
+            .note(seen, now);
         self.top_clients.add(&client_key(seen), 1);
         if seen.record.origin != Origin::Rejected {
             self.top_names.add(seen.qname, 1);
@@ -79,6 +105,11 @@ impl Observer {
         let upstream = seen.record.upstream.map(usize::from);
         if let Some(upstream) = upstream.and_then(|at| self.upstreams.get_mut(at)) {
             upstream.note(seen, now);
+        }
+        self.order.hold(seen);
+        if self.order.is_full() {
+            // Out of order rather than without a bound.
+            self.settle_until(seen.record.arrived);
         }
     }
 
@@ -91,10 +122,7 @@ impl Observer {
         }
         self.node.advance(now);
         self.origins.advance(now);
-        for (_, client) in self.clients.iter_mut() {
-            client.counters.advance(now);
-            client.origins.advance(now);
-        }
+        self.sweep();
         self.zones.advance(now);
         for upstream in &mut self.upstreams {
             upstream.advance(now);
@@ -103,6 +131,7 @@ impl Observer {
             self.decayed = now;
             self.top_names.decay();
             self.top_clients.decay();
+            self.top_pairs.decay();
         }
     }
 }
@@ -113,4 +142,4 @@ pub fn client_key(seen: &Seen<'_>) -> [u8; 16] {
 }
 
 /// What was asked two minutes ago counts a quarter.
-const DECAY: std::time::Duration = std::time::Duration::from_secs(60);
+const DECAY: Duration = Duration::from_secs(60);

@@ -135,7 +135,8 @@ fn the_documented_fields_are_those_given() {
     settle(&proxy, 2);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/api.md");
     let described = std::fs::read_to_string(path).unwrap();
-    for name in ["summary", "clients", "failures", "upstreams", "clients/127.0.0.6"] {
+    let client = "clients/127.0.0.6?kind=Deployment&namespace=shop&name=web";
+    for name in ["summary", "clients", "chains", "failures", "upstreams", client] {
         let given: serde_json::Value = page(&proxy, &format!("/api/v1/{name}"));
         for key in keys(&given) {
             assert!(described.contains(&format!("`{key}`")), "{key} of {name} is in no table");
@@ -158,6 +159,52 @@ fn keys(value: &serde_json::Value) -> Vec<String> {
         serde_json::Value::Array(rows) => rows.iter().flat_map(keys).collect(),
         _ => Vec::new(),
     }
+}
+
+/// A pod that looks an outside name up, over and over, with ndots 5.
+#[test]
+fn the_advice_and_the_patch_are_on_the_page_of_a_client() {
+    let upstream = Upstream::builder()
+        .zone("example.com.", "api 60 A 192.0.2.1")
+        .zone("cluster.local.", "cart.shop.svc 60 A 10.96.0.7")
+        .start()
+        .unwrap();
+    let domains = ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local"];
+    let told = format!(
+        "[[observe.search]]\nclients = \"127.0.0.0/8\"\ndomains = {domains:?}\nndots = 5\n"
+    );
+    let proxy = Proxy::configured(upstream.addr(), &told);
+    let pod = Pod::new("127.0.0.7", proxy.listen);
+    for _ in 0..3 {
+        for domain in domains {
+            assert_eq!(pod.ask(&format!("api.example.com.{domain}."), A), 3);
+        }
+        assert_eq!(pod.ask("api.example.com.", A), 0);
+        assert_eq!(pod.ask("cart.shop.svc.cluster.local.", A), 0);
+    }
+    settle(&proxy, 15);
+    let path = "/api/v1/clients/127.0.0.7?kind=Deployment&namespace=shop&name=web";
+    let shown = || page::<serde_json::Value>(&proxy, path);
+    assert!(eventually(SOON, || shown()["total"]["lookups"] == 6), "{:#}", shown());
+    let shown = shown();
+    let total = &shown["total"];
+    assert_eq!((&total["steps"], &total["wasted_queries"]), (&15.into(), &9.into()), "{total:#}");
+    assert_eq!((&total["external"], &total["cluster"]), (&3.into(), &3.into()), "{total:#}");
+    assert_eq!(shown["search"]["source"], "configured");
+    let advice = &shown["advice"];
+    assert_eq!((&advice["safe_ndots"], &advice["current_ndots"]), (&1.into(), &5.into()));
+    assert_eq!(advice["recommendation"]["ndots"], 2, "{advice:#}");
+    assert_eq!(advice["alternatives"][1]["glibc"]["queries_saved"], 9, "{advice:#}");
+    let text = shown["patch"]["text"].as_str().unwrap();
+    assert!(text.contains("kubectl -n shop patch deployment web"), "{text}");
+
+    let chains: proxy::api::ChainPage = page(&proxy, "/api/v1/chains");
+    assert_eq!(chains.figures.total.wasted_queries, 9);
+    let worst = &chains.top_pairs[0];
+    assert_eq!((worst.name.as_str(), worst.weight), ("api.example.com.", 9));
+    assert_eq!(worst.client, "127.0.0.7".parse::<IpAddr>().unwrap());
+    let (status, said) = get(proxy.admin, "/api/v1/clients/127.0.0.7?kind=Cat&namespace=a&name=b");
+    assert_eq!((status, said.as_str()), (400, "the kind is none that is known to own pods\n"));
 }
 
 /// Names and clients are the admin listener's alone.

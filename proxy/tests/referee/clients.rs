@@ -53,6 +53,18 @@ impl Program {
     }
 }
 
+impl Program {
+    /// The library whose walk it takes; of those that do not search, any.
+    pub(crate) const fn walks_like(self) -> &'static str {
+        match self {
+            // BIND's tools search for no name with enough dots either.
+            Self::Musl | Self::Nslookup => "musl",
+            Self::Go => "go",
+            _ => "glibc",
+        }
+    }
+}
+
 /// One program in a pod of its own.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {

@@ -16,14 +16,27 @@ use crate::totals::Totals;
 ///
 /// Unless the page is there and has what [`parse`] reads.
 pub(crate) fn fetch(admin: &Path) -> HashMap<IpAddr, Totals> {
+    parse(&get(admin, PATH))
+}
+
+/// Fetches any of its pages.
+///
+/// # Panics
+///
+/// Unless it is there.
+pub(crate) fn fetch_json(admin: &Path, path: &str) -> serde_json::Value {
+    serde_json::from_str(&get(admin, path)).unwrap()
+}
+
+fn get(admin: &Path, path: &str) -> String {
     let mut stream = UnixStream::connect(admin).unwrap();
-    let request = format!("GET {PATH} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
-    assert!(head.starts_with("HTTP/1.1 200 "), "{PATH}: {text}");
-    parse(body)
+    assert!(head.starts_with("HTTP/1.1 200 "), "{path}: {text}");
+    body.to_owned()
 }
 
 /// Of all that the page has, what is compared.

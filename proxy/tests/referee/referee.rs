@@ -108,9 +108,7 @@ impl<'a> Walk<'a> {
         if self.lookup.found != self.steps.iter().any(Step::has_data) {
             return Err(format!("{}: program and packets disagree", self.lookup.name));
         }
-        let wasted = before
-            .iter()
-            .filter(|step| !step.absolute && step.is_denied());
+        let wasted = before.iter().filter(|step| step.is_denied());
         let mut totals = Totals {
             queries: self.steps.iter().map(|step| step.queries).sum(),
             lookups: 1,

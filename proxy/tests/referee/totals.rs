@@ -16,8 +16,8 @@ pub(crate) struct Totals {
     pub(crate) lookups: u64,
     /// Names asked; A and AAAA of a name are one.
     pub(crate) steps: u64,
-    /// Queries of steps under a suffix that were denied and followed by another
-    /// step of the same lookup.
+    /// Queries of steps that were denied and followed by another step of the
+    /// same lookup.
     pub(crate) wasted_queries: u64,
     /// Lookups by how they end; one that failed is in none of the four.
     pub(crate) external: u64,

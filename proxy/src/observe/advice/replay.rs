@@ -4,7 +4,7 @@ use dns::Name;
 use stub::{Family, Options, Outcome, ResolvConf, expand};
 
 use super::bases::{Kind, Way};
-use crate::observe::Step;
+use crate::observe::{Ndots, Search, Step};
 
 /// What the clients' resolv.conf says now.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -15,22 +15,11 @@ pub struct Current {
     pub ndots: Ndots,
 }
 
-/// What is known of an ndots.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Ndots {
-    /// It was read from the pod's spec.
-    Known(u8),
-    /// The traffic rules out what is below the first and above the second.
-    Between(u8, u8),
-}
-
-impl Ndots {
-    /// Returns what to reckon with: the kubelet's 5 unless it is ruled out.
-    pub fn assumed(self) -> u8 {
-        match self {
-            Self::Known(ndots) => ndots,
-            Self::Between(least, most) => KUBELET.min(most).max(least),
-        }
+impl From<&Search> for Current {
+    fn from(search: &Search) -> Self {
+        let domains = search.domains.iter();
+        let text = domains.map(|domain| text_of(domain).unwrap_or_default());
+        Self { search: text.collect(), ndots: search.ndots }
     }
 }
 
@@ -91,17 +80,25 @@ impl Way {
     /// Returns how many queries less these lookups send if each goes as `then`
     /// instead of as `now`.
     pub(super) fn saved(&self, now: Replay, then: Replay) -> i64 {
-        let Some(removed) = now.steps.checked_sub(then.steps) else {
-            let added = u64::from(then.steps - now.steps);
-            return -signed(added * self.types);
+        let last = self.queries.saturating_sub(self.wasted_queries);
+        let breaks = now.resolves && !then.resolves;
+        let after = if breaks {
+            self.denied(then.steps)
+        } else {
+            last.saturating_add(self.denied(then.steps.saturating_sub(1)))
         };
-        // By the queries of the steps that go, not by the types of all: some
-        // tools walk with A alone and ask for AAAA at the end.
-        let removed = u64::from(removed) * self.lookups;
-        match removed.checked_mul(self.wasted_queries) {
-            Some(queries) if self.wasted_steps > 0 => signed(queries / self.wasted_steps),
-            _ => 0,
-        }
+        signed(self.queries) - signed(after)
+    }
+
+    /// Queries for so many denied names of each lookup. Some tools walk with A
+    /// alone and ask for AAAA once they have found a name, so those that were
+    /// seen are what counts, and the types of all only where none was denied.
+    fn denied(&self, steps: u32) -> u64 {
+        let steps = u64::from(steps);
+        let each = steps.saturating_mul(self.lookups);
+        let seen = each.saturating_mul(self.wasted_queries);
+        seen.checked_div(self.wasted_steps)
+            .unwrap_or_else(|| steps.saturating_mul(self.types))
     }
 }
 
@@ -126,9 +123,6 @@ pub(super) fn text_of(base: &[u8]) -> Option<String> {
 pub(super) fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
-
-/// What the kubelet writes (`defaultDNSOptions`).
-const KUBELET: u8 = 5;
 
 #[cfg(test)]
 mod tests;

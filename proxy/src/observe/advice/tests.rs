@@ -9,7 +9,7 @@ use stub::{Outcome, ResolvConf, expand};
 
 use super::*;
 use crate::moment::Moment;
-use crate::observe::{End, Lookup, Step};
+use crate::observe::{End, Lookup, Ndots, Step};
 
 const ALL: [Family; 3] = [Glibc, Musl, Go];
 const SEARCH: [&str; 3] = ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local"];
@@ -52,6 +52,8 @@ fn looked_up(family: Family, conf: &ResolvConf, name: &str, zone: &[String]) -> 
         },
         types: 2,
         partial: false,
+        captured: false,
+        repeats: [0; 2],
         first: Moment::from_micros(0),
         last: Moment::from_micros(60_000_000),
     }

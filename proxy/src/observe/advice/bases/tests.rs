@@ -16,6 +16,8 @@ fn lookup(base: &str, found: Option<Step>) -> Lookup {
         end: found.map_or(End::Nonexistent, |_| End::External),
         types: 2,
         partial: false,
+        captured: false,
+        repeats: [0; 2],
         first: Moment::from_micros(10),
         last: Moment::from_micros(20),
     }

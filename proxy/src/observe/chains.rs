@@ -1,0 +1,209 @@
+//! The lookups of one client that are under way.
+
+use std::net::IpAddr;
+
+use super::family::Habits;
+use super::finished::{Finished, Verdict};
+use super::lookup::Lookup;
+use super::record::{Origin, Seen, octets_of};
+use super::retransmit::Again;
+use super::search::{Readings, Search, hash_of};
+use super::walk::{Fit, Walk, type_bit};
+use crate::moment::Moment;
+
+/// Puts the queries of a client together to lookups.
+///
+/// Queries are taken in the order in which they were answered: a resolver asks
+/// its next name after the answers to the last, so that is the order of its
+/// walk whatever the other walks do meanwhile.
+#[derive(Debug)]
+pub struct Chains {
+    open: Vec<Walk>,
+    capacity: usize,
+    /// Sets this client's names apart from those of others.
+    salt: u64,
+}
+
+/// What is shared by all clients while their queries are taken.
+#[derive(Debug, Default)]
+pub struct Closer {
+    /// The cluster's domain in wire form and lower case.
+    cluster_domain: Box<[u8]>,
+    readings: Readings,
+    spare: Vec<Walk>,
+    /// Lookups that had to end for want of room.
+    pub cut: u64,
+    pub(super) finished: Finished,
+    /// Lookups that ended and were not collected yet.
+    pub closed: Vec<Lookup>,
+}
+
+impl Closer {
+    /// Names below `cluster_domain` are the cluster's.
+    pub fn new(cluster_domain: &dns::Name) -> Self {
+        Self {
+            cluster_domain: cluster_domain.folded().as_wire().into(),
+            readings: Readings::default(),
+            spare: Vec::new(),
+            cut: 0,
+            finished: Finished::default(),
+            closed: Vec::new(),
+        }
+    }
+
+    fn close(&mut self, walk: Walk, search: &Search, salt: u64) {
+        if let Some((asked, at, is_start)) = walk.remains() {
+            self.finished.remember(asked ^ salt, at, is_start);
+        }
+        self.closed.push(walk.close(&self.cluster_domain, search));
+        if self.spare.len() < SPARE {
+            self.spare.push(walk);
+        }
+    }
+}
+
+impl Chains {
+    /// Holds up to `capacity` lookups of a client, at least one.
+    pub fn new(client: IpAddr, capacity: usize) -> Self {
+        let salt = hash_of(&octets_of(client));
+        Self { open: Vec::new(), capacity: capacity.max(1), salt }
+    }
+
+    /// Returns how many are under way.
+    pub const fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Says whether none is under way.
+    pub const fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Takes a query; `again` if it was sent before.
+    pub fn take(
+        &mut self,
+        seen: &Seen<'_>,
+        again: Option<Again>,
+        search: &Search,
+        habits: &mut Habits,
+        closer: &mut Closer,
+    ) {
+        // Neither what does not parse nor what we answer ourselves is asked by
+        // a stub resolver.
+        if matches!(seen.record.origin, Origin::Rejected | Origin::Local) {
+            return;
+        }
+        let asked = hash_of(seen.qname);
+        if let Some(again) = again {
+            self.again(seen, asked, again);
+            return;
+        }
+        let mut readings = std::mem::take(&mut closer.readings);
+        readings.read(seen.qname, search);
+        let best = self.best(seen, asked, &readings);
+        let walk = best.and_then(|(fit, at)| Some((fit, self.open.get_mut(at)?)));
+        match walk {
+            Some((fit, walk)) if fit != Fit::LateNext => {
+                walk.take(fit, seen, asked, &readings, habits);
+            }
+            late => {
+                let bit = type_bit(seen.record.qtype);
+                match closer.finished.judge(asked ^ self.salt, bit, &seen.record) {
+                    Verdict::Repeat => {}
+                    Verdict::Afresh(bit, arrived) => {
+                        let earlier = Some((bit, arrived));
+                        self.begin(seen, &readings, search, closer, earlier);
+                    }
+                    Verdict::New => match late {
+                        Some((fit, walk)) => walk.take(fit, seen, asked, &readings, habits),
+                        None => self.begin(seen, &readings, search, closer, None),
+                    },
+                }
+            }
+        }
+        closer.readings = readings;
+    }
+
+    fn begin(
+        &mut self,
+        seen: &Seen<'_>,
+        readings: &Readings,
+        search: &Search,
+        closer: &mut Closer,
+        earlier: Option<(u8, Moment)>,
+    ) {
+        let mut walk = closer.spare.pop().unwrap_or_default();
+        walk.begin(seen, hash_of(seen.qname), readings, search);
+        if let Some((bit, arrived)) = earlier {
+            walk.add_earlier(bit, arrived);
+        }
+        self.make_room(search, closer);
+        self.open.push(walk);
+    }
+
+    /// Ends the lookups that nothing can belong to any more at `now`.
+    pub fn sweep(&mut self, now: Moment, search: &Search, closer: &mut Closer) {
+        let mut at = 0;
+        while let Some(walk) = self.open.get(at) {
+            if walk.deadline() < now {
+                closer.close(self.open.remove(at), search, self.salt);
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    /// Ends them all.
+    pub fn finish(&mut self, search: &Search, closer: &mut Closer) {
+        let salt = self.salt;
+        self.open
+            .drain(..)
+            .for_each(|walk| closer.close(walk, search, salt));
+    }
+
+    /// Lets the walk wait longer whose query came again: if several ask the
+    /// same name, that of its port.
+    fn again(&mut self, seen: &Seen<'_>, asked: u64, again: Again) {
+        let waits = |walk: &&mut Walk| walk.waits_for(seen, asked);
+        let mut waiting = self.open.iter_mut().filter(|walk| waits(walk).is_some());
+        let Some(mut walk) = waiting.next() else { return };
+        if waits(&walk) == Some(false)
+            && let Some(other) = waiting.find(|walk| waits(walk) == Some(true))
+        {
+            walk = other;
+        }
+        walk.again(seen, again);
+    }
+
+    /// Finds the walk that a query belongs to: by its port, as another type of
+    /// a name, as the next name of the walk that waits for it longest, and only
+    /// then as a repetition.
+    fn best(&self, seen: &Seen<'_>, asked: u64, readings: &Readings) -> Option<(Fit, usize)> {
+        let mut best: Option<(Fit, usize)> = None;
+        for (at, walk) in self.open.iter().enumerate() {
+            let Some(fit) = walk.fit(seen, asked, readings) else { continue };
+            if best.is_none_or(|(found, _)| fit < found) {
+                best = Some((fit, at));
+            }
+        }
+        best
+    }
+
+    /// Ends lookups until there is room for one more: those first that have
+    /// found their name.
+    fn make_room(&mut self, search: &Search, closer: &mut Closer) {
+        while self.open.len() >= self.capacity {
+            let order = |walk: &Walk| (!walk.has_data(), walk.deadline());
+            let walks = self.open.iter().map(order).enumerate();
+            let Some((at, (cut, _))) = walks.min_by_key(|(_, order)| *order) else { return };
+            closer.close(self.open.remove(at), search, self.salt);
+            closer.cut += u64::from(cut);
+        }
+    }
+}
+
+/// Walks whose memory is kept for the next ones.
+const SPARE: usize = 1024;
+
+#[cfg(test)]
+mod tests;

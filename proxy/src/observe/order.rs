@@ -1,0 +1,158 @@
+//! Records in the order of their answers, whichever thread gave them.
+
+use super::record::{Record, Seen};
+use crate::moment::Moment;
+
+/// Holds records back for a moment and gives them out in order.
+///
+/// Each ring is in order, but they are read one after another. A resolver asks
+/// its next name once the last was answered, so the time of the answer is what
+/// orders the names of a walk.
+#[derive(Debug, Default)]
+pub struct Order {
+    held: Vec<Held>,
+    names: Vec<u8>,
+    /// When each was answered, and its place in `held`.
+    queue: Vec<(Moment, u32)>,
+    /// What is left over for the next time.
+    rest: Rest,
+}
+
+#[derive(Debug, Default)]
+struct Rest {
+    held: Vec<Held>,
+    names: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    record: Record,
+    name: (u32, u8),
+}
+
+impl Order {
+    /// Returns how many are held.
+    pub const fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Says whether none is held.
+    pub const fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// Says whether no more should be held before some are released.
+    pub const fn is_full(&self) -> bool {
+        self.held.len() >= MOST
+    }
+
+    /// Takes a record.
+    pub fn hold(&mut self, seen: &Seen<'_>) {
+        let at = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        let len = u8::try_from(seen.qname.len()).unwrap_or(u8::MAX);
+        self.names.extend_from_slice(seen.qname);
+        let place = u32::try_from(self.held.len()).unwrap_or(u32::MAX);
+        let done = seen.record.arrived + seen.record.took;
+        self.held
+            .push(Held { record: seen.record, name: (at, len) });
+        self.queue.push((done, place));
+    }
+
+    /// Gives out, in order, what was answered before `until`.
+    pub fn release(&mut self, until: Moment, mut take: impl FnMut(&Seen<'_>)) {
+        let Self { held, names, queue, rest } = self;
+        let tie = |place: u32| held.get(index(place)).map(|held| tie_of(&held.record));
+        // Runs that are in order already are merged, not sorted.
+        queue.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| tie(a.1).cmp(&tie(b.1))));
+        let seen = |held: &Held| {
+            let start = index(held.name.0);
+            names
+                .get(start..start + usize::from(held.name.1))
+                .unwrap_or_default()
+        };
+        let mut kept = 0;
+        for at in 0..queue.len() {
+            let Some((done, place)) = queue.get(at).copied() else { break };
+            let Some(held) = held.get(index(place)) else { continue };
+            if done < until {
+                take(&Seen { record: held.record, qname: seen(held) });
+                continue;
+            }
+            let start = u32::try_from(rest.names.len()).unwrap_or(u32::MAX);
+            rest.names.extend_from_slice(seen(held));
+            rest.held.push(Held { name: (start, held.name.1), ..*held });
+            if let Some(slot) = queue.get_mut(kept) {
+                *slot = (done, u32::try_from(kept).unwrap_or(u32::MAX));
+            }
+            kept += 1;
+        }
+        queue.truncate(kept);
+        std::mem::swap(held, &mut rest.held);
+        std::mem::swap(names, &mut rest.names);
+        rest.held.clear();
+        rest.names.clear();
+    }
+}
+
+/// Orders what was answered in the same microsecond, the same way however the
+/// records came.
+fn tie_of(record: &Record) -> impl Ord {
+    (record.arrived, record.client, record.port, record.id, record.qtype.0)
+}
+
+fn index(place: u32) -> usize {
+    usize::try_from(place).unwrap_or(usize::MAX)
+}
+
+/// Some 100 octets each: 6 MiB, and 400 ms of 150,000 queries a second.
+const MOST: usize = 1 << 16;
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    use dns::{Rcode, Rtype};
+
+    use super::*;
+    use crate::observe::{Origin, Traits};
+
+    fn record(arrived: u64, took: u64) -> Record {
+        Record {
+            arrived: Moment::from_micros(arrived),
+            took: Duration::from_micros(took),
+            client: Ipv4Addr::LOCALHOST.into(),
+            port: 1000,
+            id: 1,
+            qtype: Rtype::A,
+            rcode: Rcode::NOERROR,
+            origin: Origin::Cache,
+            upstream: None,
+            traits: Traits::ANSWERED,
+        }
+    }
+
+    fn released(order: &mut Order, until: u64) -> Vec<(u64, String)> {
+        let mut all = Vec::new();
+        order.release(Moment::from_micros(until), |seen| {
+            let name = String::from_utf8(seen.qname.to_vec()).unwrap();
+            all.push((seen.record.arrived.as_micros(), name));
+        });
+        all
+    }
+
+    #[test]
+    fn records_are_released_by_the_time_of_their_answers() {
+        let mut order = Order::default();
+        for (arrived, took, name) in [(1, 100, "late"), (5, 2, "first"), (6, 90, "second")] {
+            order.hold(&Seen { record: record(arrived, took), qname: name.as_bytes() });
+        }
+        assert_eq!(released(&mut order, 7), []);
+        assert_eq!(order.len(), 3);
+        assert_eq!(released(&mut order, 97), [(5, "first".to_owned()), (6, "second".to_owned())]);
+        order.hold(&Seen { record: record(2, 1), qname: b"too late" });
+        let rest = [(2, "too late".to_owned()), (1, "late".to_owned())];
+        assert_eq!(released(&mut order, 1000), rest);
+        assert!(order.is_empty() && order.names.is_empty() && order.queue.is_empty());
+    }
+}

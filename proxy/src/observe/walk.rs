@@ -1,0 +1,360 @@
+//! One lookup while it is under way.
+
+use std::time::Duration;
+
+use dns::Rtype;
+
+use super::family::Habits;
+use super::finished::GO_TIMEOUT;
+use super::lookup::{End, Lookup, Step};
+use super::record::{Seen, Traits};
+use super::retransmit::Again;
+use super::search::{Reading, Readings, Search, dots};
+use crate::moment::Moment;
+
+mod asking;
+pub(super) use asking::type_bit;
+
+mod meaning;
+
+use asking::Asking;
+use meaning::Meaning;
+
+/// The names that a stub resolver asks for one lookup, as far as they came.
+///
+/// A name can mean several bases: `cart.svc.cluster.local` is `cart` under one
+/// domain, `cart.svc` under another, or itself. All that fit are kept until the
+/// next name decides.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    /// The name asked first; the base is its beginning.
+    name: Vec<u8>,
+    /// What it can be the lookup of, the likeliest first.
+    meanings: Vec<Meaning>,
+    /// The hash of the name asked last.
+    asked: u64,
+    step: Asking,
+    steps: u32,
+    queries: u32,
+    wasted_steps: u32,
+    wasted_queries: u32,
+    wasted: Duration,
+    /// Types asked for the first name.
+    types: u8,
+    /// Says whether a step before this one had no answer that helps.
+    failed: bool,
+    /// Queries that Go sent again: after an answer, and after a failure.
+    repeats: [u32; 2],
+    first: Moment,
+    last: Moment,
+    /// After this nothing belongs to it.
+    deadline: Moment,
+}
+
+/// How a query belongs to a walk, the surest first.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Fit {
+    /// Another type of its name, from the same port.
+    JoinByPort,
+    /// Another type of its name, or the same over TCP.
+    Join,
+    /// The next name.
+    Next,
+    /// Its name once more, from another port.
+    Repeat,
+    /// The next name, long after the last was answered: an answer was lost, or
+    /// it is of another walk.
+    LateNext,
+}
+
+impl Walk {
+    /// Begins with a query, using what memory there is.
+    pub(super) fn begin(
+        &mut self,
+        seen: &Seen<'_>,
+        asked: u64,
+        readings: &Readings,
+        search: &Search,
+    ) {
+        let Self { mut name, mut meanings, .. } = std::mem::take(self);
+        name.clear();
+        name.extend_from_slice(seen.qname);
+        meanings.clear();
+        let meaning = |reading: &Reading| Meaning::at_start(reading, search);
+        // A walk from its beginning first; what began in the middle is the
+        // last that is believed.
+        meanings.extend(readings.iter().map(meaning).filter(|meaning| meaning.whole));
+        meanings.extend(
+            readings
+                .iter()
+                .map(meaning)
+                .filter(|meaning| !meaning.whole),
+        );
+        let first = seen.record.arrived;
+        *self = Self { name, meanings, first, ..Self::default() };
+        self.ask(seen, asked);
+    }
+
+    /// Says whether and how a query belongs to it.
+    pub(super) fn fit(&self, seen: &Seen<'_>, asked: u64, readings: &Readings) -> Option<Fit> {
+        let record = &seen.record;
+        if record.arrived > self.deadline {
+            return None;
+        }
+        if self.asked == asked {
+            return self.fit_same(seen);
+        }
+        let goes_on = !self.step.data
+            && readings
+                .iter()
+                .any(|reading| self.meanings.iter().any(|meaning| meaning.goes_on(reading)));
+        let waited = record.arrived.saturating_since(self.step.last);
+        goes_on.then_some(if waited < AT_ONCE { Fit::Next } else { Fit::LateNext })
+    }
+
+    fn fit_same(&self, seen: &Seen<'_>) -> Option<Fit> {
+        let (record, step) = (&seen.record, &self.step);
+        let bit = type_bit(record.qtype);
+        if step.types & bit == 0 {
+            return Some(if step.port == record.port { Fit::JoinByPort } else { Fit::Join });
+        }
+        if record.traits.has(Traits::TCP) && step.truncated & bit != 0 {
+            return Some(Fit::Join);
+        }
+        // Go asks again from another port with another id. Programs that share
+        // a port between types never do.
+        if step.shared_port {
+            return None;
+        }
+        if step.failed && !step.data && self.repeats[1] < FAILED_REPEATS {
+            return Some(Fit::Repeat);
+        }
+        let [of_a, of_other] = step.asked;
+        let asked = if bit == type_bit(Rtype::A) { of_a } else { of_other };
+        let waited = record.arrived.saturating_since(asked);
+        let is_timer = waited >= GO_TIMEOUT.0 && waited <= GO_TIMEOUT.1;
+        let is_late =
+            if self.is_start() { step.apart && is_timer } else { waited >= LEAST_TIMEOUT };
+        (is_late && !self.is_over()).then_some(Fit::Repeat)
+    }
+
+    /// Takes a query that belongs to it; see [`fit`](Self::fit).
+    pub(super) fn take(
+        &mut self,
+        fit: Fit,
+        seen: &Seen<'_>,
+        asked: u64,
+        readings: &Readings,
+        habits: &mut Habits,
+    ) {
+        match fit {
+            Fit::Join | Fit::JoinByPort => {
+                if self.step.types & type_bit(seen.record.qtype) == 0 {
+                    self.step.shared_port |= fit == Fit::JoinByPort;
+                    self.step.apart |= fit == Fit::Join;
+                    habits.pair(fit == Fit::JoinByPort);
+                }
+                self.count(seen);
+            }
+            Fit::Repeat => self.repeat(seen),
+            Fit::Next | Fit::LateNext => {
+                self.go_on(readings, habits);
+                self.ask(seen, asked);
+            }
+        }
+    }
+
+    /// Takes another type of its first name, which came before.
+    pub(super) fn add_earlier(&mut self, bit: u8, arrived: Moment) {
+        self.queries += 1;
+        self.step.queries += 1;
+        self.step.types |= bit;
+        self.step.apart = true;
+        self.first = self.first.min(arrived);
+        self.step.first = self.step.first.min(arrived);
+    }
+
+    /// What it leaves for the time after its end: the name asked last, when,
+    /// and whether it was the first as well. `None` if nobody asks again for
+    /// it in a way that looks new.
+    pub(super) fn remains(&self) -> Option<(u64, Moment, bool)> {
+        let remains = (self.asked, self.step.first, self.is_start());
+        self.step.apart.then_some(remains)
+    }
+
+    fn repeat(&mut self, seen: &Seen<'_>) {
+        let [answered, failed] = &mut self.repeats;
+        let repeats = if self.step.failed { failed } else { answered };
+        *repeats += 1;
+        self.answered(seen);
+    }
+
+    /// Says whether its name was asked last, and from this port.
+    pub(super) fn waits_for(&self, seen: &Seen<'_>, asked: u64) -> Option<bool> {
+        let waits = self.asked == asked && seen.record.arrived <= self.deadline;
+        waits.then_some(self.step.port == seen.record.port)
+    }
+
+    /// Takes a query of the name asked last that was sent again.
+    pub(super) fn again(&mut self, seen: &Seen<'_>, again: Again) {
+        if again == Again::Waiting {
+            self.deadline = self.deadline.max(seen.record.arrived + LINGER);
+        } else {
+            self.answered(seen);
+        }
+    }
+
+    pub(super) const fn deadline(&self) -> Moment {
+        self.deadline
+    }
+
+    /// Says whether it has found its name.
+    pub(super) const fn has_data(&self) -> bool {
+        self.step.data
+    }
+
+    /// Says what it was, seen from now.
+    pub(super) fn close(&self, cluster_domain: &[u8], search: &Search) -> Lookup {
+        let meaning = self.meanings.first();
+        let at = meaning.map_or(Step::Absolute, |meaning| meaning.at);
+        let len = meaning.map_or(0, |meaning| usize::from(meaning.len));
+        let mut base = self.name.get(..len).unwrap_or_default().to_vec();
+        base.push(0);
+        let succeeded = self.step.data.then_some(at);
+        let is_of_cluster = is_below(&base, cluster_domain);
+        let searched = self.steps > 1 || at != Step::Absolute;
+        let captured = match succeeded {
+            Some(Step::Suffix(place)) if !is_of_cluster && dots(&base) > 0 => {
+                let domain = search.domains.get(usize::from(place));
+                domain.is_some_and(|domain| {
+                    **domain != *cluster_domain && !is_below(domain, cluster_domain)
+                })
+            }
+            _ => false,
+        };
+        let end = match succeeded {
+            _ if is_of_cluster && searched => End::FqdnNoDot,
+            Some(Step::Absolute) if !is_of_cluster => End::External,
+            Some(_) => End::Cluster,
+            None if self.step.is_denied() && !self.failed => End::Nonexistent,
+            None => End::Failed,
+        };
+        Lookup {
+            base: base.into(),
+            steps: self.steps,
+            queries: self.queries,
+            wasted_steps: self.wasted_steps,
+            wasted_queries: self.wasted_queries,
+            wasted: self.wasted,
+            succeeded,
+            end,
+            types: if self.steps == 1 { self.step.type_count() } else { self.types },
+            partial: meaning.is_some_and(|meaning| !meaning.whole && !meaning.foreign),
+            captured,
+            repeats: self.repeats,
+            first: self.first,
+            last: self.last,
+        }
+    }
+
+    /// Leaves the step for the next name.
+    fn go_on(&mut self, readings: &Readings, habits: &mut Habits) {
+        let was_absolute = self
+            .meanings
+            .iter()
+            .all(|meaning| meaning.at == Step::Absolute);
+        self.meanings.retain_mut(|meaning| {
+            let next = readings.iter().find(|reading| meaning.goes_on(reading));
+            if let Some(next) = next {
+                meaning.at = next.step;
+            }
+            next.is_some()
+        });
+        let step = &self.step;
+        if step.is_denied() {
+            habits.passed(was_absolute, step.nodata);
+            self.wasted_steps += 1;
+            self.wasted_queries += step.queries;
+            self.wasted += step.last.saturating_since(step.first);
+        } else {
+            self.failed = true;
+        }
+        if self.steps == 1 {
+            self.types = step.type_count();
+        }
+    }
+
+    /// Asks a name for the first time.
+    fn ask(&mut self, seen: &Seen<'_>, asked: u64) {
+        let record = &seen.record;
+        self.asked = asked;
+        self.steps += 1;
+        self.step =
+            Asking { port: record.port, nodata: true, first: record.arrived, ..Asking::default() };
+        self.count(seen);
+    }
+
+    fn count(&mut self, seen: &Seen<'_>) {
+        self.queries += 1;
+        self.step.queries += 1;
+        self.step.types |= type_bit(seen.record.qtype);
+        self.answered(seen);
+    }
+
+    fn answered(&mut self, seen: &Seen<'_>) {
+        let record = &seen.record;
+        let done = record.arrived + record.took;
+        self.step.note(seen);
+        let [of_a, of_other] = &mut self.step.asked;
+        let asked = if record.qtype == Rtype::A { of_a } else { of_other };
+        *asked = record.arrived.max(*asked);
+        self.step.last = self.step.last.max(done);
+        self.last = self.last.max(record.arrived);
+        self.deadline = self.step.last + if self.is_over() { TOGETHER } else { LINGER };
+    }
+
+    /// Says whether no other name can follow.
+    fn is_over(&self) -> bool {
+        self.step.data || (self.step.is_denied() && !self.may_go_on())
+    }
+
+    /// Says whether it is at its first name, which began it rightly.
+    fn is_start(&self) -> bool {
+        self.steps == 1 && self.meanings.first().is_some_and(|meaning| meaning.whole)
+    }
+
+    fn may_go_on(&self) -> bool {
+        self.meanings.iter().any(Meaning::may_go_on)
+    }
+}
+
+/// Says whether a name has the domain's labels at its end and more before.
+fn is_below(name: &[u8], domain: &[u8]) -> bool {
+    let mut rest = name;
+    while rest.len() > domain.len() {
+        let Some((length, tail)) = rest.split_first() else { return false };
+        rest = tail.get(usize::from(*length)..).unwrap_or_default();
+        if rest == domain {
+            return true;
+        }
+    }
+    false
+}
+
+/// How long a walk that is over waits for the other types of its last name.
+/// BIND's tools ask for AAAA once they have A.
+const TOGETHER: Duration = Duration::from_secs(1);
+
+/// How long a walk waits for its next name: an answer may be lost, and glibc
+/// and Go ask again after 5 s.
+const LINGER: Duration = Duration::from_millis(6500);
+
+/// The shortest timeout that resolv.conf can set (`resolv.conf(5)`), less what
+/// a timer may be early.
+const LEAST_TIMEOUT: Duration = Duration::from_millis(900);
+
+/// From an answer to the next name, on a busy node.
+const AT_ONCE: Duration = Duration::from_millis(200);
+
+/// With two attempts each type is asked once more.
+const FAILED_REPEATS: u32 = 2;
