@@ -22,7 +22,7 @@ mod lookup;
 pub use lookup::{End, Lookup, Step};
 
 mod order;
-pub use order::Order;
+pub use order::{Order, Released};
 
 mod retransmit;
 pub use retransmit::{Again, Repeated, Retransmits};

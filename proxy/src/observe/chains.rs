@@ -11,6 +11,10 @@ use super::search::{Readings, Search, hash_of};
 use super::walk::{Fit, Walk, type_bit};
 use crate::moment::Moment;
 
+mod open;
+
+use open::Open;
+
 /// Puts the queries of a client together to lookups.
 ///
 /// Queries are taken in the order in which they were answered: a resolver asks
@@ -18,10 +22,12 @@ use crate::moment::Moment;
 /// walk whatever the other walks do meanwhile.
 #[derive(Debug)]
 pub struct Chains {
-    open: Vec<Walk>,
+    open: Open,
     capacity: usize,
     /// Sets this client's names apart from those of others.
     salt: u64,
+    /// Says whether it may ask again in a way that looks new, as Go does.
+    forgets: bool,
 }
 
 /// What is shared by all clients while their queries are taken.
@@ -30,7 +36,8 @@ pub struct Closer {
     /// The cluster's domain in wire form and lower case.
     cluster_domain: Box<[u8]>,
     readings: Readings,
-    spare: Vec<Walk>,
+    #[expect(clippy::vec_box, reason = "they go back to where boxes are")]
+    spare: Vec<Box<Walk>>,
     /// Lookups that had to end for want of room.
     pub cut: u64,
     pub(super) finished: Finished,
@@ -51,14 +58,16 @@ impl Closer {
         }
     }
 
-    fn close(&mut self, walk: Walk, search: &Search, salt: u64) {
-        if let Some((asked, at, is_start)) = walk.remains() {
+    fn close(&mut self, walk: Box<Walk>, search: &Search, salt: u64) -> bool {
+        let remains = walk.remains();
+        if let Some((asked, at, is_start)) = remains {
             self.finished.remember(asked ^ salt, at, is_start);
         }
         self.closed.push(walk.close(&self.cluster_domain, search));
         if self.spare.len() < SPARE {
             self.spare.push(walk);
         }
+        remains.is_some()
     }
 }
 
@@ -66,7 +75,7 @@ impl Chains {
     /// Holds up to `capacity` lookups of a client, at least one.
     pub fn new(client: IpAddr, capacity: usize) -> Self {
         let salt = hash_of(&octets_of(client));
-        Self { open: Vec::new(), capacity: capacity.max(1), salt }
+        Self { open: Open::default(), capacity: capacity.max(1), salt, forgets: false }
     }
 
     /// Returns how many are under way.
@@ -76,7 +85,7 @@ impl Chains {
 
     /// Says whether none is under way.
     pub const fn is_empty(&self) -> bool {
-        self.open.is_empty()
+        self.open.len() == 0
     }
 
     /// Takes a query; `again` if it was sent before.
@@ -100,28 +109,34 @@ impl Chains {
         }
         let mut readings = std::mem::take(&mut closer.readings);
         readings.read(seen.qname, search);
-        let best = self.best(seen, asked, &readings);
-        let walk = best.and_then(|(fit, at)| Some((fit, self.open.get_mut(at)?)));
-        match walk {
-            Some((fit, walk)) if fit != Fit::LateNext => {
-                walk.take(fit, seen, asked, &readings, habits);
+        match self.best(seen, asked, &readings) {
+            Some((fit, at)) if fit != Fit::LateNext || !self.forgets => {
+                self.open
+                    .change(at, |walk| walk.take(fit, seen, asked, &readings, habits));
             }
-            late => {
-                let bit = type_bit(seen.record.qtype);
-                match closer.finished.judge(asked ^ self.salt, bit, &seen.record) {
-                    Verdict::Repeat => {}
-                    Verdict::Afresh(bit, arrived) => {
-                        let earlier = Some((bit, arrived));
-                        self.begin(seen, &readings, search, closer, earlier);
-                    }
-                    Verdict::New => match late {
-                        Some((fit, walk)) => walk.take(fit, seen, asked, &readings, habits),
-                        None => self.begin(seen, &readings, search, closer, None),
-                    },
+            late => match self.judge(seen, asked, closer) {
+                Verdict::Repeat => {}
+                Verdict::Afresh(bit, arrived) => {
+                    let earlier = Some((bit, arrived));
+                    self.begin(seen, &readings, search, closer, earlier);
                 }
-            }
+                Verdict::New => match late {
+                    Some((fit, at)) => self
+                        .open
+                        .change(at, |walk| walk.take(fit, seen, asked, &readings, habits)),
+                    None => self.begin(seen, &readings, search, closer, None),
+                },
+            },
         }
         closer.readings = readings;
+    }
+
+    fn judge(&self, seen: &Seen<'_>, asked: u64, closer: &mut Closer) -> Verdict {
+        if !self.forgets {
+            return Verdict::New;
+        }
+        let bit = type_bit(seen.record.qtype);
+        closer.finished.judge(asked ^ self.salt, bit, &seen.record)
     }
 
     fn begin(
@@ -143,36 +158,32 @@ impl Chains {
 
     /// Ends the lookups that nothing can belong to any more at `now`.
     pub fn sweep(&mut self, now: Moment, search: &Search, closer: &mut Closer) {
-        let mut at = 0;
-        while let Some(walk) = self.open.get(at) {
-            if walk.deadline() < now {
-                closer.close(self.open.remove(at), search, self.salt);
-            } else {
-                at += 1;
-            }
+        let mut from = 0;
+        while let Some(at) = self.open.ended(from, now) {
+            self.close(at, search, closer);
+            from = at;
         }
     }
 
     /// Ends them all.
     pub fn finish(&mut self, search: &Search, closer: &mut Closer) {
-        let salt = self.salt;
-        self.open
-            .drain(..)
-            .for_each(|walk| closer.close(walk, search, salt));
+        for walk in self.open.drain() {
+            closer.close(walk, search, self.salt);
+        }
+    }
+
+    fn close(&mut self, at: usize, search: &Search, closer: &mut Closer) {
+        let forgets = closer.close(self.open.remove(at), search, self.salt);
+        self.forgets |= forgets;
     }
 
     /// Lets the walk wait longer whose query came again: if several ask the
     /// same name, that of its port.
     fn again(&mut self, seen: &Seen<'_>, asked: u64, again: Again) {
-        let waits = |walk: &&mut Walk| walk.waits_for(seen, asked);
-        let mut waiting = self.open.iter_mut().filter(|walk| waits(walk).is_some());
-        let Some(mut walk) = waiting.next() else { return };
-        if waits(&walk) == Some(false)
-            && let Some(other) = waiting.find(|walk| waits(walk) == Some(true))
-        {
-            walk = other;
+        let waiting = self.open.waiting(asked, |walk| walk.waits_for(seen, asked));
+        if let Some(at) = waiting {
+            self.open.change(at, |walk| walk.again(seen, again));
         }
-        walk.again(seen, again);
     }
 
     /// Finds the walk that a query belongs to: by its port, as another type of
@@ -180,7 +191,7 @@ impl Chains {
     /// then as a repetition.
     fn best(&self, seen: &Seen<'_>, asked: u64, readings: &Readings) -> Option<(Fit, usize)> {
         let mut best: Option<(Fit, usize)> = None;
-        for (at, walk) in self.open.iter().enumerate() {
+        for (at, walk) in self.open.candidates(asked, readings) {
             let Some(fit) = walk.fit(seen, asked, readings) else { continue };
             if best.is_none_or(|(found, _)| fit < found) {
                 best = Some((fit, at));
@@ -193,10 +204,8 @@ impl Chains {
     /// found their name.
     fn make_room(&mut self, search: &Search, closer: &mut Closer) {
         while self.open.len() >= self.capacity {
-            let order = |walk: &Walk| (!walk.has_data(), walk.deadline());
-            let walks = self.open.iter().map(order).enumerate();
-            let Some((at, (cut, _))) = walks.min_by_key(|(_, order)| *order) else { return };
-            closer.close(self.open.remove(at), search, self.salt);
+            let Some((at, cut)) = self.open.dispensable() else { return };
+            self.close(at, search, closer);
             closer.cut += u64::from(cut);
         }
     }

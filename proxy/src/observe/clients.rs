@@ -12,13 +12,13 @@ use crate::moment::Moment;
 /// Clients by their address.
 #[derive(Debug, Default)]
 pub struct Clients {
-    all: HashMap<IpAddr, Client, RandomState>,
+    all: HashMap<IpAddr, Box<Client>, RandomState>,
     /// In the order of their coming; who asked since is passed over once.
     queue: VecDeque<IpAddr>,
     capacity: usize,
     evicted: u64,
     /// Those that had to make room and whose lookups were not counted yet.
-    leaving: Vec<(IpAddr, Client)>,
+    leaving: Vec<(IpAddr, Box<Client>)>,
 }
 
 impl Clients {
@@ -44,31 +44,33 @@ impl Clients {
         }
         self.all
             .entry(addr)
-            .or_insert_with(|| Client::new(addr, config, now))
+            .or_insert_with(|| Box::new(Client::new(addr, config, now)))
     }
 
     /// Iterates over the clients, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&IpAddr, &Client)> {
-        self.all.iter()
+        self.all.iter().map(|(addr, client)| (addr, &**client))
     }
 
     /// Iterates over the clients, to change them.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&IpAddr, &mut Client)> {
-        self.all.iter_mut()
+        self.all
+            .iter_mut()
+            .map(|(addr, client)| (addr, &mut **client))
     }
 
     /// Returns a client's account.
     pub fn get(&self, addr: IpAddr) -> Option<&Client> {
-        self.all.get(&addr)
+        self.all.get(&addr).map(|client| &**client)
     }
 
     /// Returns a client's account, to change it.
     pub fn get_mut(&mut self, addr: IpAddr) -> Option<&mut Client> {
-        self.all.get_mut(&addr)
+        self.all.get_mut(&addr).map(|client| &mut **client)
     }
 
     /// Takes the accounts that had to make room.
-    pub fn take_leaving(&mut self) -> Vec<(IpAddr, Client)> {
+    pub fn take_leaving(&mut self) -> Vec<(IpAddr, Box<Client>)> {
         std::mem::take(&mut self.leaving)
     }
 

@@ -106,7 +106,8 @@ impl Observer {
         if let Some(upstream) = upstream.and_then(|at| self.upstreams.get_mut(at)) {
             upstream.note(seen, now);
         }
-        self.order.hold(seen);
+        let hash = self.retransmits.hash(seen);
+        self.order.hold(seen, hash);
         if self.order.is_full() {
             // Out of order rather than without a bound.
             self.settle_until(seen.record.arrived);

@@ -1,6 +1,7 @@
 //! Queries that were sent before.
 
 use std::hash::{BuildHasher as _, Hasher as _};
+use std::hint::black_box;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -77,13 +78,18 @@ impl Default for Retransmits {
 }
 
 impl Retransmits {
-    /// Judges a query, and remembers it.
-    pub fn judge(&mut self, seen: &Seen<'_>) -> Option<Repeated> {
-        let hash = self.hash(seen);
+    /// Has the memory of a query fetched that is judged soon. Several at once
+    /// take as long as one.
+    pub fn touch(&self, hash: u64) {
+        let set = self.places.get(set_of(hash));
+        black_box(set.and_then(|set| Some((set.first()?.at, set.last()?.at))));
+    }
+
+    /// Judges a query, and remembers it; `hash` is [`hash`](Self::hash)'s.
+    pub fn judge(&mut self, seen: &Seen<'_>, hash: u64) -> Option<Repeated> {
         let [.., a, b, c, d] = hash.to_be_bytes();
         let print = u32::from_be_bytes([a, b, c, d]);
-        let at = usize::try_from(hash >> 32).unwrap_or_default() % SETS;
-        let set = self.places.get_mut(at)?;
+        let set = self.places.get_mut(set_of(hash))?;
         let record = &seen.record;
         let now = millis(record.arrived);
         let is_it = |place: &&mut Place| place.is(print, record, now);
@@ -102,7 +108,8 @@ impl Retransmits {
         record.traits.has(Traits::REPEATED).then_some(waiting)
     }
 
-    fn hash(&self, seen: &Seen<'_>) -> u64 {
+    /// Hashes what a repetition has in common with its first.
+    pub fn hash(&self, seen: &Seen<'_>) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         hasher.write(&octets_of(seen.record.client));
         hasher.write_u32((u32::from(seen.record.id) << 16) | u32::from(seen.record.qtype.0));
@@ -141,6 +148,10 @@ impl Place {
         }
         Some(Repeated { again, after })
     }
+}
+
+fn set_of(hash: u64) -> usize {
+    usize::try_from(hash >> 32).unwrap_or_default() % SETS
 }
 
 fn millis(moment: Moment) -> u32 {
@@ -185,7 +196,9 @@ mod tests {
     }
 
     fn judge(all: &mut Retransmits, record: Record) -> Option<(Again, u128)> {
-        let judged = all.judge(&Seen { record, qname: b"\x01a\0" });
+        let seen = Seen { record, qname: b"\x01a\0" };
+        let hash = all.hash(&seen);
+        let judged = all.judge(&seen, hash);
         judged.map(|judged| (judged.again, judged.after.as_millis()))
     }
 

@@ -117,6 +117,13 @@ impl Readings {
         self.0.iter()
     }
 
+    /// A bit for each base: what has none of them in common is of other names.
+    pub(super) fn bases(&self) -> u64 {
+        self.0
+            .iter()
+            .fold(0, |bits, reading| bits | bit_of(reading.base))
+    }
+
     /// Reads `qname`: first under each domain that it ends with, in the order
     /// of the list, then as it is.
     pub(super) fn read(&mut self, qname: &[u8], search: &Search) {
@@ -206,6 +213,11 @@ pub(super) fn label_starts(qname: &[u8], starts: &mut [u8; MAX_LABELS]) -> usize
 pub(super) fn dots(name: &[u8]) -> u8 {
     let labels = label_starts(name, &mut [0; MAX_LABELS]);
     u8::try_from(labels.saturating_sub(1)).unwrap_or(u8::MAX)
+}
+
+/// One of 64 bits for a hash.
+pub(super) const fn bit_of(hash: u64) -> u64 {
+    1 << (hash >> 58)
 }
 
 /// A hash for comparing names of one client with each other: nobody gains from

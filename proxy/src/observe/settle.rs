@@ -9,6 +9,7 @@ use super::chains::Closer;
 use super::client::{Client, count};
 use super::count::Count;
 use super::observer::Observer;
+use super::order::Released;
 use super::record::{Seen, octets_of};
 use super::retransmit::Again;
 use crate::moment::Moment;
@@ -29,7 +30,10 @@ impl Observer {
     pub(super) fn settle_until(&mut self, until: Moment) {
         let mut order = mem::take(&mut self.order);
         let mut closer = mem::take(&mut self.closer);
-        order.release(until, |seen| self.place(seen, &mut closer));
+        order.release(until, |released| match released {
+            Released::Soon(hash) => self.retransmits.touch(hash),
+            Released::Now(seen, hash) => self.place(seen, hash, &mut closer),
+        });
         self.order = order;
         self.settled = self.settled.max(until);
         self.put_back(closer);
@@ -56,9 +60,9 @@ impl Observer {
         self.put_back(closer);
     }
 
-    fn place(&mut self, seen: &Seen<'_>, closer: &mut Closer) {
+    fn place(&mut self, seen: &Seen<'_>, hash: u64, closer: &mut Closer) {
         let (addr, now) = (seen.record.client, self.now);
-        let repeated = self.retransmits.judge(seen);
+        let repeated = self.retransmits.judge(seen, hash);
         let again = repeated.map(|repeated| Count::of_again(repeated.again) as usize);
         if let Some(again) = again {
             self.node.add(again, 1, now);

@@ -9,7 +9,7 @@ use super::finished::GO_TIMEOUT;
 use super::lookup::{End, Lookup, Step};
 use super::record::{Seen, Traits};
 use super::retransmit::Again;
-use super::search::{Reading, Readings, Search, dots};
+use super::search::{Reading, Readings, Search, bit_of, dots};
 use crate::moment::Moment;
 
 mod asking;
@@ -202,6 +202,21 @@ impl Walk {
         } else {
             self.answered(seen);
         }
+    }
+
+    /// The hash of the name asked last.
+    pub(super) const fn asked(&self) -> u64 {
+        self.asked
+    }
+
+    /// A bit for each base that it may go on with; see [`Readings::bases`].
+    pub(super) fn bases(&self) -> u64 {
+        if self.is_over() {
+            return 0;
+        }
+        self.meanings
+            .iter()
+            .fold(0, |bits, meaning| bits | bit_of(meaning.base))
     }
 
     pub(super) const fn deadline(&self) -> Moment {

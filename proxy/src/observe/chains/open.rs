@@ -1,0 +1,118 @@
+//! The walks of one client, and what is looked at of all of them for each
+//! query, side by side: a busy client has dozens, and few can be meant.
+
+use super::super::search::Readings;
+use super::super::walk::Walk;
+use crate::moment::Moment;
+
+/// Walks in the order of their beginning.
+#[derive(Debug, Default)]
+pub(super) struct Open {
+    #[expect(clippy::vec_box, reason = "they are removed from the middle, and large")]
+    walks: Vec<Box<Walk>>,
+    /// The hash of the name that each asked last.
+    asked: Vec<u64>,
+    /// A bit for each base that it may go on with.
+    bases: Vec<u64>,
+    /// When each ends; those that found their name come before all others.
+    ends: Vec<u64>,
+}
+
+impl Open {
+    pub(super) const fn len(&self) -> usize {
+        self.walks.len()
+    }
+
+    pub(super) fn push(&mut self, walk: Box<Walk>) {
+        self.asked.push(walk.asked());
+        self.bases.push(walk.bases());
+        self.ends.push(end_of(&walk));
+        self.walks.push(walk);
+    }
+
+    pub(super) fn remove(&mut self, at: usize) -> Box<Walk> {
+        self.asked.remove(at);
+        self.bases.remove(at);
+        self.ends.remove(at);
+        self.walks.remove(at)
+    }
+
+    /// Iterates over the walks that a query for a name may belong to.
+    pub(super) fn candidates(
+        &self,
+        asked: u64,
+        readings: &Readings,
+    ) -> impl Iterator<Item = (usize, &Walk)> {
+        let bases = readings.bases();
+        let both = self.asked.iter().zip(&self.bases);
+        let may_be = both.map(move |(last, own)| *last == asked || own & bases != 0);
+        let meant = may_be.enumerate().filter(|(_, may_be)| *may_be);
+        meant.filter_map(|(at, _)| Some((at, &**self.walks.get(at)?)))
+    }
+
+    /// Finds the walk that waits for the name, or by preference the one that
+    /// does so on this port.
+    pub(super) fn waiting(
+        &self,
+        asked: u64,
+        waits: impl Fn(&Walk) -> Option<bool>,
+    ) -> Option<usize> {
+        let mut found = None;
+        for (at, _) in self
+            .asked
+            .iter()
+            .enumerate()
+            .filter(|(_, last)| **last == asked)
+        {
+            match self.walks.get(at).and_then(|walk| waits(walk)) {
+                Some(true) => return Some(at),
+                Some(false) => found = found.or(Some(at)),
+                None => {}
+            }
+        }
+        found
+    }
+
+    /// Changes a walk.
+    pub(super) fn change(&mut self, at: usize, change: impl FnOnce(&mut Walk)) {
+        let Some(walk) = self.walks.get_mut(at) else { return };
+        change(walk);
+        let (asked, bases, end) = (walk.asked(), walk.bases(), end_of(walk));
+        for (all, new) in
+            [(&mut self.asked, asked), (&mut self.bases, bases), (&mut self.ends, end)]
+        {
+            if let Some(old) = all.get_mut(at) {
+                *old = new;
+            }
+        }
+    }
+
+    /// Finds the one to end if one must, and says whether that cuts it short:
+    /// it has not found its name.
+    pub(super) fn dispensable(&self) -> Option<(usize, bool)> {
+        let (at, end) = self.ends.iter().enumerate().min_by_key(|(_, end)| **end)?;
+        Some((at, *end >= UNFINISHED))
+    }
+
+    /// Finds one after `from` that ended before `now`.
+    pub(super) fn ended(&self, from: usize, now: Moment) -> Option<usize> {
+        let ends = self.ends.iter().enumerate().skip(from);
+        let mut ended = ends.filter(|(_, end)| **end % UNFINISHED < now.as_micros());
+        ended.next().map(|(at, _)| at)
+    }
+
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Box<Walk>> {
+        self.asked.clear();
+        self.bases.clear();
+        self.ends.clear();
+        self.walks.drain(..)
+    }
+}
+
+fn end_of(walk: &Walk) -> u64 {
+    let micros = walk.deadline().as_micros() % UNFINISHED;
+    if walk.has_data() { micros } else { micros + UNFINISHED }
+}
+
+/// No moment has this bit: half a million years.
+const UNFINISHED: u64 = 1 << 63;
