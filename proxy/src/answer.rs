@@ -2,7 +2,8 @@
 //!
 //! A copy and a few patches; nothing is allocated.
 
-use dns::{Flags, HEADER_LEN, Header, Opt, Rcode, Rtype, get_u16, get_u32, put_octets, put_u32};
+use dns::{ExtendedError, Flags, HEADER_LEN, Header, Opt, Rcode, Rtype};
+use dns::{get_u16, get_u32, put_octets, put_u32};
 
 use crate::cache::EntryView;
 use crate::moment::Moment;
@@ -23,10 +24,11 @@ pub fn render(
     out: &mut [u8],
 ) -> Option<usize> {
     let stored = Header::parse(entry.message)?;
-    let opt_len = match (query.edns, entry.head.ede) {
+    let error = entry.head.ede.map(ExtendedError::of_code);
+    let opt_len = match (query.edns, error) {
         (None, _) => 0,
         (Some(_), None) => Opt::LEN,
-        (Some(_), Some(_)) => Opt::LEN + EXTENDED_ERROR_LEN,
+        (Some(_), Some(error)) => Opt::LEN + EXTENDED_ERROR_LEN + error.text.len(),
     };
     let fit = Fit::of(entry, &stored, query.question.end(), limit.checked_sub(opt_len)?);
     let body = entry.message.get(..fit.end)?;
@@ -110,10 +112,7 @@ fn flags(stored: &Header, rcode: Rcode, query: &Query<'_>, cut: bool) -> Flags {
 /// Writes the OPT record with the INFO-CODE that the entry carries.
 fn opt(entry: &EntryView<'_>, dnssec_ok: bool, out: &mut [u8]) -> Option<usize> {
     let extended = u8::try_from(entry.head.rcode.0 >> 4).unwrap_or_default();
-    let error = entry
-        .head
-        .ede
-        .map(|code| dns::ExtendedError { code, text: "" });
+    let error = entry.head.ede.map(ExtendedError::of_code);
     own_opt(extended, dnssec_ok).patch(out, error)
 }
 

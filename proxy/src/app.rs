@@ -102,6 +102,7 @@ impl App {
             cache: Arc::clone(&cache),
             forwarder: forwarder.clone(),
             ledger: ledger.clone(),
+            clock,
         };
         app.observe(config, sources).await?;
         let config_text = config.to_toml().into();
@@ -141,8 +142,9 @@ impl App {
         let listener = TcpListener::bind(addr)
             .await
             .with_context(|| format!("cannot listen on {addr} for metrics"))?;
-        let routes = metrics::routes(Arc::new(Metrics::new(sources)))
-            .merge(health::routes(Arc::clone(&self.health)));
+        let health = Arc::clone(&self.health);
+        let health = health::routes(health, sources.forwarder.clone(), sources.clock);
+        let routes = metrics::routes(Arc::new(Metrics::new(sources))).merge(health);
         tokio::spawn(async move { axum::serve(bounded(listener), routes).await });
         Ok(())
     }

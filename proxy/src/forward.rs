@@ -27,12 +27,13 @@ use dns::Name;
 use tokio::runtime::Handle;
 
 pub use accept::NotAnAnswer;
-pub use ask::{Ask, ReplyTo, TcpReply};
+pub use ask::{Ask, ProbeReply, ReplyTo, TcpReply};
 pub use failures::UpstreamFailure;
 
 pub use crate::stats::Transport;
 
 use crate::cache::{Cache, CacheConfig};
+use crate::loops::Loops;
 use crate::moment::Clock;
 use crate::observe::Books;
 use engine::Engine;
@@ -86,6 +87,7 @@ impl ForwardConfig {
 pub struct Forwarder {
     lanes: Arc<[Arc<Lane>]>,
     zones: Arc<Zones>,
+    loops: Arc<Loops>,
 }
 
 /// The upstream threads, to be joined at the end.
@@ -109,6 +111,7 @@ impl Forwarder {
         runtime: &Handle,
     ) -> io::Result<(Self, ForwarderThreads)> {
         let zones = Arc::new(Zones::new(&config.zones)?);
+        let loops = Arc::new(Loops::new(rand::random()));
         let (mut lanes, mut threads) = (Vec::new(), Vec::new());
         for n in 0..config.threads.max(1) {
             let poll = mio::Poll::new()?;
@@ -120,6 +123,7 @@ impl Forwarder {
                 cache: Arc::clone(cache),
                 stats,
                 clock,
+                loops: Arc::clone(&loops),
             };
             let tcp = tcp::TcpPool::new(&shared, books.stats.register(), runtime.clone());
             let engine = Engine::new(shared, config, poll, (tcp, notes))?;
@@ -127,7 +131,7 @@ impl Forwarder {
             threads.push(thread.spawn(move || engine.run())?);
             lanes.push(lane);
         }
-        Ok((Self { lanes: lanes.into(), zones }, ForwarderThreads { threads }))
+        Ok((Self { lanes: lanes.into(), zones, loops }, ForwarderThreads { threads }))
     }
 
     /// Hands over a question. The answer goes to its `reply_to`, at the latest
@@ -159,6 +163,11 @@ impl Forwarder {
     /// Returns the upstreams in the order of their numbers.
     pub fn upstreams(&self) -> &[SocketAddr] {
         self.zones.upstreams()
+    }
+
+    /// Returns the loops that were seen.
+    pub fn loops(&self) -> &Loops {
+        &self.loops
     }
 
     /// Returns how many clients wait for an answer.

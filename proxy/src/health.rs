@@ -13,6 +13,10 @@ use dns::{Flags, Header};
 use tokio::net::UdpSocket;
 use tokio::time::{sleep, timeout};
 
+use crate::forward::Forwarder;
+use crate::loops::{Event, Sighting};
+use crate::moment::{Clock, Moment};
+
 /// What readiness depends on.
 ///
 /// Not on upstreams: without them the cache still answers, and taking every
@@ -59,20 +63,36 @@ impl Health {
     }
 }
 
-/// Returns the routes /livez and /readyz.
-pub fn routes(health: Arc<Health>) -> Router {
+/// Returns the routes /livez and /readyz; the latter also tells of loops.
+pub fn routes(health: Arc<Health>, forwarder: Forwarder, clock: Clock) -> Router {
     Router::new()
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readyz))
-        .with_state(health)
+        .with_state((health, forwarder, clock))
 }
 
-async fn readyz(State(health): State<Arc<Health>>) -> (StatusCode, String) {
+type Known = (Arc<Health>, Forwarder, Clock);
+
+async fn readyz(State((health, forwarder, clock)): State<Known>) -> (StatusCode, String) {
     let reasons = health.reasons();
-    if reasons.is_empty() {
-        return (StatusCode::OK, "ok\n".to_owned());
+    let (status, mut body) = match reasons.is_empty() {
+        true => (StatusCode::OK, "ok\n".to_owned()),
+        false => (StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n"),
+    };
+    // Not a reason to take a node's cache away: other names may well resolve.
+    let now = clock.now();
+    for event in forwarder.loops().active(now) {
+        body += &line(&event, now);
     }
-    (StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n")
+    (status, body)
+}
+
+/// One loop: `loop in cluster.local.: us -> 10.96.0.10:53 -> us (...)`.
+fn line(event: &Event, now: Moment) -> String {
+    let Sighting { zone, evidence, .. } = &event.sighting;
+    let (way, evidence, count) = (event.sighting.way(), evidence.label(), event.count);
+    let ago = now.saturating_since(event.last).as_secs();
+    format!("loop in {zone}: {way} ({evidence}, seen {count} times, last {ago} s ago)\n")
 }
 
 async fn ask(listening: SocketAddr) -> std::io::Result<()> {

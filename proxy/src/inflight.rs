@@ -65,7 +65,7 @@ pub enum Joined<W> {
     /// [`wake_at`](Inflight::wake_at) called for it.
     First(Ticket),
     /// The question is open already.
-    Also,
+    Also(Ticket),
     /// A retransmit of one who waits already (same address, port, id and
     /// question): one answer is enough.
     Again(W),
@@ -110,7 +110,7 @@ impl<W: Waiter, T> Inflight<W, T> {
             }
             Some(open) if open.waiters.len() < limit => {
                 open.waiters.push(waiter);
-                Joined::Also
+                Joined::Also(ticket)
             }
             _ => Joined::Refused(waiter),
         }
@@ -143,6 +143,11 @@ impl<W: Waiter, T> Inflight<W, T> {
         });
         self.index.insert(*key, ticket);
         Joined::First(ticket)
+    }
+
+    /// Returns the open question of `key`.
+    pub fn find(&self, key: &Key) -> Option<Ticket> {
+        self.index.get(key).copied()
     }
 
     /// Returns an open question.

@@ -12,6 +12,8 @@ pub mod resolver;
 
 pub mod inflight;
 
+pub mod loops;
+
 pub mod forward;
 
 pub mod stats;

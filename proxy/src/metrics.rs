@@ -19,6 +19,8 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, Prometheu
 use crate::cache::Cache;
 use crate::forward::{Forwarder, NotAnAnswer, UpstreamFailure};
 use crate::ledger::Ledger;
+use crate::loops::Evidence;
+use crate::moment::Clock;
 use crate::query::QueryError;
 use crate::stats::{
     BOUNDS_MICROS, HistogramSum, Lookup, RCODE_LABELS, Source, Stats, Transport, WorkerStats,
@@ -33,6 +35,7 @@ pub struct Metrics {
     observed: Vec<observed::Observed>,
     observed_gauges: Vec<(metrics::Gauge, observed::ReadObserver)>,
     evictions: metrics::Counter,
+    loops: Vec<(metrics::Counter, Evidence)>,
 }
 
 /// What is read at a scrape.
@@ -45,6 +48,8 @@ pub struct Sources {
     pub forwarder: Forwarder,
     /// The accounts.
     pub ledger: Ledger,
+    /// Says what time it is.
+    pub clock: Clock,
 }
 
 type ReadGauge = fn(&Sources) -> f64;
@@ -62,6 +67,7 @@ impl Metrics {
         let gauges = GAUGES.map(|(name, help, read)| (series.gauge(name, help, &[]), read));
         let evictions = "fivedots_cache_evictions_total";
         let evictions = series.counter(evictions, "Answers driven out before they expired.", &[]);
+        let loops = series.loops();
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         let build = series.gauge("fivedots_build_info", "The program; always 1.", &version);
         build.set(1.0);
@@ -77,6 +83,7 @@ impl Metrics {
             observed,
             observed_gauges: observed_gauges.into(),
             evictions,
+            loops,
         }
     }
 
@@ -87,6 +94,9 @@ impl Metrics {
             counter.absolute(stats.sum(read));
         }
         self.evictions.absolute(self.sources.cache.evictions());
+        for (counter, evidence) in &self.loops {
+            counter.absolute(self.sources.forwarder.loops().count(*evidence));
+        }
         for (gauge, read) in &self.gauges {
             gauge.set(read(&self.sources));
         }
@@ -197,6 +207,15 @@ impl Series {
         }
     }
 
+    fn loops(&self) -> Vec<(metrics::Counter, Evidence)> {
+        let all = Evidence::ALL.iter().map(|evidence| {
+            let labels = [("evidence", evidence.label())];
+            let help = "Forwarding loops, each time one was seen.";
+            (self.counter("fivedots_loops_total", help, &labels), *evidence)
+        });
+        all.collect()
+    }
+
     fn count(
         &mut self,
         name: &'static str,
@@ -270,7 +289,7 @@ const fn float(number: usize) -> f64 {
 
 type Gauge = (&'static str, &'static str, ReadGauge);
 
-const GAUGES: [Gauge; 4] = [
+const GAUGES: [Gauge; 5] = [
     ("fivedots_cache_entries", "Answers in the cache, expired ones included.", |s| {
         float(s.cache.len())
     }),
@@ -280,6 +299,9 @@ const GAUGES: [Gauge; 4] = [
     }),
     ("fivedots_inflight_waiters", "Clients that wait for an upstream.", |s| {
         float(s.forwarder.in_flight())
+    }),
+    ("fivedots_loop_active", "Forwarding loops seen in the last five minutes.", |s| {
+        float(s.forwarder.loops().active(s.clock.now()).len())
     }),
 ];
 

@@ -102,7 +102,7 @@ fn an_opt_record_comes_exactly_when_the_query_had_one() {
 
 #[test]
 fn a_failure_says_why() {
-    let error = dns::ExtendedError { code: 22, text: "" };
+    let error = ExtendedError { code: 22, text: "" };
     let query = ask(0, Some(own_opt(0, false)));
     let entry =
         crate::cache::failure(&query, Rcode::SERVFAIL, error, Duration::from_secs(1), start());

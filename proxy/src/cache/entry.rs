@@ -22,7 +22,8 @@ pub struct Head {
     pub kind: Kind,
     /// The response code, extended bits included.
     pub rcode: Rcode,
-    /// INFO-CODE of an Extended DNS Error that goes with it (RFC 8914).
+    /// INFO-CODE of an Extended DNS Error that goes with it (RFC 8914), or
+    /// [`ExtendedError::LOOP`](dns::ExtendedError::LOOP).
     pub ede: Option<u16>,
     /// When it arrived; TTLs count from here.
     pub born: Moment,

@@ -123,7 +123,9 @@ impl<'m> Response<'m> {
             if let Some(opt) = Opt::from_record(&record) {
                 rcode = opt.rcode(rcode);
                 // Only a hint: one that is mangled costs itself, not the answer.
-                ede = Opt::extended_error(message, &record).unwrap_or_default();
+                let code = Opt::extended_error(message, &record).unwrap_or_default();
+                // That one is ours, and an upstream's would read as it.
+                ede = code.filter(|code| *code != ExtendedError::LOOP);
                 continue;
             }
             let (owner, _) = Name::parse(message, record.owner_at)?;

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 
 use dns::Rcode;
 use tokio::sync::mpsc;
@@ -41,8 +40,19 @@ pub enum ReplyTo {
     },
     /// To the connection it was asked through.
     Tcp(TcpReply),
-    /// To ourselves: only the RCODE is of interest.
-    SelfQuery(SyncSender<Rcode>),
+    /// To ourselves: only its RCODE is of interest, if anything.
+    Probe(ProbeReply),
+}
+
+/// A question of our own, which looks for a loop behind one upstream.
+#[derive(Clone, Debug)]
+pub struct ProbeReply {
+    /// The number of the only upstream that it is sent to.
+    pub upstream: usize,
+    /// The random number in its name.
+    pub nonce: u64,
+    /// Takes the RCODE, where somebody waits for it.
+    pub tx: Option<mpsc::Sender<Rcode>>,
 }
 
 /// The way to a client's connection.
@@ -63,7 +73,7 @@ impl ReplyTo {
         match self {
             Self::Udp { peer, .. } => Some(*peer),
             Self::Tcp(reply) => Some(reply.peer),
-            Self::SelfQuery(_) => None,
+            Self::Probe(_) => None,
         }
     }
 }

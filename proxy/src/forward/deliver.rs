@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dns::{Flags, Header, Rcode};
 
-use super::{Ask, ReplyTo};
+use super::{Ask, ReplyTo, TcpReply};
 use crate::answer;
 use crate::cache::EntryView;
 use crate::moment::Moment;
@@ -60,15 +60,21 @@ impl Deliver {
         outcome: Outcome,
         now: Moment,
     ) {
+        if let ReplyTo::Probe(reply) = &ask.reply_to {
+            if let Some(tx) = &reply.tx {
+                // Whoever does not wait any more does not need it.
+                tx.try_send(entry.head.rcode).ok();
+            }
+            return;
+        }
         let record = record(ask, outcome, now);
         let rcode = match &ask.reply_to {
             ReplyTo::Udp { socket, .. } => {
                 self.turn_to(socket);
                 self.datagram(ask, entry, record.as_ref(), now)
             }
-            ReplyTo::Tcp(_) | ReplyTo::SelfQuery(_) => {
-                self.message(ask, entry, record.as_ref(), now)
-            }
+            ReplyTo::Tcp(reply) => self.message(ask, reply, entry, record.as_ref(), now),
+            ReplyTo::Probe(_) => None,
         };
         match rcode {
             Some(rcode) => {
@@ -137,6 +143,7 @@ impl Deliver {
     fn message(
         &mut self,
         ask: &Ask,
+        reply: &TcpReply,
         entry: &EntryView<'_>,
         record: Option<&Record>,
         now: Moment,
@@ -146,12 +153,7 @@ impl Deliver {
         let message = self.frame.get(..len)?;
         let rcode = rcode_of(message)?;
         note(ask, record, message, &mut self.notes);
-        let sent = match &ask.reply_to {
-            ReplyTo::Tcp(reply) => reply.tx.try_send(message.into()).is_ok(),
-            ReplyTo::SelfQuery(reply) => reply.try_send(rcode).is_ok(),
-            ReplyTo::Udp { .. } => false,
-        };
-        sent.then_some(rcode)
+        reply.tx.try_send(message.into()).is_ok().then_some(rcode)
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod answers;
 mod flights;
+mod loops;
 
 use std::io;
 use std::sync::Arc;
@@ -18,12 +19,14 @@ use super::sockets::{Lost, SentFrom, Sockets, socket_of};
 use super::tcp::TcpPool;
 use super::zones::{Health, Zones};
 use super::{Ask, ForwardConfig, UpstreamFailure};
-use crate::cache::{Cache, CacheConfig};
+use crate::cache::{Cache, CacheConfig, KeyHasher};
 use crate::inflight::{Inflight, Limits};
+use crate::loops::Loops;
 use crate::moment::{Clock, Moment};
 use crate::observe::{Origin, Writer};
 use crate::stats::WorkerStats;
 use flights::Flight;
+use loops::Suspects;
 
 /// What an upstream thread has in common with others.
 #[derive(Debug)]
@@ -33,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) cache: Arc<Cache>,
     pub(crate) stats: Arc<WorkerStats>,
     pub(crate) clock: Clock,
+    pub(crate) loops: Arc<Loops>,
 }
 
 /// An upstream thread's own state.
@@ -43,6 +47,9 @@ pub(crate) struct Engine {
     inflight: Inflight<Ask, Flight>,
     health: Health,
     failures: Failures,
+    suspects: Suspects,
+    /// Of the keys of our own questions.
+    hasher: KeyHasher,
     sockets: Sockets,
     tcp: TcpPool,
     deliver: Deliver,
@@ -74,6 +81,8 @@ impl Engine {
             inflight: Inflight::new(limits),
             health: Health::new(upstreams.len()),
             failures: Failures::default(),
+            suspects: Suspects::default(),
+            hasher: KeyHasher::default(),
             sockets: Sockets::new(poll.registry().try_clone()?, upstreams),
             tcp,
             deliver: Deliver::new(Arc::clone(&shared.stats), notes),

@@ -20,6 +20,8 @@ pub enum UpstreamFailure {
     Closed,
     /// No connection within the deadline.
     Connect,
+    /// What it was asked came back to us.
+    Loop,
     /// The system would not send (EPERM): conntrack is full, or a firewall's
     /// rule.
     NotPermitted,
@@ -41,6 +43,7 @@ impl UpstreamFailure {
         Self::Busy,
         Self::Closed,
         Self::Connect,
+        Self::Loop,
         Self::NotPermitted,
         Self::Rcode,
         Self::Refused,
@@ -60,6 +63,7 @@ impl UpstreamFailure {
             Self::Busy => "busy",
             Self::Closed => "closed",
             Self::Connect => "connect",
+            Self::Loop => "loop",
             Self::NotPermitted => "eperm",
             Self::Rcode => "rcode",
             Self::Refused => "refused",
@@ -78,6 +82,7 @@ impl From<UpstreamFailure> for Origin {
                 Self::UpstreamError
             }
             UpstreamFailure::Connect | UpstreamFailure::Silent => Self::Timeout,
+            UpstreamFailure::Loop => Self::Loop,
             UpstreamFailure::NotPermitted | UpstreamFailure::Socket => Self::SendFailed,
             UpstreamFailure::Refused => Self::ConnectRefused,
         }

@@ -1,11 +1,13 @@
 //! Connected UDP sockets to upstreams: many, so that an answer has to be
 //! guessed by port and id (RFC 5452, section 9.2), and each for a while only.
 
+use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
@@ -20,6 +22,8 @@ pub(crate) struct Sockets {
     /// Sockets per upstream.
     share: usize,
     slots: Vec<Slot>,
+    /// Our own ends, with the upstream at the other.
+    own: HashMap<SocketAddr, usize, RandomState>,
     outbox: Vec<Outgoing>,
     /// The messages of the outbox, one after the other.
     messages: Vec<u8>,
@@ -41,11 +45,14 @@ struct Pool {
     addr: SocketAddr,
     sockets: Vec<usize>,
     cursor: usize,
+    /// Whether other programs of this machine have its address, too.
+    shared: bool,
 }
 
 #[derive(Debug)]
 struct Slot {
     socket: udp::Socket,
+    local: Option<SocketAddr>,
     upstream: usize,
     opened: Moment,
     uses: u32,
@@ -72,12 +79,18 @@ struct Outgoing {
 impl Sockets {
     /// Starts without any socket; they are opened as they are needed.
     pub(crate) fn new(registry: Registry, upstreams: &[SocketAddr]) -> Self {
-        let pool = |addr: &SocketAddr| Pool { addr: *addr, sockets: Vec::new(), cursor: 0 };
+        let pool = |addr: &SocketAddr| Pool {
+            addr: *addr,
+            sockets: Vec::new(),
+            cursor: 0,
+            shared: addr.ip().is_loopback(),
+        };
         Self {
             registry,
             pools: upstreams.iter().map(pool).collect(),
             share: (MAX_SOCKETS / upstreams.len().max(1)).clamp(MIN_POOL, POOL),
             slots: Vec::new(),
+            own: HashMap::default(),
             outbox: Vec::new(),
             messages: Vec::new(),
             batch: udp::SendBatch::new(BATCH, QUERY_LEN),
@@ -150,6 +163,19 @@ impl Sockets {
         self.slots.get(socket).map(|slot| slot.upstream)
     }
 
+    /// Returns the upstream to which a socket of ours with this address leads.
+    pub(crate) fn own(&self, addr: &SocketAddr) -> Option<usize> {
+        self.own.get(addr).copied()
+    }
+
+    /// Returns the upstream that has this address for itself: one that other
+    /// programs of this machine have too says nothing about who asks.
+    pub(crate) fn upstream_at(&self, ip: IpAddr) -> Option<usize> {
+        self.pools
+            .iter()
+            .position(|pool| pool.addr.ip() == ip && !pool.shared)
+    }
+
     /// Returns what is open on a socket: ids, and whom their answers belong to.
     pub(crate) fn open(&self, socket: usize) -> &[(u16, Ticket)] {
         self.slots
@@ -213,8 +239,11 @@ impl Sockets {
         let place = self.slots.len();
         register(&self.registry, &socket, place)?;
         pool.sockets.push(place);
-        let slot = Slot { socket, upstream, opened: now, uses: 0, open: Vec::new() };
-        self.slots.push(slot);
+        let local = socket.local_addr().ok();
+        pool.shared |= local.is_some_and(|local| local.ip() == pool.addr.ip());
+        self.own.extend(local.map(|local| (local, upstream)));
+        self.slots
+            .push(Slot { socket, local, upstream, opened: now, uses: 0, open: Vec::new() });
         Ok(place)
     }
 
@@ -235,6 +264,12 @@ impl Sockets {
             if let Err(error) = self.registry.deregister(&mut { old }) {
                 tracing::debug!(%error, "cannot deregister a socket");
             }
+            if let Some(local) = slot.local {
+                self.own.remove(&local);
+            }
+            slot.local = fresh.local_addr().ok();
+            self.own
+                .extend(slot.local.map(|local| (local, slot.upstream)));
             slot.socket = fresh;
             slot.uses = 0;
             slot.opened = now;

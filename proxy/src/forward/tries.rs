@@ -37,6 +37,16 @@ impl Tries {
         Self { started: now, over, next: 0, again_at: None, sent: 0, errors: 0, wrong_ids: 0 }
     }
 
+    /// One try and no more: silence says nothing about what it looks for.
+    pub(crate) const fn once(now: Moment, over: Transport) -> Self {
+        Self { sent: MAX_QUERIES - 1, ..Self::new(now, over) }
+    }
+
+    /// Returns how many queries were sent.
+    pub(crate) fn sent(&self) -> usize {
+        self.sent.into()
+    }
+
     /// Returns when the next try is due; `None` when there are no more, and
     /// only the deadline is left.
     pub(crate) fn next_at(&self) -> Option<Moment> {

@@ -20,7 +20,7 @@ pub(crate) struct Zones {
 /// One zone; upstreams by their index.
 #[derive(Clone, Debug)]
 pub(crate) struct Zone {
-    suffix: Name,
+    pub(crate) suffix: Name,
     pub(crate) upstreams: Vec<usize>,
     pub(crate) transport: Transport,
 }

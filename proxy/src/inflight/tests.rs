@@ -56,7 +56,7 @@ fn at(micros: u64) -> Moment {
 fn one_question_however_many_wait() {
     let mut world = World::new(8, 8);
     let ticket = world.first("web.example.", 1);
-    assert!(matches!(world.join("web.example.", 2), Joined::Also));
+    assert!(matches!(world.join("web.example.", 2), Joined::Also(_)));
     assert!(matches!(world.join("WEB.example.", 1), Joined::Again(_)));
     assert_eq!(world.inflight.len(), 1);
     let open = world.inflight.close(ticket).unwrap();
@@ -83,7 +83,7 @@ fn bounds_hold_and_give_the_waiter_back() {
     world.first("a.example.", 1);
     world.first("b.example.", 1);
     assert!(matches!(world.join("c.example.", 9), Joined::Refused(Client(9))));
-    assert!(matches!(world.join("a.example.", 2), Joined::Also));
+    assert!(matches!(world.join("a.example.", 2), Joined::Also(_)));
     assert!(matches!(world.join("a.example.", 3), Joined::Refused(Client(3))));
 }
 

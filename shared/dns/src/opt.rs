@@ -92,6 +92,14 @@ pub struct ExtendedError {
 }
 
 impl ExtendedError {
+    /// Returns the error that a kept code stands for.
+    pub const fn of_code(code: u16) -> Self {
+        match code {
+            Self::LOOP => Self { code: Self::OTHER, text: Self::LOOP_TEXT },
+            code => Self { code, text: "" },
+        }
+    }
+
     /// Other Error (RFC 8914, section 4.1).
     pub const OTHER: u16 = 0;
     /// Cached Error (RFC 8914, section 4.14).
@@ -106,6 +114,13 @@ impl ExtendedError {
     pub const NO_REACHABLE_AUTHORITY: u16 = 22;
     /// Network Error (RFC 8914, section 4.24).
     pub const NETWORK_ERROR: u16 = 23;
+
+    /// Stands for Other Error with the words [`ExtendedError::LOOP_TEXT`], where
+    /// there is room for a number only. It is never sent (RFC 8914 keeps it for
+    /// private use).
+    pub const LOOP: u16 = u16::MAX - 1;
+    /// What is said of a forwarding loop.
+    pub const LOOP_TEXT: &'static str = "loop: the question came back to who asked it";
 
     /// Octets of EXTRA-TEXT that are sent at most: a hint, not a letter, and
     /// answers of 512 octets have other things to carry.

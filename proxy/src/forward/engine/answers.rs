@@ -126,8 +126,9 @@ impl Engine {
         }
         let waited = now.saturating_since(open.state.started);
         self.shared.stats.upstream_seconds.record(waited);
+        let is_probe = open.state.pinned.is_some();
         self.failures.clear(&open.key);
-        if admitted.cacheable {
+        if admitted.cacheable && !is_probe {
             self.shared.cache.insert(&open.key, &admitted.entry);
         }
         let outcome = Outcome {

@@ -1,5 +1,7 @@
 //! The life of a question in flight: tried, answered, or given up.
 
+use std::time::Duration;
+
 use dns::{ExtendedError, Rcode};
 use tokio::time::Instant;
 
@@ -9,8 +11,9 @@ use super::super::sockets::{QUERY_LEN, SentFrom};
 use super::super::tcp::TcpAsk;
 use super::super::tries::{Another, Due, Tries};
 use super::super::zones::Tried;
-use super::super::{Ask, Transport, UpstreamFailure};
+use super::super::{Ask, ReplyTo, Transport, UpstreamFailure};
 use super::Engine;
+use super::loops::{Guard, LOOP, Pinned};
 use crate::cache::{self, Entry, EntryView};
 use crate::inflight::{Joined, Ticket};
 use crate::moment::Moment;
@@ -20,14 +23,14 @@ use crate::query::Retained;
 /// What is kept with a question in flight.
 #[derive(Debug)]
 pub(crate) struct Flight {
-    zone: usize,
+    pub(super) zone: usize,
     pub(super) tries: Tries,
     /// Datagrams whose answers are still waited for; at most eight.
     pub(super) sends: Vec<Send>,
-    asked: Tried,
+    pub(super) asked: Tried,
     /// The upstream that was asked last.
-    last_asked: Option<usize>,
-    failed: Tried,
+    pub(super) last_asked: Option<usize>,
+    pub(super) failed: Tried,
     /// What an upstream that could not answer said.
     pub(super) rcode: Option<Rcode>,
     /// Why there is no answer so far, as far as anything was heard.
@@ -37,6 +40,9 @@ pub(crate) struct Flight {
     /// Who truncated its answer, and is asked over TCP.
     pub(super) truncated_by: Option<usize>,
     pub(super) started: Moment,
+    pub(super) guard: Guard,
+    /// Set for a probe.
+    pub(super) pinned: Option<Pinned>,
 }
 
 /// A datagram that went to an upstream.
@@ -48,6 +54,25 @@ pub(super) struct Send {
 }
 
 impl Flight {
+    /// A question that is asked `over` this transport at first.
+    pub(super) fn new(zone: usize, over: Transport, now: Moment) -> Self {
+        Self {
+            zone,
+            tries: Tries::new(now, over),
+            sends: Vec::new(),
+            asked: Tried::default(),
+            last_asked: None,
+            failed: Tried::default(),
+            rcode: None,
+            failure: None,
+            edns: true,
+            truncated_by: None,
+            started: now,
+            guard: Guard::default(),
+            pinned: None,
+        }
+    }
+
     /// Returns when the query was sent that `upstream` answered with `id`; over
     /// TCP, when the first one was.
     pub(super) fn asked_at(&self, upstream: usize, id: u16) -> Moment {
@@ -61,6 +86,7 @@ impl Flight {
     /// silence, whatever became of the others.
     fn why_failed(&self) -> Origin {
         match self.failure {
+            _ if self.guard.looped => Origin::Loop,
             Some(origin) if self.rcode.is_some() || self.sends.is_empty() => origin,
             _ => Origin::Timeout,
         }
@@ -71,6 +97,10 @@ impl Engine {
     /// Takes a question: answers it if it was answered meanwhile, lets it wait
     /// with others, or asks it.
     pub(super) fn take(&mut self, ask: Ask, now: Moment) {
+        if matches!(ask.reply_to, ReplyTo::Probe(_)) {
+            return self.probe(ask, None, now);
+        }
+        let Some(ask) = self.turn_back(ask, now) else { return };
         if self.answered_meanwhile(&ask, now) {
             return self.shared.lane.answered(1);
         }
@@ -80,22 +110,14 @@ impl Engine {
         let Some(over) = self.shared.zones.get(zone).map(|zone| zone.transport) else { return };
         let deadline = ask.arrived + self.deadline;
         let key = ask.key;
-        let flight = || Flight {
-            zone,
-            tries: Tries::new(now, over),
-            sends: Vec::new(),
-            asked: Tried::default(),
-            last_asked: None,
-            failed: Tried::default(),
-            rcode: None,
-            failure: None,
-            edns: true,
-            truncated_by: None,
-            started: now,
-        };
+        let peer = ask.reply_to.peer();
+        let flight = || Flight::new(zone, over, now);
         match self.inflight.join(&key, ask, deadline, flight) {
             Joined::First(ticket) => self.step(ticket, now),
-            Joined::Also => self.shared.stats.inflight_joined.add(1),
+            Joined::Also(ticket) => {
+                self.shared.stats.inflight_joined.add(1);
+                self.joined(ticket, peer, now);
+            }
             Joined::Again(ask) => {
                 self.shared.stats.inflight_retransmits.add(1);
                 self.deliver.note_repeated(&ask);
@@ -114,6 +136,10 @@ impl Engine {
         if now >= open.deadline {
             return self.give_up(ticket, SILENT, now);
         }
+        if self.holds(ticket, now) {
+            return;
+        }
+        let Some(open) = self.inflight.get_mut(ticket) else { return };
         for send in &open.state.sends {
             if now.saturating_since(send.at) >= SUSPICIOUS {
                 self.health.failed(send.upstream, send.at, now);
@@ -212,6 +238,9 @@ impl Engine {
     fn pick(&mut self, ticket: Ticket, over: Transport, now: Moment) -> Option<(usize, usize)> {
         let flight = &mut self.inflight.get_mut(ticket)?.state;
         let zone = self.shared.zones.get(flight.zone)?;
+        if let Some(Pinned { upstream, .. }) = flight.pinned {
+            return Some((zone.place_of(upstream)?, upstream));
+        }
         if over == Transport::Tcp
             && let Some(upstream) = flight.truncated_by.take()
         {
@@ -225,14 +254,17 @@ impl Engine {
     }
 
     /// Ends a question without an answer, and remembers that (RFC 9520).
-    fn give_up(&mut self, ticket: Ticket, error: ExtendedError, now: Moment) {
+    pub(super) fn give_up(&mut self, ticket: Ticket, error: ExtendedError, now: Moment) {
         let Some(open) = self.inflight.get(ticket) else { return };
-        for _ in &open.state.sends {
+        // A lost probe says nothing about its upstream.
+        let probe = open.state.pinned.is_some();
+        for _ in open.state.sends.iter().filter(|_| !probe) {
             let reason = UpstreamFailure::Silent.index();
             self.shared.stats.upstream_failures.add(reason);
         }
         let Some(first) = open.waiters.first() else { return };
         let (rcode, error) = match open.state.rcode {
+            _ if open.state.guard.looped => (Rcode::SERVFAIL, LOOP),
             Some(rcode) => (rcode, SAID_SO),
             None => (Rcode::SERVFAIL, error),
         };
@@ -241,9 +273,12 @@ impl Engine {
             upstream: open.state.last_asked,
             traits: Traits::default(),
         };
-        let ttl = self.failures.note(&open.key, now);
+        // Its name is never asked again.
+        let ttl = if probe { Duration::ZERO } else { self.failures.note(&open.key, now) };
         let entry = cache::failure(&first.query, rcode, error, ttl, now);
-        self.shared.cache.insert(&open.key, &entry);
+        if !probe {
+            self.shared.cache.insert(&open.key, &entry);
+        }
         self.close(ticket, &entry, outcome, now);
     }
 
@@ -261,12 +296,14 @@ impl Engine {
             role = Traits::JOINED;
         }
         self.shared.lane.answered(open.waiters.len());
+        if let Some(pinned) = open.state.pinned {
+            self.probe_ended(pinned);
+        }
     }
 
     /// Answers one client that it cannot be helped; nothing is remembered.
     fn refuse(&mut self, ask: &Ask, (error, origin): (ExtendedError, Origin), now: Moment) {
-        let ttl = std::time::Duration::ZERO;
-        let entry = cache::failure(&ask.query, Rcode::REFUSED, error, ttl, now);
+        let entry = cache::failure(&ask.query, Rcode::REFUSED, error, Duration::ZERO, now);
         let outcome = Outcome { origin, upstream: None, traits: Traits::default() };
         self.deliver.answer(ask, &entry.view(), outcome, now);
         self.shared.lane.answered(1);
@@ -274,7 +311,7 @@ impl Engine {
 
     pub(super) fn wake_for_next(&mut self, ticket: Ticket) {
         if let Some(open) = self.inflight.get(ticket) {
-            let at = open.state.tries.next_at();
+            let at = open.state.next_at();
             self.inflight.wake_at(ticket, at);
         }
     }
@@ -287,7 +324,7 @@ impl Engine {
 
 /// A query without an answer for so long puts its upstream last: as long as
 /// the first try waits for the second.
-const SUSPICIOUS: std::time::Duration = std::time::Duration::from_millis(400);
+const SUSPICIOUS: Duration = Duration::from_millis(400);
 
 const NO_ZONE: ExtendedError =
     ExtendedError { code: ExtendedError::PROHIBITED, text: "no forward zone holds this name" };

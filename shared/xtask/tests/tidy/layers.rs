@@ -12,7 +12,7 @@ const PROXY: &[&[&str]] = &[
     &["query"],
     &["cache"],
     &["answer"],
-    &["inflight"],
+    &["inflight", "loops"],
     &["observe", "resolver"],
     &["forward", "ledger"],
     &["api", "health", "http", "metrics", "refresh", "serve", "shutdown"],
@@ -41,7 +41,7 @@ const LOADGEN: &[&[&str]] = &[
 /// Modules without I/O and without a clock: their callers bring both. (The
 /// proxy's `moment` holds its one clock, which these may not touch.)
 const PURE: [(&str, &[&str]); 2] = [
-    ("proxy", &["query", "answer", "cache", "inflight", "observe", "resolver"]),
+    ("proxy", &["query", "answer", "cache", "inflight", "loops", "observe", "resolver"]),
     ("loadgen", &["client", "expect", "outstanding", "recorder", "schedule", "workload"]),
 ];
 

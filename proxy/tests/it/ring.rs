@@ -1,0 +1,188 @@
+//! Forwarders that a ring can be made of, with what they forward counted.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use testbed::client::{Edns, Message, ResponseCode, parse};
+
+/// A forwarder that answers NXDOMAIN to everything until it is told to whom
+/// to forward; then it does that, with an id and a socket of its own for each
+/// query, and relays what comes back.
+pub(crate) struct Forwarder {
+    pub(crate) addr: SocketAddr,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    kind: Kind,
+    target: Mutex<Option<SocketAddr>>,
+    received: AtomicU64,
+    per_name: Mutex<Vec<String>>,
+}
+
+/// What a forwarder makes of a query.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    /// Its octets under another id.
+    Naive,
+    /// A query of its own for the same question, as systemd-resolved does: with
+    /// its own OPT, and once more without when that fails.
+    Stub,
+}
+
+impl Forwarder {
+    pub(crate) fn start(kind: Kind) -> Self {
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let addr = udp.local_addr().unwrap();
+        let tcp = TcpListener::bind(addr).unwrap();
+        let inner = Arc::new(Inner {
+            kind,
+            target: Mutex::new(None),
+            received: AtomicU64::new(0),
+            per_name: Mutex::default(),
+        });
+        let (over_udp, over_tcp) = (Arc::clone(&inner), Arc::clone(&inner));
+        // They end with the test's process.
+        std::thread::spawn(move || over_udp.serve_udp(&udp));
+        std::thread::spawn(move || over_tcp.serve_tcp(&tcp));
+        Self { addr, inner }
+    }
+
+    /// Forwards to `target` from here on.
+    pub(crate) fn forward_to(&self, target: SocketAddr) {
+        *self.inner.target.lock().unwrap() = Some(target);
+    }
+
+    /// Queries for `name` and names below it.
+    pub(crate) fn count(&self, name: &str) -> usize {
+        let names = self.inner.per_name.lock().unwrap();
+        names.iter().filter(|other| other.ends_with(name)).count()
+    }
+
+    pub(crate) fn total(&self) -> u64 {
+        self.inner.received.load(Ordering::Relaxed)
+    }
+}
+
+impl Inner {
+    fn serve_udp(self: Arc<Self>, socket: &UdpSocket) {
+        let mut buffer = [0; 4096];
+        while let Ok((len, peer)) = socket.recv_from(&mut buffer) {
+            let (query, inner) = (buffer[..len].to_vec(), Arc::clone(&self));
+            let socket = socket.try_clone().unwrap();
+            std::thread::spawn(move || {
+                if let Some(reply) = inner.answer(&query, exchange_udp) {
+                    socket.send_to(&reply, peer).ok();
+                }
+            });
+        }
+    }
+
+    fn serve_tcp(self: Arc<Self>, listener: &TcpListener) {
+        for stream in listener.incoming().flatten() {
+            let inner = Arc::clone(&self);
+            std::thread::spawn(move || {
+                let mut stream = stream;
+                while let Some(query) = read_frame(&mut stream) {
+                    let Some(reply) = inner.answer(&query, exchange_tcp) else { continue };
+                    write_frame(&mut stream, &reply);
+                }
+            });
+        }
+    }
+
+    fn answer(&self, octets: &[u8], exchange: Exchange) -> Option<Vec<u8>> {
+        let query = parse(octets).ok()?;
+        // A ring that nobody breaks must end with its test.
+        if self.received.fetch_add(1, Ordering::Relaxed) >= RUNAWAY {
+            return None;
+        }
+        let name = query.queries.first()?.name().to_string().to_lowercase();
+        self.per_name.lock().unwrap().push(name);
+        let Some(target) = *self.target.lock().unwrap() else {
+            return respond(&query, ResponseCode::NXDomain).to_vec().ok();
+        };
+        let mut reply = match self.kind {
+            Kind::Naive => {
+                let mut forwarded = octets.to_vec();
+                forwarded[..2].copy_from_slice(&other_id(octets));
+                exchange(target, &forwarded)?
+            }
+            Kind::Stub => stub(&query, other_id(octets), target, exchange)?,
+        };
+        reply[..2].copy_from_slice(&octets[..2]);
+        Some(reply)
+    }
+}
+
+type Exchange = fn(SocketAddr, &[u8]) -> Option<Vec<u8>>;
+
+fn stub(query: &Message, id: [u8; 2], target: SocketAddr, exchange: Exchange) -> Option<Vec<u8>> {
+    let mut own = Message::query();
+    own.metadata.id = u16::from_be_bytes(id);
+    own.metadata.recursion_desired = true;
+    own.queries.clone_from(&query.queries);
+    let mut edns = Edns::new();
+    edns.set_max_payload(1472);
+    own.edns = Some(edns);
+    let reply = exchange(target, &own.to_vec().ok()?)?;
+    if parse(&reply).ok()?.metadata.response_code != ResponseCode::ServFail {
+        return Some(reply);
+    }
+    own.edns = None;
+    own.metadata.id ^= 1;
+    exchange(target, &own.to_vec().ok()?)
+}
+
+fn respond(query: &Message, rcode: ResponseCode) -> Message {
+    let mut reply = Message::response(query.metadata.id, query.metadata.op_code);
+    reply.metadata.response_code = rcode;
+    reply.metadata.recursion_available = true;
+    reply.queries.clone_from(&query.queries);
+    reply
+}
+
+/// Any other than the one it came with.
+fn other_id(octets: &[u8]) -> [u8; 2] {
+    [octets[0] ^ 0x55, octets[1].wrapping_add(1)]
+}
+
+fn exchange_udp(target: SocketAddr, query: &[u8]) -> Option<Vec<u8>> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
+    socket.connect(target).ok()?;
+    socket.set_read_timeout(Some(PATIENCE)).ok()?;
+    socket.send(query).ok()?;
+    let mut reply = vec![0; 4096];
+    let len = socket.recv(&mut reply).ok()?;
+    reply.truncate(len);
+    Some(reply)
+}
+
+fn exchange_tcp(target: SocketAddr, query: &[u8]) -> Option<Vec<u8>> {
+    let mut stream = TcpStream::connect(target).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    write_frame(&mut stream, query);
+    read_frame(&mut stream)
+}
+
+fn read_frame(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut len = [0; 2];
+    stream.read_exact(&mut len).ok()?;
+    let mut message = vec![0; u16::from_be_bytes(len).into()];
+    stream.read_exact(&mut message).ok()?;
+    Some(message)
+}
+
+fn write_frame(stream: &mut TcpStream, message: &[u8]) {
+    let len = u16::try_from(message.len()).unwrap().to_be_bytes();
+    stream.write_all(&[&len, message].concat()).ok();
+}
+
+/// CoreDNS made 20,000 of one query in three seconds.
+const RUNAWAY: u64 = 2000;
+
+/// As systemd-resolved.
+const PATIENCE: Duration = Duration::from_secs(5);
