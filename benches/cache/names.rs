@@ -39,7 +39,7 @@ pub(crate) fn key<'a>(qname: &'a [u8], hasher: &KeyHasher) -> KeyView<'a> {
 /// A query for the A record of a name.
 pub(crate) const fn query(qname: &[u8]) -> Query<'_> {
     let question = Question { qname, qtype: Rtype::A, qclass: Class::IN };
-    Query { id: 1, flags: Flags(Flags::RD), question, edns: None }
+    Query { id: 1, flags: Flags(Flags::RD), question, edns: None, options: &[] }
 }
 
 /// What an upstream answers: one address, for an hour.

@@ -15,12 +15,14 @@ use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::api::{
-    ChainPage, ClientDetail, ClientPage, FailurePage, Order, Summary, Taken, UpstreamPage, Workload,
+    ChainPage, ClientDetail, ClientPage, FailurePage, LoopPage, Order, Summary, Taken, UpstreamPage,
+    Workload,
 };
 use crate::cache::Cache;
 use crate::forward::Forwarder;
 use crate::http::bounded;
 use crate::ledger::Ledger;
+use crate::moment::Clock;
 
 /// Where the admin listener is.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -89,6 +91,8 @@ pub struct AdminState {
     pub forwarder: Forwarder,
     /// The accounts.
     pub ledger: Ledger,
+    /// Says what time it is.
+    pub clock: Clock,
 }
 
 /// Returns the routes /config, /status, /version and /api/v1.
@@ -100,6 +104,7 @@ pub fn routes(state: AdminState) -> Router {
         .route("/clients/{addr}", get(client))
         .route("/chains", get(chains))
         .route("/failures", get(failures))
+        .route("/loops", get(loops))
         .route("/upstreams", get(upstreams))
         .with_state(state.clone());
     Router::new()
@@ -185,6 +190,11 @@ async fn failures(
             .ledger
             .read(|observer| FailurePage::of(observer, wanted.limit)),
     )
+}
+
+async fn loops(State(state): State<AdminState>, Query(wanted): Query<Wanted>) -> Json<LoopPage> {
+    let now = state.clock.now();
+    Json(LoopPage::of(state.forwarder.loops(), wanted.limit, now))
 }
 
 async fn upstreams(State(state): State<AdminState>) -> Json<UpstreamPage> {

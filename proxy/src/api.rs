@@ -15,6 +15,9 @@ pub use clients::{ClientPage, ClientView, Order, Windowed};
 mod failures;
 pub use failures::{ClientFailures, FailurePage, OriginView, ZoneFailures};
 
+mod loops;
+pub use loops::{AskerView, LoopPage, LoopView};
+
 mod summary;
 pub use summary::{Busiest, Summary};
 

@@ -75,6 +75,7 @@ impl App {
         let service = Service { resolver, forwarder: forwarder.clone(), clock };
         let (stop_tasks, stopped) = watch::channel(false);
         let tcp = TcpServer::new(service.clone(), config.tcp, books.open(), stopped);
+        look_for_loops(config, &forwarder, clock);
         let mut app = Self {
             forwarder: forwarder.clone(),
             upstream_threads,
@@ -106,7 +107,7 @@ impl App {
         };
         app.observe(config, sources).await?;
         let config_text = config.to_toml().into();
-        let state = AdminState { config: config_text, cache, forwarder, ledger };
+        let state = AdminState { config: config_text, cache, forwarder, ledger, clock };
         app.administer(config, state).await?;
         Ok(app)
     }
@@ -194,6 +195,18 @@ impl App {
         .await
         .ok();
         tracing::info!("ended");
+    }
+}
+
+/// Tells of the loops that the configuration makes, and looks for others.
+fn look_for_loops(config: &Config, forwarder: &Forwarder, clock: Clock) {
+    for sighting in &config.loops.found {
+        forwarder.loops().found(sighting, clock.now());
+    }
+    let interval = config.loops.probe_interval;
+    if !interval.is_zero() {
+        let names = vec![config.observe.cluster_domain, dns::Name::IN_ADDR_ARPA];
+        tokio::spawn(forwarder.clone().look_for_loops(names, interval, clock));
     }
 }
 

@@ -9,6 +9,7 @@ mod defaults;
 mod error;
 mod file;
 mod limit;
+mod loops;
 mod observe;
 mod units;
 mod zones;
@@ -26,6 +27,7 @@ use crate::serve::TcpConfig;
 
 pub use defaults::DEFAULTS;
 pub use error::ConfigError;
+pub use loops::LoopConfig;
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
@@ -40,6 +42,8 @@ pub struct Config {
     pub forward: ForwardLimits,
     /// The cache.
     pub cache: CacheConfig,
+    /// How loops are looked for.
+    pub loops: LoopConfig,
     /// The bounds of connections.
     pub tcp: TcpConfig,
     /// What is remembered about the traffic.
@@ -99,6 +103,7 @@ impl Config {
             // Misses are few; a second thread would halve their batches.
             threads: 1,
             cache: self.cache,
+            hop_option: self.loops.hop_option,
         }
     }
 

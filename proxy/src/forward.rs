@@ -12,6 +12,7 @@ mod deliver;
 mod engine;
 mod failures;
 mod lane;
+mod prober;
 mod sockets;
 mod tcp;
 mod tries;
@@ -56,6 +57,8 @@ pub struct ForwardConfig {
     pub threads: usize,
     /// How what upstreams say is kept.
     pub cache: CacheConfig,
+    /// Queries to upstreams in the cluster carry our mark.
+    pub hop_option: bool,
 }
 
 /// Names that are forwarded to the same upstreams.
@@ -67,6 +70,8 @@ pub struct ForwardZone {
     pub upstreams: Vec<SocketAddr>,
     /// Over what the first try goes. UDP turns to TCP when it has to.
     pub transport: Transport,
+    /// Whether they stand in this cluster and may see our mark.
+    pub cluster: bool,
 }
 
 impl ForwardConfig {

@@ -1,7 +1,11 @@
 //! What a client asks: parsed once, and judged by the rules of a listener.
 
+mod hops;
+
 use dns::{Class, Flags, HEADER_LEN, Header, MAX_UDP_PAYLOAD, MIN_UDP_PAYLOAD};
 use dns::{Name, Opcode, Opt, ParseError, Question, Rcode, Records, Rtype, put_octets};
+
+pub use hops::Hops;
 
 /// A query that is fit to be answered, borrowed from its datagram.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +18,8 @@ pub struct Query<'a> {
     pub question: Question<'a>,
     /// The OPT record, version 0, if there was one.
     pub edns: Option<Opt>,
+    /// The options of that, as they are.
+    pub options: &'a [u8],
 }
 
 impl<'a> Query<'a> {
@@ -30,7 +36,7 @@ impl<'a> Query<'a> {
         }
         let [1, ..] = header.counts else { return Err(QueryError::QuestionCount) };
         let question = Question::parse(message).map_err(|_| QueryError::Malformed)?;
-        let edns = find_opt(message, question.end(), &header)?;
+        let (edns, options) = find_opt(message, question.end(), &header)?.unzip();
         if edns.is_some_and(|opt| opt.version != 0) {
             return Err(QueryError::BadVersion);
         }
@@ -40,7 +46,8 @@ impl<'a> Query<'a> {
         if matches!(question.qtype, Rtype::AXFR | Rtype::IXFR) {
             return Err(QueryError::Transfer);
         }
-        Ok(Self { id: header.id, flags: header.flags, question, edns })
+        let options = options.unwrap_or_default();
+        Ok(Self { id: header.id, flags: header.flags, question, edns, options })
     }
 
     /// Returns the octets that an answer over UDP may have: what the client
@@ -94,10 +101,10 @@ pub struct Retained {
 }
 
 impl Retained {
-    /// Borrows the query back.
+    /// Borrows the query back, without its options.
     pub fn as_query(&self) -> Query<'_> {
         let Self { id, flags, edns, .. } = *self;
-        Query { id, flags, question: self.question(), edns }
+        Query { id, flags, question: self.question(), edns, options: &[] }
     }
 
     /// Borrows the question.
@@ -195,7 +202,7 @@ impl QueryError {
             put_octets(out, HEADER_LEN, octets)?;
             len = question.end();
             header.counts = [1, 0, 0, 0];
-            if let Ok(Some(opt)) = find_opt(message, len, &asked) {
+            if let Ok(Some((opt, _))) = find_opt(message, len, &asked) {
                 let extended_rcode = u8::try_from(rcode.0 >> 4).unwrap_or_default();
                 let ours = own_opt(extended_rcode, opt.dnssec_ok);
                 len += ours.patch(out.get_mut(len..)?, None)?;
@@ -213,7 +220,11 @@ pub(crate) const fn own_opt(extended_rcode: u8, dnssec_ok: bool) -> Opt {
 }
 
 /// Walks the records behind the question for the one OPT there may be.
-fn find_opt(message: &[u8], at: usize, header: &Header) -> Result<Option<Opt>, QueryError> {
+fn find_opt<'m>(
+    message: &'m [u8],
+    at: usize,
+    header: &Header,
+) -> Result<Option<(Opt, &'m [u8])>, QueryError> {
     let mut records = Records::new(message, at, header);
     let mut found = None;
     for record in records.by_ref() {
@@ -224,7 +235,7 @@ fn find_opt(message: &[u8], at: usize, header: &Header) -> Result<Option<Opt>, Q
         if !owner_is_root || record.section != dns::Section::Additional || found.is_some() {
             return Err(QueryError::Malformed);
         }
-        found = Some(opt);
+        found = Some((opt, message.get(record.rdata).unwrap_or_default()));
     }
     if records.offset() == message.len() { Ok(found) } else { Err(QueryError::Malformed) }
 }

@@ -17,7 +17,7 @@ use crate::cache::{self, Kind};
 use crate::forward::{Ask, Forwarder, ReplyTo};
 use crate::moment::{Clock, Moment};
 use crate::observe::{Origin, Record, Traits, Writer};
-use crate::query::{Query, QueryError};
+use crate::query::{Hops, Query, QueryError};
 use crate::resolver::{Decision, Resolver, Terms};
 use crate::stats::{Lookup, WorkerStats, rcode_index};
 
@@ -104,6 +104,7 @@ fn ask(service: &Service, query: &Query<'_>, terms: Terms, to: ReplyTo) -> Ask {
     Ask {
         key: service.resolver.key(query),
         query: query.retain(),
+        hops: Hops::of(query.options),
         reply_to: to,
         limit: terms.limit.of(query),
         arrived: terms.now,

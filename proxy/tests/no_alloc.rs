@@ -59,6 +59,7 @@ fn a_hit_allocates_nothing() {
         suffix: Name::ROOT,
         upstreams: vec![upstream.addr()],
         transport: Transport::Udp,
+        cluster: false,
     };
     let config = ForwardConfig {
         zones: vec![zone],
@@ -67,6 +68,7 @@ fn a_hit_allocates_nothing() {
         max_waiters: ForwardConfig::MAX_WAITERS,
         threads: 1,
         cache: cache_config,
+        hop_option: false,
     };
     let (forwarder, threads) =
         Forwarder::start(&config, &cache, clock, &books, runtime.handle()).unwrap();

@@ -1,6 +1,6 @@
 //! From what was written to what is used: defaults filled in, bounds checked.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use super::file::{CacheTable, ConfigFile, Source};
 use super::limit::memory_limit;
+use super::loops::loops;
 use super::observe::observe;
 use super::units::{OwnAddr, Size, Time, show_size, show_time};
 use super::zones::zones;
@@ -25,6 +26,10 @@ pub(super) struct Machine {
     pub(super) memory_limit: Option<u64>,
     pub(super) processors: usize,
     pub(super) resolv_conf: (PathBuf, String),
+    /// What systemd-resolved asks, as it writes it down itself.
+    pub(super) resolved_conf: String,
+    /// Whether an address is one of this machine.
+    pub(super) is_local: fn(IpAddr) -> bool,
 }
 
 impl Machine {
@@ -36,8 +41,21 @@ impl Machine {
             memory_limit: memory_limit(),
             processors: std::thread::available_parallelism().map_or(1, usize::from),
             resolv_conf: (path, text),
+            resolved_conf: std::fs::read_to_string(RESOLVED).unwrap_or_default(),
+            is_local,
         }
     }
+}
+
+/// The kernel sends from an address to itself when it is its own.
+fn is_local(ip: IpAddr) -> bool {
+    let any: IpAddr = if ip.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
+    let connected = UdpSocket::bind((any, 0)).and_then(|socket| {
+        // Nothing is sent.
+        socket.connect((ip, 53))?;
+        socket.local_addr()
+    });
+    connected.is_ok_and(|local| local.ip() == ip)
 }
 
 pub(super) fn build(
@@ -52,9 +70,11 @@ pub(super) fn build(
         (None, Some(workers)) => number(source, workers, WORKERS)?,
         (None, None) => machine.processors.clamp(1, DEFAULT_WORKERS),
     };
+    let zones = zones(source, args, machine, &listen)?;
     let config = Config {
         workers,
-        zones: zones(source, args, machine, &listen)?,
+        loops: loops(source, machine, &zones, &listen)?,
+        zones,
         listen,
         forward: forward(source)?,
         cache: cache(source, &file.cache, machine)?,
@@ -172,7 +192,7 @@ fn log_format(source: &Source, args: &RunArgs) -> Result<LogFormat, ConfigError>
     }
 }
 
-fn time(
+pub(super) fn time(
     source: &Source,
     written: &Option<Spanned<Time>>,
     default: Duration,
@@ -242,6 +262,8 @@ fn repeated(addrs: &[SocketAddr]) -> Option<SocketAddr> {
     twice.map(|(_, addr)| *addr)
 }
 
+/// `systemd-resolved.service(8)`.
+const RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
 const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 /// Not 53, which needs privileges, nor 5353, which is multicast DNS.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(LOOPBACK, 5335);

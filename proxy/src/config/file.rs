@@ -34,6 +34,8 @@ pub(super) struct ConfigFile {
     pub(super) cache: CacheTable,
     #[serde(default)]
     pub(super) forward: ForwardTable,
+    #[serde(default, rename = "loop")]
+    pub(super) loops: LoopTable,
     #[serde(default)]
     pub(super) tcp: TcpTable,
     #[serde(default)]
@@ -49,6 +51,7 @@ pub(super) struct ZoneTable {
     pub(super) suffix: Spanned<Suffix>,
     pub(super) upstreams: Spanned<Vec<Spanned<UpstreamAddr>>>,
     pub(super) transport: Option<Spanned<String>>,
+    pub(super) cluster: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -67,6 +70,13 @@ pub(super) struct ForwardTable {
     pub(super) deadline: Option<Spanned<Time>>,
     pub(super) max_inflight: Option<Spanned<i64>>,
     pub(super) max_waiters: Option<Spanned<i64>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LoopTable {
+    pub(super) probe_interval: Option<Spanned<Time>>,
+    pub(super) hop_option: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -188,6 +198,7 @@ fn write_top(config: &Config, text: &mut String) -> std::fmt::Result {
         writeln!(text, "suffix = {}", toml::Value::from(zone.suffix.to_string()))?;
         writeln!(text, "upstreams = {upstreams:?}")?;
         writeln!(text, "transport = {:?}", Transport::label(zone.transport))?;
+        writeln!(text, "cluster = {}", zone.cluster)?;
     }
     Ok(())
 }
@@ -204,6 +215,10 @@ fn write_tables(config: &Config, text: &mut String) -> std::fmt::Result {
     writeln!(text, "deadline = {:?}", show_time(forward.deadline))?;
     writeln!(text, "max_inflight = {}", forward.max_inflight)?;
     writeln!(text, "max_waiters = {}", forward.max_waiters)?;
+    let loops = &config.loops;
+    writeln!(text, "\n[loop]")?;
+    writeln!(text, "probe_interval = {:?}", show_time(loops.probe_interval))?;
+    writeln!(text, "hop_option = {}", loops.hop_option)?;
     writeln!(text, "\n[tcp]")?;
     writeln!(text, "idle_timeout = {:?}", show_time(tcp.idle_timeout))?;
     writeln!(text, "write_timeout = {:?}", show_time(tcp.write_timeout))?;

@@ -1,5 +1,6 @@
 //! Files and flags, good and bad, as tables.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use clap::Parser as _;
@@ -13,7 +14,13 @@ use crate::stats::Transport;
 fn machine() -> Machine {
     let text = "nameserver 127.0.0.1\nnameserver 10.0.0.2\n".to_owned();
     let resolv_conf = ("/etc/resolv.conf".into(), text);
-    Machine { memory_limit: None, processors: 8, resolv_conf }
+    Machine {
+        memory_limit: None,
+        processors: 8,
+        resolv_conf,
+        resolved_conf: "nameserver 10.0.0.2\nnameserver 10.0.0.1\n".to_owned(),
+        is_local: |ip| ip == IpAddr::from([10, 0, 0, 1]),
+    }
 }
 
 fn args(flags: &[&str]) -> RunArgs {
@@ -220,4 +227,37 @@ fn the_cache_takes_a_quarter_of_the_limit_and_64_mib_at_most() {
         let config = build(&Source::empty(), &RunArgs::default(), &machine).unwrap();
         assert_eq!(config.cache.bytes, bytes, "{limit:?}");
     }
+}
+
+/// The files of the node lead from systemd-resolved's stub back to us.
+#[test]
+fn a_way_back_through_the_node_is_found_and_not_refused() {
+    let ways = |given: &[&str]| {
+        let config = flags(given).unwrap();
+        let ways = config.loops.found.iter().map(crate::loops::Sighting::way);
+        ways.collect::<Vec<_>>()
+    };
+    let way = "us -> 127.0.0.53:53 (systemd-resolved) -> 10.0.0.1:53 -> us";
+    assert_eq!(ways(&["--listen", "10.0.0.1:53", "--upstream", "127.0.0.53"]), [way]);
+    assert_eq!(ways(&["--listen", "0.0.0.0:53", "--upstream", "10.0.0.9"]), [""; 0]);
+    assert_eq!(ways(&["--listen", "10.0.0.1:5353", "--upstream", "127.0.0.53"]), [""; 0]);
+    assert_eq!(ways(&["--listen", "10.0.0.1:53", "--upstream", "127.0.0.53:5353"]), [""; 0]);
+}
+
+#[test]
+fn a_wildcard_is_every_address_of_the_machine() {
+    let error = flags(&["--listen", "0.0.0.0:53", "--upstream", "10.0.0.1"]).unwrap_err();
+    assert!(error.to_string().contains("10.0.0.1:53 is our own address"), "{error}");
+    flags(&["--listen", "0.0.0.0:5353", "--upstream", "10.0.0.1"]).unwrap();
+    flags(&["--listen", "0.0.0.0:53", "--upstream", "10.0.0.2"]).unwrap();
+}
+
+#[test]
+fn the_loop_guard_is_configured() {
+    let zone = "[[zone]]\nsuffix = \"a\"\nupstreams = [\"10.0.0.9\"]\ncluster = true";
+    let text = format!("version = 1\n{zone}\n[loop]\nprobe_interval = \"0s\"\nhop_option = true");
+    let config = file(&text).unwrap();
+    assert!(config.loops.hop_option && config.loops.probe_interval.is_zero());
+    assert_eq!(config.zones.iter().filter(|zone| zone.cluster).count(), 1);
+    assert_eq!(file(&config.to_toml()).unwrap().to_toml(), config.to_toml());
 }

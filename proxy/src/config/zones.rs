@@ -23,7 +23,7 @@ pub(super) fn zones(
 ) -> Result<Vec<ForwardZone>, ConfigError> {
     let mut zones: Vec<ForwardZone> = Vec::new();
     for table in &source.file.zone {
-        let zone = zone(source, table, listen)?;
+        let zone = zone(source, table, (listen, machine))?;
         if zones
             .iter()
             .any(|other| is_same(&other.suffix, &zone.suffix))
@@ -41,10 +41,10 @@ pub(super) fn zones(
             let reason = "the zone \".\" says the same; keep one of the two";
             return Err(source.wrong(&written.span(), reason));
         }
-        let upstreams = upstreams(source, written, listen)?;
+        let upstreams = upstreams(source, written, (listen, machine))?;
         zones.push(udp_zone(dns::Name::ROOT, upstreams));
     }
-    for zone in zones_of_flags(args, listen)? {
+    for zone in zones_of_flags(args, (listen, machine))? {
         zones.retain(|other| !is_same(&other.suffix, &zone.suffix));
         zones.push(zone);
     }
@@ -60,7 +60,7 @@ pub(super) fn zones(
 fn zone(
     source: &Source,
     table: &ZoneTable,
-    listen: &[SocketAddr],
+    us: (&[SocketAddr], &Machine),
 ) -> Result<ForwardZone, ConfigError> {
     let transport = match &table.transport {
         None => Transport::Udp,
@@ -73,18 +73,19 @@ fn zone(
             }
         },
     };
-    let upstreams = upstreams(source, &table.upstreams, listen)?;
-    Ok(ForwardZone { suffix: table.suffix.get_ref().0, upstreams, transport })
+    let upstreams = upstreams(source, &table.upstreams, us)?;
+    let cluster = table.cluster.unwrap_or(false);
+    Ok(ForwardZone { suffix: table.suffix.get_ref().0, upstreams, transport, cluster })
 }
 
 fn upstreams(
     source: &Source,
     written: &Spanned<Vec<Spanned<UpstreamAddr>>>,
-    listen: &[SocketAddr],
+    (listen, machine): (&[SocketAddr], &Machine),
 ) -> Result<Vec<SocketAddr>, ConfigError> {
     for upstream in written.get_ref() {
         let addr = upstream.get_ref().0;
-        if is_us(addr, listen) {
+        if is_us(addr, listen, machine) {
             let reason = format!("{addr} is our own address: every query would come back");
             return Err(source.wrong(&upstream.span(), &reason));
         }
@@ -97,7 +98,10 @@ fn upstreams(
     Ok(addrs(written.get_ref(), |addr: &UpstreamAddr| addr.0))
 }
 
-fn zones_of_flags(args: &RunArgs, listen: &[SocketAddr]) -> Result<Vec<ForwardZone>, ConfigError> {
+fn zones_of_flags(
+    args: &RunArgs,
+    (listen, machine): (&[SocketAddr], &Machine),
+) -> Result<Vec<ForwardZone>, ConfigError> {
     let mut zones: Vec<ForwardZone> = Vec::new();
     for zone in &args.zone {
         if zones
@@ -108,7 +112,7 @@ fn zones_of_flags(args: &RunArgs, listen: &[SocketAddr]) -> Result<Vec<ForwardZo
         }
         let transport = if zone.tcp { Transport::Tcp } else { Transport::Udp };
         let upstreams = zone.upstreams.clone();
-        zones.push(ForwardZone { suffix: zone.suffix, upstreams, transport });
+        zones.push(ForwardZone { suffix: zone.suffix, upstreams, transport, cluster: false });
     }
     if !args.upstream.is_empty() {
         if zones
@@ -121,7 +125,11 @@ fn zones_of_flags(args: &RunArgs, listen: &[SocketAddr]) -> Result<Vec<ForwardZo
         zones.push(udp_zone(dns::Name::ROOT, args.upstream.clone()));
     }
     for zone in &zones {
-        if let Some(own) = zone.upstreams.iter().find(|addr| is_us(**addr, listen)) {
+        if let Some(own) = zone
+            .upstreams
+            .iter()
+            .find(|addr| is_us(**addr, listen, machine))
+        {
             let reason = format!("{own} is our own address: every query would come back");
             return Err(ConfigError::Flags(reason));
         }
@@ -145,7 +153,7 @@ fn resolv_conf(machine: &Machine, listen: &[SocketAddr]) -> Result<Vec<SocketAdd
         .map(|server| SocketAddr::new(server.address, DNS_PORT))
         .collect::<Vec<_>>();
     let named = found.len();
-    found.retain(|addr| !is_us(*addr, listen));
+    found.retain(|addr| !is_us(*addr, listen, machine));
     if found.is_empty() {
         let found = if named == 0 { "no server" } else { "no server but us" };
         return Err(ConfigError::NoUpstream { path: path.clone(), found: found.to_owned() });
@@ -153,20 +161,20 @@ fn resolv_conf(machine: &Machine, listen: &[SocketAddr]) -> Result<Vec<SocketAdd
     Ok(found)
 }
 
-/// Says whether a query to `addr` comes back to us. Which addresses a wildcard
-/// stands for is not known, but the loopback ones are among them.
-fn is_us(addr: SocketAddr, listen: &[SocketAddr]) -> bool {
+/// Says whether a query to `addr` comes back to us. A wildcard stands for all
+/// addresses of this machine.
+pub(super) fn is_us(addr: SocketAddr, listen: &[SocketAddr], machine: &Machine) -> bool {
     listen.iter().any(|own| {
         let wildcard = own.ip().is_unspecified() && own.is_ipv4() == addr.is_ipv4();
         own.port() == addr.port()
             && (own.ip() == addr.ip()
                 || addr.ip().is_unspecified()
-                || wildcard && addr.ip().is_loopback())
+                || wildcard && (addr.ip().is_loopback() || (machine.is_local)(addr.ip())))
     })
 }
 
 fn udp_zone(suffix: dns::Name, upstreams: Vec<SocketAddr>) -> ForwardZone {
-    ForwardZone { suffix, upstreams, transport: Transport::Udp }
+    ForwardZone { suffix, upstreams, transport: Transport::Udp, cluster: false }
 }
 
 fn is_same(one: &dns::Name, other: &dns::Name) -> bool {
@@ -177,4 +185,4 @@ fn is_same(one: &dns::Name, other: &dns::Name) -> bool {
 const MAX_UPSTREAMS: usize = 32;
 
 /// Where the servers of a resolv.conf listen.
-const DNS_PORT: u16 = 53;
+pub(super) const DNS_PORT: u16 = 53;

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use crate::cache::Key;
 use crate::inflight::Waiter;
 use crate::moment::Moment;
-use crate::query::Retained;
+use crate::query::{Hops, Retained};
 
 /// One client's question.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct Ask {
     pub key: Key,
     /// The query as it came.
     pub query: Retained,
+    /// The proxies that it passed.
+    pub hops: Hops,
     /// Where the answer goes.
     pub reply_to: ReplyTo,
     /// Octets of the longest answer its client takes.

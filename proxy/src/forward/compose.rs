@@ -2,14 +2,19 @@
 
 use dns::{Flags, HEADER_LEN, Header, Opt};
 
-use crate::query::Retained;
+use crate::query::{Hops, Retained};
 
 /// Composes the query to an upstream, with id 0: RD, the client's CD, and
 /// AD, so that the answer's AD bit means something (RFC 6840, section 5.7).
 /// The client's EDNS options are not passed on; ours asks for what fits into
 /// one frame whatever the client takes. `edns` is false for an upstream that
-/// does not know EDNS.
-pub(crate) fn compose(query: &Retained, edns: bool, out: &mut [u8]) -> Option<usize> {
+/// does not know EDNS. `hops`, where given, are told.
+pub(crate) fn compose(
+    query: &Retained,
+    edns: bool,
+    hops: Option<Hops>,
+    out: &mut [u8],
+) -> Option<usize> {
     let flags = Flags(Flags::RD | Flags::AD).copying(query.flags, Flags::CD);
     let counts = [1, 0, 0, u16::from(edns)];
     Header { id: 0, flags, counts }.patch(out)?;
@@ -27,7 +32,11 @@ pub(crate) fn compose(query: &Retained, edns: bool, out: &mut [u8]) -> Option<us
         version: 0,
         dnssec_ok: query.edns.is_some_and(|opt| opt.dnssec_ok),
     };
-    let len = opt.patch(out.get_mut(at + 4..)?, None)?;
+    let out = out.get_mut(at + 4..)?;
+    let len = match (opt.patch(out, None)?, hops) {
+        (len, None) => len,
+        (_, Some(hops)) => hops.append(out)?,
+    };
     Some(at + 4 + len)
 }
 
@@ -50,7 +59,7 @@ mod tests {
             edns: Some(opt),
         };
         let mut out = [0; QUERY_LEN];
-        let len = compose(&query, true, &mut out).unwrap();
+        let len = compose(&query, true, None, &mut out).unwrap();
         let header = Header::parse(&out).unwrap();
         assert_eq!(header.flags, Flags(Flags::RD | Flags::CD | Flags::AD));
         let question = Question::parse(&out).unwrap();
@@ -60,11 +69,11 @@ mod tests {
         assert_eq!((ours.udp_payload_size, ours.dnssec_ok), (1232, true));
 
         let plain = Retained { flags: Flags(0), edns: None, ..query };
-        let len = compose(&plain, true, &mut out).unwrap();
+        let len = compose(&plain, true, None, &mut out).unwrap();
         assert_eq!(out[len - Opt::LEN + 7], 0, "no DO");
         assert_eq!(Header::parse(&out).unwrap().flags, Flags(Flags::RD | Flags::AD));
 
-        let without = compose(&plain, false, &mut out).unwrap();
+        let without = compose(&plain, false, None, &mut out).unwrap();
         assert_eq!((without, Header::parse(&out).unwrap().counts), (len - Opt::LEN, [1, 0, 0, 0]));
     }
 
@@ -80,6 +89,8 @@ mod tests {
             qclass: Class::IN,
             edns: None,
         };
-        assert_eq!(compose(&query, true, &mut [0; QUERY_LEN]), Some(QUERY_LEN));
+        let hops = (0..4).fold(Hops::default(), Hops::with);
+        let most = compose(&query, true, Some(hops), &mut [0; QUERY_LEN]);
+        assert_eq!(most, Some(QUERY_LEN));
     }
 }

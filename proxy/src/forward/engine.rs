@@ -55,6 +55,7 @@ pub(crate) struct Engine {
     deliver: Deliver,
     deadline: Duration,
     cache_config: CacheConfig,
+    hop_option: bool,
     inbox: Inbox,
     lost: Lost,
 }
@@ -88,6 +89,7 @@ impl Engine {
             deliver: Deliver::new(Arc::clone(&shared.stats), notes),
             deadline: config.deadline,
             cache_config: config.cache,
+            hop_option: config.hop_option,
             inbox: Inbox::default(),
             lost: Lost::default(),
             poll,

@@ -100,11 +100,6 @@ impl Lane {
         std::mem::swap(&mut *self.lock(), inbox);
     }
 
-    /// Notes an ask of the thread's own.
-    pub(crate) fn expect_one(&self) {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// Notes that `count` asks were answered.
     pub(crate) fn answered(&self, count: usize) {
         if count > 0 && self.waiting.fetch_sub(count, Ordering::Relaxed) == count {

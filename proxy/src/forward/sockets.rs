@@ -13,6 +13,7 @@ use mio::{Interest, Registry, Token};
 
 use crate::inflight::Ticket;
 use crate::moment::Moment;
+use crate::query::Hops;
 
 /// The pools of all upstreams, and the queries that are open on them.
 #[derive(Debug)]
@@ -299,8 +300,9 @@ fn register(registry: &Registry, socket: &udp::Socket, place: usize) -> io::Resu
     registry.register(&mut SourceFd(&socket.as_raw_fd()), Token(place + 1), Interest::READABLE)
 }
 
-/// Octets of the longest query: header, name, type and class, OPT.
-pub(crate) const QUERY_LEN: usize = dns::HEADER_LEN + dns::Name::MAX_LEN + 4 + dns::Opt::LEN;
+/// Octets of the longest query: header, name, type and class, OPT with hops.
+pub(crate) const QUERY_LEN: usize =
+    dns::HEADER_LEN + dns::Name::MAX_LEN + 4 + dns::Opt::LEN + Hops::MAX_LEN;
 
 /// Sockets per upstream: 7.6 bits of guessing beside the 16 of the port range
 /// that changes, at a cost of 192 descriptors.

@@ -16,7 +16,7 @@ use upstream::{Rule, Upstream};
 
 use super::*;
 use crate::cache::{Key, KeyHasher};
-use crate::query::Retained;
+use crate::query::{Hops, Retained};
 use crate::stats::Stats;
 
 /// A forwarder and a client whose answers all come by one channel.
@@ -68,6 +68,7 @@ impl World {
         Ask {
             key: Key::of(&query.as_query(), &self.hasher),
             query,
+            hops: Hops::default(),
             reply_to: ReplyTo::Tcp(TcpReply { tx: self.tx.clone(), peer: CLIENT }),
             limit: 65_535,
             arrived: self.clock.now(),
@@ -104,7 +105,12 @@ impl Drop for World {
 }
 
 fn config(transport: Transport, upstreams: &[SocketAddr]) -> ForwardConfig {
-    let zone = ForwardZone { suffix: Name::ROOT, upstreams: upstreams.to_vec(), transport };
+    let zone = ForwardZone {
+        suffix: Name::ROOT,
+        upstreams: upstreams.to_vec(),
+        transport,
+        cluster: false,
+    };
     ForwardConfig {
         zones: vec![zone],
         deadline: ForwardConfig::DEADLINE,
@@ -112,6 +118,7 @@ fn config(transport: Transport, upstreams: &[SocketAddr]) -> ForwardConfig {
         max_waiters: ForwardConfig::MAX_WAITERS,
         threads: 1,
         cache: CacheConfig { bytes: 4 << 20, ..CacheConfig::default() },
+        hop_option: false,
     }
 }
 

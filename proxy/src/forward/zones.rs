@@ -23,6 +23,7 @@ pub(crate) struct Zone {
     pub(crate) suffix: Name,
     pub(crate) upstreams: Vec<usize>,
     pub(crate) transport: Transport,
+    pub(crate) cluster: bool,
 }
 
 impl Zones {
@@ -47,7 +48,8 @@ impl Zones {
                 .iter()
                 .map(|addr| index_of(&mut upstreams, *addr));
             let indexes = indexes.collect();
-            zones.push(Zone { suffix: zone.suffix, upstreams: indexes, transport: zone.transport });
+            let ForwardZone { suffix, transport, cluster, .. } = *zone;
+            zones.push(Zone { suffix, upstreams: indexes, transport, cluster });
         }
         zones.sort_by_key(|zone| std::cmp::Reverse(zone.suffix.labels().count()));
         Ok(Self { zones, upstreams })
@@ -63,6 +65,10 @@ impl Zones {
     /// Returns the zone that [`find`](Self::find) found.
     pub(crate) fn get(&self, zone: usize) -> Option<&Zone> {
         self.zones.get(zone)
+    }
+
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Zone> {
+        self.zones.iter()
     }
 
     /// Returns all upstreams.
@@ -197,6 +203,7 @@ mod tests {
                 .map(|port| ([127, 0, 0, 1], *port).into())
                 .collect(),
             transport: Transport::Udp,
+            cluster: false,
         }
     }
 

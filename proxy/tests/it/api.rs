@@ -136,7 +136,7 @@ fn the_documented_fields_are_those_given() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/api.md");
     let described = std::fs::read_to_string(path).unwrap();
     let client = "clients/127.0.0.6?kind=Deployment&namespace=shop&name=web";
-    for name in ["summary", "clients", "chains", "failures", "upstreams", client] {
+    for name in ["summary", "clients", "chains", "failures", "loops", "upstreams", client] {
         let given: serde_json::Value = page(&proxy, &format!("/api/v1/{name}"));
         for key in keys(&given) {
             assert!(described.contains(&format!("`{key}`")), "{key} of {name} is in no table");

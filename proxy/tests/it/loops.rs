@@ -4,6 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use proxy::api::LoopPage;
 use testbed::client::{Message, ResponseCode, addresses};
 use testbed::{Component, Coredns, eventually, port, query};
 use upstream::Upstream;
@@ -32,7 +33,7 @@ fn extended_error(message: &Message) -> Vec<u8> {
 }
 
 /// Asks for a name that goes round, and checks what its client is told.
-fn ask_in_ring(proxy: &Proxy, name: &str) {
+pub(crate) fn ask_in_ring(proxy: &Proxy, name: &str) {
     let answer = proxy.client().udp(&query(name, "A").edns(1232)).unwrap();
     assert_eq!(rcode(&answer), ResponseCode::ServFail, "{name}");
     let error = extended_error(&answer);
@@ -42,7 +43,7 @@ fn ask_in_ring(proxy: &Proxy, name: &str) {
 
 /// The loop through `hop` is in the log, the metrics and the readiness page,
 /// and takes nobody's readiness.
-fn is_told(proxy: &Proxy, hop: &str, evidence: &str) {
+pub(crate) fn is_told(proxy: &Proxy, hop: &str, evidence: &str) {
     proxy
         .process
         .wait_for_line("a forwarding loop", TOLD)
@@ -175,4 +176,23 @@ fn another_upstream_answers_what_one_brings_back() {
     }
     assert!(forwarder.total() > 0, "the ring was never asked");
     is_told(&proxy, &format!("us -> {} -> us", forwarder.addr), "in_flight");
+}
+
+/// Who brought what back is on the admin listener.
+#[test]
+fn a_loop_is_on_its_page_with_its_peer() {
+    let forwarder = Forwarder::start(Kind::Naive);
+    let proxy = Proxy::start(forwarder.addr, &[]);
+    forwarder.forward_to(proxy.listen);
+    for n in 0..3 {
+        ask_in_ring(&proxy, &format!("n{n}.example."));
+    }
+    let (status, page) = get(proxy.admin, "/api/v1/loops");
+    let page: LoopPage = serde_json::from_str(&page).unwrap();
+    assert_eq!((status, page.evidences["in_flight"]), (200, 3));
+    let [seen] = &page.loops[..] else { panic!("{page:?}") };
+    assert_eq!((seen.count, seen.active, seen.zone.as_str()), (3, true, "."));
+    assert_eq!(seen.peer, Some(Ipv4Addr::LOCALHOST.into()));
+    assert_eq!(seen.upstream, Some(forwarder.addr));
+    assert_eq!(seen.hops, ["us".to_owned(), forwarder.addr.to_string(), "us".to_owned()]);
 }

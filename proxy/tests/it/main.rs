@@ -8,6 +8,8 @@ mod coredns;
 mod drain;
 mod loops;
 mod loops_legit;
+mod loops_netns;
+mod loops_probe;
 mod metrics;
 mod proxy;
 mod resolvers;

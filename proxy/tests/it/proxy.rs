@@ -24,8 +24,7 @@ impl Proxy {
     /// The same with a configuration file of these lines.
     pub(crate) fn configured(upstream: SocketAddr, lines: &str) -> Self {
         // Read once, at the start.
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(&file, format!("version = 1\n{lines}\n")).unwrap();
+        let file = written(lines);
         Self::start(upstream, &["--config", file.path().to_str().unwrap()])
     }
 
@@ -33,6 +32,10 @@ impl Proxy {
         let [metrics, admin] = [(); 2].map(|()| port::free(Ipv4Addr::LOCALHOST).unwrap());
         let mut command = Command::new(PROGRAM);
         command.arg("run").args(flags);
+        let file = written("");
+        if !flags.contains(&"--config") {
+            command.arg("--config").arg(file.path());
+        }
         for (flag, addr) in [
             ("--listen", listen),
             ("--upstream", upstream),
@@ -55,6 +58,15 @@ impl Proxy {
     pub(crate) fn is_ready_within(&self, within: Duration) -> bool {
         eventually(within, || get(self.metrics, "/readyz").0 == 200)
     }
+}
+
+/// A configuration file of these lines. Unless they say otherwise no probe is
+/// sent, so that tests know what an upstream is asked.
+fn written(lines: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let probes = if lines.contains("[loop]") { "" } else { "[loop]\nprobe_interval = \"0s\"" };
+    std::fs::write(&file, format!("version = 1\n{lines}\n{probes}\n")).unwrap();
+    file
 }
 
 /// Returns status and body of a page; status 0 when nobody listens.

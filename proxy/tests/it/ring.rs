@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use testbed::client::{Edns, Message, ResponseCode, parse};
+use testbed::client::{Edns, Message, RecordType, ResponseCode, parse};
 
 /// A forwarder that answers NXDOMAIN to everything until it is told to whom
 /// to forward; then it does that, with an id and a socket of its own for each
@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     /// A query of its own for the same question, as systemd-resolved does: with
     /// its own OPT, and once more without when that fails.
     Stub,
+    /// As `Stub`, but it answers for no HINFO and no TXT.
+    Picky,
 }
 
 impl Forwarder {
@@ -102,6 +104,13 @@ impl Inner {
         }
         let name = query.queries.first()?.name().to_string().to_lowercase();
         self.per_name.lock().unwrap().push(name);
+        let qtype = query.queries.first()?.query_type();
+        if self.kind == Kind::Picky && qtype == RecordType::HINFO {
+            return respond(&query, ResponseCode::Refused).to_vec().ok();
+        }
+        if self.kind == Kind::Picky && qtype == RecordType::TXT {
+            return respond(&query, ResponseCode::NotImp).to_vec().ok();
+        }
         let Some(target) = *self.target.lock().unwrap() else {
             return respond(&query, ResponseCode::NXDomain).to_vec().ok();
         };
@@ -111,7 +120,7 @@ impl Inner {
                 forwarded[..2].copy_from_slice(&other_id(octets));
                 exchange(target, &forwarded)?
             }
-            Kind::Stub => stub(&query, other_id(octets), target, exchange)?,
+            Kind::Stub | Kind::Picky => stub(&query, other_id(octets), target, exchange)?,
         };
         reply[..2].copy_from_slice(&octets[..2]);
         Some(reply)

@@ -25,6 +25,14 @@ impl Name {
     /// The root.
     pub const ROOT: Self = Self { len: 1, octets: [0; Self::MAX_LEN] };
 
+    /// Where IPv4 addresses are looked up (RFC 1035, section 3.5).
+    pub const IN_ADDR_ARPA: Self = {
+        let mut octets = [0; Self::MAX_LEN];
+        let (start, _) = octets.split_at_mut(IN_ADDR_ARPA.len());
+        start.copy_from_slice(IN_ADDR_ARPA);
+        Self { len: 14, octets }
+    };
+
     /// Parses the name at `at`, following compression pointers, and returns
     /// it with the offset after it.
     ///
@@ -169,6 +177,9 @@ impl Name {
         self.push(label.get(..=usize::from(len)).ok_or(NameError::LongLabel)?)
     }
 }
+
+/// In wire form.
+const IN_ADDR_ARPA: &[u8; 14] = b"\x07in-addr\x04arpa\0";
 
 /// Equal whatever the case of their ASCII letters (RFC 4343).
 impl PartialEq for Name {

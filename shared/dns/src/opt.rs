@@ -52,6 +52,19 @@ impl Opt {
         Ok(found)
     }
 
+    /// Finds an option by its code, in the data of an OPT record.
+    pub fn option(mut options: &[u8], code: u16) -> Option<&[u8]> {
+        while !options.is_empty() {
+            let end = 4 + usize::from(get_u16(options, 2)?);
+            let value = options.get(4..end)?;
+            if get_u16(options, 0) == Some(code) {
+                return Some(value);
+            }
+            options = options.get(end..)?;
+        }
+        None
+    }
+
     /// Writes the record at the start of `out`, `error` as its only option;
     /// returns its length, or `None` when `out` is too short.
     pub fn patch(&self, out: &mut [u8], error: Option<ExtendedError>) -> Option<usize> {

@@ -98,6 +98,8 @@ impl Engine {
     /// with others, or asks it.
     pub(super) fn take(&mut self, ask: Ask, now: Moment) {
         if matches!(ask.reply_to, ReplyTo::Probe(_)) {
+            // Nobody who drains waits for it.
+            self.shared.lane.answered(1);
             return self.probe(ask, None, now);
         }
         let Some(ask) = self.turn_back(ask, now) else { return };
@@ -210,7 +212,10 @@ impl Engine {
         open.state.last_asked = Some(upstream);
         let Some(first) = open.waiters.first() else { return };
         let mut message = [0; QUERY_LEN];
-        let Some(len) = compose(&first.query, open.state.edns, &mut message) else { return };
+        let cluster = self.shared.zones.get(open.state.zone);
+        let told = self.hop_option && cluster.is_some_and(|zone| zone.cluster);
+        let hops = told.then(|| first.hops.with(self.shared.loops.process()));
+        let Some(len) = compose(&first.query, open.state.edns, hops, &mut message) else { return };
         let message = message.get_mut(..len).unwrap_or_default();
         let result = match over {
             Transport::Udp => match self.sockets.assign(upstream, ticket, now) {
@@ -295,9 +300,9 @@ impl Engine {
                 .answer(ask, &view, Outcome { traits: role, ..outcome }, now);
             role = Traits::JOINED;
         }
-        self.shared.lane.answered(open.waiters.len());
-        if let Some(pinned) = open.state.pinned {
-            self.probe_ended(pinned);
+        match open.state.pinned {
+            Some(pinned) => self.probe_ended(pinned),
+            None => self.shared.lane.answered(open.waiters.len()),
         }
     }
 

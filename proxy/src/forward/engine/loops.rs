@@ -95,6 +95,10 @@ impl Engine {
             self.answer_looped(&ask, Rcode::NXDOMAIN, now);
             return None;
         }
+        if self.hop_option && self.marked(&ask, peer, now) {
+            self.answer_looped(&ask, Rcode::SERVFAIL, now);
+            return None;
+        }
         let Some(upstream) = self.sockets.own(&peer) else {
             if let Some(upstream) = self.sockets.upstream_at(peer.ip()) {
                 let asker = self.shared.zones.upstreams().get(upstream);
@@ -102,12 +106,32 @@ impl Engine {
             }
             return Some(ask);
         };
-        self.note_loop(Evidence::OwnSource, &ask.query.qname, (upstream, None), now);
+        self.note_loop(Evidence::OwnSource, &ask.query.qname, Way::through(upstream, None), now);
         if let Some(ticket) = self.inflight.find(&ask.key) {
             self.looped(ticket, upstream, now);
         }
         self.answer_looped(&ask, Rcode::SERVFAIL, now);
         None
+    }
+
+    /// Says whether a query carries our mark, or those of too many others.
+    fn marked(&mut self, ask: &Ask, peer: SocketAddr, now: Moment) -> bool {
+        let ids = ask.hops.ids();
+        let own = ids.iter().position(|id| *id == self.shared.loops.process());
+        if own.is_none() && !ask.hops.is_full() {
+            return false;
+        }
+        let ticket = self.inflight.find(&ask.key);
+        let open = ticket.and_then(|ticket| self.inflight.get(ticket));
+        let upstream = open.and_then(|open| open.state.last_asked);
+        let others = ids.get(own.map_or(0, |own| own + 1)..).unwrap_or_default();
+        let via = others.iter().map(|id| format!("proxy {id:016x}"));
+        let way = Way { upstream, via: via.collect(), peer: Some(peer) };
+        self.note_loop(Evidence::HopOption, &ask.query.qname, way, now);
+        if let (Some(ticket), Some(upstream)) = (ticket, upstream) {
+            self.looped(ticket, upstream, now);
+        }
+        true
     }
 
     /// Notes that `peer` joined a question.
@@ -124,7 +148,7 @@ impl Engine {
         if let (Some(_), Some(last)) = (upstream, last) {
             let qname = open.waiters.first().map(|first| first.query.qname);
             let qname = qname.unwrap_or(Name::ROOT);
-            self.note_loop(Evidence::UpstreamAsks, &qname, (last, peer), now);
+            self.note_loop(Evidence::UpstreamAsks, &qname, Way::through(last, peer), now);
             return self.looped(ticket, last, now);
         }
         match flight.next_at() {
@@ -174,8 +198,11 @@ impl Engine {
         let key = Key::of(&query.as_query(), &self.hasher);
         let reply_to = ReplyTo::Probe(ProbeReply { upstream, nonce, tx: None });
         self.suspects.sent.push((nonce, ticket));
-        self.shared.lane.expect_one();
-        self.probe(Ask { key, query, reply_to, limit: 512, arrived: now }, Some(ticket), now);
+        self.probe(
+            Ask { key, query, hops: first.hops, reply_to, limit: 512, arrived: now },
+            Some(ticket),
+            now,
+        );
     }
 
     /// Sends a probe, once and to one upstream.
@@ -186,7 +213,7 @@ impl Engine {
             let zone = self.shared.zones.get(*zone);
             zone.is_some_and(|zone| zone.place_of(upstream).is_some())
         });
-        let Some(zone) = zone else { return self.shared.lane.answered(1) };
+        let Some(zone) = zone else { return };
         // Whatever the zone says: many servers answer the queries of one
         // connection in turn, and the question may stand before it.
         let over = Transport::Udp;
@@ -201,7 +228,7 @@ impl Engine {
                 self.step(ticket, now);
             }
             // Its name is random, so there is just no room.
-            _ => self.shared.lane.answered(1),
+            _ => tracing::debug!("no room for a probe"),
         }
     }
 
@@ -226,11 +253,13 @@ impl Engine {
             Some(_) if self.sockets.upstream_at(peer.ip()).is_some() => Evidence::UpstreamAsks,
             Some(_) => Evidence::InFlight,
         };
-        self.note_loop(evidence, qname, (probe.upstream, Some(peer)), now);
-        if let Some(ticket) = suspect {
-            self.suspects.used = self.suspects.used.saturating_sub(1);
-            self.looped(ticket, probe.upstream, now);
-        }
+        self.note_loop(evidence, qname, Way::through(probe.upstream, Some(peer)), now);
+        let Some(ticket) = suspect else {
+            // Whoever has another upstream takes that first.
+            return self.health.failed(probe.upstream, now, now);
+        };
+        self.suspects.used = self.suspects.used.saturating_sub(1);
+        self.looped(ticket, probe.upstream, now);
     }
 
     /// Goes on with a question one of whose upstreams leads back to us: with
@@ -269,28 +298,41 @@ impl Engine {
         self.shared.lane.answered(1);
     }
 
-    fn note_loop(
-        &self,
-        evidence: Evidence,
-        qname: &Name,
-        (upstream, peer): (usize, Option<SocketAddr>),
-        now: Moment,
-    ) {
+    fn note_loop(&self, evidence: Evidence, qname: &Name, way: Way, now: Moment) {
         let zones = &self.shared.zones;
         let zone = zones.find(qname).and_then(|zone| zones.get(zone));
-        let upstream = zones.upstreams().get(upstream).copied();
-        let peer = peer.map(|peer| peer.ip());
+        let upstream = way.upstream.and_then(|at| zones.upstreams().get(at));
+        let (upstream, peer) = (upstream.copied(), way.peer.map(|peer| peer.ip()));
         let mut hops = vec!["us".to_owned()];
         hops.extend(upstream.map(|upstream| upstream.to_string()));
+        let known = !way.via.is_empty();
+        hops.extend(way.via);
         if let Some(peer) = peer
             && upstream.is_none_or(|upstream| upstream.ip() != peer)
         {
-            hops.extend(["...".to_owned(), peer.to_string()]);
+            hops.extend((!known).then(|| "...".to_owned()));
+            hops.push(peer.to_string());
         }
         hops.push("us".to_owned());
         let zone = zone.map_or(Name::ROOT, |zone| zone.suffix);
         let sighting = Sighting { evidence, zone, upstream, peer, hops };
         self.shared.loops.found(&sighting, now);
+    }
+}
+
+/// What is known of a ring's hops.
+struct Way {
+    /// The number of the upstream that it begins with.
+    upstream: Option<usize>,
+    /// Who comes behind that.
+    via: Vec<String>,
+    /// Who brought it back.
+    peer: Option<SocketAddr>,
+}
+
+impl Way {
+    const fn through(upstream: usize, peer: Option<SocketAddr>) -> Self {
+        Self { upstream: Some(upstream), via: Vec::new(), peer }
     }
 }
 
