@@ -99,6 +99,19 @@ fn a_ring_of_one_forwarder_is_broken_at_its_first_lap() {
     }
 }
 
+/// Before the first lap has ended there is nothing to be seen, and a question
+/// without an answer is asked again meanwhile.
+#[test]
+fn a_slow_ring_is_broken_as_soon_as_its_probe_is_back() {
+    let forwarder = Forwarder::start(Kind::Slow);
+    let proxy = Proxy::start(forwarder.addr, &[]);
+    forwarder.forward_to(proxy.listen);
+    ask_in_ring(&proxy, "web.example.");
+    let count = forwarder.count("web.example.");
+    assert!((2..=8).contains(&count), "{count}");
+    is_told(&proxy, &format!("us -> {} -> us", forwarder.addr), "in_flight");
+}
+
 #[test]
 fn a_ring_of_two_forwarders_is_broken_at_its_first_lap() {
     let (first, second) = (Forwarder::start(Kind::Stub), Forwarder::start(Kind::Naive));

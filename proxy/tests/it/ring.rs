@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use testbed::client::{Edns, Message, RecordType, ResponseCode, parse};
+use testbed::eventually;
 
 /// A forwarder that answers NXDOMAIN to everything until it is told to whom
 /// to forward; then it does that, with an id and a socket of its own for each
@@ -33,6 +34,8 @@ pub(crate) enum Kind {
     Stub,
     /// As `Stub`, but it answers for no HINFO and no TXT.
     Picky,
+    /// As `Naive`, but it takes its time.
+    Slow,
 }
 
 impl Forwarder {
@@ -115,7 +118,10 @@ impl Inner {
             return respond(&query, ResponseCode::NXDomain).to_vec().ok();
         };
         let mut reply = match self.kind {
-            Kind::Naive => {
+            Kind::Naive | Kind::Slow => {
+                if self.kind == Kind::Slow {
+                    assert!(!eventually(SLOW, || false));
+                }
                 let mut forwarded = octets.to_vec();
                 forwarded[..2].copy_from_slice(&other_id(octets));
                 exchange(target, &forwarded)?
@@ -189,6 +195,9 @@ fn write_frame(stream: &mut TcpStream, message: &[u8]) {
     let len = u16::try_from(message.len()).unwrap().to_be_bytes();
     stream.write_all(&[&len, message].concat()).ok();
 }
+
+/// Longer than any patience that the proxy has with a probe.
+const SLOW: Duration = Duration::from_millis(600);
 
 /// CoreDNS made 20,000 of one query in three seconds.
 const RUNAWAY: u64 = 2000;

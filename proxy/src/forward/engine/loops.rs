@@ -29,8 +29,8 @@ pub(super) struct Guard {
     joined: usize,
     /// Those of them that came from an upstream's own address.
     from_upstream: usize,
-    /// A probe was sent after it.
-    probed: bool,
+    /// Probes that were sent after it.
+    probes: u8,
     /// Until when its tries wait for what the probe says.
     hold_until: Option<Moment>,
     /// An upstream of it turned out to lead back to us.
@@ -49,6 +49,7 @@ pub(super) struct Pinned {
 /// Probes that were sent after questions, and how many may be.
 #[derive(Debug, Default)]
 pub(crate) struct Suspects {
+    /// Two for each question at most that is open still.
     sent: Vec<(u64, Ticket)>,
     second: u64,
     used: usize,
@@ -58,10 +59,9 @@ impl Guard {
     /// Returns when to look whether a question that began at `started`, of
     /// which `sent` queries were sent, went round; none for no reason to.
     fn look_at(&self, started: Moment, sent: usize) -> Option<Moment> {
-        if self.joined == 0 || self.probed {
-            return None;
-        }
         let wait = match self.joined <= sent * JOINS_PER_QUERY {
+            _ if self.joined == 0 || self.probes >= MAX_PROBES => return None,
+            _ if self.probes > 0 => SECOND_LOOK,
             true if self.from_upstream > 0 => Duration::ZERO,
             true => PATIENCE,
             // A herd: no ring brings so many for one query.
@@ -176,7 +176,7 @@ impl Engine {
             return false;
         }
         let may = self.suspects.may_probe(now);
-        guard.probed = may;
+        guard.probes += u8::from(may);
         guard.hold_until = Some(now + if may { HOLD } else { BUSY });
         if may {
             self.probe_after(ticket, now);
@@ -197,6 +197,9 @@ impl Engine {
         let query = Retained { id: 0, flags: Flags(Flags::RD), qname, edns: None, ..first.query };
         let key = Key::of(&query.as_query(), &self.hasher);
         let reply_to = ReplyTo::Probe(ProbeReply { upstream, nonce, tx: None });
+        // Until then it may come back: a slow ring is one, too.
+        let open = |(_, ticket): &(u64, Ticket)| self.inflight.get(*ticket).is_some();
+        self.suspects.sent.retain(open);
         self.suspects.sent.push((nonce, ticket));
         self.probe(
             Ask { key, query, hops: first.hops, reply_to, limit: 512, arrived: now },
@@ -235,7 +238,6 @@ impl Engine {
     /// Lets a question go on whose probe has ended.
     pub(super) fn probe_ended(&mut self, pinned: Pinned) {
         let Some(ticket) = pinned.suspect else { return };
-        self.suspects.sent.retain(|(_, suspect)| *suspect != ticket);
         if let Some(open) = self.inflight.get_mut(ticket) {
             open.state.guard.hold_until = None;
             self.wake_for_next(ticket);
@@ -355,6 +357,12 @@ const PATIENCE: Duration = Duration::from_millis(150);
 
 /// The same where more joined than a ring brings: until the first retry.
 const HERD_PATIENCE: Duration = Duration::from_millis(400);
+
+/// The first probe may be lost.
+const MAX_PROBES: u8 = 2;
+
+/// When the second one is due, if there is no answer.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 /// Queries that one query of ours becomes in a ring whose hops ask several
 /// servers each, or ask again.
