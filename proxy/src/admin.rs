@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::api::{
-    ChainPage, ClientDetail, ClientPage, FailurePage, LoopPage, Order, Summary, Taken, UpstreamPage,
-    Workload,
+    ChainPage, ClientDetail, ClientPage, FailurePage, LoopPage, Order, Summary, Taken,
+    UpstreamPage, Workload,
 };
 use crate::cache::Cache;
 use crate::forward::Forwarder;

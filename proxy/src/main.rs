@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use proxy::api::{FailurePage, Summary, Text};
+use proxy::api::{FailurePage, LoopPage, Summary, Text};
 use proxy::cli::{Cli, Command, ConfigCommand, LogFormat, RunArgs, StatsArgs};
 use proxy::config::{Config, DEFAULTS};
 use proxy::remote::{self, RemoteError};
@@ -63,7 +63,8 @@ async fn stats_text(args: &StatsArgs) -> Result<String, RemoteError> {
     }
     let summary: Summary = remote::get(addr, "/api/v1/summary").await?;
     let failures: FailurePage = remote::get(addr, "/api/v1/failures").await?;
-    let text = Text { summary: &summary, failures: &failures };
+    let loops: LoopPage = remote::get(addr, "/api/v1/loops").await?;
+    let text = Text { summary: &summary, failures: &failures, loops: &loops };
     Ok(text.to_string())
 }
 

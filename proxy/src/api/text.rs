@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Busiest, FailurePage, Summary, Windowed};
+use super::{Busiest, FailurePage, LoopPage, Summary, Windowed};
 use crate::observe::Figures;
 
 /// What `fivedots stats` prints.
@@ -12,6 +12,8 @@ pub struct Text<'a> {
     pub summary: &'a Summary,
     /// What failed.
     pub failures: &'a FailurePage,
+    /// What goes round.
+    pub loops: &'a LoopPage,
 }
 
 impl fmt::Display for Text<'_> {
@@ -23,6 +25,7 @@ impl fmt::Display for Text<'_> {
         }
         self.figures(f)?;
         self.failed(f)?;
+        self.loops(f)?;
         busiest(f, "names asked most of late", &self.summary.top_names)?;
         busiest(f, "clients that asked most of late", &self.summary.top_clients)
     }
@@ -56,6 +59,25 @@ impl Text<'_> {
             writeln!(f, "    {}", origin.meaning)?;
         }
         if any { Ok(()) } else { writeln!(f, "  none") }
+    }
+
+    fn loops(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut active = self
+            .loops
+            .loops
+            .iter()
+            .filter(|seen| seen.active)
+            .peekable();
+        if active.peek().is_some() {
+            writeln!(f, "\nforwarding loops")?;
+        }
+        for seen in active {
+            let (way, ago) = (seen.hops.join(" -> "), span(seen.last_seen_s));
+            writeln!(f, "  {way}")?;
+            let (zone, evidence, count) = (&seen.zone, &seen.evidence, seen.count);
+            writeln!(f, "    names in {zone}, {count} times, last {ago} ago ({evidence})")?;
+        }
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 //! named.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::process::Command;
 use std::time::Duration;
 
 use proxy::api::LoopPage;
@@ -9,7 +10,7 @@ use testbed::client::{Message, ResponseCode, addresses};
 use testbed::{Component, Coredns, eventually, port, query};
 use upstream::Upstream;
 
-use crate::proxy::{Proxy, get};
+use crate::proxy::{PROGRAM, Proxy, get};
 use crate::ring::{Forwarder, Kind};
 
 /// What a question may cost upstream in a ring: itself, and what finds out.
@@ -208,4 +209,11 @@ fn a_loop_is_on_its_page_with_its_peer() {
     assert_eq!(seen.peer, Some(Ipv4Addr::LOCALHOST.into()));
     assert_eq!(seen.upstream, Some(forwarder.addr));
     assert_eq!(seen.hops, ["us".to_owned(), forwarder.addr.to_string(), "us".to_owned()]);
+    let admin = proxy.admin.to_string();
+    let stats = Command::new(PROGRAM)
+        .args(["stats", "--admin", &admin])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(stats.stdout).unwrap();
+    assert!(text.contains(&seen.hops.join(" -> ")), "{text}");
 }

@@ -89,6 +89,29 @@ fn coredns_that_asks_back_is_named_by_its_address() {
     }
 }
 
+/// An upstream that answers for names that it does not know, as a filter may,
+/// takes no probe round.
+#[test]
+fn coredns_that_keeps_probes_to_itself_is_known_by_its_address() {
+    if !testbed::have(Component::Coredns) || !testbed::have(Component::Netns) {
+        return;
+    }
+    if netns::role().is_some() {
+        return ask_in_ring();
+    }
+    let world = World::new();
+    let keeps = "template ANY ANY {\n match ^[0-9a-f]{16}[.][0-9a-f]{16}[.]\n rcode NXDOMAIN\n fallthrough\n }";
+    let corefile = format!(".:53 {{\n bind {{ip}}\n {keeps}\n forward . {PROXY}\n}}");
+    let listen = "10.77.2.2:53".parse().unwrap();
+    let _coredns = Coredns::start_in(&world.other, listen, &corefile, &[]).unwrap();
+    let proxy = world.proxy("", &["--listen", "10.77.2.1:53", "--upstream", "10.77.2.2"]);
+    let test = "loops_netns::coredns_that_keeps_probes_to_itself_is_known_by_its_address";
+    world.pod.run_test(test, "client").unwrap();
+    let told = line(&proxy, "a forwarding loop");
+    assert!(told.contains("us -> 10.77.2.2:53 -> us"), "{told}");
+    assert!(told.contains("upstream_asks"), "{told}");
+}
+
 /// An upstream may want names that only we know how to get.
 #[test]
 fn coredns_that_asks_for_something_else_is_answered() {

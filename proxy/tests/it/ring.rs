@@ -40,9 +40,13 @@ pub(crate) enum Kind {
 
 impl Forwarder {
     pub(crate) fn start(kind: Kind) -> Self {
-        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        // Another test may have the port of one of them for the other.
+        let both = (0..20).find_map(|_| {
+            let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            Some((TcpListener::bind(udp.local_addr().unwrap()).ok()?, udp))
+        });
+        let (tcp, udp) = both.unwrap();
         let addr = udp.local_addr().unwrap();
-        let tcp = TcpListener::bind(addr).unwrap();
         let inner = Arc::new(Inner {
             kind,
             target: Mutex::new(None),

@@ -142,8 +142,8 @@ impl Engine {
         flight.guard.joined += 1;
         flight.guard.from_upstream += usize::from(upstream.is_some());
         let sent = flight.tries.sent();
-        // One lap for each query: no client does that from there.
-        let again = sent >= 2 && flight.guard.from_upstream >= 2;
+        // One lap for each query, though the probe did not get through.
+        let again = sent >= LAPS && flight.guard.from_upstream >= LAPS;
         let last = flight.last_asked.filter(|_| again || flight.guard.looped);
         if let (Some(_), Some(last)) = (upstream, last) {
             let qname = open.waiters.first().map(|first| first.query.qname);
@@ -363,6 +363,10 @@ const MAX_PROBES: u8 = 2;
 
 /// When the second one is due, if there is no answer.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
+
+/// Laps that need no other proof than where they end. Two could be programs of
+/// the upstream's host that ask the same.
+const LAPS: usize = 3;
 
 /// Queries that one query of ours becomes in a ring whose hops ask several
 /// servers each, or ask again.
