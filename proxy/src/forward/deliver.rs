@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dns::{Flags, Header, Rcode};
+use dns::{Header, Rcode};
 
 use super::{Ask, ReplyTo, TcpReply};
 use crate::answer;
@@ -131,11 +131,9 @@ impl Deliver {
         now: Moment,
     ) -> Option<Rcode> {
         let ReplyTo::Udp { peer, local, .. } = &ask.reply_to else { return None };
-        let out = self.batch.next_buffer()?;
-        let query = ask.query.as_query();
-        let len = answer::render(entry, &query, now, ask.limit, None, out)?;
-        let rcode = rcode_of(out)?;
-        note(ask, record, out, &mut self.notes);
+        let (response, rcode) = render(ask, entry, now, self.batch.next_buffer()?)?;
+        note(ask, record, Some((response, rcode)), &mut self.notes);
+        let len = response.len();
         self.batch.commit(len, Some(*peer), *local);
         Some(rcode)
     }
@@ -148,12 +146,10 @@ impl Deliver {
         record: Option<&Record>,
         now: Moment,
     ) -> Option<Rcode> {
-        let query = ask.query.as_query();
-        let len = answer::render(entry, &query, now, ask.limit, None, &mut self.frame)?;
-        let message = self.frame.get(..len)?;
-        let rcode = rcode_of(message)?;
-        note(ask, record, message, &mut self.notes);
-        reply.tx.try_send(message.into()).is_ok().then_some(rcode)
+        let (response, rcode) = render(ask, entry, now, &mut self.frame)?;
+        let sent = reply.tx.try_send(response.into()).is_ok();
+        note(ask, record, sent.then_some((response, rcode)), &mut self.notes);
+        sent.then_some(rcode)
     }
 }
 
@@ -170,14 +166,26 @@ fn record(ask: &Ask, outcome: Outcome, now: Moment) -> Option<Record> {
     })
 }
 
-fn note(ask: &Ask, record: Option<&Record>, response: &[u8], to: &mut Writer) {
-    let Some(record) = record else { return };
-    let rcode = rcode_of(response).unwrap_or(Rcode::SERVFAIL);
-    to.push(&record.answered(response, rcode), ask.query.qname.as_wire());
+/// Writes the response into `out`, and says which code it has.
+fn render<'o>(
+    ask: &Ask,
+    entry: &EntryView<'_>,
+    now: Moment,
+    out: &'o mut [u8],
+) -> Option<(&'o [u8], Rcode)> {
+    let len = answer::render(entry, &ask.query.as_query(), now, ask.limit, None, out)?;
+    let response = out.get(..len)?;
+    Some((response, Header::parse(response)?.flags.rcode()))
 }
 
-fn rcode_of(message: &[u8]) -> Option<Rcode> {
-    Header::parse(message).map(|Header { flags: Flags(flags), .. }| Rcode(flags & 0x0f))
+/// Notes a question that is done with, and the response if one was sent.
+fn note(ask: &Ask, record: Option<&Record>, response: Option<(&[u8], Rcode)>, to: &mut Writer) {
+    let Some(record) = record else { return };
+    let record = match response {
+        Some((response, rcode)) => record.answered(response, rcode),
+        None => *record,
+    };
+    to.push(&record, ask.query.qname.as_wire());
 }
 
 /// Answers in one call: as many as the clients' threads send.
