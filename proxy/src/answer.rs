@@ -14,7 +14,8 @@ use crate::query::{Query, own_opt};
 ///
 /// `turn`, where given, says by how many records each RRset of addresses is
 /// rotated. What then does not fit is cut at a whole record, with TC=1; but
-/// additional records go without it (RFC 2181, section 9).
+/// additional records go without it (RFC 2181, section 9). An Extended DNS Error
+/// never displaces anything.
 pub fn render(
     entry: &EntryView<'_>,
     query: &Query<'_>,
@@ -24,13 +25,9 @@ pub fn render(
     out: &mut [u8],
 ) -> Option<usize> {
     let stored = Header::parse(entry.message)?;
-    let error = entry.head.ede.map(ExtendedError::of_code);
-    let opt_len = match (query.edns, error) {
-        (None, _) => 0,
-        (Some(_), None) => Opt::LEN,
-        (Some(_), Some(error)) => Opt::LEN + EXTENDED_ERROR_LEN + error.text.len(),
-    };
-    let fit = Fit::of(entry, &stored, query.question.end(), limit.checked_sub(opt_len)?);
+    let opt_len = if query.edns.is_some() { Opt::LEN } else { 0 };
+    let room = limit.checked_sub(opt_len)?;
+    let fit = Fit::of(entry, &stored, query.question.end(), room);
     let body = entry.message.get(..fit.end)?;
     put_octets(out, 0, body)?;
     put_octets(out, HEADER_LEN, query.question.qname)?;
@@ -47,7 +44,9 @@ pub fn render(
     let mut len = fit.end;
     if let Some(asked) = query.edns {
         header.counts[3] += 1;
-        len += opt(entry, asked.dnssec_ok, out.get_mut(len..)?)?;
+        let extended = u8::try_from(entry.head.rcode.0 >> 4).unwrap_or_default();
+        let error = error_within(room - fit.end, entry);
+        len += own_opt(extended, asked.dnssec_ok).patch(out.get_mut(len..)?, error)?;
     }
     header.patch(out)?;
     Some(len)
@@ -109,11 +108,12 @@ fn flags(stored: &Header, rcode: Rcode, query: &Query<'_>, cut: bool) -> Flags {
     if cut { flags.with(Flags::TC) } else { flags }
 }
 
-/// Writes the OPT record with the INFO-CODE that the entry carries.
-fn opt(entry: &EntryView<'_>, dnssec_ok: bool, out: &mut [u8]) -> Option<usize> {
-    let extended = u8::try_from(entry.head.rcode.0 >> 4).unwrap_or_default();
-    let error = entry.head.ede.map(ExtendedError::of_code);
-    own_opt(extended, dnssec_ok).patch(out, error)
+/// The Extended DNS Error of an entry as far as `room` holds it: whole, its code
+/// alone, or not at all.
+fn error_within<'a>(room: usize, entry: &EntryView<'a>) -> Option<ExtendedError<'a>> {
+    let whole = entry.extended_error()?;
+    let parts = [whole, ExtendedError { text: &[], ..whole }];
+    parts.into_iter().find(|error| error.option_len() <= room)
 }
 
 /// Turns each RRset of addresses among the first `answers` records, and writes
@@ -178,9 +178,6 @@ impl Address {
 fn record_end(message: &[u8], ttl_at: usize) -> usize {
     ttl_at + 6 + usize::from(get_u16(message, ttl_at + 4).unwrap_or_default())
 }
-
-/// Octets of an Extended DNS Error without text (RFC 8914, section 2).
-const EXTENDED_ERROR_LEN: usize = 6;
 
 #[cfg(test)]
 mod tests;

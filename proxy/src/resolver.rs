@@ -147,6 +147,7 @@ impl Resolver {
 
 /// Returns the query in `message` if it has to be looked up, else what to do
 /// instead.
+#[expect(clippy::result_large_err, reason = "a decision like any other, and inlined")]
 fn sort(message: &[u8]) -> Result<Query<'_>, Decision<'_, 'static>> {
     match Query::parse(message) {
         Ok(query) if query.question.qtype == Rtype::ANY => Err(Decision::Any(query)),
@@ -168,7 +169,7 @@ fn any(query: &Query<'_>, now: Moment) -> Option<Entry> {
     let head =
         Head { kind: Kind::Positive, rcode: Rcode::NOERROR, ede: None, born: now, expires: now };
     // One record that always fits needs no offset to be cut or aged by.
-    Some(Entry { head, message, ttls: Vec::new() })
+    Some(Entry { head, message, ttls: Vec::new(), text: Vec::new() })
 }
 
 /// CPU "RFC8482", no operating system (RFC 8482, section 4.2).

@@ -113,7 +113,8 @@ fn ask(service: &Service, query: &Query<'_>, terms: Terms, to: ReplyTo) -> Ask {
 
 /// Writes the refusal of a question for which there is no room.
 fn refuse(ask: &Ask, now: Moment, stats: &WorkerStats, out: &mut [u8]) -> Option<usize> {
-    let error = ExtendedError { code: ExtendedError::NOT_READY, text: "" };
+    let text = Origin::Limit.extra_text(None);
+    let error = ExtendedError { code: Origin::Limit.info_code(), text: text.as_bytes() };
     let entry = cache::failure(&ask.query, Rcode::REFUSED, error, std::time::Duration::ZERO, now);
     let query = ask.query.as_query();
     let len = answer::render(&entry.view(), &query, now, ask.limit, None, out)?;

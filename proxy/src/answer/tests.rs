@@ -102,13 +102,47 @@ fn an_opt_record_comes_exactly_when_the_query_had_one() {
 
 #[test]
 fn a_failure_says_why() {
-    let error = ExtendedError { code: 22, text: "" };
-    let query = ask(0, Some(own_opt(0, false)));
-    let entry =
-        crate::cache::failure(&query, Rcode::SERVFAIL, error, Duration::from_secs(1), start());
-    let out = answer(&entry, &query, 0, 512, None);
+    let entry = failed(b"nobody is there");
+    let with_opt = ask(0, Some(own_opt(0, false)));
+    let out = answer(&entry, &with_opt, 0, 512, None);
     assert_eq!(Header::parse(&out).unwrap().flags.rcode(), Rcode::SERVFAIL);
-    assert_eq!(out[out.len() - 6..], [0, 15, 0, 2, 0, 22]);
+    assert!(out.ends_with(b"\0\x0f\0\x11\0\x16nobody is there"), "{out:?}");
+    let plain = answer(&entry, &ask(0, None), 0, 512, None);
+    assert_eq!(plain.len(), out.len() - Opt::LEN - 21, "no OPT, no reason");
+}
+
+/// The reason is dropped before anything else: first its text, then its code.
+#[test]
+fn a_reason_never_makes_an_answer_too_long() {
+    let query = ask(0, Some(own_opt(0, false)));
+    let text = [b'x'; ExtendedError::MAX_TEXT];
+    let error = Some(ExtendedError::NETWORK_ERROR);
+    let mut entry = failed(&text);
+    let bare = answer(&entry, &ask(0, None), 0, 512, None).len() + Opt::LEN;
+    for (limit, reason) in [
+        (bare + 6 + text.len(), 6 + text.len()),
+        (bare + 5 + text.len(), 6),
+        (bare + 6, 6),
+        (bare + 5, 0),
+        (bare, 0),
+    ] {
+        let out = answer(&entry, &query, 0, limit, None);
+        assert_eq!(out.len(), bare + reason, "{limit}");
+        assert!(!Header::parse(&out).unwrap().flags.has(Flags::TC));
+    }
+    entry = addresses(29);
+    let full = answer(&entry, &query, 0, 512, None).len();
+    entry.head.ede = error;
+    for limit in [full, full + 5] {
+        let out = answer(&entry, &query, 0, limit, None);
+        assert_eq!((out.len(), Header::parse(&out).unwrap().counts[1]), (full, 29));
+    }
+}
+
+fn failed(text: &[u8]) -> Entry {
+    let error = ExtendedError { code: 22, text };
+    let ttl = Duration::from_secs(1);
+    crate::cache::failure(&ask(0, None), Rcode::SERVFAIL, error, ttl, start())
 }
 
 #[test]
@@ -158,7 +192,7 @@ fn each_rrset_of_addresses_is_turned() {
     let header = Header { id: 0, flags: Flags(Flags::QR), counts: [1, 5, 0, 0] };
     composer.finish(&header).unwrap();
     let head = addresses(1).head;
-    let entry = Entry { head, message, ttls };
+    let entry = Entry { head, message, ttls, text: Vec::new() };
     let out = answer(&entry, &ask(0, None), 0, 512, Some(1));
     let order: Vec<_> = (0..5).map(|record| out[29 + record * 16 + 15]).collect();
     assert_eq!(order, [2, 1, 4, 5, 3]);

@@ -1,6 +1,6 @@
 //! A response as it is kept: a whole message and where its TTLs are.
 
-use dns::{Rcode, get_u16};
+use dns::{ExtendedError, Rcode, get_u16};
 
 use crate::moment::Moment;
 
@@ -22,8 +22,7 @@ pub struct Head {
     pub kind: Kind,
     /// The response code, extended bits included.
     pub rcode: Rcode,
-    /// INFO-CODE of an Extended DNS Error that goes with it (RFC 8914), or
-    /// [`ExtendedError::LOOP`](dns::ExtendedError::LOOP).
+    /// INFO-CODE of an Extended DNS Error that goes with it (RFC 8914).
     pub ede: Option<u16>,
     /// When it arrived; TTLs count from here.
     pub born: Moment,
@@ -41,12 +40,15 @@ pub struct Entry {
     /// Offsets of the TTL fields, one for each record in order, as pairs of
     /// big-endian octets: the form they are stored in.
     pub ttls: Vec<u8>,
+    /// EXTRA-TEXT that goes with [`Head::ede`]; at most 255 octets.
+    pub text: Vec<u8>,
 }
 
 impl Entry {
     /// Borrows the entry.
     pub fn view(&self) -> EntryView<'_> {
-        EntryView { head: self.head, message: &self.message, ttls: &self.ttls }
+        let Self { head, message, ttls, text } = self;
+        EntryView { head: *head, message, ttls, text }
     }
 }
 
@@ -59,6 +61,8 @@ pub struct EntryView<'a> {
     pub message: &'a [u8],
     /// Offsets of the TTL fields, in pairs of big-endian octets.
     pub ttls: &'a [u8],
+    /// EXTRA-TEXT that goes with [`Head::ede`].
+    pub text: &'a [u8],
 }
 
 impl<'a> EntryView<'a> {
@@ -67,5 +71,11 @@ impl<'a> EntryView<'a> {
         self.ttls
             .chunks_exact(2)
             .map(|pair| usize::from(get_u16(pair, 0).unwrap_or_default()))
+    }
+
+    /// Returns the Extended DNS Error that goes with it (RFC 8914).
+    pub fn extended_error(&self) -> Option<ExtendedError<'a>> {
+        let code = self.head.ede?;
+        Some(ExtendedError { code, text: self.text })
     }
 }

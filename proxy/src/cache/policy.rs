@@ -69,7 +69,8 @@ pub fn admit(
     let head = Head { kind, rcode: response.rcode, ede: response.ede, born: now, expires };
     let truncated = header.flags.has(Flags::TC);
     let cacheable = kind != Kind::Failure && !truncated && least.is_some_and(|ttl| ttl > 0);
-    Ok(Admitted { entry: Entry { head, message: composed, ttls: offsets }, cacheable })
+    let entry = Entry { head, message: composed, ttls: offsets, text: Vec::new() };
+    Ok(Admitted { entry, cacheable })
 }
 
 /// Composes the answer to a question that no upstream answered; it is kept
@@ -77,7 +78,7 @@ pub fn admit(
 pub fn failure(
     query: &Retained,
     rcode: Rcode,
-    error: ExtendedError,
+    error: ExtendedError<'_>,
     ttl: Duration,
     now: Moment,
 ) -> Entry {
@@ -88,8 +89,9 @@ pub fn failure(
     // A header and a question always fit.
     composer.finish(&header).unwrap_or_default();
     let kind = Kind::Failure;
+    let text = error.text.iter().take(ExtendedError::MAX_TEXT).copied();
     let head = Head { kind, rcode, ede: Some(error.code), born: now, expires: now + ttl };
-    Entry { head, message, ttls: Vec::new() }
+    Entry { head, message, ttls: Vec::new(), text: text.collect() }
 }
 
 /// A record that stays, with its owner.
@@ -123,9 +125,7 @@ impl<'m> Response<'m> {
             if let Some(opt) = Opt::from_record(&record) {
                 rcode = opt.rcode(rcode);
                 // Only a hint: one that is mangled costs itself, not the answer.
-                let code = Opt::extended_error(message, &record).unwrap_or_default();
-                // That one is ours, and an upstream's would read as it.
-                ede = code.filter(|code| *code != ExtendedError::LOOP);
+                ede = Opt::extended_error(message, &record).unwrap_or_default();
                 continue;
             }
             let (owner, _) = Name::parse(message, record.owner_at)?;

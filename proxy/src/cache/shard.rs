@@ -112,10 +112,12 @@ impl Shard {
         label::mark_used(self.octets.get_mut(at..)?, true);
         let message = at + Label::LEN;
         let ttls = message + usize::from(label.message_len);
+        let text = ttls + usize::from(label.ttls) * 2;
         Some(EntryView {
             head: label.head,
             message: self.octets.get(message..ttls)?,
-            ttls: self.octets.get(ttls..ttls + usize::from(label.ttls) * 2)?,
+            ttls: self.octets.get(ttls..text)?,
+            text: self.octets.get(text..text + usize::from(label.text_len))?,
         })
     }
 

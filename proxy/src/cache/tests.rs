@@ -15,7 +15,7 @@ fn key(n: u32, hasher: &KeyHasher) -> Key {
 }
 
 fn entry(n: u32, seconds: u64) -> Entry {
-    let error = dns::ExtendedError { code: 0, text: "" };
+    let error = dns::ExtendedError { code: 0, text: b"" };
     failure(&query(n), Rcode::SERVFAIL, error, Duration::from_secs(seconds), Moment::from_micros(0))
 }
 
@@ -87,7 +87,7 @@ fn what_has_expired_makes_room_without_an_eviction() {
     let (cache, hasher) = (small(256 << 10), KeyHasher::default());
     for n in 0..20_000 {
         let now = Moment::from_micros(u64::from(n) * 1_000_000);
-        let error = dns::ExtendedError { code: 0, text: "" };
+        let error = dns::ExtendedError { code: 0, text: b"" };
         let fresh = failure(&query(n), Rcode::SERVFAIL, error, Duration::from_secs(1), now);
         cache.insert(&key(n, &hasher), &fresh);
         // Used, but that saves nobody for longer than his time.

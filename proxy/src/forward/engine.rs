@@ -213,12 +213,13 @@ impl Engine {
     fn unsent(&mut self, from: SentFrom) {
         let mut open = self.sockets.open(from.socket).iter();
         let Some((_, ticket)) = open.find(|(id, _)| *id == from.id).copied() else { return };
+        let upstream = self.sockets.upstream(from.socket);
         self.sockets.forget(from);
         self.forget_send(ticket, from.socket, from.id);
         let reason = UpstreamFailure::NotPermitted;
         self.shared.stats.upstream_failures.add(reason.index());
-        if let Some(open) = self.inflight.get_mut(ticket) {
-            open.state.failure.get_or_insert(Origin::SendFailed);
+        if let (Some(open), Some(upstream)) = (self.inflight.get_mut(ticket), upstream) {
+            open.state.note_failure(Origin::SendFailed, upstream);
         }
     }
 }

@@ -153,7 +153,9 @@ impl Origin {
             Self::CachedFailure => "failed moments ago and was not asked again yet",
             Self::Relayed => "a server behind the upstream failed; the upstream passed it on",
             Self::ForwardGaveUp => "CoreDNS waited in vain for the servers that it forwards to",
-            Self::UpstreamError => "the upstream failed at once: an error inside it",
+            Self::UpstreamError => {
+                "the upstream failed at once: an error inside it, or where it forwards to nothing listens"
+            }
             Self::NotSynced => "CoreDNS has not read the cluster from the API server yet",
             Self::UpstreamRefused => {
                 "the upstream refused: too many queries at once, or not a zone of its own"

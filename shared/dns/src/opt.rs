@@ -67,7 +67,7 @@ impl Opt {
 
     /// Writes the record at the start of `out`, `error` as its only option;
     /// returns its length, or `None` when `out` is too short.
-    pub fn patch(&self, out: &mut [u8], error: Option<ExtendedError>) -> Option<usize> {
+    pub fn patch(&self, out: &mut [u8], error: Option<ExtendedError<'_>>) -> Option<usize> {
         let size = self.udp_payload_size.to_be_bytes();
         let do_bit = if self.dnssec_ok { 0x80 } else { 0 };
         let mut record =
@@ -76,8 +76,7 @@ impl Opt {
             put_octets(out, 0, &record)?;
             return Some(Self::LEN);
         };
-        let text = error.text.as_bytes();
-        let text = text.get(..text.len().min(ExtendedError::MAX_TEXT))?;
+        let text = error.text.get(..error.text_len())?;
         let option_len = u8::try_from(text.len() + 2).ok()?;
         // Everything fits into the low octet: the text is bounded.
         record[10] = option_len + 4;
@@ -97,22 +96,14 @@ impl Opt {
 
 /// An Extended DNS Error (RFC 8914): why, in a code and a few words.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct ExtendedError {
+pub struct ExtendedError<'a> {
     /// The INFO-CODE (IANA "Extended DNS Error Codes").
     pub code: u16,
-    /// EXTRA-TEXT; only static words, so nothing a client sent comes back.
-    pub text: &'static str,
+    /// EXTRA-TEXT in UTF-8, without a final zero; may be empty.
+    pub text: &'a [u8],
 }
 
-impl ExtendedError {
-    /// Returns the error that a kept code stands for.
-    pub const fn of_code(code: u16) -> Self {
-        match code {
-            Self::LOOP => Self { code: Self::OTHER, text: Self::LOOP_TEXT },
-            code => Self { code, text: "" },
-        }
-    }
-
+impl ExtendedError<'_> {
     /// Other Error (RFC 8914, section 4.1).
     pub const OTHER: u16 = 0;
     /// Cached Error (RFC 8914, section 4.14).
@@ -128,16 +119,20 @@ impl ExtendedError {
     /// Network Error (RFC 8914, section 4.24).
     pub const NETWORK_ERROR: u16 = 23;
 
-    /// Stands for Other Error with the words [`ExtendedError::LOOP_TEXT`], where
-    /// there is room for a number only. It is never sent (RFC 8914 keeps it for
-    /// private use).
-    pub const LOOP: u16 = u16::MAX - 1;
-    /// What is said of a forwarding loop.
-    pub const LOOP_TEXT: &'static str = "loop: the question came back to who asked it";
+    /// Octets of EXTRA-TEXT that are sent at most: a sentence with the address
+    /// of an upstream, which is no longer than 47. Beside the longest question
+    /// it stays far below 512 octets.
+    pub const MAX_TEXT: usize = 96;
 
-    /// Octets of EXTRA-TEXT that are sent at most: a hint, not a letter, and
-    /// answers of 512 octets have other things to carry.
-    pub const MAX_TEXT: usize = 64;
+    /// Octets of the option that is written (RFC 8914, section 2).
+    pub const fn option_len(&self) -> usize {
+        6 + self.text_len()
+    }
+
+    const fn text_len(&self) -> usize {
+        let len = self.text.len();
+        if len < Self::MAX_TEXT { len } else { Self::MAX_TEXT }
+    }
 }
 
 /// Option code of Extended DNS Errors (RFC 8914, section 2).
@@ -166,7 +161,7 @@ mod tests {
     #[test]
     fn an_extended_error_is_found_among_options() {
         let opt = Opt { udp_payload_size: 1232, extended_rcode: 0, version: 0, dnssec_ok: false };
-        let error = ExtendedError { code: ExtendedError::NETWORK_ERROR, text: "upstream silent" };
+        let error = ExtendedError { code: ExtendedError::NETWORK_ERROR, text: b"upstream silent" };
         let mut out = [0; Opt::MAX_LEN];
         let len = opt.patch(&mut out, Some(error)).unwrap();
         let record = read(&out[..len]);

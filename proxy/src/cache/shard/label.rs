@@ -15,6 +15,7 @@ pub(super) struct Label {
     pub(super) head: Head,
     pub(super) message_len: u16,
     pub(super) ttls: u16,
+    pub(super) text_len: u8,
     /// DO and CD of the key.
     bits: u8,
     /// Looked up since it last passed the tail.
@@ -34,6 +35,7 @@ impl Label {
                 .ok()
                 .filter(|&len| len > 0)?,
             ttls: u16::try_from(entry.ttls.len() / 2).ok()?,
+            text_len: u8::try_from(entry.text.len()).ok()?,
             bits: key.bits(),
             used: false,
         })
@@ -41,7 +43,7 @@ impl Label {
 
     pub(super) fn size(&self) -> usize {
         let octets = Self::LEN + usize::from(self.message_len) + usize::from(self.ttls) * 2;
-        octets.next_multiple_of(UNIT)
+        (octets + usize::from(self.text_len)).next_multiple_of(UNIT)
     }
 
     /// Writes label and entry.
@@ -54,21 +56,23 @@ impl Label {
         let ede = self.head.ede.unwrap_or(NO_EDE);
         dns::put_u16(place, 0, self.message_len)?;
         dns::put_u16(place, 2, self.ttls)?;
-        dns::put_octets(place, 4, &[kind, self.bits, u8::from(self.used), 0])?;
+        dns::put_octets(place, 4, &[kind, self.bits, u8::from(self.used), self.text_len])?;
         dns::put_octets(place, 8, &self.hash.to_be_bytes())?;
         dns::put_octets(place, 16, &self.head.born.as_micros().to_be_bytes())?;
         dns::put_octets(place, 24, &self.head.expires.as_micros().to_be_bytes())?;
         dns::put_u16(place, 32, self.head.rcode.0)?;
         dns::put_u16(place, 34, ede)?;
         dns::put_octets(place, Self::LEN, entry.message)?;
-        dns::put_octets(place, Self::LEN + entry.message.len(), entry.ttls)
+        let ttls = Self::LEN + entry.message.len();
+        dns::put_octets(place, ttls, entry.ttls)?;
+        dns::put_octets(place, ttls + entry.ttls.len(), entry.text)
     }
 
     /// Reads the label at the start of `place`; `None` for a hole.
     pub(super) fn read(place: &[u8]) -> Option<Self> {
         let message_len = dns::get_u16(place, 0).filter(|&len| len > 0)?;
         let place = place.get(..Self::LEN)?;
-        let &[kind, bits, used, _] = place.get(4..8)? else { return None };
+        let &[kind, bits, used, text_len] = place.get(4..8)? else { return None };
         let kind = match kind {
             0 => Kind::Positive,
             1 => Kind::Negative,
@@ -82,7 +86,7 @@ impl Label {
             expires: Moment::from_micros(read_u64(place, 24)?),
         };
         let (hash, ttls) = (read_u64(place, 8)?, dns::get_u16(place, 2)?);
-        Some(Self { hash, head, message_len, ttls, bits, used: used != 0 })
+        Some(Self { hash, head, message_len, ttls, text_len, bits, used: used != 0 })
     }
 }
 

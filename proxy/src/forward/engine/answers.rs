@@ -113,8 +113,8 @@ impl Engine {
         let rcode = admitted.entry.head.rcode;
         let waited = now.saturating_since(open.state.asked_at(upstream, header.id));
         if !matches!(rcode, Rcode::NOERROR | Rcode::NXDOMAIN) {
-            open.state.rcode = Some(rcode);
-            open.state.failure = Some(Origin::of_failure(rcode, header.flags, waited));
+            let origin = Origin::of_failure(rcode, header.flags, waited);
+            open.state.note_said(rcode, origin, upstream);
             // Perhaps it does not know EDNS (RFC 6891, section 7).
             let ignorant = matches!(rcode, Rcode::FORMERR | Rcode::NOTIMP) && open.state.edns;
             open.state.edns &= !ignorant;

@@ -13,7 +13,7 @@ use super::super::tries::{Another, Due, Tries};
 use super::super::zones::Tried;
 use super::super::{Ask, ReplyTo, Transport, UpstreamFailure};
 use super::Engine;
-use super::loops::{Guard, LOOP, Pinned};
+use super::loops::{Guard, Pinned};
 use crate::cache::{self, Entry, EntryView};
 use crate::inflight::{Joined, Ticket};
 use crate::moment::Moment;
@@ -33,8 +33,9 @@ pub(crate) struct Flight {
     pub(super) failed: Tried,
     /// What an upstream that could not answer said.
     pub(super) rcode: Option<Rcode>,
-    /// Why there is no answer so far, as far as anything was heard.
-    pub(super) failure: Option<Origin>,
+    /// Why there is no answer so far and from whom that is known, as far as
+    /// anything was heard.
+    pub(super) failure: Option<(Origin, usize)>,
     /// False once an upstream did not understand our OPT.
     pub(super) edns: bool,
     /// Who truncated its answer, and is asked over TCP.
@@ -82,13 +83,32 @@ impl Flight {
             .map_or(self.started, |send| send.at)
     }
 
-    /// Says why nobody answered. As long as a query is out there, it is
-    /// silence, whatever became of the others.
-    fn why_failed(&self) -> Origin {
+    /// Notes what `upstream` said instead of yes or no.
+    pub(super) fn note_said(&mut self, rcode: Rcode, origin: Origin, upstream: usize) {
+        self.rcode = Some(rcode);
+        self.failure = Some((origin, upstream));
+    }
+
+    /// Notes that a try at `upstream` failed. What an upstream said counts for
+    /// more, and so does the first thing that was more than silence.
+    pub(super) fn note_failure(&mut self, origin: Origin, upstream: usize) {
+        let known = self
+            .failure
+            .is_some_and(|(known, _)| known != Origin::Timeout);
+        if !known {
+            self.failure = Some((origin, upstream));
+        }
+    }
+
+    /// Says why nobody answered, and who did not. As long as a query is out
+    /// there, it is silence, whatever became of the others.
+    fn why_failed(&self) -> (Origin, Option<usize>) {
         match self.failure {
-            _ if self.guard.looped => Origin::Loop,
-            Some(origin) if self.rcode.is_some() || self.sends.is_empty() => origin,
-            _ => Origin::Timeout,
+            _ if self.guard.looped => (Origin::Loop, self.last_asked),
+            Some((origin, upstream)) if self.rcode.is_some() || self.sends.is_empty() => {
+                (origin, Some(upstream))
+            }
+            _ => (Origin::Timeout, self.last_asked),
         }
     }
 }
@@ -107,7 +127,7 @@ impl Engine {
             return self.shared.lane.answered(1);
         }
         let Some(zone) = self.shared.zones.find(&ask.query.qname) else {
-            return self.refuse(&ask, (NO_ZONE, Origin::NoZone), now);
+            return self.refuse(&ask, Origin::NoZone, now);
         };
         let Some(over) = self.shared.zones.get(zone).map(|zone| zone.transport) else { return };
         let deadline = ask.arrived + self.deadline;
@@ -127,7 +147,7 @@ impl Engine {
             }
             Joined::Refused(ask) => {
                 self.shared.stats.inflight_refused.add(1);
-                self.refuse(&ask, (TOO_MANY, Origin::Limit), now);
+                self.refuse(&ask, Origin::Limit, now);
             }
         }
     }
@@ -136,7 +156,7 @@ impl Engine {
     pub(super) fn step(&mut self, ticket: Ticket, now: Moment) {
         let Some(open) = self.inflight.get_mut(ticket) else { return };
         if now >= open.deadline {
-            return self.give_up(ticket, SILENT, now);
+            return self.give_up(ticket, now);
         }
         if self.holds(ticket, now) {
             return;
@@ -169,7 +189,7 @@ impl Engine {
         let Some(open) = self.inflight.get_mut(ticket) else { return };
         let flight = &mut open.state;
         if reason != UpstreamFailure::Rcode {
-            flight.failure = Some(reason.into());
+            flight.note_failure(reason.into(), upstream);
         }
         let Some(zone) = self.shared.zones.get(flight.zone) else { return };
         if reason != UpstreamFailure::Rcode {
@@ -183,7 +203,7 @@ impl Engine {
         // An upstream that says it cannot answer would only say it again.
         let hopeless = all_failed && reason == UpstreamFailure::Rcode;
         if hopeless || !flight.tries.fail(now, another) {
-            return self.give_up(ticket, UNREACHABLE, now);
+            return self.give_up(ticket, now);
         }
         self.wake_for_next(ticket);
     }
@@ -259,7 +279,7 @@ impl Engine {
     }
 
     /// Ends a question without an answer, and remembers that (RFC 9520).
-    pub(super) fn give_up(&mut self, ticket: Ticket, error: ExtendedError, now: Moment) {
+    pub(super) fn give_up(&mut self, ticket: Ticket, now: Moment) {
         let Some(open) = self.inflight.get(ticket) else { return };
         // A lost probe says nothing about its upstream.
         let probe = open.state.pinned.is_some();
@@ -268,22 +288,22 @@ impl Engine {
             self.shared.stats.upstream_failures.add(reason);
         }
         let Some(first) = open.waiters.first() else { return };
-        let (rcode, error) = match open.state.rcode {
-            _ if open.state.guard.looped => (Rcode::SERVFAIL, LOOP),
-            Some(rcode) => (rcode, SAID_SO),
-            None => (Rcode::SERVFAIL, error),
-        };
-        let outcome = Outcome {
-            origin: open.state.why_failed(),
-            upstream: open.state.last_asked,
-            traits: Traits::default(),
-        };
+        let (origin, upstream) = open.state.why_failed();
+        let said = open.state.rcode.filter(|_| origin != Origin::Loop);
+        let rcode = said.unwrap_or(Rcode::SERVFAIL);
+        let addr = upstream.and_then(|at| self.shared.zones.upstreams().get(at));
+        let text = origin.extra_text(addr.copied());
+        // Who is told of it later gets the same words, and that they are old.
+        let error =
+            ExtendedError { code: Origin::CachedFailure.info_code(), text: text.as_bytes() };
         // Its name is never asked again.
         let ttl = if probe { Duration::ZERO } else { self.failures.note(&open.key, now) };
-        let entry = cache::failure(&first.query, rcode, error, ttl, now);
+        let mut entry = cache::failure(&first.query, rcode, error, ttl, now);
         if !probe {
             self.shared.cache.insert(&open.key, &entry);
         }
+        entry.head.ede = Some(origin.info_code());
+        let outcome = Outcome { origin, upstream, traits: Traits::default() };
         self.close(ticket, &entry, outcome, now);
     }
 
@@ -307,7 +327,9 @@ impl Engine {
     }
 
     /// Answers one client that it cannot be helped; nothing is remembered.
-    fn refuse(&mut self, ask: &Ask, (error, origin): (ExtendedError, Origin), now: Moment) {
+    fn refuse(&mut self, ask: &Ask, origin: Origin, now: Moment) {
+        let text = origin.extra_text(None);
+        let error = ExtendedError { code: origin.info_code(), text: text.as_bytes() };
         let entry = cache::failure(&ask.query, Rcode::REFUSED, error, Duration::ZERO, now);
         let outcome = Outcome { origin, upstream: None, traits: Traits::default() };
         self.deliver.answer(ask, &entry.view(), outcome, now);
@@ -330,14 +352,3 @@ impl Engine {
 /// A query without an answer for so long puts its upstream last: as long as
 /// the first try waits for the second.
 const SUSPICIOUS: Duration = Duration::from_millis(400);
-
-const NO_ZONE: ExtendedError =
-    ExtendedError { code: ExtendedError::PROHIBITED, text: "no forward zone holds this name" };
-const TOO_MANY: ExtendedError =
-    ExtendedError { code: ExtendedError::OTHER, text: "too many queries in flight" };
-const SILENT: ExtendedError =
-    ExtendedError { code: ExtendedError::NO_REACHABLE_AUTHORITY, text: "upstream is silent" };
-const UNREACHABLE: ExtendedError =
-    ExtendedError { code: ExtendedError::NETWORK_ERROR, text: "upstream cannot be reached" };
-const SAID_SO: ExtendedError =
-    ExtendedError { code: ExtendedError::OTHER, text: "upstream answered so" };

@@ -274,7 +274,7 @@ impl Engine {
         let flight = &mut open.state;
         flight.guard.looped = true;
         flight.guard.hold_until = None;
-        flight.failure = Some(Origin::Loop);
+        flight.failure = Some((Origin::Loop, upstream));
         // Whatever they bring was brought by us.
         for send in flight
             .sends
@@ -287,14 +287,16 @@ impl Engine {
             flight.failed = flight.failed.with(place);
         }
         if zone.all_tried(flight.failed) || !flight.tries.fail(now, Another::Untried) {
-            return self.give_up(ticket, LOOP, now);
+            return self.give_up(ticket, now);
         }
         self.wake_for_next(ticket);
     }
 
     /// Tells a hop of a ring that it is one; nothing is remembered.
     fn answer_looped(&mut self, ask: &Ask, rcode: Rcode, now: Moment) {
-        let entry = cache::failure(&ask.query, rcode, LOOP, Duration::ZERO, now);
+        let text = Origin::Loop.extra_text(None);
+        let error = ExtendedError { code: Origin::Loop.info_code(), text: text.as_bytes() };
+        let entry = cache::failure(&ask.query, rcode, error, Duration::ZERO, now);
         let outcome = Outcome { origin: Origin::Loop, upstream: None, traits: Traits::default() };
         self.deliver.answer(ask, &entry.view(), outcome, now);
         self.shared.lane.answered(1);
@@ -385,7 +387,3 @@ const BUSY: Duration = Duration::from_millis(10);
 /// Probes after questions that were just slow: what a slow upstream is asked
 /// more because of us.
 const PROBES_PER_SECOND: usize = 10;
-
-/// What everybody in a ring is told, and who began it.
-pub(super) const LOOP: ExtendedError =
-    ExtendedError { code: ExtendedError::LOOP, text: ExtendedError::LOOP_TEXT };
