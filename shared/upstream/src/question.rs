@@ -62,8 +62,10 @@ impl Question {
     }
 
     /// Composes a response with an RCODE and nothing else.
-    pub(crate) fn fail(&self, rcode: ResponseCode) -> Vec<u8> {
-        self.fit(self.response(rcode))
+    pub(crate) fn fail(&self, rcode: ResponseCode, recursion_available: bool) -> Vec<u8> {
+        let mut response = self.response(rcode);
+        response.metadata.recursion_available = recursion_available;
+        self.fit(response)
     }
 
     /// Composes TC=1 with the question and no record (RFC 2181, section 9).

@@ -19,7 +19,8 @@ pub enum Reply {
     Right,
     /// Nothing at all.
     Silence,
-    /// This RCODE, with the question and no records.
+    /// This RCODE, with the question and no records; RA as in the answers of the
+    /// zone that holds the name.
     Rcode(ResponseCode),
     /// Over UDP TC=1 without records; over TCP what the zones say.
     Truncated,

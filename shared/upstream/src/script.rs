@@ -110,7 +110,7 @@ impl Running {
     async fn replies(&self, reply: Reply, question: &Question, delay: Duration) -> Vec<Planned> {
         let octets = match reply {
             Reply::Silence => return Vec::new(),
-            Reply::Rcode(rcode) => question.fail(rcode),
+            Reply::Rcode(rcode) => question.fail(rcode, self.recurses(question)),
             Reply::Truncated if question.transport == Transport::Udp => question.truncated(),
             Reply::Right | Reply::Truncated => self.right(question).await,
             Reply::Wrong(wrong) => {
@@ -129,19 +129,28 @@ impl Running {
 
     async fn right(&self, question: &Question) -> Vec<u8> {
         if !question.is_ordinary() {
-            return question.fail(hickory_proto::op::ResponseCode::NotImp);
+            return question.fail(hickory_proto::op::ResponseCode::NotImp, false);
         }
-        let name = LowerName::new(&question.qname);
-        let zone = self
-            .zones
-            .iter()
-            .filter(|zone| zone.origin.zone_of(&name))
-            .max_by_key(|zone| zone.origin.num_labels());
-        let found = match zone {
+        let found = match self.zone_of(question) {
             Some(zone) => zone.look_up(&question.qname, question.qtype).await,
             None => Found::refused(),
         };
         question.respond(found)
+    }
+
+    /// A recursor says that it is one also when it fails.
+    fn recurses(&self, question: &Question) -> bool {
+        self.zone_of(question)
+            .is_some_and(|zone| zone.flags.recursion_available)
+    }
+
+    /// The zone with the longest origin that holds the name.
+    fn zone_of(&self, question: &Question) -> Option<&CompiledZone> {
+        let name = LowerName::new(&question.qname);
+        self.zones
+            .iter()
+            .filter(|zone| zone.origin.zone_of(&name))
+            .max_by_key(|zone| zone.origin.num_labels())
     }
 
     fn is_lost(&self, probability: f64) -> bool {

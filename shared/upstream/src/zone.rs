@@ -149,7 +149,7 @@ pub(crate) struct CompiledZone {
     pub(crate) origin: LowerName,
     handler: Arc<InMemoryZoneHandler<TokioRuntimeProvider>>,
     negative: Record,
-    flags: Flags,
+    pub(crate) flags: Flags,
     synthetic_ttl: Option<u32>,
 }
 

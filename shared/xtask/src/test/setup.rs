@@ -6,11 +6,12 @@ use std::process::{Command, Stdio};
 use crate::{coredns, shell};
 
 /// Programs that tests start, with the Debian package that has each.
-const PROGRAMS: [(&str, &str); 10] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("dig", "dnsutils"),
     ("nslookup", "dnsutils"),
     ("node", "nodejs"),
     ("tshark", "tshark"),
+    ("nft", "nftables"),
     ("ip", "iproute2"),
     ("ss", "iproute2"),
     ("nsenter", "util-linux"),

@@ -1,0 +1,30 @@
+//! Each way to fail, made for real a hundred times: the proxy must say of all of
+//! them what it was, on its pages and in the answers themselves.
+//!
+//! Two origins are not here. There is always a zone that holds the name, as the
+//! configuration adds the root; and a question that came back has tests of its
+//! own beside the guard that finds it.
+#![cfg(test)]
+
+mod asker;
+mod expected;
+#[path = "../it/proxy.rs"]
+mod proxy;
+mod said;
+mod silence;
+
+use ::proxy::observe::Origin;
+
+#[test]
+fn the_documented_reasons_are_those_given() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/dns-behaviour.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let told = |origin: &&Origin| origin.is_failure() && **origin != Origin::Rejected;
+    for origin in Origin::ALL.iter().filter(told) {
+        let begin = format!("| `{}` | {} ", origin.label(), origin.info_code());
+        let row = page.lines().find(|line| line.starts_with(&begin));
+        let row = row.unwrap_or_else(|| panic!("no row begins with {begin}"));
+        let text = origin.extra_text(Some("10.96.0.10:53".parse().unwrap()));
+        assert!(row.contains(&text), "{text} is not in {row}");
+    }
+}

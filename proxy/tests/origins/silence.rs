@@ -1,0 +1,105 @@
+//! Upstreams of which nothing is heard, and the proxy's own limits.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::process::Command;
+
+use ::proxy::observe::Origin;
+use testbed::{Component, Netns, eventually, netns, port, query};
+
+use crate::asker::{ask, ask_all, names};
+use crate::expected::{CLIENT, Expected, HUNDRED, OTHER_CLIENT};
+use crate::proxy::{Proxy, SOON, get};
+
+/// It takes each datagram and never answers; nothing listens there for TCP.
+#[test]
+fn silence_is_a_timeout() {
+    let (_silent, addr) = silent();
+    let proxy = Proxy::start(addr, &[]);
+    let text = format!("no answer in time, last asked was {addr}");
+    Expected::servfail(Origin::Timeout, 22, text).check(&proxy, ".");
+}
+
+#[test]
+fn a_closed_port_refuses_the_connection() {
+    let closed = port::free(Ipv4Addr::LOCALHOST).unwrap();
+    let proxy = Proxy::start(closed, &[]);
+    let text = format!("nothing listens at {closed}");
+    Expected::servfail(Origin::ConnectRefused, 23, text).check(&proxy, ".");
+}
+
+/// As with a full conntrack table: the kernel says EPERM to who sends a datagram,
+/// and nothing to who connects.
+#[test]
+fn what_a_firewall_drops_on_its_way_out_was_not_sent() {
+    if !testbed::have(Component::Netns) || !testbed::have_program("nft", Component::Netns) {
+        return;
+    }
+    if netns::role().is_none() {
+        let name = "what_a_firewall_drops_on_its_way_out_was_not_sent";
+        return run_inside(&Netns::new().unwrap(), name);
+    }
+    let (_silent, addr) = silent();
+    let proxy = Proxy::start(addr, &[]);
+    let ruleset = format!(
+        "table inet test {{
+            chain output {{
+                type filter hook output priority 0;
+                meta l4proto {{ tcp, udp }} th dport {} drop;
+            }}
+        }}",
+        addr.port()
+    );
+    let nft = Command::new("nft").arg(&ruleset).output().unwrap();
+    assert!(nft.status.success(), "{nft:?}");
+    let text = format!("the system would not send to {addr}");
+    Expected::servfail(Origin::SendFailed, 23, text).check(&proxy, ".");
+}
+
+/// Another client has as many questions open as there may be.
+#[test]
+fn what_is_above_the_limit_is_refused() {
+    let (_silent, addr) = silent();
+    let proxy = Proxy::configured(addr, "[forward]\nmax_inflight = 4");
+    let busy = proxy.client().from(OTHER_CLIENT).socket().unwrap();
+    for name in names(HUNDRED, "busy.test.") {
+        busy.send(&query(&name, "A").octets()).unwrap();
+    }
+    let page = || get(proxy.metrics, "/metrics").1;
+    let refuses = || page().contains(REFUSED_96);
+    assert!(eventually(SOON, refuses), "{}", page());
+    let text = "too many queries in flight".to_owned();
+    let expected = Expected::refused(Origin::Limit, Some((0, text)));
+    expected.compare_told(&ask(proxy.listen, CLIENT, &names(HUNDRED, "test.")));
+    expected.compare_client(&proxy);
+}
+
+/// A class that nobody looks up.
+#[test]
+fn what_is_not_looked_up_is_rejected() {
+    let (_silent, addr) = silent();
+    let proxy = Proxy::start(addr, &[]);
+    let chaos = names(HUNDRED, "test.").into_iter();
+    let chaos = chaos.map(|name| query(&name, "TXT").class(3).edns(1232));
+    let expected = Expected::refused(Origin::Rejected, None);
+    expected.compare_told(&ask_all(proxy.listen, CLIENT, chaos));
+    expected.compare_client(&proxy);
+}
+
+/// Runs the test `name` of this file in a namespace, and shows what it found.
+fn run_inside(netns: &Netns, name: &str) {
+    let output = netns.run_test(&format!("silence::{name}"), "the node");
+    let said = String::from_utf8(output.unwrap().stdout).unwrap();
+    for line in said.lines().filter(|line| line.contains("100")) {
+        println!("{line}");
+    }
+}
+
+/// A UDP port that is there; its socket must be kept.
+fn silent() -> (UdpSocket, SocketAddr) {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let addr = socket.local_addr().unwrap();
+    (socket, addr)
+}
+
+/// All but four of the busy client's.
+const REFUSED_96: &str = "fivedots_inflight_queries_total{result=\"refused\"} 96\n";
