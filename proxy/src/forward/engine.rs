@@ -199,6 +199,7 @@ impl Engine {
     /// has failed.
     fn refused(&mut self, socket: usize, now: Moment) {
         let Some(upstream) = self.sockets.upstream(socket) else { return };
+        self.health.refused(upstream, now);
         for (id, ticket) in self.sockets.take_open(socket) {
             self.forget_send(ticket, socket, id);
             self.fail(ticket, upstream, UpstreamFailure::Refused, now);

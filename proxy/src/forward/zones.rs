@@ -135,6 +135,7 @@ pub(crate) struct Health {
 struct State {
     suspect_until: Option<Moment>,
     answered_at: Option<Moment>,
+    refused_at: Option<Moment>,
 }
 
 impl Health {
@@ -146,7 +147,7 @@ impl Health {
     /// Notes an answer, of whatever kind.
     pub(crate) fn answered(&mut self, upstream: usize, now: Moment) {
         if let Some(state) = self.upstreams.get_mut(upstream) {
-            *state = State { suspect_until: None, answered_at: Some(now) };
+            *state = State { answered_at: Some(now), ..State::default() };
         }
     }
 
@@ -159,6 +160,21 @@ impl Health {
         {
             state.suspect_until = Some(now + SUSPICION);
         }
+    }
+
+    /// Notes that nothing listens there.
+    pub(crate) fn refused(&mut self, upstream: usize, now: Moment) {
+        if let Some(state) = self.upstreams.get_mut(upstream) {
+            state.refused_at = Some(now);
+        }
+    }
+
+    /// Says whether nothing listened there at some time since `start`, and it
+    /// has not answered after that.
+    pub(crate) fn refused_since(&self, upstream: usize, start: Moment) -> bool {
+        let state = self.upstreams.get(upstream);
+        let refused = state.and_then(|state| state.refused_at);
+        refused.is_some_and(|refused| refused >= start)
     }
 
     fn is_suspect(&self, upstream: usize, now: Moment) -> bool {
@@ -251,6 +267,16 @@ mod tests {
             assert_eq!((order.len(), order[2]), (3, 1), "{order:?}");
             assert!(zone.pick(tried, &health, at(20), random) < 3);
         }
+    }
+
+    #[test]
+    fn who_refused_is_known_until_it_answers() {
+        let mut health = Health::new(2);
+        health.refused(0, at(5));
+        assert!(health.refused_since(0, at(5)) && !health.refused_since(0, at(6)));
+        assert!(!health.refused_since(1, at(0)));
+        health.answered(0, at(7));
+        assert!(!health.refused_since(0, at(0)));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Command;
 
 use ::proxy::observe::Origin;
-use testbed::{Component, Netns, eventually, netns, port, query};
+use testbed::{Component, Lan, Netns, eventually, netns, port, query};
 
 use crate::asker::{ask, ask_all, names};
 use crate::expected::{CLIENT, Expected, HUNDRED, OTHER_CLIENT};
@@ -22,6 +22,25 @@ fn silence_is_a_timeout() {
 #[test]
 fn a_closed_port_refuses_the_connection() {
     let closed = port::free(Ipv4Addr::LOCALHOST).unwrap();
+    let proxy = Proxy::start(closed, &[]);
+    let text = format!("nothing listens at {closed}");
+    Expected::servfail(Origin::ConnectRefused, 23, text).check(&proxy, ".");
+}
+
+/// Behind a network one hears of a few datagrams a second that nothing listens:
+/// the kernel there says no more (`icmp_ratelimit`).
+#[test]
+fn a_closed_port_of_another_host_refuses_the_connection() {
+    if !testbed::have(Component::Netns) {
+        return;
+    }
+    if netns::role().is_none() {
+        let lan = Lan::new().unwrap();
+        let node = lan.host(&["10.79.0.1/24"]).unwrap();
+        let _other = lan.host(&["10.79.0.2/24"]).unwrap();
+        return run_inside(&node, "a_closed_port_of_another_host_refuses_the_connection");
+    }
+    let closed = SocketAddr::from(([10, 79, 0, 2], 53));
     let proxy = Proxy::start(closed, &[]);
     let text = format!("nothing listens at {closed}");
     Expected::servfail(Origin::ConnectRefused, 23, text).check(&proxy, ".");

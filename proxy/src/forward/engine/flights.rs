@@ -10,7 +10,7 @@ use super::super::deliver::Outcome;
 use super::super::sockets::{QUERY_LEN, SentFrom};
 use super::super::tcp::TcpAsk;
 use super::super::tries::{Another, Due, Tries};
-use super::super::zones::Tried;
+use super::super::zones::{Health, Tried};
 use super::super::{Ask, ReplyTo, Transport, UpstreamFailure};
 use super::Engine;
 use super::loops::{Guard, Pinned};
@@ -101,15 +101,21 @@ impl Flight {
     }
 
     /// Says why nobody answered, and who did not. As long as a query is out
-    /// there, it is silence, whatever became of the others.
-    fn why_failed(&self) -> (Origin, Option<usize>) {
+    /// there, it is silence, whatever became of the others; unless its upstream
+    /// refused those of other questions meanwhile. A system sends ICMP errors
+    /// for some of many datagrams only (Linux `icmp_ratelimit`).
+    fn why_failed(&self, health: &Health) -> (Origin, Option<usize>) {
         match self.failure {
-            _ if self.guard.looped => (Origin::Loop, self.last_asked),
+            _ if self.guard.looped => return (Origin::Loop, self.last_asked),
             Some((origin, upstream)) if self.rcode.is_some() || self.sends.is_empty() => {
-                (origin, Some(upstream))
+                return (origin, Some(upstream));
             }
-            _ => (Origin::Timeout, self.last_asked),
+            _ => {}
         }
+        let refused = |send: &Send| health.refused_since(send.upstream, self.started);
+        let all_refused = !self.sends.is_empty() && self.sends.iter().all(refused);
+        let origin = if all_refused { Origin::ConnectRefused } else { Origin::Timeout };
+        (origin, self.last_asked)
     }
 }
 
@@ -288,7 +294,7 @@ impl Engine {
             self.shared.stats.upstream_failures.add(reason);
         }
         let Some(first) = open.waiters.first() else { return };
-        let (origin, upstream) = open.state.why_failed();
+        let (origin, upstream) = open.state.why_failed(&self.health);
         let said = open.state.rcode.filter(|_| origin != Origin::Loop);
         let rcode = said.unwrap_or(Rcode::SERVFAIL);
         let addr = upstream.and_then(|at| self.shared.zones.upstreams().get(at));
