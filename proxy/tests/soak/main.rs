@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod attackers;
+mod observer;
 mod octets;
 #[path = "../it/proxy.rs"]
 mod proxy;

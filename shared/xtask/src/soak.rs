@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use crate::shell;
 
 /// The soaks: a name, and the package whose test program `soak` has it.
-const SOAKS: [(&str, &str); 1] = [("octets", "proxy")];
+const SOAKS: [(&str, &str); 2] = [("observer", "proxy"), ("octets", "proxy")];
 
 /// Runs the soak `name` for `length`.
 ///
