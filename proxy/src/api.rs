@@ -13,7 +13,7 @@ mod clients;
 pub use clients::{ClientPage, ClientView, Order, Windowed};
 
 mod failures;
-pub use failures::{ClientFailures, FailurePage, OriginView, ZoneFailures};
+pub use failures::{ClientFailures, FailurePage, OriginView, ZoneFailures, ZoneFigures};
 
 mod loops;
 pub use loops::{AskerView, LoopPage, LoopView};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
 use super::clients::{ClientPage, Order, Windowed, failures};
-use crate::observe::{Observer, Origin, Window, Windows};
+use crate::observe::{Observer, Origin, Window, Windows, ZoneAccount};
 
 /// Failed responses.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -16,7 +16,7 @@ pub struct FailurePage {
     pub schema: u32,
     /// One for each way to fail, whether or not it happened.
     pub origins: Vec<OriginView>,
-    /// Those in each forward zone, since the start.
+    /// Those in each forward zone.
     pub zones: Vec<ZoneFailures>,
     /// The clients that most failed for.
     pub clients: Vec<ClientFailures>,
@@ -39,8 +39,20 @@ pub struct OriginView {
 pub struct ZoneFailures {
     /// The zone's own name.
     pub zone: String,
-    /// Responses since the start by where they came from.
+    /// Queries for its names and those that failed, by window.
+    #[serde(flatten)]
+    pub figures: Windowed<ZoneFigures>,
+    /// Failed responses since the start by where they came from.
     pub failures: BTreeMap<String, u64>,
+}
+
+/// How many of a zone's queries failed.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct ZoneFigures {
+    /// Queries for names of it.
+    pub queries: u64,
+    /// Those whose response did not help.
+    pub failed: u64,
 }
 
 /// The failures of one client.
@@ -58,16 +70,30 @@ pub struct ClientFailures {
 impl FailurePage {
     /// Takes the failures of `observer`, and of its `limit` unluckiest clients.
     pub fn of(observer: &Observer, limit: usize) -> Self {
-        let zones = observer.zones.iter().map(|zone| ZoneFailures {
-            zone: zone.suffix.to_string(),
-            failures: failures(&zone.failures.sum(Window::Start)),
-        });
         Self {
             schema: SCHEMA,
             origins: origins(&observer.origins),
-            zones: zones.collect(),
+            zones: observer.zones.iter().map(ZoneFailures::of).collect(),
             clients: clients(observer, limit),
         }
+    }
+}
+
+impl ZoneFailures {
+    fn of(zone: &ZoneAccount) -> Self {
+        Self {
+            zone: zone.suffix.to_string(),
+            figures: Windowed::each(|window| ZoneFigures::of(&zone.origins.sum(window))),
+            failures: failures(&zone.origins.sum(Window::Start)),
+        }
+    }
+}
+
+impl ZoneFigures {
+    fn of(origins: &[u64; Origin::COUNT]) -> Self {
+        let ended = Origin::ALL.iter().zip(origins);
+        let failed = ended.filter(|(origin, _)| origin.is_failure());
+        Self { queries: origins.iter().sum(), failed: failed.map(|(_, count)| count).sum() }
     }
 }
 

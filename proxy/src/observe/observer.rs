@@ -31,7 +31,7 @@ pub struct Observer {
     pub clients: Clients,
     /// Its upstreams, by their number.
     pub upstreams: Vec<UpstreamAccount>,
-    /// Failures by the forward zone of their names.
+    /// Responses by the forward zone of their names.
     pub zones: ZoneAccounts,
     /// The names asked most, in wire form.
     pub top_names: Top,
@@ -99,9 +99,7 @@ impl Observer {
         if seen.record.origin != Origin::Rejected {
             self.top_names.add(seen.qname, 1);
         }
-        if seen.record.origin.is_failure() {
-            self.zones.note(seen, now);
-        }
+        self.zones.note(seen, now);
         let upstream = seen.record.upstream.map(usize::from);
         if let Some(upstream) = upstream.and_then(|at| self.upstreams.get_mut(at)) {
             upstream.note(seen, now);

@@ -1,4 +1,4 @@
-//! Failures by the forward zone that their names belong to.
+//! Responses by the forward zone that their names belong to.
 
 use dns::Name;
 
@@ -17,18 +17,18 @@ pub struct ZoneAccounts {
 pub struct ZoneAccount {
     /// The zone's own name.
     pub suffix: Name,
-    /// Failed responses by where they came from.
-    pub failures: Windows<{ Origin::COUNT }>,
+    /// Responses by where they came from.
+    pub origins: Windows<{ Origin::COUNT }>,
 }
 
 impl ZoneAccounts {
     pub(super) fn new(zones: &[Name], now: Moment) -> Self {
         let account =
-            |name: &Name| ZoneAccount { suffix: name.folded(), failures: Windows::new(now) };
+            |name: &Name| ZoneAccount { suffix: name.folded(), origins: Windows::new(now) };
         Self { zones: zones.iter().map(account).collect() }
     }
 
-    /// Counts a failure for the longest suffix that its name has.
+    /// Counts a response for the longest suffix that its name has.
     pub(super) fn note(&mut self, seen: &Seen<'_>, now: Moment) {
         let holds = |zone: &&mut ZoneAccount| ends_with(seen.qname, zone.suffix.as_wire());
         let longest = self
@@ -37,14 +37,14 @@ impl ZoneAccounts {
             .filter(holds)
             .max_by_key(|zone| zone.suffix.as_wire().len());
         if let Some(zone) = longest {
-            zone.failures.add(seen.record.origin.index(), 1, now);
+            zone.origins.add(seen.record.origin.index(), 1, now);
         }
     }
 
     pub(super) fn advance(&mut self, now: Moment) {
         self.zones
             .iter_mut()
-            .for_each(|zone| zone.failures.advance(now));
+            .for_each(|zone| zone.origins.advance(now));
     }
 
     /// Iterates over the zones, as they were configured.

@@ -112,6 +112,8 @@ fn every_query_is_on_the_account_of_its_client() {
     assert_eq!(failures.clients.len(), 1);
     let zone = &failures.zones[0];
     assert_eq!((zone.zone.as_str(), zone.failures.values().sum::<u64>()), (".", 2));
+    let total = zone.figures.total;
+    assert_eq!((total.queries, total.failed), (8 + OWN, 2));
 
     let upstreams: UpstreamPage = page(&proxy, "/api/v1/upstreams");
     let total = &upstreams.upstreams[0].windows.total;
