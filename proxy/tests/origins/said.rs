@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use ::proxy::observe::Origin;
 use testbed::client::ResponseCode;
 use testbed::{Client, Component, Coredns, eventually, port, query};
-use upstream::{Flags, Rule, Script, Upstream, Zone};
+use upstream::{Flags, Reply, Rule, Script, Upstream, Zone};
 
 use crate::asker::{ask, names};
 use crate::expected::{CLIENT, Expected, HUNDRED, OTHER_CLIENT};
@@ -55,17 +55,18 @@ fn coredns_with_a_silent_upstream_gave_up() {
     Expected::servfail(Origin::ForwardGaveUp, 22, text).check(&proxy, ".");
 }
 
-/// A resolver on the Internet fails, and says so.
+/// A resolver on the Internet fails, and says why: "DNSSEC Bogus", which CoreDNS
+/// passes on as we do.
 #[test]
 fn a_failure_behind_coredns_is_relayed() {
     if !testbed::have(Component::Coredns) {
         return;
     }
-    let resolver = failing_resolver();
+    let resolver = resolver(Reply::Explained(ResponseCode::ServFail, 6));
     let coredns = coredns("test", &format!("forward . {}", resolver.addr()));
     let proxy = Proxy::start(coredns.addr(), &[]);
     let text = format!("a server behind {} failed", coredns.addr());
-    Expected::servfail(Origin::Relayed, 0, text).check(&proxy, ".");
+    Expected::servfail(Origin::Relayed, 6, text).check(&proxy, ".");
 }
 
 /// One query is all that CoreDNS takes at a time, and it waits for that one.
@@ -104,7 +105,7 @@ fn coredns_that_fails_at_once_has_an_error_inside() {
 /// Each name is asked twice within the second for which a failure is kept.
 #[test]
 fn a_failure_that_is_kept_gives_its_first_reason() {
-    let resolver = failing_resolver();
+    let resolver = resolver(Reply::Rcode(ResponseCode::ServFail));
     let proxy = Proxy::start(resolver.addr(), &[]);
     let text = format!("a server behind {} failed", resolver.addr());
     let first = Expected::servfail(Origin::Relayed, 0, text.clone());
@@ -121,9 +122,9 @@ fn a_failure_that_is_kept_gives_its_first_reason() {
 }
 
 /// A recursor that cannot resolve anything.
-fn failing_resolver() -> Upstream {
+fn resolver(reply: Reply) -> Upstream {
     let script = Script::new()
         .zone(Zone::new(".").flags(Flags::RECURSIVE))
-        .rule(Rule::any().rcode(ResponseCode::ServFail));
+        .rule(Rule::any().reply(reply));
     Upstream::builder().script(script).start().unwrap()
 }

@@ -1,6 +1,7 @@
 //! One query as it came, and the well-formed response to it.
 
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, ResponseCode};
+use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::{DNSClass, Name, RecordType};
 
 use crate::log::Transport;
@@ -68,6 +69,22 @@ impl Question {
         self.fit(response)
     }
 
+    /// The same with an Extended DNS Error (RFC 8914), without text.
+    pub(crate) fn explain(
+        &self,
+        rcode: ResponseCode,
+        recursion_available: bool,
+        code: u16,
+    ) -> Vec<u8> {
+        let mut response = self.response(rcode);
+        response.metadata.recursion_available = recursion_available;
+        if let Some(edns) = &mut response.edns {
+            let error = EdnsOption::Unknown(EXTENDED_ERROR, code.to_be_bytes().to_vec());
+            edns.options_mut().insert(error);
+        }
+        self.fit(response)
+    }
+
     /// Composes TC=1 with the question and no record (RFC 2181, section 9).
     pub(crate) fn truncated(&self) -> Vec<u8> {
         let mut response = self.response(ResponseCode::NoError);
@@ -119,5 +136,7 @@ impl Question {
 
 /// Octets of a message's header (RFC 1035, section 4.1.1).
 pub(crate) const HEADER: usize = 12;
+/// Option code of Extended DNS Errors (RFC 8914, section 2).
+const EXTENDED_ERROR: u16 = 15;
 /// What we announce as our own receive size (RFC 9715).
 const OWN_PAYLOAD: u16 = 1232;

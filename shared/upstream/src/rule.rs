@@ -22,6 +22,8 @@ pub enum Reply {
     /// This RCODE, with the question and no records; RA as in the answers of the
     /// zone that holds the name.
     Rcode(ResponseCode),
+    /// The same with an Extended DNS Error of this INFO-CODE, for who sent an OPT.
+    Explained(ResponseCode, u16),
     /// Over UDP TC=1 without records; over TCP what the zones say.
     Truncated,
     /// A wrong reply and nothing more.

@@ -111,6 +111,7 @@ impl Running {
         let octets = match reply {
             Reply::Silence => return Vec::new(),
             Reply::Rcode(rcode) => question.fail(rcode, self.recurses(question)),
+            Reply::Explained(rcode, code) => question.explain(rcode, self.recurses(question), code),
             Reply::Truncated if question.transport == Transport::Udp => question.truncated(),
             Reply::Right | Reply::Truncated => self.right(question).await,
             Reply::Wrong(wrong) => {

@@ -114,7 +114,7 @@ impl Engine {
         let waited = now.saturating_since(open.state.asked_at(upstream, header.id));
         if !matches!(rcode, Rcode::NOERROR | Rcode::NXDOMAIN) {
             let origin = Origin::of_failure(rcode, header.flags, waited);
-            open.state.note_said(rcode, origin, upstream);
+            open.state.note_said(admitted.entry.head, origin, upstream);
             // Perhaps it does not know EDNS (RFC 6891, section 7).
             let ignorant = matches!(rcode, Rcode::FORMERR | Rcode::NOTIMP) && open.state.edns;
             open.state.edns &= !ignorant;

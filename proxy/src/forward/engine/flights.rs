@@ -14,7 +14,7 @@ use super::super::zones::{Health, Tried};
 use super::super::{Ask, ReplyTo, Transport, UpstreamFailure};
 use super::Engine;
 use super::loops::{Guard, Pinned};
-use crate::cache::{self, Entry, EntryView};
+use crate::cache::{self, Entry, EntryView, Head};
 use crate::inflight::{Joined, Ticket};
 use crate::moment::Moment;
 use crate::observe::{Origin, Traits};
@@ -31,8 +31,9 @@ pub(crate) struct Flight {
     /// The upstream that was asked last.
     pub(super) last_asked: Option<usize>,
     pub(super) failed: Tried,
-    /// What an upstream that could not answer said.
-    pub(super) rcode: Option<Rcode>,
+    /// What an upstream that could not answer said: the RCODE, and the INFO-CODE
+    /// if it gave one.
+    pub(super) said: Option<(Rcode, Option<u16>)>,
     /// Why there is no answer so far and from whom that is known, as far as
     /// anything was heard.
     pub(super) failure: Option<(Origin, usize)>,
@@ -64,7 +65,7 @@ impl Flight {
             asked: Tried::default(),
             last_asked: None,
             failed: Tried::default(),
-            rcode: None,
+            said: None,
             failure: None,
             edns: true,
             truncated_by: None,
@@ -84,8 +85,8 @@ impl Flight {
     }
 
     /// Notes what `upstream` said instead of yes or no.
-    pub(super) fn note_said(&mut self, rcode: Rcode, origin: Origin, upstream: usize) {
-        self.rcode = Some(rcode);
+    pub(super) fn note_said(&mut self, answer: Head, origin: Origin, upstream: usize) {
+        self.said = Some((answer.rcode, answer.ede));
         self.failure = Some((origin, upstream));
     }
 
@@ -107,7 +108,7 @@ impl Flight {
     fn why_failed(&self, health: &Health) -> (Origin, Option<usize>) {
         match self.failure {
             _ if self.guard.looped => return (Origin::Loop, self.last_asked),
-            Some((origin, upstream)) if self.rcode.is_some() || self.sends.is_empty() => {
+            Some((origin, upstream)) if self.said.is_some() || self.sends.is_empty() => {
                 return (origin, Some(upstream));
             }
             _ => {}
@@ -295,8 +296,8 @@ impl Engine {
         }
         let Some(first) = open.waiters.first() else { return };
         let (origin, upstream) = open.state.why_failed(&self.health);
-        let said = open.state.rcode.filter(|_| origin != Origin::Loop);
-        let rcode = said.unwrap_or(Rcode::SERVFAIL);
+        let said = open.state.said.filter(|_| origin != Origin::Loop);
+        let (rcode, said) = said.unwrap_or((Rcode::SERVFAIL, None));
         let addr = upstream.and_then(|at| self.shared.zones.upstreams().get(at));
         let text = origin.extra_text(addr.copied());
         // Who is told of it later gets the same words, and that they are old.
@@ -308,7 +309,7 @@ impl Engine {
         if !probe {
             self.shared.cache.insert(&open.key, &entry);
         }
-        entry.head.ede = Some(origin.info_code());
+        entry.head.ede = Some(said.unwrap_or_else(|| origin.info_code()));
         let outcome = Outcome { origin, upstream, traits: Traits::default() };
         self.close(ticket, &entry, outcome, now);
     }
