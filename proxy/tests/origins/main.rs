@@ -1,9 +1,8 @@
 //! Each way to fail, made for real a hundred times: the proxy must say of all of
 //! them what it was, on its pages and in the answers themselves.
 //!
-//! Two origins are not here. There is always a zone that holds the name, as the
-//! configuration adds the root; and a question that came back has tests of its
-//! own beside the guard that finds it.
+//! One origin is not here: there is always a zone that holds the name, as the
+//! configuration adds the root.
 #![cfg(test)]
 
 mod asker;

@@ -14,9 +14,12 @@ use crate::proxy::{Proxy, SOON};
 /// The real CoreDNS with one server block: not for the root, which it is asked
 /// for at its start and so refuses at once.
 fn coredns(zone: &str, plugins: &str) -> Coredns {
-    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    coredns_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), zone, plugins)
+}
+
+fn coredns_on(addr: SocketAddr, zone: &str, plugins: &str) -> Coredns {
     let corefile = format!("{zone}:{{port}} {{\nbind {{ip}}\n{plugins}\n}}\n");
-    Coredns::start(any, &corefile, &[]).unwrap()
+    Coredns::start(addr, &corefile, &[]).unwrap()
 }
 
 /// Its API server is away: nothing listens there.
@@ -100,6 +103,21 @@ fn coredns_that_fails_at_once_has_an_error_inside() {
     let proxy = Proxy::start(coredns.addr(), &[]);
     let text = format!("{} failed at once", coredns.addr());
     Expected::servfail(Origin::UpstreamError, 0, text).check(&proxy, ".");
+}
+
+/// CoreDNS forwards to the proxy that asks it.
+#[test]
+fn a_question_that_comes_back_is_a_loop() {
+    if !testbed::have(Component::Coredns) {
+        return;
+    }
+    let addr = port::free(Ipv4Addr::LOCALHOST).unwrap();
+    let proxy = Proxy::start(addr, &[]);
+    let _coredns = coredns_on(addr, "test", &format!("forward . {}", proxy.listen));
+    let text = "loop: the question came back to who asked it".to_owned();
+    let expected = Expected::servfail(Origin::Loop, 0, text);
+    expected.compare_told(&ask(proxy.listen, CLIENT, &names(HUNDRED, "test.")));
+    expected.compare_client(&proxy);
 }
 
 /// Each name is asked twice within the second for which a failure is kept.
