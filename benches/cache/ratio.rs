@@ -62,7 +62,7 @@ fn of_ours(trace: &[u64], bytes: usize) -> (usize, usize) {
     for &number in trace {
         let names = Names::new([number]);
         let key = Key::of(&query(names.get(0)), &hasher);
-        if cache.lookup(&key, now, |found| found.is_some()) {
+        if cache.lookup(&key.view(), now, |found| found.is_some()) {
             hits += 1;
         } else {
             // Composing is slow; the trace asks for most names again.

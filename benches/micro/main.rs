@@ -62,7 +62,7 @@ fn parse_and_render(criterion: &mut Criterion) {
     });
     let key = Key::of(&asked.as_query(), &hasher);
     let mut out = [0; 512];
-    cache.lookup(&key, Moment::from_micros(0), |entry| {
+    cache.lookup(&key.view(), Moment::from_micros(0), |entry| {
         let Some(entry) = entry else { return };
         criterion.bench_function("render", |bencher| {
             bencher.iter(|| {

@@ -47,13 +47,12 @@ impl Cache {
     /// Calls `found` with the fresh entry under `key`, or with `None`.
     pub fn lookup<T>(
         &self,
-        key: &Key,
+        key: &KeyView<'_>,
         now: Moment,
         found: impl FnOnce(Option<EntryView<'_>>) -> T,
     ) -> T {
         let Some(mut shard) = self.lock(shard_of(key.hash)) else { return found(None) };
-        let key = key.view();
-        let at = shard.find(&key);
+        let at = shard.find(key);
         found(at.and_then(|at| shard.fresh(at, now)))
     }
 

@@ -12,6 +12,7 @@ mod deliver;
 mod engine;
 mod failures;
 mod lane;
+mod pace;
 mod prober;
 mod sockets;
 mod tcp;
@@ -193,7 +194,7 @@ impl Forwarder {
 
     fn lane_of(&self, ask: &Ask) -> Option<&Arc<Lane>> {
         let lanes = u64::try_from(self.lanes.len()).ok()?;
-        let at = ask.key.hash.checked_rem(lanes)?;
+        let at = ask.hash.checked_rem(lanes)?;
         self.lanes.get(usize::try_from(at).ok()?)
     }
 }

@@ -26,8 +26,9 @@ pub struct Resolver {
 pub enum Decision<'q, 'e> {
     /// Answer from the cache.
     Answer(Query<'q>, EntryView<'e>),
-    /// Nobody knows yet: ask an upstream.
-    Ask(Query<'q>),
+    /// Nobody knows yet: ask an upstream. The hash of the key, taken for the
+    /// look-up, goes with it.
+    Ask(Query<'q>, u64),
     /// ANY: answer with HINFO, never ask (RFC 8482, section 4.2).
     Any(Query<'q>),
     /// No query that we look up.
@@ -84,9 +85,11 @@ impl Resolver {
     ) -> T {
         match sort(message) {
             Err(decision) => act(decision),
-            Ok(query) => self.cache.lookup(&self.key(&query), now, |entry| {
-                act(entry.map_or(Decision::Ask(query), |entry| Decision::Answer(query, entry)))
-            }),
+            Ok(query) => {
+                let key = KeyView::of(&query, &self.hasher);
+                self.cache
+                    .lookup(&key, now, |entry| act(decided(query, key.hash, entry)))
+            }
         }
     }
 
@@ -116,8 +119,10 @@ impl Resolver {
         }
         let keys = keys.get(..count).unwrap_or_default();
         self.cache.lookup_batch(keys, now, |at, entry| {
-            let Some(Some((place, query))) = queries.get(at).copied() else { return };
-            act(place, entry.map_or(Decision::Ask(query), |entry| Decision::Answer(query, entry)));
+            let (Some(Some((place, query))), Some(key)) = (queries.get(at), keys.get(at)) else {
+                return;
+            };
+            act(*place, decided(*query, key.hash, entry));
         });
     }
 
@@ -140,9 +145,14 @@ impl Resolver {
                 answer::render(&entry.view(), query, now, limit.of(query), None, out)
             }
             Decision::Reject(error, message) => error.reply(message, out),
-            Decision::Ask(_) => None,
+            Decision::Ask(..) => None,
         }
     }
+}
+
+/// Answers with what the cache has, or asks.
+fn decided<'q, 'e>(query: Query<'q>, hash: u64, entry: Option<EntryView<'e>>) -> Decision<'q, 'e> {
+    entry.map_or(Decision::Ask(query, hash), |entry| Decision::Answer(query, entry))
 }
 
 /// Returns the query in `message` if it has to be looked up, else what to do

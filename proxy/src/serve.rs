@@ -63,7 +63,7 @@ struct Sender {
 fn note(decision: &Decision<'_, '_>, from: Sender, response: Option<&[u8]>, to: &mut Writer) {
     let Sender { peer, over, arrived } = from;
     let (record, qname): (_, &[u8]) = match decision {
-        Decision::Ask(_) => return,
+        Decision::Ask(..) => return,
         Decision::Answer(query, entry) => {
             let origin = Origin::of_cached(entry.head.kind);
             (Record { origin, ..Record::of(query, peer, arrived) }, query.question.qname)
@@ -100,9 +100,9 @@ fn note_refused(ask: &Ask, from: Sender, response: &[u8], to: &mut Writer) {
 }
 
 /// Makes what has to be asked out of a query that arrived at `terms.now`.
-fn ask(service: &Service, query: &Query<'_>, terms: Terms, to: ReplyTo) -> Ask {
+fn ask(query: &Query<'_>, hash: u64, terms: Terms, to: ReplyTo) -> Ask {
     Ask {
-        key: service.resolver.key(query),
+        hash,
         query: query.retain(),
         hops: Hops::of(query.options),
         reply_to: to,
@@ -129,7 +129,7 @@ fn count(decision: &Decision<'_, '_>, stats: &WorkerStats) {
             stats.lookups.add(Lookup::Failure.index());
         }
         Decision::Answer(..) => stats.lookups.add(Lookup::Fresh.index()),
-        Decision::Ask(_) => stats.lookups.add(Lookup::Miss.index()),
+        Decision::Ask(..) => stats.lookups.add(Lookup::Miss.index()),
         Decision::Any(_) => {}
         Decision::Reject(error, _) => reject(*error, stats),
     }

@@ -29,14 +29,19 @@ pub struct Key {
 impl Key {
     /// Returns the key of a query.
     pub fn of(query: &Query<'_>, hasher: &KeyHasher) -> Self {
-        let view = KeyView::of(query, hasher);
+        Self::with_hash(query, KeyView::of(query, hasher).hash)
+    }
+
+    /// Returns the key of a query whose [`KeyView`] had this hash.
+    pub fn with_hash(query: &Query<'_>, hash: u64) -> Self {
+        let view = KeyView::with_hash(query, hash);
         Self {
             qname: query.retain().qname.folded(),
             qtype: view.qtype,
             qclass: view.qclass,
             dnssec_ok: view.dnssec_ok,
             checking_disabled: view.checking_disabled,
-            hash: view.hash,
+            hash,
         }
     }
 
@@ -98,16 +103,20 @@ impl<'a> KeyView<'a> {
 
     /// Returns the key of a query.
     pub fn of(query: &Query<'a>, hasher: &KeyHasher) -> Self {
-        let mut key = Self {
+        let key = Self::with_hash(query, 0);
+        Self { hash: hasher.hash(&key), ..key }
+    }
+
+    /// Returns the key of a query of which this hash was taken before.
+    pub fn with_hash(query: &Query<'a>, hash: u64) -> Self {
+        Self {
             qname: query.question.qname,
             qtype: query.question.qtype,
             qclass: query.question.qclass,
             dnssec_ok: query.dnssec_ok(),
             checking_disabled: query.flags.has(Flags::CD),
-            hash: 0,
-        };
-        key.hash = hasher.hash(&key);
-        key
+            hash,
+        }
     }
 
     /// Says whether both find the same entry.
@@ -131,18 +140,39 @@ pub struct KeyHasher(RandomState);
 
 impl KeyHasher {
     fn hash(&self, key: &KeyView<'_>) -> u64 {
-        let mut folded = [0; Name::MAX_LEN];
         let mut hasher = self.0.build_hasher();
-        if let Some(folded) = folded.get_mut(..key.qname.len()) {
-            folded.copy_from_slice(key.qname);
-            folded.make_ascii_lowercase();
-            hasher.write(folded);
+        // Piece by piece: a folded copy of the whole would be a buffer that is
+        // cleared first. Length octets are below 64, so none of them is a letter.
+        let (pieces, rest) = key.qname.as_chunks::<16>();
+        for piece in pieces {
+            hasher.write_u128(folded(*piece));
+        }
+        if !rest.is_empty() {
+            // The last piece of a longer name overlaps the one before it.
+            let last = key.qname.last_chunk().copied();
+            hasher.write_u128(folded(last.unwrap_or_else(|| padded(rest))));
         }
         let [t1, t2] = key.qtype.0.to_be_bytes();
         let [c1, c2] = key.qclass.0.to_be_bytes();
-        hasher.write_u64(u64::from_be_bytes([0, 0, 0, key.bits(), c1, c2, t1, t2]));
+        // The length keeps apart what differs only in the zeros behind it.
+        let len = u8::try_from(key.qname.len()).unwrap_or(u8::MAX);
+        hasher.write_u64(u64::from_be_bytes([0, 0, len, key.bits(), c1, c2, t1, t2]));
         hasher.finish()
     }
+}
+
+fn padded(octets: &[u8]) -> [u8; 16] {
+    let mut piece = [0; 16];
+    piece
+        .iter_mut()
+        .zip(octets)
+        .for_each(|(to, from)| *to = *from);
+    piece
+}
+
+const fn folded(mut octets: [u8; 16]) -> u128 {
+    octets.make_ascii_lowercase();
+    u128::from_le_bytes(octets)
 }
 
 #[cfg(test)]

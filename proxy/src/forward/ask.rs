@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dns::Rcode;
 use tokio::sync::mpsc;
 
-use crate::cache::Key;
+use crate::cache::{Key, KeyView};
 use crate::inflight::Waiter;
 use crate::moment::Moment;
 use crate::query::{Hops, Retained};
@@ -14,8 +14,9 @@ use crate::query::{Hops, Retained};
 /// One client's question.
 #[derive(Debug)]
 pub struct Ask {
-    /// What is asked.
-    pub key: Key,
+    /// The hash of the key of its answer: taken once, when the cache
+    /// was looked into.
+    pub hash: u64,
     /// The query as it came.
     pub query: Retained,
     /// The proxies that it passed.
@@ -67,6 +68,18 @@ pub struct TcpReply {
     pub peer: SocketAddr,
     /// Takes messages without their length prefix.
     pub tx: mpsc::Sender<Box<[u8]>>,
+}
+
+impl Ask {
+    /// Returns the key of the answer.
+    pub(crate) fn key(&self) -> Key {
+        Key::with_hash(&self.query.as_query(), self.hash)
+    }
+
+    /// Returns the key of the answer, borrowed from the query.
+    pub(crate) fn key_view(&self) -> KeyView<'_> {
+        KeyView::with_hash(&self.query.as_query(), self.hash)
+    }
 }
 
 impl ReplyTo {

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::{Ask, Forwarder, ProbeReply, ReplyTo};
-use crate::cache::{Key, KeyHasher};
+use crate::cache::{KeyHasher, KeyView};
 use crate::moment::Clock;
 use crate::query::{Hops, Retained};
 
@@ -74,7 +74,7 @@ impl Forwarder {
             edns: None,
         };
         Ask {
-            key: Key::of(&query.as_query(), hasher),
+            hash: KeyView::of(&query.as_query(), hasher).hash,
             query,
             hops: Hops::default(),
             reply_to: ReplyTo::Probe(ProbeReply { upstream, nonce, tx: Some(tx.clone()) }),

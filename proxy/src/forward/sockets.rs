@@ -11,6 +11,7 @@ use foldhash::fast::RandomState;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
+use super::pace::Pace;
 use crate::inflight::Ticket;
 use crate::moment::Moment;
 use crate::query::Hops;
@@ -48,6 +49,9 @@ struct Pool {
     cursor: usize,
     /// Whether other programs of this machine have its address, too.
     shared: bool,
+    pace: Pace,
+    /// The socket that was taken last, and how often in a row.
+    run: Option<(usize, u32)>,
 }
 
 #[derive(Debug)]
@@ -85,6 +89,8 @@ impl Sockets {
             sockets: Vec::new(),
             cursor: 0,
             shared: addr.ip().is_loopback(),
+            pace: Pace::default(),
+            run: None,
         };
         Self {
             registry,
@@ -106,7 +112,10 @@ impl Sockets {
         ticket: Ticket,
         now: Moment,
     ) -> io::Result<SentFrom> {
-        let socket = self.choose(upstream, now)?;
+        let socket = match self.continue_run(upstream, now) {
+            Some(socket) => socket,
+            None => self.begin_run(upstream, now)?,
+        };
         let slot = self.slots.get_mut(socket).ok_or(io::ErrorKind::NotFound)?;
         let id = loop {
             let id = rand::random();
@@ -197,6 +206,24 @@ impl Sockets {
         if let Some(slot) = self.slots.get_mut(from.socket) {
             slot.open.retain(|(id, _)| *id != from.id);
         }
+    }
+
+    /// Takes the socket of the query before, as long as queries come so fast
+    /// that a port for each would cost more than it protects.
+    fn continue_run(&mut self, upstream: usize, now: Moment) -> Option<usize> {
+        let pool = self.pools.get_mut(upstream)?;
+        let is_fast = pool.pace.note(now) > UNSHARED;
+        let (socket, uses) = pool.run.filter(|(_, uses)| is_fast && *uses < RUN)?;
+        pool.run = Some((socket, uses + 1));
+        Some(socket).filter(|socket| self.open(*socket).len() < MAX_OPEN)
+    }
+
+    fn begin_run(&mut self, upstream: usize, now: Moment) -> io::Result<usize> {
+        let socket = self.choose(upstream, now)?;
+        if let Some(pool) = self.pools.get_mut(upstream) {
+            pool.run = Some((socket, 1));
+        }
+        Ok(socket)
     }
 
     /// Takes the next socket of the pool, or opens one while it grows.
@@ -319,6 +346,15 @@ const MIN_POOL: usize = 16;
 /// 192 - 32 + 1 uses lie between two of the same socket, at least.
 const WINDOW_SHARE: usize = 6;
 
+/// Queries a second up to which each leaves from a port of its own: more than a
+/// node's pods ask a server at usual times. Above, one call for each query and
+/// each answer is what forwarding costs most.
+const UNSHARED: u32 = 1000;
+
+/// Queries in a row from one port above that: a port that is known to an
+/// attacker is known for the time that the thread takes for so many.
+const RUN: u32 = 16;
+
 /// Queries open on one socket: as many ids as one forged message may hit.
 const MAX_OPEN: usize = 256;
 
@@ -330,3 +366,6 @@ const MAX_AGE: Duration = Duration::from_secs(10);
 
 /// Queries in one call.
 const BATCH: usize = 32;
+
+#[cfg(test)]
+mod tests;

@@ -66,7 +66,7 @@ impl World {
             edns: Some(opt),
         };
         Ask {
-            key: Key::of(&query.as_query(), &self.hasher),
+            hash: Key::of(&query.as_query(), &self.hasher).hash,
             query,
             hops: Hops::default(),
             reply_to: ReplyTo::Tcp(TcpReply { tx: self.tx.clone(), peer: CLIENT }),

@@ -35,7 +35,7 @@ impl World {
     fn ask(&self, message: &[u8], now: Moment) -> Result<Message, &'static str> {
         self.resolver.decide(message, now, |decision| {
             let silence = match decision {
-                Decision::Ask(_) => "asked upstream",
+                Decision::Ask(..) => "asked upstream",
                 _ => "silence",
             };
             let terms = Terms { now, limit: Limit::Datagram, turn: 1 };
@@ -114,7 +114,7 @@ fn a_batch_is_decided_as_its_messages_one_by_one() {
             assert_eq!(decided[place], "", "decided twice");
             decided[place] = match decision {
                 Decision::Answer(..) => "answer",
-                Decision::Ask(_) => "ask",
+                Decision::Ask(..) => "ask",
                 Decision::Any(_) => "any",
                 Decision::Reject(error, _) => error.label(),
             };

@@ -256,9 +256,9 @@ impl Connection {
                     note(&decision, from, len.and_then(|len| buffer.get(..len)), &mut notes);
                     len
                 });
-                let Decision::Ask(query) = decision else { return None };
+                let Decision::Ask(query, hash) = decision else { return None };
                 let to = ReplyTo::Tcp(self.reply.clone());
-                Some(ask(service, &query, terms, to))
+                Some(ask(&query, hash, terms, to))
             });
             let Some(asked) = asked else { continue };
             match service.forwarder.ask(asked) {

@@ -121,10 +121,10 @@ impl UdpWorker {
         note(decision, from, response, &mut self.notes);
         if let Some(len) = responded {
             self.send.commit(len, Some(datagram.peer), datagram.local);
-        } else if let Decision::Ask(query) = decision {
+        } else if let Decision::Ask(query, hash) = decision {
             let socket = Arc::clone(&self.socket);
             let to = ReplyTo::Udp { socket, peer: datagram.peer, local: datagram.local };
-            self.asks.push(ask(&self.service, query, terms, to));
+            self.asks.push(ask(query, *hash, terms, to));
         }
     }
 

@@ -138,7 +138,7 @@ impl Engine {
         };
         let Some(over) = self.shared.zones.get(zone).map(|zone| zone.transport) else { return };
         let deadline = ask.arrived + self.deadline;
-        let key = ask.key;
+        let key = ask.key();
         let peer = ask.reply_to.peer();
         let flight = || Flight::new(zone, over, now);
         match self.inflight.join(&key, ask, deadline, flight) {
@@ -229,7 +229,10 @@ impl Engine {
         let answer = |entry: Option<EntryView<'_>>| {
             entry.map(|entry| deliver.answer(ask, &entry, Outcome::cached(&entry), now))
         };
-        self.shared.cache.lookup(&ask.key, now, answer).is_some()
+        self.shared
+            .cache
+            .lookup(&ask.key_view(), now, answer)
+            .is_some()
     }
 
     fn try_one(&mut self, ticket: Ticket, over: Transport, now: Moment) {

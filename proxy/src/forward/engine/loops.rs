@@ -15,7 +15,7 @@ use super::super::tries::{Another, Tries};
 use super::super::{Ask, ProbeReply, ReplyTo, Transport, UpstreamFailure};
 use super::Engine;
 use super::flights::Flight;
-use crate::cache::{self, Key};
+use crate::cache::{self, KeyView};
 use crate::inflight::{Joined, Ticket};
 use crate::loops::{Evidence, Sighting};
 use crate::moment::Moment;
@@ -107,7 +107,7 @@ impl Engine {
             return Some(ask);
         };
         self.note_loop(Evidence::OwnSource, &ask.query.qname, Way::through(upstream, None), now);
-        if let Some(ticket) = self.inflight.find(&ask.key) {
+        if let Some(ticket) = self.inflight.find(&ask.key()) {
             self.looped(ticket, upstream, now);
         }
         self.answer_looped(&ask, Rcode::SERVFAIL, now);
@@ -121,7 +121,7 @@ impl Engine {
         if own.is_none() && !ask.hops.is_full() {
             return false;
         }
-        let ticket = self.inflight.find(&ask.key);
+        let ticket = self.inflight.find(&ask.key());
         let open = ticket.and_then(|ticket| self.inflight.get(ticket));
         let upstream = open.and_then(|open| open.state.last_asked);
         let others = ids.get(own.map_or(0, |own| own + 1)..).unwrap_or_default();
@@ -195,14 +195,14 @@ impl Engine {
         let nonce = rand::random();
         let qname = self.shared.loops.probe_name(nonce, &first.query.qname);
         let query = Retained { id: 0, flags: Flags(Flags::RD), qname, edns: None, ..first.query };
-        let key = Key::of(&query.as_query(), &self.hasher);
+        let hash = KeyView::of(&query.as_query(), &self.hasher).hash;
         let reply_to = ReplyTo::Probe(ProbeReply { upstream, nonce, tx: None });
         // Until then it may come back: a slow ring is one, too.
         let open = |(_, ticket): &(u64, Ticket)| self.inflight.get(*ticket).is_some();
         self.suspects.sent.retain(open);
         self.suspects.sent.push((nonce, ticket));
         self.probe(
-            Ask { key, query, hops: first.hops, reply_to, limit: 512, arrived: now },
+            Ask { hash, query, hops: first.hops, reply_to, limit: 512, arrived: now },
             Some(ticket),
             now,
         );
@@ -220,7 +220,7 @@ impl Engine {
         // Whatever the zone says: many servers answer the queries of one
         // connection in turn, and the question may stand before it.
         let over = Transport::Udp;
-        let key = ask.key;
+        let key = ask.key();
         let pinned = Some(Pinned { upstream, suspect });
         let flight =
             || Flight { pinned, tries: Tries::once(now, over), ..Flight::new(zone, over, now) };
