@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use dns::{Class, Flags, Name, Rtype};
 use foldhash::quality::RandomState;
 
-use crate::query::Query;
+use crate::query::{Query, Retained};
 
 /// An owned key: everything an answer depends on.
 ///
@@ -29,14 +29,14 @@ pub struct Key {
 impl Key {
     /// Returns the key of a query.
     pub fn of(query: &Query<'_>, hasher: &KeyHasher) -> Self {
-        Self::with_hash(query, KeyView::of(query, hasher).hash)
+        Self::with_hash(&query.retain(), KeyView::of(query, hasher).hash)
     }
 
     /// Returns the key of a query whose [`KeyView`] had this hash.
-    pub fn with_hash(query: &Query<'_>, hash: u64) -> Self {
-        let view = KeyView::with_hash(query, hash);
+    pub fn with_hash(query: &Retained, hash: u64) -> Self {
+        let view = KeyView::with_hash(&query.as_query(), hash);
         Self {
-            qname: query.retain().qname.folded(),
+            qname: query.qname.folded(),
             qtype: view.qtype,
             qclass: view.qclass,
             dnssec_ok: view.dnssec_ok,
@@ -178,7 +178,6 @@ const fn folded(mut octets: [u8; 16]) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::query::Retained;
 
     fn retained(name: &str, flags: u16, qtype: Rtype) -> Retained {
         Retained {

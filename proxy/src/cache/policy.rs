@@ -157,6 +157,9 @@ impl<'m> Response<'m> {
     /// Returns the TTL of each kept record: the least of its RRset, within
     /// the bounds; an SOA that denies lives as long as the denial.
     fn ttls(&self, kind: Kind, config: &CacheConfig) -> Vec<u32> {
+        if let [only] = self.kept.as_slice() {
+            return vec![self.bound(only, read_ttl(only.record.ttl), kind, config)];
+        }
         let hasher = RandomState::default();
         let rrset = |kept| hasher.hash_one(self.rrset(kept));
         let keys: Vec<u64> = self.kept.iter().map(rrset).collect();
@@ -167,17 +170,22 @@ impl<'m> Response<'m> {
         }
         let bound = |(kept, key)| {
             let ttl = least.get(key).copied().unwrap_or_default();
-            let minimum = (kind == Kind::Negative)
-                .then(|| self.soa_minimum(kept))
-                .flatten();
-            match minimum {
-                Some(minimum) => {
-                    clamp(ttl.min(read_ttl(minimum)), config.min_ttl, config.max_negative_ttl)
-                }
-                None => clamp(ttl, config.min_ttl, config.max_ttl),
-            }
+            self.bound(kept, ttl, kind, config)
         };
         self.kept.iter().zip(&keys).map(bound).collect()
+    }
+
+    /// Returns the TTL of a record whose RRset says `ttl`.
+    fn bound(&self, kept: &Kept, ttl: u32, kind: Kind, config: &CacheConfig) -> u32 {
+        let minimum = (kind == Kind::Negative)
+            .then(|| self.soa_minimum(kept))
+            .flatten();
+        match minimum {
+            Some(minimum) => {
+                clamp(ttl.min(read_ttl(minimum)), config.min_ttl, config.max_negative_ttl)
+            }
+            None => clamp(ttl, config.min_ttl, config.max_ttl),
+        }
     }
 
     /// Returns what the records of one RRset have in common. Signatures of one

@@ -73,7 +73,7 @@ pub struct TcpReply {
 impl Ask {
     /// Returns the key of the answer.
     pub(crate) fn key(&self) -> Key {
-        Key::with_hash(&self.query.as_query(), self.hash)
+        Key::with_hash(&self.query, self.hash)
     }
 
     /// Returns the key of the answer, borrowed from the query.

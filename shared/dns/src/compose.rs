@@ -18,7 +18,7 @@ impl<'a> Composer<'a> {
     pub fn new(out: &'a mut Vec<u8>, qname: &Name, qtype: Rtype, qclass: Class) -> Self {
         out.clear();
         out.resize(HEADER_LEN, 0);
-        let mut composer = Self { out, targets: Vec::new() };
+        let mut composer = Self { out, targets: Vec::with_capacity(MAX_TARGETS) };
         composer.name(qname);
         composer.out.extend(qtype.0.to_be_bytes());
         composer.out.extend(qclass.0.to_be_bytes());

@@ -42,20 +42,26 @@ impl Name {
         let mut name = Self { len: 0, octets: [0; Self::MAX_LEN] };
         let mut end = None;
         let mut here = at;
+        // Labels in a row are copied together: one copy where nothing is
+        // compressed.
+        let mut row = at;
         // Every label or pointer starts below this once a pointer was taken.
         let mut hops = 0;
         loop {
             let length = usize::from(*message.get(here).ok_or(NameError::Short)?);
             match length & 0xc0 {
                 0x00 => {
-                    let label = message.get(here..=here + length).ok_or(NameError::Short)?;
-                    name.push(label)?;
-                    here += label.len();
+                    here += length + 1;
+                    if here - row > Self::MAX_LEN {
+                        return Err(NameError::LongName);
+                    }
                     if length == 0 {
+                        name.push(message.get(row..here).ok_or(NameError::Short)?)?;
                         return Ok((name, end.unwrap_or(here)));
                     }
                 }
                 0xc0 => {
+                    name.push(message.get(row..here).ok_or(NameError::Short)?)?;
                     let target = get_u16(message, here).ok_or(NameError::Short)? & 0x3fff;
                     hops += 1;
                     if usize::from(target) >= here || hops > MAX_HOPS {
@@ -63,6 +69,7 @@ impl Name {
                     }
                     end.get_or_insert(here + 2);
                     here = usize::from(target);
+                    row = here;
                 }
                 _ => return Err(NameError::LabelType),
             }
@@ -127,7 +134,8 @@ impl Name {
     pub fn folded(&self) -> Self {
         let mut name = *self;
         // Length octets are below 64, so none of them is a letter.
-        name.octets.make_ascii_lowercase();
+        let octets = name.octets.get_mut(..usize::from(name.len));
+        octets.unwrap_or_default().make_ascii_lowercase();
         name
     }
 
@@ -158,12 +166,12 @@ impl Name {
         false
     }
 
-    /// Appends one label with its length octet in front.
-    fn push(&mut self, label: &[u8]) -> Result<(), NameError> {
+    /// Appends labels, each with its length octet in front.
+    fn push(&mut self, labels: &[u8]) -> Result<(), NameError> {
         let start = usize::from(self.len);
-        let end = start + label.len();
+        let end = start + labels.len();
         let place = self.octets.get_mut(start..end).ok_or(NameError::LongName)?;
-        place.copy_from_slice(label);
+        place.copy_from_slice(labels);
         self.len = u8::try_from(end).map_err(|_| NameError::LongName)?;
         Ok(())
     }

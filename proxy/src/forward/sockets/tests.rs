@@ -24,7 +24,7 @@ fn ticket() -> Ticket {
         qclass: dns::Class::IN,
         edns: None,
     };
-    let key = crate::cache::Key::with_hash(&query.as_query(), 0);
+    let key = crate::cache::Key::with_hash(&query, 0);
     let joined = Inflight::new(limits).join(&key, Nobody, Moment::default(), || ());
     let Joined::First(ticket) = joined else { panic!("there is room") };
     ticket
