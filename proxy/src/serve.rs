@@ -41,12 +41,23 @@ impl Service {
         terms: Terms,
         stats: &WorkerStats,
         out: &mut [u8],
-    ) -> Option<usize> {
+    ) -> Option<Responded> {
         count(decision, stats);
         let len = self.resolver.respond(decision, terms, out)?;
-        stats.responses.add(rcode_index(rcode_of(decision, out)));
-        Some(len)
+        let header = Header::parse(out)?;
+        let rcode = rcode_of(decision, &header);
+        stats.responses.add(rcode_index(rcode));
+        Some(Responded { len, header, rcode })
     }
+}
+
+/// A response that was written: its octets, and what it says.
+#[derive(Clone, Copy, Debug)]
+struct Responded {
+    len: usize,
+    header: Header,
+    /// Extended bits included.
+    rcode: Rcode,
 }
 
 /// Who sent a message, how and when.
@@ -58,9 +69,9 @@ struct Sender {
     arrived: Moment,
 }
 
-/// Notes a message that is done with, `response` if there is one. What has to
-/// be asked is noted once its answer is there.
-fn note(decision: &Decision<'_, '_>, from: Sender, response: Option<&[u8]>, to: &mut Writer) {
+/// Notes a message that is done with, `responded` if there is a response. What
+/// has to be asked is noted once its answer is there.
+fn note(decision: &Decision<'_, '_>, from: Sender, responded: Option<Responded>, to: &mut Writer) {
     let Sender { peer, over, arrived } = from;
     let (record, qname): (_, &[u8]) = match decision {
         Decision::Ask(..) => return,
@@ -78,17 +89,18 @@ fn note(decision: &Decision<'_, '_>, from: Sender, response: Option<&[u8]>, to: 
         }
     };
     let record = Record { traits: record.traits | over, ..record };
-    match response {
-        Some(response) => to.push(&record.answered(response, rcode_of(decision, response)), qname),
-        None => to.push(&record, qname),
-    }
+    let record = match responded {
+        Some(Responded { header, rcode, .. }) => record.answered(&header, rcode),
+        None => record,
+    };
+    to.push(&record, qname);
 }
 
 /// The response code, extended bits included.
-fn rcode_of(decision: &Decision<'_, '_>, response: &[u8]) -> Rcode {
+fn rcode_of(decision: &Decision<'_, '_>, header: &Header) -> Rcode {
     match decision {
         Decision::Reject(error, _) => error.rcode().unwrap_or(Rcode::NOERROR),
-        _ => Header::parse(response).map_or(Rcode::NOERROR, |header| header.flags.rcode()),
+        _ => header.flags.rcode(),
     }
 }
 
@@ -96,7 +108,8 @@ fn rcode_of(decision: &Decision<'_, '_>, response: &[u8]) -> Rcode {
 fn note_refused(ask: &Ask, from: Sender, response: &[u8], to: &mut Writer) {
     let record = Record::of(&ask.query.as_query(), from.peer, from.arrived);
     let record = Record { origin: Origin::Limit, traits: record.traits | from.over, ..record };
-    to.push(&record.answered(response, Rcode::REFUSED), ask.query.qname.as_wire());
+    let header = Header::parse(response).unwrap_or_default();
+    to.push(&record.answered(&header, Rcode::REFUSED), ask.query.qname.as_wire());
 }
 
 /// Makes what has to be asked out of a query that arrived at `terms.now`.

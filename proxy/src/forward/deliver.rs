@@ -131,11 +131,11 @@ impl Deliver {
         now: Moment,
     ) -> Option<Rcode> {
         let ReplyTo::Udp { peer, local, .. } = &ask.reply_to else { return None };
-        let (response, rcode) = render(ask, entry, now, self.batch.next_buffer()?)?;
-        note(ask, record, Some((response, rcode)), &mut self.notes);
+        let (response, header) = render(ask, entry, now, self.batch.next_buffer()?)?;
+        note(ask, record, Some(&header), &mut self.notes);
         let len = response.len();
         self.batch.commit(len, Some(*peer), *local);
-        Some(rcode)
+        Some(header.flags.rcode())
     }
 
     fn message(
@@ -146,10 +146,11 @@ impl Deliver {
         record: Option<&Record>,
         now: Moment,
     ) -> Option<Rcode> {
-        let (response, rcode) = render(ask, entry, now, &mut self.frame)?;
+        let (response, header) = render(ask, entry, now, &mut self.frame)?;
         let sent = reply.tx.try_send(response.into()).is_ok();
-        note(ask, record, sent.then_some((response, rcode)), &mut self.notes);
-        sent.then_some(rcode)
+        let header = sent.then_some(header);
+        note(ask, record, header.as_ref(), &mut self.notes);
+        header.map(|header| header.flags.rcode())
     }
 }
 
@@ -166,23 +167,23 @@ fn record(ask: &Ask, outcome: Outcome, now: Moment) -> Option<Record> {
     })
 }
 
-/// Writes the response into `out`, and says which code it has.
+/// Writes the response into `out`, and returns it with its header.
 fn render<'o>(
     ask: &Ask,
     entry: &EntryView<'_>,
     now: Moment,
     out: &'o mut [u8],
-) -> Option<(&'o [u8], Rcode)> {
+) -> Option<(&'o [u8], Header)> {
     let len = answer::render(entry, &ask.query.as_query(), now, ask.limit, None, out)?;
     let response = out.get(..len)?;
-    Some((response, Header::parse(response)?.flags.rcode()))
+    Some((response, Header::parse(response)?))
 }
 
 /// Notes a question that is done with, and the response if one was sent.
-fn note(ask: &Ask, record: Option<&Record>, response: Option<(&[u8], Rcode)>, to: &mut Writer) {
+fn note(ask: &Ask, record: Option<&Record>, response: Option<&Header>, to: &mut Writer) {
     let Some(record) = record else { return };
     let record = match response {
-        Some((response, rcode)) => record.answered(response, rcode),
+        Some(header) => record.answered(header, header.flags.rcode()),
         None => *record,
     };
     to.push(&record, ask.query.qname.as_wire());

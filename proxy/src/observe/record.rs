@@ -253,8 +253,7 @@ impl Record {
 
     /// Adds what the client was told.
     #[must_use]
-    pub fn answered(mut self, response: &[u8], rcode: Rcode) -> Self {
-        let Some(header) = Header::parse(response) else { return self };
+    pub fn answered(mut self, header: &Header, rcode: Rcode) -> Self {
         let [_, answers, ..] = header.counts;
         let traits = self.traits | Traits::ANSWERED;
         self.rcode = rcode;

@@ -252,9 +252,9 @@ impl Connection {
             let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
             let asked = service.resolver.decide(message, now, |decision| {
                 draft.append(out, |buffer| {
-                    let len = service.respond(&decision, terms, stats, buffer);
-                    note(&decision, from, len.and_then(|len| buffer.get(..len)), &mut notes);
-                    len
+                    let responded = service.respond(&decision, terms, stats, buffer);
+                    note(&decision, from, responded, &mut notes);
+                    Some(responded?.len)
                 });
                 let Decision::Ask(query, hash) = decision else { return None };
                 let to = ReplyTo::Tcp(self.reply.clone());

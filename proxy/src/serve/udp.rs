@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use udp::{Options, RecvBatch, SendBatch, Socket};
 
-use super::{Sender, Service, ask, note, note_refused, refuse};
+use super::{Responded, Sender, Service, ask, note, note_refused, refuse};
 use crate::cache::BATCH;
 use crate::forward::{Ask, ReplyTo};
 use crate::moment::Moment;
@@ -117,9 +117,8 @@ impl UdpWorker {
         let Some(out) = self.send.next_buffer() else { return };
         let responded = self.service.respond(decision, terms, &self.stats, out);
         let from = Sender { peer: datagram.peer, over: Traits::default(), arrived: now };
-        let response = responded.and_then(|len| out.get(..len));
-        note(decision, from, response, &mut self.notes);
-        if let Some(len) = responded {
+        note(decision, from, responded, &mut self.notes);
+        if let Some(Responded { len, .. }) = responded {
             self.send.commit(len, Some(datagram.peer), datagram.local);
         } else if let Decision::Ask(query, hash) = decision {
             let socket = Arc::clone(&self.socket);
