@@ -130,6 +130,9 @@ fn rotate(entry: &EntryView<'_>, answers: usize, turn: u32, out: &mut [u8]) {
             runs.next();
         }
         let by = usize::try_from(turn).unwrap_or_default() % count;
+        if by == 0 {
+            continue;
+        }
         let turned = first.start + by * first.len;
         let end = first.start + count * first.len;
         let parts = [turned..end, first.start..turned];
