@@ -1,7 +1,9 @@
-//! What a message costs in user space: parse, hash, render. Look-ups are in
-//! `cache`.
+//! What a message costs in user space: parse, hash, render, admit, count.
+//! Look-ups are in `cache`.
 
 use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use dns::{Class, Flags, Name, Rtype};
@@ -10,6 +12,7 @@ use proxy::answer::render;
 use proxy::cache::{Cache, CacheConfig, Key, KeyHasher, KeyView, admit};
 use proxy::moment::Moment;
 use proxy::query::{Query, Retained};
+use proxy::stats::Counter;
 
 fn query(n: usize) -> Retained {
     let qname =
@@ -35,6 +38,16 @@ fn octets(query: &Retained) -> Vec<u8> {
 /// A cache with the answer to one query.
 fn filled(query: &Retained, hasher: &KeyHasher) -> Cache {
     let cache = Cache::new(&CacheConfig { bytes: 1 << 20, ..CacheConfig::default() });
+    let message = answer(query);
+    let now = Moment::from_micros(0);
+    if let Ok(admitted) = admit(&message, &query.question(), now, &CacheConfig::default()) {
+        cache.insert(&Key::of(&query.as_query(), hasher), &admitted.entry);
+    }
+    cache
+}
+
+/// One address, for an hour.
+fn answer(query: &Retained) -> Vec<u8> {
     let mut message = Vec::new();
     let mut composer = dns::Composer::new(&mut message, &query.qname, query.qtype, query.qclass);
     composer
@@ -42,11 +55,7 @@ fn filled(query: &Retained, hasher: &KeyHasher) -> Cache {
         .unwrap_or_default();
     let header = dns::Header { id: 1, flags: Flags(Flags::QR), counts: [1, 1, 0, 0] };
     composer.finish(&header).unwrap_or_default();
-    let now = Moment::from_micros(0);
-    if let Ok(admitted) = admit(&message, &query.question(), now, &CacheConfig::default()) {
-        cache.insert(&Key::of(&query.as_query(), hasher), &admitted.entry);
-    }
-    cache
+    message
 }
 
 fn parse_and_render(criterion: &mut Criterion) {
@@ -79,6 +88,47 @@ fn parse_and_render(criterion: &mut Criterion) {
     });
 }
 
+/// What becomes of an upstream's answer before it is sent on.
+fn admit_an_answer(criterion: &mut Criterion) {
+    let asked = query(0);
+    let message = answer(&asked);
+    let now = Moment::from_micros(0);
+    let config = CacheConfig::default();
+    criterion.bench_function("admit an answer of one record", |bencher| {
+        bencher.iter(|| admit(black_box(&message), &asked.question(), now, &config).is_ok());
+    });
+}
+
+/// What a counter costs: that of one thread alone, as all of ours are, and one
+/// that all threads share, while another thread counts as well.
+fn counters(criterion: &mut Criterion) {
+    let own = Counter::default();
+    criterion.bench_function("count: a thread's own", |bencher| {
+        bencher.iter(|| black_box(&own).add(1));
+    });
+    let shared = AtomicU64::new(0);
+    criterion.bench_function("count: shared, nobody else counts", |bencher| {
+        bencher.iter(|| black_box(&shared).fetch_add(1, Ordering::Relaxed));
+    });
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                shared.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        criterion.bench_function("count: shared, another thread counts", |bencher| {
+            bencher.iter(|| black_box(&shared).fetch_add(1, Ordering::Relaxed));
+        });
+        stop.store(true, Ordering::Relaxed);
+    });
+    // As the crate keeps it behind a handle; by name it would be looked up.
+    let handle = metrics::Counter::from_arc(Arc::new(AtomicU64::new(0)));
+    criterion.bench_function("count: metrics, a kept handle", |bencher| {
+        bencher.iter(|| black_box(&handle).increment(1));
+    });
+}
+
 /// What one would take instead of our own code for messages.
 fn hickory(criterion: &mut Criterion) {
     let message = octets(&query(0));
@@ -91,5 +141,5 @@ fn hickory(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, parse_and_render, hickory);
+criterion_group!(benches, parse_and_render, admit_an_answer, counters, hickory);
 criterion_main!(benches);
