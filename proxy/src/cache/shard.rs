@@ -62,6 +62,7 @@ impl Shard {
 
     /// Stores an entry that was born just now, replacing what was under `key`.
     pub(super) fn insert(&mut self, key: &KeyView<'_>, entry: &EntryView<'_>) {
+        self.touch_for_insert(key.hash);
         // What it replaces turns into a hole, which the tail will pass by: also
         // where the new one is too large to stay.
         let old = self.find(key);
@@ -126,9 +127,23 @@ impl Shard {
         self.index.first(hash)
     }
 
-    /// Reads the entry that an index slot points to, only to bring it near.
-    pub(super) fn hash_behind(&self, slot: u64) -> u64 {
-        index::place(slot).map_or(0, |at| label::hash(&self.octets, at).unwrap_or_default())
+    /// Reads each cache line of the entry that an index slot points to, as far
+    /// as most reach, only to bring them near.
+    pub(super) fn touch_behind(&self, slot: u64) -> u64 {
+        let Some(at) = index::place(slot) else { return 0 };
+        let octet = |offset| u64::from(self.octets.get(at + offset).copied().unwrap_or_default());
+        octet(0) + octet(LINE) + octet(2 * LINE)
+    }
+
+    /// Reads what an insert under `hash` looks at in four distant places: where
+    /// it goes, and where what it drives out is known. Each waits for memory
+    /// and for the one before, unless all are on their way already.
+    fn touch_for_insert(&self, hash: u64) {
+        let tail = self.probation.tail();
+        let leaving = tail.and_then(|at| label::hash(&self.octets, at));
+        let touched = [hash, leaving.unwrap_or(hash)]
+            .map(|hash| self.index.first(hash) ^ u64::from(self.ghosts.first(hash)));
+        std::hint::black_box(touched);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -269,6 +284,9 @@ impl Turn {
 
 /// Entries lie at multiples of this, so that a slot's 32 bits reach 32 GiB.
 const UNIT: usize = 8;
+
+/// Octets that memory hands out at once.
+const LINE: usize = 64;
 
 /// Octets for each index slot: answers of the cluster take 100 to 200, so the
 /// rings are full before the index.

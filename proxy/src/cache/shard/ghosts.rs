@@ -35,6 +35,11 @@ impl Ghosts {
         })
     }
 
+    /// Returns what is at the place of a hash, whatever it is.
+    pub(super) fn first(&self, hash: u64) -> u32 {
+        self.tags.get(self.place(hash)).copied().unwrap_or_default()
+    }
+
     /// Spreads the lower half of the hash over the table; the upper is the tag.
     fn place(&self, hash: u64) -> usize {
         let spread = ((hash & u64::from(u32::MAX)) * self.tags.len() as u64) >> 32;

@@ -107,7 +107,11 @@ pub(super) fn hash(octets: &[u8], at: usize) -> Option<u64> {
 
 /// Marks the entry at the start of `place` as used, or not.
 pub(super) fn mark_used(place: &mut [u8], used: bool) {
-    if let Some(mark) = place.get_mut(USED_AT) {
+    // What is marked already stays as it is: a line that nobody writes to is
+    // not taken from other threads' caches.
+    if let Some(mark) = place.get_mut(USED_AT)
+        && *mark != u8::from(used)
+    {
         *mark = u8::from(used);
     }
 }
