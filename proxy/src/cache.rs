@@ -32,7 +32,8 @@ impl Cache {
     /// as they are first written to.
     pub fn new(config: &CacheConfig) -> Self {
         let share = config.bytes / SHARDS;
-        Self { shards: std::array::from_fn(|_| Mutex::new(Shard::new(share))) }
+        let shard = |_| Mutex::new(Shard::new(share, config.negative_share));
+        Self { shards: std::array::from_fn(shard) }
     }
 
     /// Stores an answer; what it replaces or drives out is gone.
@@ -164,19 +165,25 @@ pub struct CacheConfig {
     pub max_ttl: Duration,
     /// TTLs of negative answers above are lowered to this.
     pub max_negative_ttl: Duration,
+    /// Percent of `bytes` that negative answers may hold, 10 to 100: a tenth is
+    /// for new names of any kind.
+    pub negative_share: u8,
     /// Turn A and AAAA RRsets on each hit.
     pub rotate: bool,
 }
 
 impl Default for CacheConfig {
     /// 64 MiB hold a few hundred thousand answers; the TTL bounds are those
-    /// of the CoreDNS plugin `cache`.
+    /// of the CoreDNS plugin `cache`. A quarter of them holds more negative
+    /// answers than a node's search paths make, and a flood of names that do
+    /// not exist leaves three quarters alone.
     fn default() -> Self {
         Self {
             bytes: 64 << 20,
             min_ttl: Duration::ZERO,
             max_ttl: Duration::from_secs(3_600),
             max_negative_ttl: Duration::from_secs(1_800),
+            negative_share: 25,
             rotate: true,
         }
     }

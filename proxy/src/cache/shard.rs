@@ -8,6 +8,10 @@
 //! back at the head. This is S3-FIFO, by moving octets: names that are asked
 //! once pass through a tenth of the room, and the rings stay free of holes, so
 //! the bound is exact and there is no allocator to fragment.
+//!
+//! Negative answers may hold a part of the large ring only. Above it they stay
+//! on probation: one that was used starts there once more, the others are the
+//! first to go.
 
 use dns::HEADER_LEN;
 
@@ -33,6 +37,10 @@ pub(super) struct Shard {
     main: Ring,
     ghosts: Ghosts,
     index: Index,
+    /// Octets of the large ring that hold negative answers.
+    negative: usize,
+    /// How many may.
+    most_negative: usize,
     evictions: u64,
 }
 
@@ -44,8 +52,9 @@ enum Place {
 }
 
 impl Shard {
-    /// Divides `bytes` between rings, index and remembered hashes.
-    pub(super) fn new(bytes: usize) -> Self {
+    /// Divides `bytes` between rings, index and remembered hashes. Negative
+    /// answers may hold `negative_share` percent of the rings.
+    pub(super) fn new(bytes: usize, negative_share: u8) -> Self {
         let slots = bytes / BYTES_PER_SLOT;
         let (index, ghosts) = (Index::new(slots), Ghosts::new(slots));
         let rings = bytes.saturating_sub(index.bytes() + ghosts.bytes()) / UNIT * UNIT;
@@ -56,6 +65,8 @@ impl Shard {
             main: Ring::new(border, rings),
             ghosts,
             index,
+            negative: 0,
+            most_negative: (rings / 100 * usize::from(negative_share)).saturating_sub(border),
             evictions: 0,
         }
     }
@@ -68,6 +79,7 @@ impl Shard {
         let old = self.find(key);
         if let Some(old) = old {
             self.index.remove(key.hash, old);
+            self.forget_negative(old);
         }
         let Some(label) = Label::new(key, entry) else { return };
         let size = label.size();
@@ -76,14 +88,43 @@ impl Shard {
         }
         // A name that is asked again has proven itself.
         let proven = self.ghosts.take(key.hash) || old.is_some();
-        let place =
-            if proven || size > self.probation.len() / 2 { Place::Main } else { Place::Probation };
+        let fits_probation = size <= self.probation.len() / 2;
+        let place = match self.may_stay(&label) {
+            true if proven || !fits_probation => Place::Main,
+            false if !fits_probation => return,
+            _ => Place::Probation,
+        };
         self.make_room(place, size, &mut Turn::at(entry.head.born));
         let at = self.ring(place).head();
         let Some(octets) = self.octets.get_mut(at..at + size) else { return };
         if label.write(octets, entry).is_some() {
-            self.ring(place).push(size);
+            self.push(place, &label);
             self.index.add(key.hash, at);
+        }
+    }
+
+    /// Takes an entry in at the head of a ring, where it lies already.
+    fn push(&mut self, place: Place, label: &Label) {
+        self.ring(place).push(label.size());
+        if place == Place::Main && label.is_negative() {
+            self.negative += label.size();
+        }
+    }
+
+    /// Says whether the large ring takes an entry: a negative one only within
+    /// their part of it.
+    fn may_stay(&self, label: &Label) -> bool {
+        !label.is_negative() || self.negative + label.size() <= self.most_negative
+    }
+
+    /// Takes what has become a hole in the large ring off the account of the
+    /// negative ones.
+    fn forget_negative(&mut self, at: usize) {
+        let octets = self.octets.get_mut(at..).unwrap_or_default();
+        let label = Label::read(octets).filter(Label::is_negative);
+        if let Some(label) = label.filter(|_| self.main.contains(at)) {
+            label::mark_positive(octets);
+            self.negative = self.negative.saturating_sub(label.size());
         }
     }
 
@@ -195,6 +236,9 @@ impl Shard {
         let label = self.octets.get(at..ring.end()).and_then(Label::read);
         let size = label.map_or_else(|| ring.end() - at, |label| label.size());
         self.ring(place).shift(size);
+        if place == Place::Main && label.is_some_and(|label| label.is_negative()) {
+            self.negative = self.negative.saturating_sub(size);
+        }
         let Some(label) = label.filter(|label| self.index.remove(label.hash, at)) else {
             return true;
         };
@@ -206,7 +250,9 @@ impl Shard {
         let stays = if label.used {
             turn.chances > 0
         } else {
-            place == Place::Probation && self.has_spare_room(label.size(), turn)
+            place == Place::Probation
+                && self.may_stay(&label)
+                && self.has_spare_room(label.size(), turn)
         };
         if stays && self.keep(place, &label, at, turn) {
             return true;
@@ -245,20 +291,23 @@ impl Shard {
     }
 
     /// Moves an entry, which has left its tail and the index, to the head of
-    /// the large ring; says whether there was room.
+    /// the large ring, or to that of its own if it may not stay there; says
+    /// whether there was room.
     fn keep(&mut self, from: Place, label: &Label, at: usize, turn: &mut Turn) -> bool {
         turn.chances = turn.chances.saturating_sub(1);
         let size = label.size();
-        if from == Place::Probation {
+        let to = if self.may_stay(label) { Place::Main } else { Place::Probation };
+        if from == Place::Probation && to == Place::Main {
             self.make_room(Place::Main, size, turn);
         }
-        if !self.main.has_room(size) {
+        let ring = *self.ring(to);
+        if !ring.has_room(size) {
             return false;
         }
-        let head = self.main.head();
+        let head = ring.head();
         self.octets.copy_within(at..at + size, head);
         label::mark_used(self.octets.get_mut(head..).unwrap_or_default(), false);
-        self.main.push(size);
+        self.push(to, label);
         self.index.add(label.hash, head);
         true
     }
@@ -297,3 +346,6 @@ const PROBATION_SHARE: usize = 10;
 
 /// Entries moved by one insert at most.
 const SECOND_CHANCES: u32 = 8;
+
+#[cfg(test)]
+mod tests;

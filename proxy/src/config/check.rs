@@ -135,6 +135,10 @@ fn cache(
         min_ttl: time(source, &table.min_ttl, default.min_ttl, TTL)?,
         max_ttl: time(source, &table.max_ttl, default.max_ttl, TTL)?,
         max_negative_ttl: time(source, &table.max_negative_ttl, default.max_negative_ttl, TTL)?,
+        negative_share: match &table.negative_share {
+            Some(written) => percent(number(source, written, NEGATIVE_SHARE)?),
+            None => default.negative_share,
+        },
         rotate: table.rotate.unwrap_or(default.rotate),
     };
     if let Some(written) = &table.min_ttl
@@ -145,6 +149,11 @@ fn cache(
         return Err(source.wrong(&written.span(), &reason));
     }
     Ok(config)
+}
+
+/// A number that was checked to be a percentage.
+fn percent(number: usize) -> u8 {
+    u8::try_from(number).unwrap_or(100)
 }
 
 /// A quarter of the limit: the rest is for sockets, waiters and the program.
@@ -270,6 +279,9 @@ const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(LOOPBACK, 5335);
 /// The port of node-cache's metrics.
 const DEFAULT_METRICS: SocketAddr = SocketAddr::new(LOOPBACK, 9253);
 const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(LOOPBACK, 9254);
+/// A tenth of the cache is for new names of any kind.
+const NEGATIVE_SHARE: RangeInclusive<usize> = 10..=100;
+
 /// Two threads answer more than a node asks.
 const DEFAULT_WORKERS: usize = 2;
 const WORKERS: RangeInclusive<usize> = 1..=64;

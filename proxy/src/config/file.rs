@@ -61,6 +61,7 @@ pub(super) struct CacheTable {
     pub(super) min_ttl: Option<Spanned<Time>>,
     pub(super) max_ttl: Option<Spanned<Time>>,
     pub(super) max_negative_ttl: Option<Spanned<Time>>,
+    pub(super) negative_share: Option<Spanned<i64>>,
     pub(super) rotate: Option<bool>,
 }
 
@@ -210,6 +211,7 @@ fn write_tables(config: &Config, text: &mut String) -> std::fmt::Result {
     writeln!(text, "min_ttl = {:?}", show_time(cache.min_ttl))?;
     writeln!(text, "max_ttl = {:?}", show_time(cache.max_ttl))?;
     writeln!(text, "max_negative_ttl = {:?}", show_time(cache.max_negative_ttl))?;
+    writeln!(text, "negative_share = {}", cache.negative_share)?;
     writeln!(text, "rotate = {}", cache.rotate)?;
     writeln!(text, "\n[forward]")?;
     writeln!(text, "deadline = {:?}", show_time(forward.deadline))?;

@@ -133,6 +133,10 @@ fn a_bad_file_is_refused_with_line_field_and_value() {
         ("version = 1\n[cache]\nsize = \"64MB\"", "f.toml:3: cache.size: \"64MB\" is not a size"),
         ("version = 1\n[cache]\nsize = 1000", "f.toml:3: cache.size: 1000 octets is not"),
         ("version = 1\n[cache]\nrotate = 1", "f.toml:3: cache.rotate: invalid type: integer `1`"),
+        (
+            "version = 1\n[cache]\nnegative_share = 9",
+            "f.toml:3: cache.negative_share: 9 is not between 10 and 100",
+        ),
         ("version = 1\n[cache]\nmin_ttl = \"2h\"", "f.toml:3: cache.min_ttl: \"2h\" is above"),
         ("version = 1\n[forward]\ndeadline = \"5s\"", "f.toml:3: forward.deadline: \"5s\" is not"),
         ("version = 1\n[tcp]\nmax_inflight = 0", "f.toml:3: tcp.max_inflight: 0 is not between"),

@@ -46,6 +46,10 @@ impl Label {
         (octets + usize::from(self.text_len)).next_multiple_of(UNIT)
     }
 
+    pub(super) fn is_negative(&self) -> bool {
+        self.head.kind == Kind::Negative
+    }
+
     /// Writes label and entry.
     pub(super) fn write(&self, place: &mut [u8], entry: &EntryView<'_>) -> Option<()> {
         let kind = match self.head.kind {
@@ -116,13 +120,22 @@ pub(super) fn mark_used(place: &mut [u8], used: bool) {
     }
 }
 
+/// Marks the entry at the start of `place`, which nobody finds any more, as one
+/// that is not negative.
+pub(super) fn mark_positive(place: &mut [u8]) {
+    if let Some(kind) = place.get_mut(KIND_AT) {
+        *kind = 0;
+    }
+}
+
 /// Makes a hole of `place`, which may be shorter than a label: it is known by
 /// its first octets.
 pub(super) fn mark_hole(place: &mut [u8]) {
     place.iter_mut().take(UNIT).for_each(|octet| *octet = 0);
 }
 
-/// Where in a label the bits, the mark of use and the hash are.
+/// Where in a label the kind, the bits, the mark of use and the hash are.
+const KIND_AT: usize = 4;
 const BITS_AT: usize = 5;
 const USED_AT: usize = 6;
 const HASH_AT: usize = 8;

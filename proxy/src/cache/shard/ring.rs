@@ -29,6 +29,11 @@ impl Ring {
         self.end
     }
 
+    /// Says whether an offset lies between its ends.
+    pub(super) const fn contains(&self, at: usize) -> bool {
+        self.start <= at && at < self.end
+    }
+
     /// Where the next piece goes.
     pub(super) const fn head(&self) -> usize {
         self.head
