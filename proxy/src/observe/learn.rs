@@ -25,7 +25,7 @@ pub(super) struct Learner {
 
 #[derive(Debug)]
 struct Denied {
-    name: Box<[u8]>,
+    name: Vec<u8>,
     at: Moment,
 }
 
@@ -41,71 +41,110 @@ impl Learner {
     /// changed.
     pub(super) fn take(&mut self, seen: &Seen<'_>, known: &Search) -> Option<Search> {
         let now = seen.record.arrived;
-        while self
-            .denied
-            .front()
-            .is_some_and(|front| now.saturating_since(front.at) > RECENT)
+        let mut spare = Vec::new();
+        while let Some(front) = self.denied.front()
+            && now.saturating_since(front.at) > RECENT
         {
-            self.denied.pop_front();
+            spare = self
+                .denied
+                .pop_front()
+                .map(|old| old.name)
+                .unwrap_or_default();
         }
-        let is_same = self
+        if self
             .denied
             .back()
-            .is_some_and(|last| *last.name == *seen.qname);
-        let list = if is_same { None } else { self.suffixes_before(seen.qname) };
-        let changed = list.and_then(|list| self.vote(list, seen.qname));
-        if is_denied(seen) && !is_same {
-            if self.denied.len() >= REMEMBERED {
-                self.denied.pop_front();
-            }
-            self.denied
-                .push_back(Denied { name: seen.qname.into(), at: now });
-        }
-        let domains = changed.unwrap_or_else(|| known.domains.clone());
-        if domains.is_empty() {
+            .is_some_and(|last| *last.name == *seen.qname)
+        {
             return None;
         }
-        let most = self.most_ndots.unwrap_or(MAX_NDOTS).max(self.least_ndots);
-        let ndots = Ndots::Between(self.least_ndots, most);
-        let learned = Search { domains, ndots, source: Source::Learned };
-        (learned != *known).then_some(learned)
+        let learned = self.learn(seen.qname, known);
+        if is_denied(seen) {
+            if self.denied.len() >= REMEMBERED {
+                spare = self
+                    .denied
+                    .pop_front()
+                    .map(|old| old.name)
+                    .unwrap_or_default();
+            }
+            spare.clear();
+            spare.extend_from_slice(seen.qname);
+            self.denied.push_back(Denied { name: spare, at: now });
+        }
+        learned
     }
 
-    /// Returns the domains under which `qname` was just denied, in order, if
-    /// any; and notes what that says about ndots.
-    fn suffixes_before(&mut self, qname: &[u8]) -> Option<Vec<Box<[u8]>>> {
+    /// Compares a name with those that were denied before it.
+    fn learn(&mut self, qname: &[u8], known: &Search) -> Option<Search> {
         let base = qname.get(..qname.len().checked_sub(1)?)?;
-        if base.is_empty() {
-            return None;
-        }
-        let mut suffixes: Vec<Box<[u8]>> = Vec::new();
-        for denied in &self.denied {
+        let mut suffixes: [&[u8]; REMEMBERED] = [&[]; REMEMBERED];
+        let mut found = 0;
+        let mut most = self.most_ndots;
+        // All names of a walk have their beginning in common.
+        let begins_alike = |denied: &&Denied| denied.name.get(..2) == qname.get(..2);
+        for denied in self.denied.iter().filter(begins_alike) {
             if *denied.name == *qname {
                 // What came under it was after it, or of a lookup before.
                 return None;
             }
-            if let Some(suffix) = denied.name.strip_prefix(base)
-                && suffix.len() > 1
-                && !suffixes.iter().any(|known| **known == *suffix)
+            let suffix = denied
+                .name
+                .strip_prefix(base)
+                .filter(|suffix| suffix.len() > 1);
+            if let Some(suffix) = suffix
+                && !suffixes.contains(&suffix)
+                && let Some(place) = suffixes.get_mut(found)
             {
-                suffixes.push(suffix.into());
+                *place = suffix;
+                found += 1;
             }
             // Asked as it is, and then under a domain.
-            let whole = denied.name.len().saturating_sub(1);
-            let before = denied.name.get(..whole).unwrap_or_default();
-            if !before.is_empty() && qname.len() > denied.name.len() && qname.starts_with(before) {
+            let whole = denied.name.get(..denied.name.len().saturating_sub(1));
+            if whole
+                .is_some_and(|whole| qname.len() > denied.name.len() && qname.starts_with(whole))
+            {
                 let dots = dots(&denied.name);
-                self.most_ndots = Some(self.most_ndots.map_or(dots, |most| most.min(dots)));
+                most = Some(most.map_or(dots, |most| most.min(dots)));
             }
         }
-        (!suffixes.is_empty()).then_some(suffixes)
+        let list = suffixes.get(..found).unwrap_or_default();
+        let least = dots(qname).saturating_add(1).min(MAX_NDOTS);
+        let domains = if list.is_empty() {
+            None
+        } else if known
+            .domains
+            .iter()
+            .map(|domain| &**domain)
+            .eq(list.iter().copied())
+        {
+            self.least_ndots = self.least_ndots.max(least);
+            None
+        } else {
+            let list = list.iter().map(|suffix| Box::from(*suffix)).collect();
+            self.vote(list, hash_of(base), least)
+        };
+        self.most_ndots = most;
+        self.changed(domains, known)
+    }
+
+    /// Says what is known now, if it is not what was known.
+    fn changed(&self, domains: Option<Vec<Box<[u8]>>>, known: &Search) -> Option<Search> {
+        let most = self.most_ndots.unwrap_or(MAX_NDOTS).max(self.least_ndots);
+        let ndots = Ndots::Between(self.least_ndots, most);
+        let is_known = known.source == Source::Learned;
+        let same_domains = domains
+            .as_ref()
+            .is_none_or(|domains| *domains == known.domains);
+        if (domains.is_none() && !is_known) || (same_domains && ndots == known.ndots) {
+            return None;
+        }
+        let domains = domains.unwrap_or_else(|| known.domains.clone());
+        Some(Search { domains, ndots, source: Source::Learned })
     }
 
     /// Counts a base that speaks for a list; returns the list once it is
     /// believed.
-    fn vote(&mut self, domains: Vec<Box<[u8]>>, base: &[u8]) -> Option<Vec<Box<[u8]>>> {
-        let dots = dots(base);
-        let hash = hash_of(base);
+    fn vote(&mut self, domains: Vec<Box<[u8]>>, base: u64, least: u8) -> Option<Vec<Box<[u8]>>> {
         let at = self.lists.iter().position(|list| list.domains == domains);
         let at = at.unwrap_or_else(|| {
             if self.lists.len() >= LISTS {
@@ -115,13 +154,13 @@ impl Learner {
             self.lists.len() - 1
         });
         let list = self.lists.get_mut(at)?;
-        if list.bases.len() < BELIEVED && !list.bases.contains(&hash) {
-            list.bases.push(hash);
+        if list.bases.len() < BELIEVED && !list.bases.contains(&base) {
+            list.bases.push(base);
         }
         if list.bases.len() < BELIEVED {
             return None;
         }
-        self.least_ndots = self.least_ndots.max(dots.saturating_add(1)).min(MAX_NDOTS);
+        self.least_ndots = self.least_ndots.max(least);
         let believed = self
             .lists
             .iter()
