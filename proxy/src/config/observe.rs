@@ -45,7 +45,7 @@ fn search(source: &Source, table: &SearchTable) -> Result<SearchRule, ConfigErro
     })
 }
 
-/// Some 12 KiB each with 64 names.
+/// Some 60 KiB each with 64 names and 64 lookups under way.
 const CLIENTS: RangeInclusive<usize> = 1..=65_536;
 const OPEN: RangeInclusive<usize> = 4..=4096;
 const NAMES: RangeInclusive<usize> = 1..=4096;

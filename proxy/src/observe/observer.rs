@@ -108,7 +108,7 @@ impl Observer {
         self.order.hold(seen, hash);
         if self.order.is_full() {
             // Out of order rather than without a bound.
-            self.settle_until(seen.record.arrived);
+            self.settle_until(self.order.newest());
         }
     }
 

@@ -16,6 +16,8 @@ pub struct Order {
     queue: Vec<(Moment, u32)>,
     /// What is left over for the next time.
     rest: Rest,
+    /// No answer that is held is later.
+    newest: Moment,
 }
 
 /// What [`Order::release`] gives.
@@ -56,6 +58,11 @@ impl Order {
         self.held.len() >= MOST
     }
 
+    /// When the last of those that are held was answered.
+    pub const fn newest(&self) -> Moment {
+        self.newest
+    }
+
     /// Takes a record, and a hash of it for [`Order::release`] to give back.
     pub fn hold(&mut self, seen: &Seen<'_>, hash: u64) {
         let at = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
@@ -66,12 +73,13 @@ impl Order {
         self.held
             .push(Held { record: seen.record, name: (at, len), hash });
         self.queue.push((done, place));
+        self.newest = self.newest.max(done);
     }
 
     /// Gives out, in order, what was answered before `until`, each with its
     /// hash, and the hashes of those that follow ahead of them.
     pub fn release(&mut self, until: Moment, mut give: impl FnMut(Released<'_>)) {
-        let Self { held, names, queue, rest } = self;
+        let Self { held, names, queue, rest, .. } = self;
         let tie = |place: u32| held.get(index(place)).map(|held| tie_of(&held.record));
         // Runs that are in order already are merged, not sorted.
         queue.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| tie(a.1).cmp(&tie(b.1))));
@@ -161,6 +169,22 @@ mod tests {
             all.push((seen.record.arrived.as_micros(), name));
         });
         all
+    }
+
+    /// With more than it holds, all but the last instant is released.
+    #[test]
+    fn it_is_full_only_until_it_is_emptied() {
+        let mut order = Order::default();
+        for n in 0..MOST as u64 {
+            order.hold(&Seen { record: record(1, n), qname: b"x" }, 7);
+        }
+        assert!(order.is_full());
+        let newest = order.newest();
+        let mut count = 0;
+        order.release(newest, |released| {
+            count += usize::from(matches!(released, Released::Now(..)))
+        });
+        assert_eq!((count, order.len()), (MOST - 1, 1));
     }
 
     #[test]
