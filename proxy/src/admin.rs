@@ -16,13 +16,14 @@ use tokio::net::{TcpListener, UnixListener};
 
 use crate::api::{
     ChainPage, ClientDetail, ClientPage, FailurePage, LoopPage, Order, Summary, Taken,
-    UpstreamPage, Workload,
+    TakenWorkload, TakenWorkloads, UpstreamPage, WorkloadDetail, WorkloadPage,
 };
 use crate::cache::Cache;
 use crate::forward::Forwarder;
 use crate::http::bounded;
 use crate::ledger::Ledger;
 use crate::moment::Clock;
+use crate::observe::Workload;
 
 /// Where the admin listener is.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -106,6 +107,8 @@ pub fn routes(state: AdminState) -> Router {
         .route("/failures", get(failures))
         .route("/loops", get(loops))
         .route("/upstreams", get(upstreams))
+        .route("/workloads", get(workloads))
+        .route("/workloads/{namespace}/{kind}/{name}", get(workload))
         .with_state(state.clone());
     Router::new()
         .nest("/api/v1", api)
@@ -173,6 +176,32 @@ async fn client(
     detail.map(Json).map_err(|error| bad(error.to_string()))
 }
 
+async fn workloads(
+    State(state): State<AdminState>,
+    Query(wanted): Query<Wanted>,
+) -> Json<WorkloadPage> {
+    let Wanted { order, limit } = wanted;
+    let taken = state
+        .ledger
+        .read(|observer| TakenWorkloads::of(observer, order, limit));
+    Json(taken.page())
+}
+
+async fn workload(
+    State(state): State<AdminState>,
+    UrlPath((namespace, kind, name)): UrlPath<(String, String, String)>,
+) -> Result<Json<WorkloadDetail>, (StatusCode, String)> {
+    let unknown = || format!("{kind} {name} in {namespace} has not asked, or not of late\n");
+    // A path has no empty segment.
+    let within = if namespace == NO_NAMESPACE { String::new() } else { namespace.clone() };
+    let workload = Workload { namespace: within, kind: kind.clone(), name: name.clone() };
+    let taken = state
+        .ledger
+        .read(|observer| TakenWorkload::find(&workload, observer));
+    let taken = taken.ok_or_else(|| (StatusCode::NOT_FOUND, unknown()))?;
+    Ok(Json(taken.detail()))
+}
+
 async fn chains(State(state): State<AdminState>, Query(wanted): Query<Wanted>) -> Json<ChainPage> {
     Json(
         state
@@ -238,6 +267,9 @@ fn remove_left_over(path: &Path) -> io::Result<()> {
         Err(_) => Ok(()),
     }
 }
+
+/// Stands for no namespace; no namespace is called so.
+const NO_NAMESPACE: &str = "-";
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ mod chains;
 pub use chains::{ChainPage, Pair};
 
 mod client;
-pub use client::{ClientDetail, Ready, ResolverView, SearchView, Taken, Workload};
+pub use client::{ClientDetail, Ready, ResolverView, SearchView, Taken};
 
 mod clients;
 pub use clients::{ClientPage, ClientView, Order, Windowed};
@@ -26,6 +26,9 @@ pub use text::Text;
 
 mod upstreams;
 pub use upstreams::{UpstreamPage, UpstreamView, UpstreamWindow};
+
+mod workloads;
+pub use workloads::{TakenWorkload, TakenWorkloads, WorkloadDetail, WorkloadPage, WorkloadView};
 
 /// The version of every page.
 pub const SCHEMA: u32 = 1;

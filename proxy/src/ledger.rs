@@ -1,13 +1,14 @@
 //! The observer's thread, and its accounts for everybody who reads them.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::moment::Clock;
-use crate::observe::{Books, Observer, Reader};
+use crate::observe::{Books, Identity, Observer, Reader};
 
 /// The accounts, shared between the thread that keeps them and those who read.
 #[derive(Clone, Debug)]
@@ -34,10 +35,22 @@ impl Ledger {
         Ok((ledger, thread.spawn(move || keeper.run(&stop))?))
     }
 
+    /// Says who is behind some addresses from now on; `None` if nobody is known.
+    pub fn identify(&self, named: impl IntoIterator<Item = (IpAddr, Option<Arc<Identity>>)>) {
+        let mut observer = self.lock();
+        for (addr, identity) in named {
+            observer.identify(addr, identity);
+        }
+    }
+
     /// Reads the accounts. They stand still meanwhile, and records wait in
     /// their rings: `read` takes what it needs and renders it later.
     pub fn read<T>(&self, read: impl FnOnce(&Observer) -> T) -> T {
-        read(&self.observer.lock().unwrap_or_else(PoisonError::into_inner))
+        read(&self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Observer> {
+        self.observer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -69,19 +82,13 @@ impl Keeper {
         let (mut taken, mut more) = (0, false);
         let before = clock.now();
         for reader in readers.iter_mut() {
-            let mut observer = ledger
-                .observer
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut observer = ledger.lock();
             let part = reader.drain(PART, |seen| observer.take(&seen));
             taken += part;
             more |= part == PART;
         }
         let missed = readers.iter().map(Reader::missed).sum();
-        let mut observer = ledger
-            .observer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut observer = ledger.lock();
         observer.missed = missed;
         observer.advance(clock.now());
         // What is left in a ring may come before what another one gave.

@@ -51,11 +51,17 @@ pub use top::{Heavy, Top};
 mod count;
 pub use count::{COUNTS, Count, Counters, Figures};
 
+mod names;
+pub use names::{ADDRESS, Identity, LATE, Names, Workload};
+
 mod client;
 pub use client::Client;
 
 mod clients;
 pub use clients::Clients;
+
+mod workloads;
+pub use workloads::{Account, Workloads};
 
 mod upstreams;
 pub use upstreams::{UpstreamAccount, quantile_ms};
@@ -67,5 +73,7 @@ mod observer;
 pub use observer::{Observer, client_key};
 
 mod settle;
+
+mod attribute;
 
 pub mod advice;

@@ -1,15 +1,16 @@
 //! `/api/v1/clients/ADDRESS`: one client, and what it could do.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::clients::ClientView;
 use super::{SCHEMA, text_of};
 use crate::observe::advice::{
-    Advice, Bases, Current, Owner, OwnerError, Patch, Recommendation, advise,
+    Advice, Bases, Current, DnsOption, Owner, OwnerError, Patch, Recommendation, advise,
 };
-use crate::observe::{Client, Guess, Observer, Search, Source};
+use crate::observe::{Client, Guess, Identity, Observer, Search, Source, Workload};
 
 /// One client.
 #[derive(Clone, Debug, Serialize)]
@@ -29,16 +30,16 @@ pub struct ClientDetail {
     /// What another ndots would save, and break; null while the search list is
     /// not known.
     pub advice: Option<Advice>,
-    /// The way to the ndots that is advised, if a workload was named and an
-    /// ndots is advised.
+    /// The way to the ndots that is advised, if its workload is known or was
+    /// named and an ndots is advised.
     pub patch: Option<Ready>,
 }
 
 /// A search list.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct SearchView {
-    /// `configured`, `learned` or `unknown`.
-    pub source: &'static str,
+    /// `configured`, `pod`, `learned` or `unknown`.
+    pub source: String,
     /// The domains, in order.
     pub domains: Vec<String>,
     /// The least and the greatest ndots that fit to what it asks.
@@ -46,16 +47,16 @@ pub struct SearchView {
 }
 
 /// A guess at a resolver.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct ResolverView {
     /// `glibc`, `musl` or `go`.
-    pub library: &'static str,
+    pub library: String,
     /// How likely it is, in percent.
     pub confidence: u8,
 }
 
 /// A patch to paste.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Ready {
     /// The ndots that it sets.
     pub ndots: u8,
@@ -63,18 +64,6 @@ pub struct Ready {
     pub steps: Patch,
     /// The same as text for a shell.
     pub text: String,
-}
-
-/// The workload whose pods a client is one of, as its owner names it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Workload {
-    /// `Deployment` and so on.
-    pub kind: String,
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
 }
 
 /// What is copied of a client while the accounts stand still; the advice is
@@ -86,6 +75,7 @@ pub struct Taken {
     search: Search,
     guess: Option<Guess>,
     open_lookups: usize,
+    identity: Option<Arc<Identity>>,
 }
 
 impl Taken {
@@ -97,27 +87,28 @@ impl Taken {
             search: client.search.clone(),
             guess: client.family(),
             open_lookups: client.chains.len(),
+            identity: client.identity.clone(),
         }
     }
 
-    /// Works out what the client could do, and the patch for `workload`.
+    /// Works out what the client could do, and the patch for `workload`, or for
+    /// the one that it is known to belong to.
     ///
     /// # Errors
     ///
     /// When the workload has a name that the API would not take.
     pub fn detail(self, workload: Option<&Workload>) -> Result<ClientDetail, OwnerError> {
-        let owner =
-            workload.map(|Workload { kind, namespace, name }| Owner::new(kind, namespace, name));
-        let owner = owner.transpose()?;
         let is_known = self.search.source != Source::Unknown;
         let family = self.guess.map(|guess| guess.family);
         let advise = || advise(&self.bases, &Current::from(&self.search), family);
         let advice = is_known.then(advise);
-        let recommendation = advice.as_ref().map(|advice| advice.recommendation);
-        let patch = match (owner, recommendation) {
-            (Some(owner), Some(Recommendation::Ndots(ndots))) => {
-                let steps = owner.patch(ndots, None);
-                Some(Ready { ndots, text: steps.to_string(), steps })
+        let patch = match (workload, &self.identity, &advice) {
+            (Some(workload), _, Some(advice)) => Ready::of(workload, None, advice)?,
+            (Some(workload), _, None) => owner(workload).map(|_| None)?,
+            // A kind without a template that is known has no patch.
+            (None, Some(identity), Some(advice)) => {
+                let options = Some(&identity.options[..]);
+                Ready::of(&identity.workload, options, advice).unwrap_or_default()
             }
             _ => None,
         };
@@ -133,11 +124,30 @@ impl Taken {
     }
 }
 
+impl Ready {
+    /// Makes the patch for a workload of which this is advised; `options` is
+    /// what its pods' `dnsConfig` has, if that is known.
+    pub(super) fn of(
+        workload: &Workload,
+        options: Option<&[DnsOption]>,
+        advice: &Advice,
+    ) -> Result<Option<Self>, OwnerError> {
+        let owner = owner(workload)?;
+        let Recommendation::Ndots(ndots) = advice.recommendation else { return Ok(None) };
+        let steps = owner.patch(ndots, options);
+        Ok(Some(Self { ndots, text: steps.to_string(), steps }))
+    }
+}
+
+fn owner(workload: &Workload) -> Result<Owner, OwnerError> {
+    Owner::new(&workload.kind, &workload.namespace, &workload.name)
+}
+
 impl SearchView {
-    fn of(search: &Search) -> Self {
+    pub(super) fn of(search: &Search) -> Self {
         let (least, most) = search.ndots.bounds();
         Self {
-            source: search.source.label(),
+            source: search.source.label().to_owned(),
             domains: search
                 .domains
                 .iter()
@@ -149,12 +159,12 @@ impl SearchView {
 }
 
 impl ResolverView {
-    const fn of(guess: Guess) -> Self {
+    pub(super) fn of(guess: Guess) -> Self {
         let library = match guess.family {
             stub::Family::Glibc => "glibc",
             stub::Family::Musl => "musl",
             stub::Family::Go => "go",
         };
-        Self { library, confidence: guess.confidence }
+        Self { library: library.to_owned(), confidence: guess.confidence }
     }
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
-use crate::observe::{Client, Counters, Figures, Observer, Origin, Window};
+use crate::observe::{Client, Count, Counters, Figures, Observer, Origin, Window, Workload};
 
 /// Clients, the first ones first.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -26,6 +26,10 @@ pub struct ClientPage {
 pub struct ClientView {
     /// Its address.
     pub client: IpAddr,
+    /// The workload that it is a pod of; null if that is not known.
+    pub workload: Option<Workload>,
+    /// The name of the pod; null if that is not known.
+    pub pod: Option<String>,
     /// Seconds since its first query.
     pub first_seen_s: u64,
     /// Seconds since its last query.
@@ -92,7 +96,7 @@ impl ClientPage {
         let mut ranked: Vec<_> = observer
             .clients
             .iter()
-            .map(|(addr, client)| (rank(client, order), *addr, client))
+            .map(|(addr, client)| (rank(&client.counters, order), *addr, client))
             .collect();
         ranked.sort_unstable_by(|(a, a_addr, _), (b, b_addr, _)| b.cmp(a).then(a_addr.cmp(b_addr)));
         let view = |(_, addr, client): (_, IpAddr, &Client)| ClientView::of(addr, client, observer);
@@ -109,8 +113,13 @@ impl ClientView {
     /// Takes one client of `observer`.
     pub fn of(addr: IpAddr, client: &Client, observer: &Observer) -> Self {
         let since = |moment| observer.now.saturating_since(moment).as_secs();
+        let identity = client.identity.as_deref();
         Self {
             client: addr,
+            workload: identity.map(|identity| (*identity.workload).clone()),
+            pod: identity
+                .and_then(|identity| identity.pod.as_deref())
+                .map(str::to_owned),
             first_seen_s: since(client.first),
             last_seen_s: since(client.last),
             figures: Windowed::of(&client.counters),
@@ -128,15 +137,15 @@ pub(super) fn failures(origins: &[u64; Origin::COUNT]) -> BTreeMap<String, u64> 
         .collect()
 }
 
-fn rank(client: &Client, order: Order) -> [u64; 2] {
-    use crate::observe::Count;
+/// What is ordered by: the last minute, then all the time.
+pub(super) fn rank(counters: &Counters, order: Order) -> [u64; 2] {
     let count = match order {
         Order::Failed => Count::Failed,
         Order::Wasted => Count::WastedQueries,
         Order::Queries => Count::Queries,
     };
     [Window::Minute, Window::Start].map(|window| {
-        let sums = client.counters.sum(window);
+        let sums = counters.sum(window);
         sums.get(count as usize).copied().unwrap_or_default()
     })
 }

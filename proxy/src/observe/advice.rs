@@ -20,13 +20,13 @@ pub use patch::{DnsOption, Instruction, Kind, Owner, OwnerError, Patch};
 #[cfg(test)]
 mod tests;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use stub::Family;
 
 use super::search::Ndots;
 
 /// What a client, or a group of them, could do about its lookups.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub struct Advice {
     /// Lookups seen.
     pub lookups: u64,
@@ -52,7 +52,7 @@ pub struct Advice {
 }
 
 /// What to do.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Recommendation {
     /// Give the pods this ndots.
@@ -64,7 +64,7 @@ pub enum Recommendation {
 }
 
 /// What to know before following a recommendation.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Warning {
     /// With ndots 1, `api.dev` or `svc.prod` is asked on the public Internet

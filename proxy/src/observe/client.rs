@@ -1,6 +1,7 @@
 //! The account of one client.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::advice::Bases;
 use super::chains::{Chains, Closer};
@@ -9,6 +10,7 @@ use super::count::{Count, Counters};
 use super::family::{Guess, Habits};
 use super::learn::Learner;
 use super::lookup::Lookup;
+use super::names::Identity;
 use super::record::{Origin, Seen, Traits};
 use super::retransmit::Repeated;
 use super::search::{Search, Source};
@@ -32,6 +34,8 @@ pub struct Client {
     pub first: Moment,
     /// When its last query arrived.
     pub last: Moment,
+    /// Whose account it is, if that is known.
+    pub identity: Option<Arc<Identity>>,
     habits: Habits,
     learner: Option<Box<Learner>>,
     /// Says whether it asked since the eviction looked at it.
@@ -50,6 +54,7 @@ impl Client {
             chains: Chains::new(addr, config.open_lookups),
             first: now,
             last: now,
+            identity: None,
             habits: Habits::default(),
             touched: false,
         }
@@ -95,6 +100,19 @@ impl Client {
     pub(super) fn close(&mut self, lookup: &Lookup, now: Moment) {
         count(&mut self.counters, lookup, now);
         self.bases.note(lookup);
+    }
+
+    /// Learns what its resolv.conf says. What the configuration says goes first.
+    pub(super) fn know(&mut self, search: &Search) {
+        if self.search.source == Source::Told || self.search == *search {
+            return;
+        }
+        // Lookups found with another list have their names at other places.
+        if self.search.source != Source::Unknown && self.search.domains != search.domains {
+            self.bases = Bases::new(self.bases.capacity());
+        }
+        self.search = search.clone();
+        self.learner = None;
     }
 
     /// Guesses its resolver library.

@@ -6,8 +6,6 @@ use std::net::IpAddr;
 use foldhash::quality::RandomState;
 
 use super::client::Client;
-use super::config::ObserveConfig;
-use crate::moment::Moment;
 
 /// Clients by their address.
 #[derive(Debug, Default)]
@@ -17,7 +15,7 @@ pub struct Clients {
     queue: VecDeque<IpAddr>,
     capacity: usize,
     evicted: u64,
-    /// Those that had to make room and whose lookups were not counted yet.
+    /// Those whose accounts are closed and not yet counted to the end.
     leaving: Vec<(IpAddr, Box<Client>)>,
 }
 
@@ -33,18 +31,16 @@ impl Clients {
         }
     }
 
-    /// Returns the account of a client, a new one if it has none; for that one
+    /// Returns the account of a client, a `new` one if it has none; for that one
     /// who was silent for long makes room.
-    pub fn open(&mut self, addr: IpAddr, config: &ObserveConfig, now: Moment) -> &mut Client {
+    pub fn open(&mut self, addr: IpAddr, new: impl FnOnce() -> Client) -> &mut Client {
         if !self.all.contains_key(&addr) {
             if self.all.len() >= self.capacity {
                 self.evict();
             }
             self.queue.push_back(addr);
         }
-        self.all
-            .entry(addr)
-            .or_insert_with(|| Box::new(Client::new(addr, config, now)))
+        self.all.entry(addr).or_insert_with(|| Box::new(new()))
     }
 
     /// Iterates over the clients, in no order.
@@ -69,7 +65,15 @@ impl Clients {
         self.all.get_mut(&addr).map(|client| &mut **client)
     }
 
-    /// Takes the accounts that had to make room.
+    /// Closes the account of a client, for who has its address is another now.
+    pub(super) fn close(&mut self, addr: IpAddr) {
+        if let Some(client) = self.all.remove(&addr) {
+            self.queue.retain(|queued| *queued != addr);
+            self.leaving.push((addr, client));
+        }
+    }
+
+    /// Takes the accounts that were closed or had to make room.
     pub fn take_leaving(&mut self) -> Vec<(IpAddr, Box<Client>)> {
         std::mem::take(&mut self.leaving)
     }
@@ -97,7 +101,7 @@ impl Clients {
                 continue;
             }
             if let Some(client) = self.all.remove(&addr)
-                && !client.chains.is_empty()
+                && (!client.chains.is_empty() || client.identity.is_some())
             {
                 self.leaving.push((addr, client));
             }
@@ -112,6 +116,8 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+    use crate::moment::Moment;
+    use crate::observe::ObserveConfig;
 
     #[test]
     fn who_keeps_asking_stays_however_many_pass_by() {
@@ -119,9 +125,13 @@ mod tests {
         let config = ObserveConfig::default();
         let busy = IpAddr::from([10, 0, 0, 1]);
         for n in 0..100_000_u32 {
-            clients.open(busy, &config, now).touched = true;
+            clients
+                .open(busy, || Client::new(busy, &config, now))
+                .touched = true;
             let other = Ipv4Addr::from_bits(n).into();
-            clients.open(other, &config, now).touched = true;
+            clients
+                .open(other, || Client::new(other, &config, now))
+                .touched = true;
             assert!(clients.len() <= 8 && clients.queue.len() <= 8);
         }
         assert!(clients.get(busy).is_some());

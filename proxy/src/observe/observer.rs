@@ -1,20 +1,24 @@
 //! What is known about the traffic: every record goes through here.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dns::Name;
 
 use super::chains::Closer;
-use super::client::note;
+use super::client::{Client, note};
 use super::clients::Clients;
 use super::config::ObserveConfig;
 use super::count::Counters;
+use super::names::Names;
 use super::order::Order;
 use super::record::{Origin, Seen, octets_of};
 use super::retransmit::Retransmits;
 use super::top::Top;
 use super::upstreams::UpstreamAccount;
 use super::window::Windows;
+use super::workloads::Workloads;
 use super::zones::ZoneAccounts;
 use crate::moment::Moment;
 
@@ -29,6 +33,10 @@ pub struct Observer {
     pub origins: Windows<{ Origin::COUNT }>,
     /// Its clients.
     pub clients: Clients,
+    /// Whose addresses are known.
+    pub names: Names,
+    /// The workloads of clients that have no account any more.
+    pub workloads: Workloads,
     /// Its upstreams, by their number.
     pub upstreams: Vec<UpstreamAccount>,
     /// Responses by the forward zone of their names.
@@ -52,6 +60,8 @@ pub struct Observer {
     pub cut_lookups: u64,
     /// Queries whose client lost its account before their lookup was found.
     pub unplaced: u64,
+    /// Queries of closed accounts that nobody was named for.
+    pub unattributed: u64,
     pub(super) order: Order,
     pub(super) retransmits: Retransmits,
     pub(super) closer: Closer,
@@ -67,6 +77,8 @@ impl Observer {
             node: Counters::new(now),
             origins: Windows::new(now),
             clients: Clients::new(config.clients),
+            names: Names::default(),
+            workloads: Workloads::new(&config),
             upstreams: vec![UpstreamAccount::new(now); upstreams],
             zones: ZoneAccounts::new(zones, now),
             top_names: Top::new(config.top),
@@ -82,6 +94,7 @@ impl Observer {
             missed: 0,
             cut_lookups: 0,
             unplaced: 0,
+            unattributed: 0,
             settled: now,
             decayed: now,
         }
@@ -92,9 +105,7 @@ impl Observer {
         let now = self.now;
         self.records += 1;
         note(&mut self.node, &mut self.origins, seen, now);
-        self.clients
-            .open(seen.record.client, &self.config, now)
-            .note(seen, now);
+        self.open(seen.record.client).note(seen, now);
         self.top_clients.add(&client_key(seen), 1);
         if seen.record.origin != Origin::Rejected {
             self.top_names.add(seen.qname, 1);
@@ -112,6 +123,17 @@ impl Observer {
         }
     }
 
+    fn open(&mut self, addr: IpAddr) -> &mut Client {
+        let Self { clients, names, config, now, .. } = self;
+        clients.open(addr, || {
+            let mut client = Client::new(addr, config, *now);
+            if let Some(identity) = names.get(addr) {
+                client.belong(Arc::clone(identity));
+            }
+            client
+        })
+    }
+
     /// Moves on to `now`: closes windows and lets what is long ago count less.
     pub fn advance(&mut self, now: Moment) {
         let same = now.as_secs() <= self.now.as_secs();
@@ -122,6 +144,7 @@ impl Observer {
         self.node.advance(now);
         self.origins.advance(now);
         self.sweep();
+        self.workloads.advance(now);
         self.zones.advance(now);
         for upstream in &mut self.upstreams {
             upstream.advance(now);

@@ -23,6 +23,8 @@ pub struct Search {
 pub enum Source {
     /// The configuration.
     Told,
+    /// The spec of the pod.
+    Pod,
     /// What the client asked, for at least three names.
     Learned,
     /// Nothing is known: each name is a lookup of its own.
@@ -54,6 +56,7 @@ impl Source {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Told => "configured",
+            Self::Pod => "pod",
             Self::Learned => "learned",
             Self::Unknown => "unknown",
         }

@@ -99,11 +99,14 @@ impl Observer {
         }
     }
 
-    /// Ends what the clients that lost their accounts left open.
-    fn put_back(&mut self, mut closer: Closer) {
+    /// Ends what the clients that lost their accounts left open, and gives what
+    /// they asked to their workloads.
+    pub(super) fn put_back(&mut self, mut closer: Closer) {
         for (addr, mut client) in self.clients.take_leaving() {
             client.finish(&mut closer);
-            self.collect(addr, None, &mut closer);
+            self.collect(addr, Some(&mut client), &mut closer);
+            self.workloads
+                .keep(&client, self.config.names_per_client, self.now);
         }
         self.cut_lookups += mem::take(&mut closer.cut);
         self.closer = closer;

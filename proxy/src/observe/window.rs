@@ -68,9 +68,29 @@ impl<const N: usize> Windows<N> {
         }
     }
 
+    /// Adds the counts of `other`, each to the window of its time.
+    pub fn merge(&mut self, other: &Self) {
+        let mut other = other.clone();
+        let second = self.second.max(other.second);
+        self.advance_to(second);
+        other.advance_to(second);
+        for (total, more) in self.total.iter_mut().zip(&other.total) {
+            *total = total.saturating_add(*more);
+        }
+        let rows = self.seconds.iter_mut().chain(&mut self.tens);
+        for (row, more) in rows.zip(other.seconds.iter().chain(&other.tens)) {
+            for (count, more) in row.iter_mut().zip(more) {
+                *count = count.saturating_add(*more);
+            }
+        }
+    }
+
     /// Closes the windows that are over.
     pub fn advance(&mut self, now: Moment) {
-        let second = now.as_secs();
+        self.advance_to(now.as_secs());
+    }
+
+    fn advance_to(&mut self, second: u64) {
         if second <= self.second {
             return;
         }
@@ -145,6 +165,25 @@ mod tests {
         assert_eq!(sums(&windows), [0, 0, 0, 5]);
         windows.advance(at(1_000_000));
         assert_eq!(sums(&windows), [0, 0, 0, 5]);
+    }
+
+    #[test]
+    fn merged_windows_hold_what_both_held_at_that_time() {
+        let [mut both, mut one, mut other] = [(); 3].map(|()| Windows::<1>::new(at(0)));
+        for second in 0..75 {
+            both.add(0, second, at(second));
+            let part = if second % 3 == 0 { &mut one } else { &mut other };
+            part.add(0, second, at(second));
+        }
+        let mut merged = Windows::new(at(0));
+        merged.merge(&one);
+        merged.merge(&other);
+        assert_eq!(sums(&merged), sums(&both));
+        // Either may be the one that is behind.
+        both.advance(at(81));
+        one.advance(at(81));
+        other.merge(&one);
+        assert_eq!(sums(&other), sums(&both));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use hickory_proto::op::ResponseCode;
-use proxy::api::{ClientPage, FailurePage, Summary, UpstreamPage};
+use proxy::api::{ClientPage, FailurePage, Summary, UpstreamPage, WorkloadDetail, WorkloadPage};
 use serde::de::DeserializeOwned;
 use testbed::eventually;
 use upstream::{Rule, Upstream};
@@ -100,6 +100,12 @@ fn every_query_is_on_the_account_of_its_client() {
     let one: serde_json::Value = page(&proxy, "/api/v1/clients/127.0.0.3");
     assert_eq!(one["failures"]["cached_failure"], 1, "{one}");
     assert_eq!(get(proxy.admin, "/api/v1/clients/127.0.0.9").0, 404);
+    let workloads: WorkloadPage = page(&proxy, "/api/v1/workloads?order=failed&limit=1");
+    let unlucky = &workloads.workloads[0];
+    assert_eq!((&*unlucky.kind, &*unlucky.name), ("address", "127.0.0.3"));
+    let one: WorkloadDetail = page(&proxy, "/api/v1/workloads/-/address/127.0.0.3");
+    assert_eq!((one.members.len(), one.view.figures.total.failed), (1, 2));
+    assert_eq!(get(proxy.admin, "/api/v1/workloads/shop/Deployment/web").0, 404);
     assert_eq!(get(proxy.admin, "/api/v1/clients?limit=many").0, 400);
 
     let failures: FailurePage = page(&proxy, "/api/v1/failures");
@@ -138,7 +144,9 @@ fn the_documented_fields_are_those_given() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/api.md");
     let described = std::fs::read_to_string(path).unwrap();
     let client = "clients/127.0.0.6?kind=Deployment&namespace=shop&name=web";
-    for name in ["summary", "clients", "chains", "failures", "loops", "upstreams", client] {
+    let workload = "workloads/-/address/127.0.0.6";
+    let pages = ["summary", "clients", "chains", "failures", "loops", "upstreams", "workloads"];
+    for name in pages.into_iter().chain([client, workload]) {
         let given: serde_json::Value = page(&proxy, &format!("/api/v1/{name}"));
         for key in keys(&given) {
             assert!(described.contains(&format!("`{key}`")), "{key} of {name} is in no table");

@@ -144,6 +144,11 @@ impl Bases {
         }
     }
 
+    /// Returns how many names it holds at most.
+    pub const fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// Returns the sums over all lookups.
     pub const fn totals(&self) -> Totals {
         self.totals

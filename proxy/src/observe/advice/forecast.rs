@@ -1,6 +1,6 @@
 //! What the lookups seen would have cost otherwise.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use stub::{Family, ResolvConf};
 
 use super::bases::{Bases, Tally, Way};
@@ -8,7 +8,7 @@ use super::replay::{Current, Replay, replay, signed, text_of};
 use crate::observe::Step;
 
 /// A way to change how names are looked up.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// Another ndots for the pods.
@@ -18,7 +18,7 @@ pub enum Change {
 }
 
 /// A change and what it does, for each library that may look up the names.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub struct Alternative {
     /// What changes.
     pub change: Change,
@@ -31,7 +31,7 @@ pub struct Alternative {
 }
 
 /// What the lookups seen would have cost.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
 pub struct Forecast {
     /// Queries, of all lookups.
     pub queries: u64,
@@ -53,7 +53,7 @@ pub struct Forecast {
 }
 
 /// A list of names, the most important first, cut short.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
 pub struct Names {
     /// At most ten.
     pub names: Vec<Affected>,
@@ -62,7 +62,7 @@ pub struct Names {
 }
 
 /// What a change does to one name.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub struct Affected {
     /// The name as the program gave it; `?` for what no host name has.
     pub name: String,

@@ -6,9 +6,10 @@
 //! or not, replaces all of it. So the patch either names all the options that
 //! are there, or is made of commands that look first.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// What owns pods: the kind, the namespace and the name are those of the API,
@@ -21,7 +22,7 @@ pub struct Owner {
 }
 
 /// A kind of object that makes pods, or a pod that nobody owns.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// `CronJob`: the next job has what its template says.
@@ -53,7 +54,7 @@ pub enum OwnerError {
 }
 
 /// An option of a `dnsConfig`.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub struct DnsOption {
     /// Its name.
     pub name: String,
@@ -63,7 +64,7 @@ pub struct DnsOption {
 }
 
 /// How to give an owner's pods another ndots.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Patch {
     /// One command.
@@ -76,10 +77,10 @@ pub enum Patch {
 }
 
 /// A command and when to use it.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 pub struct Instruction {
     /// When, or what for.
-    pub when: &'static str,
+    pub when: Cow<'static, str>,
     /// The command.
     pub command: String,
 }
@@ -125,15 +126,15 @@ impl Owner {
         let object = format!("{} {}", self.kind.resource(), self.name);
         vec![
             Instruction {
-                when: "see what is there",
+                when: "see what is there".into(),
                 command: format!("{get} {object} -o jsonpath='{{.{field}}}'"),
             },
             Instruction {
-                when: "if that printed nothing",
+                when: "if that printed nothing".into(),
                 command: self.kubectl_patch("json", &add_config(spec, ndots)),
             },
             Instruction {
-                when: "if it printed something, which this keeps",
+                when: "if it printed something, which this keeps".into(),
                 // The object carries its resourceVersion, so the API refuses
                 // it if somebody else was faster.
                 command: format!(
