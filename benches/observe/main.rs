@@ -17,6 +17,7 @@ fn main() {
         ("200 pods, search lists, ndots 5", walks(Some(5))),
         ("the same, nobody said which", walks(None)),
         ("one pod, one name, A", one_name()),
+        ("one pod, 1,000 names, A", thousand_names()),
         ("as many clients as queries", strangers()),
     ] {
         let mut times: Vec<f64> = (0..5).map(|_| stream.time()).collect();
@@ -122,6 +123,16 @@ fn one_name() -> Stream {
     for n in 0..QUERIES {
         let port = u16::try_from(n % 60_000).unwrap_or_default();
         stream.ask(1, port, "api.example.com", Rtype::A, true);
+    }
+    stream
+}
+
+/// What a load generator looks like.
+fn thousand_names() -> Stream {
+    let mut stream = Stream::new();
+    for n in 0..QUERIES {
+        let name = format!("api{}.example.com", u64::from(n) * 40_503 % 1000);
+        stream.ask(1, 1000 + u16::try_from(n % 8).unwrap_or_default(), &name, Rtype::A, true);
     }
     stream
 }

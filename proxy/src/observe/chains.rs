@@ -203,10 +203,19 @@ impl Chains {
     /// Ends lookups until there is room for one more: those first that have
     /// found their name.
     fn make_room(&mut self, search: &Search, closer: &mut Closer) {
-        while self.open.len() >= self.capacity {
-            let Some((at, cut)) = self.open.dispensable() else { return };
+        if self.open.len() < self.capacity {
+            return;
+        }
+        let (salt, mut forgets) = (self.salt, false);
+        self.open.shed(self.capacity.div_ceil(4), |walk| {
+            forgets |= closer.close(walk, search, salt);
+        });
+        self.forgets |= forgets;
+        while self.open.len() >= self.capacity
+            && let Some(at) = self.open.oldest()
+        {
             self.close(at, search, closer);
-            closer.cut += u64::from(cut);
+            closer.cut += 1;
         }
     }
 }

@@ -158,9 +158,6 @@ pub(super) fn count(counters: &mut Counters, lookup: &Lookup, now: Moment) {
         (Count::AgainFailed, failed.into()),
         (Count::of_end(lookup.end), 1),
     ];
-    for (count, n) in counts {
-        if n > 0 {
-            counters.add(count as usize, n, now);
-        }
-    }
+    let counts = counts.into_iter().filter(|(_, n)| *n > 0);
+    counters.add_all(counts.map(|(count, n)| (count as usize, n)), now);
 }

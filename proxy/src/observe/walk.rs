@@ -233,7 +233,8 @@ impl Walk {
         let meaning = self.meanings.first();
         let at = meaning.map_or(Step::Absolute, |meaning| meaning.at);
         let len = meaning.map_or(0, |meaning| usize::from(meaning.len));
-        let mut base = self.name.get(..len).unwrap_or_default().to_vec();
+        let mut base = Vec::with_capacity(len + 1);
+        base.extend_from_slice(self.name.get(..len).unwrap_or_default());
         base.push(0);
         let succeeded = self.step.data.then_some(at);
         let is_of_cluster = is_below(&base, cluster_domain);

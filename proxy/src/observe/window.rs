@@ -55,7 +55,18 @@ impl<const N: usize> Windows<N> {
     /// Adds `n` of kind `index`. What arrives late counts for the time that
     /// runs: no window that was read changes afterwards.
     pub fn add(&mut self, index: usize, n: u64, now: Moment) {
+        self.add_all([(index, n)], now);
+    }
+
+    /// Adds to several kinds at once.
+    pub fn add_all(&mut self, all: impl IntoIterator<Item = (usize, u64)>, now: Moment) {
         self.advance(now);
+        for (index, n) in all {
+            self.raise(index, n);
+        }
+    }
+
+    fn raise(&mut self, index: usize, n: u64) {
         let small = u32::try_from(n).unwrap_or(u32::MAX);
         if let Some(total) = self.total.get_mut(index) {
             *total = total.saturating_add(n);

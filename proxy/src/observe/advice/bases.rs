@@ -115,7 +115,14 @@ impl Bases {
         if let Some(tally) = self.tallies.get_mut(&lookup.base) {
             return tally.note(lookup);
         }
-        let rank = if self.tallies.len() < self.capacity { 0 } else { self.drop_least() };
+        let is_full = self.tallies.len() >= self.capacity;
+        if is_full && lookup.steps == 1 && lookup.succeeded == Some(Step::Absolute) {
+            // No change saves anything of it, and none can break it: it takes
+            // no other name's place.
+            self.dropped.lookups += 1;
+            return;
+        }
+        let rank = if is_full { self.drop_least() } else { 0 };
         let mut tally = Tally { rank, ..Tally::default() };
         tally.note(lookup);
         self.tallies.insert(lookup.base.clone(), tally);

@@ -87,11 +87,32 @@ impl Open {
         }
     }
 
-    /// Finds the one to end if one must, and says whether that cuts it short:
-    /// it has not found its name.
-    pub(super) fn dispensable(&self) -> Option<(usize, bool)> {
-        let (at, end) = self.ends.iter().enumerate().min_by_key(|(_, end)| **end)?;
-        Some((at, *end >= UNFINISHED))
+    /// Finds the one that ends first.
+    pub(super) fn oldest(&self) -> Option<usize> {
+        let ends = self.ends.iter().enumerate();
+        ends.min_by_key(|(_, end)| **end).map(|(at, _)| at)
+    }
+
+    /// Takes out those that found their name and end first, about `most` of
+    /// them; none if none has found it.
+    pub(super) fn shed(&mut self, most: usize, mut take: impl FnMut(Box<Walk>)) {
+        let found = self.ends.iter().filter(|end| **end < UNFINISHED);
+        let mut found: Vec<u64> = found.copied().collect();
+        if found.is_empty() {
+            return;
+        }
+        let last = most.min(found.len()) - 1;
+        let (_, last, _) = found.select_nth_unstable(last);
+        let last = *last;
+        let goes: Vec<bool> = self.ends.iter().map(|end| *end <= last).collect();
+        for all in [&mut self.asked, &mut self.bases, &mut self.ends] {
+            let mut goes = goes.iter();
+            all.retain(|_| goes.next() == Some(&false));
+        }
+        let mut goes = goes.iter();
+        self.walks
+            .extract_if(.., |_| goes.next() == Some(&true))
+            .for_each(&mut take);
     }
 
     /// Finds one after `from` that ended before `now`.
