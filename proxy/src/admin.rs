@@ -11,12 +11,12 @@ use axum::extract::{Path as UrlPath, Query, State};
 use axum::http::{StatusCode, Uri};
 use axum::routing::get;
 use axum::{Json, Router};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::api::{
-    ChainPage, ClientDetail, ClientPage, FailurePage, LoopPage, Order, Summary, Taken,
-    TakenWorkload, TakenWorkloads, UpstreamPage, WorkloadDetail, WorkloadPage,
+    CachePage, ChainPage, ClientDetail, ClientPage, FailurePage, LoopPage, Order, Stored, Summary,
+    Taken, TakenWorkload, TakenWorkloads, UpstreamPage, WorkloadDetail, WorkloadPage,
 };
 use crate::cache::Cache;
 use crate::forward::Forwarder;
@@ -101,6 +101,7 @@ pub fn routes(state: AdminState) -> Router {
     let config = Arc::clone(&state.config);
     let api = Router::new()
         .route("/summary", get(summary))
+        .route("/cache", get(cache))
         .route("/clients", get(clients))
         .route("/clients/{addr}", get(client))
         .route("/chains", get(chains))
@@ -113,7 +114,7 @@ pub fn routes(state: AdminState) -> Router {
     Router::new()
         .nest("/api/v1", api)
         .route("/config", get(async move || config.to_string()))
-        .route("/status", get(async move || Json(status(&state))))
+        .route("/status", get(async move || Json(Stored::of(&state.cache, &state.forwarder))))
         .route("/version", get(async || concat!(env!("CARGO_PKG_VERSION"), "\n")))
 }
 
@@ -202,6 +203,15 @@ async fn workload(
     Ok(Json(taken.detail()))
 }
 
+async fn cache(State(state): State<AdminState>, Query(wanted): Query<Wanted>) -> Json<CachePage> {
+    let stored = Stored::of(&state.cache, &state.forwarder);
+    Json(
+        state
+            .ledger
+            .read(|observer| CachePage::of(observer, stored, wanted.limit)),
+    )
+}
+
 async fn chains(State(state): State<AdminState>, Query(wanted): Query<Wanted>) -> Json<ChainPage> {
     Json(
         state
@@ -233,31 +243,6 @@ async fn upstreams(State(state): State<AdminState>) -> Json<UpstreamPage> {
             .ledger
             .read(|observer| UpstreamPage::of(observer, addrs)),
     )
-}
-
-/// The state of the process in a few figures.
-#[derive(Clone, Copy, Debug, Serialize)]
-struct Status {
-    /// Answers in the cache, expired ones included.
-    cache_entries: usize,
-    /// Octets in use.
-    cache_bytes: usize,
-    /// Octets that may be in use.
-    cache_capacity_bytes: usize,
-    /// Answers driven out before they expired.
-    cache_evictions: u64,
-    /// Clients that wait for an upstream.
-    inflight_waiters: usize,
-}
-
-fn status(state: &AdminState) -> Status {
-    Status {
-        cache_entries: state.cache.len(),
-        cache_bytes: state.cache.bytes(),
-        cache_capacity_bytes: state.cache.capacity_bytes(),
-        cache_evictions: state.cache.evictions(),
-        inflight_waiters: state.forwarder.in_flight(),
-    }
 }
 
 fn remove_left_over(path: &Path) -> io::Result<()> {

@@ -3,11 +3,14 @@
 //! Fields are added and never renamed or removed within a version; docs/api.md
 //! describes each, which a test checks.
 
+mod cache;
+pub use cache::{CachePage, CacheWindow, Stored};
+
 mod chains;
 pub use chains::{ChainPage, Pair};
 
 mod client;
-pub use client::{ClientDetail, Ready, ResolverView, SearchView, Taken};
+pub use client::{ClientDetail, NameView, Ready, ResolverView, SearchView, Taken};
 
 mod clients;
 pub use clients::{ClientPage, ClientView, Order, Windowed};
@@ -25,7 +28,7 @@ mod text;
 pub use text::Text;
 
 mod upstreams;
-pub use upstreams::{UpstreamPage, UpstreamView, UpstreamWindow};
+pub use upstreams::{UpstreamHealth, UpstreamPage, UpstreamView, UpstreamWindow};
 
 mod workloads;
 pub use workloads::{TakenWorkload, TakenWorkloads, WorkloadDetail, WorkloadPage, WorkloadView};

@@ -45,6 +45,9 @@ pub use chains::{Chains, Closer};
 mod window;
 pub use window::{Window, Windows};
 
+mod history;
+pub use history::{History, TENS};
+
 mod top;
 pub use top::{Heavy, Top};
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::clients::ClientView;
 use super::{SCHEMA, text_of};
 use crate::observe::advice::{
-    Advice, Bases, Current, DnsOption, Owner, OwnerError, Patch, Recommendation, advise,
+    Advice, Bases, Current, DnsOption, Owner, OwnerError, Patch, Recommendation, Totals, advise,
 };
 use crate::observe::{Client, Guess, Identity, Observer, Search, Source, Workload};
 
@@ -27,12 +27,27 @@ pub struct ClientDetail {
     pub resolver: Option<ResolverView>,
     /// Lookups that are under way, or may be.
     pub open_lookups: usize,
+    /// The names that it looks up most.
+    pub names: Vec<NameView>,
     /// What another ndots would save, and break; null while the search list is
     /// not known.
     pub advice: Option<Advice>,
     /// The way to the ndots that is advised, if its workload is known or was
     /// named and an ndots is advised.
     pub patch: Option<Ready>,
+}
+
+/// A name that a client looks up.
+#[derive(Clone, Debug, Serialize)]
+pub struct NameView {
+    /// The name, as its program gives it.
+    pub name: String,
+    /// Lookups of it.
+    pub lookups: u64,
+    /// Queries for them.
+    pub lookup_queries: u64,
+    /// Of those, the ones whose name was denied and followed by another.
+    pub wasted_queries: u64,
 }
 
 /// A search list.
@@ -118,6 +133,7 @@ impl Taken {
             search: SearchView::of(&self.search),
             resolver: self.guess.map(ResolverView::of),
             open_lookups: self.open_lookups,
+            names: names(&self.bases),
             advice,
             patch,
         })
@@ -141,6 +157,16 @@ impl Ready {
 
 fn owner(workload: &Workload) -> Result<Owner, OwnerError> {
     Owner::new(&workload.kind, &workload.namespace, &workload.name)
+}
+
+fn names(bases: &Bases) -> Vec<NameView> {
+    let view = |(name, totals): (&[u8], Totals)| NameView {
+        name: text_of(name),
+        lookups: totals.lookups,
+        lookup_queries: totals.queries,
+        wasted_queries: totals.wasted_queries,
+    };
+    bases.most_queried(NAMES).into_iter().map(view).collect()
 }
 
 impl SearchView {
@@ -168,3 +194,6 @@ impl ResolverView {
         Self { library: library.to_owned(), confidence: guess.confidence }
     }
 }
+
+/// Names of a client that are shown: a screen of them.
+const NAMES: usize = 20;

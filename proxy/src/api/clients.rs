@@ -83,6 +83,18 @@ impl<T> Windowed<T> {
     }
 }
 
+impl<T> Windowed<T> {
+    /// Returns the one of `window`.
+    pub const fn get(&self, window: Window) -> &T {
+        match window {
+            Window::Second => &self.second,
+            Window::TenSeconds => &self.ten_seconds,
+            Window::Minute => &self.minute,
+            Window::Start => &self.total,
+        }
+    }
+}
+
 impl Windowed<Figures> {
     pub(super) fn of(counters: &Counters) -> Self {
         Self::each(|window| Figures::of(counters, window))

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
 use super::clients::{ClientPage, Order, Windowed, failures};
-use crate::observe::{Observer, Origin, Window, Windows, ZoneAccount};
+use crate::observe::{Observer, Origin, Window, ZoneAccount};
 
 /// Failed responses.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -32,6 +32,9 @@ pub struct OriginView {
     /// How often, by window.
     #[serde(flatten)]
     pub responses: Windowed<u64>,
+    /// How often in each full ten seconds of the last ten minutes, the oldest
+    /// first; fewer soon after the start.
+    pub history: Vec<u32>,
 }
 
 /// The failures in one forward zone.
@@ -72,7 +75,7 @@ impl FailurePage {
     pub fn of(observer: &Observer, limit: usize) -> Self {
         Self {
             schema: SCHEMA,
-            origins: origins(&observer.origins),
+            origins: origins(observer),
             zones: observer.zones.iter().map(ZoneFailures::of).collect(),
             clients: clients(observer, limit),
         }
@@ -97,15 +100,16 @@ impl ZoneFigures {
     }
 }
 
-fn origins(windows: &Windows<{ Origin::COUNT }>) -> Vec<OriginView> {
+fn origins(observer: &Observer) -> Vec<OriginView> {
     let failing = Origin::ALL.iter().filter(|origin| origin.is_failure());
     let view = |origin: &Origin| OriginView {
         origin: origin.label().to_owned(),
         meaning: origin.meaning().to_owned(),
         responses: Windowed::each(|window| {
-            let sums = windows.sum(window);
+            let sums = observer.origins.sum(window);
             sums.get(origin.index()).copied().unwrap_or_default()
         }),
+        history: observer.history.of(origin.index()),
     };
     failing.map(view).collect()
 }

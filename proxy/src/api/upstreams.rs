@@ -23,11 +23,28 @@ pub struct UpstreamPage {
 pub struct UpstreamView {
     /// Its address.
     pub upstream: SocketAddr,
+    /// How it did in the last minute.
+    pub health: UpstreamHealth,
     /// What it did, by window.
     #[serde(flatten)]
     pub windows: Windowed<UpstreamWindow>,
     /// Questions that failed at it last, since the start.
     pub failures: BTreeMap<String, u64>,
+}
+
+/// How an upstream did in the last minute, by what was asked of it; it is not
+/// asked for this alone.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpstreamHealth {
+    /// It answered all questions.
+    Well,
+    /// It answered some, and some failed.
+    Partly,
+    /// It answered none.
+    Failing,
+    /// It was asked nothing.
+    Idle,
 }
 
 /// What an upstream did in one window.
@@ -50,10 +67,32 @@ impl UpstreamPage {
         let views = addrs.iter().zip(&observer.upstreams);
         let view = |(addr, account): (&SocketAddr, &UpstreamAccount)| UpstreamView {
             upstream: *addr,
+            health: UpstreamHealth::of(&UpstreamWindow::of(account, Window::Minute)),
             windows: Windowed::each(|window| UpstreamWindow::of(account, window)),
             failures: failures(&account.origins.sum(Window::Start)),
         };
         Self { schema: SCHEMA, upstreams: views.map(view).collect() }
+    }
+}
+
+impl UpstreamHealth {
+    const fn of(minute: &UpstreamWindow) -> Self {
+        match (minute.answered, minute.failed) {
+            (0, 0) => Self::Idle,
+            (_, 0) => Self::Well,
+            (0, _) => Self::Failing,
+            _ => Self::Partly,
+        }
+    }
+
+    /// The word in the API.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Well => "well",
+            Self::Partly => "partly",
+            Self::Failing => "failing",
+            Self::Idle => "idle",
+        }
     }
 }
 

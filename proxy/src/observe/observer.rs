@@ -11,9 +11,10 @@ use super::client::{Client, note};
 use super::clients::Clients;
 use super::config::ObserveConfig;
 use super::count::Counters;
+use super::history::History;
 use super::names::Names;
 use super::order::Order;
-use super::record::{Origin, Seen, octets_of};
+use super::record::{Origin, Seen, Traits, octets_of};
 use super::retransmit::Retransmits;
 use super::top::Top;
 use super::upstreams::UpstreamAccount;
@@ -31,6 +32,8 @@ pub struct Observer {
     pub node: Counters,
     /// Its responses by where they came from.
     pub origins: Windows<{ Origin::COUNT }>,
+    /// The same by ten seconds.
+    pub history: History<{ Origin::COUNT }>,
     /// Its clients.
     pub clients: Clients,
     /// Whose addresses are known.
@@ -43,6 +46,8 @@ pub struct Observer {
     pub zones: ZoneAccounts,
     /// The names asked most, in wire form.
     pub top_names: Top,
+    /// The names that an upstream was asked most, in wire form.
+    pub top_misses: Top,
     /// The clients that ask most, by [`client_key`].
     pub top_clients: Top,
     /// The pairs of a client, by its key, and a base name that waste most
@@ -76,12 +81,14 @@ impl Observer {
         Self {
             node: Counters::new(now),
             origins: Windows::new(now),
+            history: History::new(now),
             clients: Clients::new(config.clients),
             names: Names::default(),
             workloads: Workloads::new(&config),
             upstreams: vec![UpstreamAccount::new(now); upstreams],
             zones: ZoneAccounts::new(zones, now),
             top_names: Top::new(config.top),
+            top_misses: Top::new(config.top),
             top_clients: Top::new(config.top),
             top_pairs: Top::new(config.top),
             order: Order::default(),
@@ -109,6 +116,12 @@ impl Observer {
         self.top_clients.add(&client_key(seen), 1);
         if seen.record.origin != Origin::Rejected {
             self.top_names.add(seen.qname, 1);
+        }
+        if seen.record.traits.has(Traits::ASKED) {
+            self.top_misses.add(seen.qname, 1);
+        }
+        if !seen.record.traits.has(Traits::REPEATED) {
+            self.history.add(seen.record.origin.index(), now);
         }
         self.zones.note(seen, now);
         let upstream = seen.record.upstream.map(usize::from);
@@ -143,6 +156,7 @@ impl Observer {
         }
         self.node.advance(now);
         self.origins.advance(now);
+        self.history.advance(now);
         self.sweep();
         self.workloads.advance(now);
         self.zones.advance(now);
@@ -152,6 +166,7 @@ impl Observer {
         if now.saturating_since(self.decayed) >= DECAY {
             self.decayed = now;
             self.top_names.decay();
+            self.top_misses.decay();
             self.top_clients.decay();
             self.top_pairs.decay();
         }

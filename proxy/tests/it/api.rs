@@ -5,7 +5,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use hickory_proto::op::ResponseCode;
-use proxy::api::{ClientPage, FailurePage, Summary, UpstreamPage, WorkloadDetail, WorkloadPage};
+use proxy::api::{
+    CachePage, ClientPage, FailurePage, Summary, UpstreamPage, WorkloadDetail, WorkloadPage,
+};
 use serde::de::DeserializeOwned;
 use testbed::eventually;
 use upstream::{Rule, Upstream};
@@ -126,6 +128,12 @@ fn every_query_is_on_the_account_of_its_client() {
     assert_eq!((total.answered, total.failed), (1, 1));
     assert!(total.p50_ms.is_some());
 
+    let cache: CachePage = page(&proxy, "/api/v1/cache");
+    let total = cache.windows.total;
+    assert_eq!((total.cache_lookups, total.cache_hits, total.hit_ratio), (8, 5, 0.625));
+    assert_eq!(cache.top_misses.len(), 2);
+    assert_eq!(cache.stored.cache_entries, 2);
+
     let summary: Summary = page(&proxy, "/api/v1/summary");
     assert_eq!((summary.missed_records, summary.clients), (0, 3));
     assert_eq!(summary.top_names[0].key, "web.test.");
@@ -145,7 +153,8 @@ fn the_documented_fields_are_those_given() {
     let described = std::fs::read_to_string(path).unwrap();
     let client = "clients/127.0.0.6?kind=Deployment&namespace=shop&name=web";
     let workload = "workloads/-/address/127.0.0.6";
-    let pages = ["summary", "clients", "chains", "failures", "loops", "upstreams", "workloads"];
+    let pages =
+        ["cache", "summary", "clients", "chains", "failures", "loops", "upstreams", "workloads"];
     for name in pages.into_iter().chain([client, workload]) {
         let given: serde_json::Value = page(&proxy, &format!("/api/v1/{name}"));
         for key in keys(&given) {
@@ -207,6 +216,10 @@ fn the_advice_and_the_patch_are_on_the_page_of_a_client() {
     assert_eq!(advice["alternatives"][1]["glibc"]["queries_saved"], 9, "{advice:#}");
     let text = shown["patch"]["text"].as_str().unwrap();
     assert!(text.contains("kubectl -n shop patch deployment web"), "{text}");
+
+    let most = &shown["names"][0];
+    assert_eq!((&most["name"], &most["lookups"]), (&"api.example.com.".into(), &3.into()));
+    assert_eq!((&most["lookup_queries"], &most["wasted_queries"]), (&12.into(), &9.into()));
 
     let chains: proxy::api::ChainPage = page(&proxy, "/api/v1/chains");
     assert_eq!(chains.figures.total.wasted_queries, 9);

@@ -172,6 +172,17 @@ impl Bases {
             .map_or(Duration::ZERO, |(first, last)| last.saturating_since(first))
     }
 
+    /// Returns the sums of the `count` names with the most queries.
+    pub fn most_queried(&self, count: usize) -> Vec<(&[u8], Totals)> {
+        let mut names: Vec<_> = self
+            .iter()
+            .map(|(base, tally)| (base, tally.totals()))
+            .collect();
+        names.sort_by(|(a, a_sum), (b, b_sum)| b_sum.queries.cmp(&a_sum.queries).then(a.cmp(b)));
+        names.truncate(count);
+        names
+    }
+
     /// Returns when a name was looked up last; `None` if it is not held.
     pub fn last_seen(&self, base: &[u8]) -> Option<Moment> {
         self.tallies.get(base).map(|tally| tally.last)
@@ -256,6 +267,17 @@ impl Tally {
         match self.ways.iter_mut().find(|mine| mine.kind == kind) {
             Some(mine) => mine.add(way),
             None => self.ways.push(Way { kind, ..*way }),
+        }
+    }
+
+    /// The sums over all ways; the time is of those whose time is known.
+    fn totals(&self) -> Totals {
+        let sum = |of: fn(&Way) -> u64| self.ways.iter().map(of).sum();
+        Totals {
+            lookups: sum(|way| way.lookups),
+            queries: sum(|way| way.queries),
+            wasted_queries: sum(|way| way.wasted_queries),
+            wasted: self.timed,
         }
     }
 
