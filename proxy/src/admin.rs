@@ -1,5 +1,7 @@
 //! The admin listener: what is not for everybody who can reach the node.
 
+mod pages;
+
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -24,6 +26,7 @@ use crate::http::bounded;
 use crate::ledger::Ledger;
 use crate::moment::Clock;
 use crate::observe::Workload;
+use crate::page::NO_NAMESPACE;
 
 /// Where the admin listener is.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -96,7 +99,7 @@ pub struct AdminState {
     pub clock: Clock,
 }
 
-/// Returns the routes /config, /status, /version and /api/v1.
+/// Returns the pages and the routes /config, /status, /version and /api/v1.
 pub fn routes(state: AdminState) -> Router {
     let config = Arc::clone(&state.config);
     let api = Router::new()
@@ -113,6 +116,7 @@ pub fn routes(state: AdminState) -> Router {
         .with_state(state.clone());
     Router::new()
         .nest("/api/v1", api)
+        .merge(pages::routes(state.clone()))
         .route("/config", get(async move || config.to_string()))
         .route("/status", get(async move || Json(Stored::of(&state.cache, &state.forwarder))))
         .route("/version", get(async || concat!(env!("CARGO_PKG_VERSION"), "\n")))
@@ -252,9 +256,6 @@ fn remove_left_over(path: &Path) -> io::Result<()> {
         Err(_) => Ok(()),
     }
 }
-
-/// Stands for no namespace; no namespace is called so.
-const NO_NAMESPACE: &str = "-";
 
 #[cfg(test)]
 mod tests {

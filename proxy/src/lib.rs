@@ -32,6 +32,8 @@ pub mod health;
 
 pub mod metrics;
 
+pub mod page;
+
 pub mod admin;
 
 pub mod shutdown;

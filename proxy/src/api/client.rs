@@ -38,7 +38,7 @@ pub struct ClientDetail {
 }
 
 /// A name that a client looks up.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct NameView {
     /// The name, as its program gives it.
     pub name: String,
@@ -159,7 +159,7 @@ fn owner(workload: &Workload) -> Result<Owner, OwnerError> {
     Owner::new(&workload.kind, &workload.namespace, &workload.name)
 }
 
-fn names(bases: &Bases) -> Vec<NameView> {
+pub(super) fn names(bases: &Bases) -> Vec<NameView> {
     let view = |(name, totals): (&[u8], Totals)| NameView {
         name: text_of(name),
         lookups: totals.lookups,

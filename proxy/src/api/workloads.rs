@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
-use super::client::{Ready, ResolverView, SearchView};
+use super::client::{NameView, Ready, ResolverView, SearchView, names};
 use super::clients::{ClientView, Order, Windowed, failures, rank};
 use crate::observe::advice::{Advice, Current, DnsOption, advise};
 use crate::observe::{Account, Client, Figures, Observer, Source, Window, Workload};
@@ -21,6 +21,10 @@ pub struct WorkloadPage {
     pub known: usize,
     /// Queries whose client lost its account before anybody was named for it.
     pub unattributed_queries: u64,
+    /// Clients that nobody named.
+    pub unnamed_clients: usize,
+    /// Their queries since the start.
+    pub unnamed_queries: u64,
     /// Those that were asked for.
     pub workloads: Vec<WorkloadView>,
 }
@@ -73,6 +77,8 @@ pub struct WorkloadDetail {
     pub resolver: Option<ResolverView>,
     /// Lookups that are under way, or may be.
     pub open_lookups: usize,
+    /// The names that they look up most.
+    pub names: Vec<NameView>,
     /// Its clients with their own figures.
     pub members: Vec<ClientView>,
 }
@@ -93,7 +99,12 @@ pub struct TakenWorkload {
 #[derive(Debug)]
 pub struct TakenWorkloads {
     known: usize,
-    unattributed: u64,
+    /// Queries whose client lost its account before anybody was named for it.
+    pub unattributed: u64,
+    /// Clients that nobody named.
+    pub unnamed_clients: usize,
+    /// Their queries since the start.
+    pub unnamed_queries: u64,
     workloads: Vec<TakenWorkload>,
 }
 
@@ -104,30 +115,46 @@ impl TakenWorkloads {
     /// Copies the `limit` first of `observer`'s workloads, by their last minute
     /// and then by all their time.
     pub fn of(observer: &Observer, order: Order, limit: usize) -> Self {
+        Self::of_any(observer, &[order], limit)
+    }
+
+    /// Copies those that are among the `limit` first by any of `orders`, each
+    /// once.
+    pub fn of_any(observer: &Observer, orders: &[Order], limit: usize) -> Self {
         let groups = groups(observer);
-        let weight = |workload: &Workload, clients: &[(IpAddr, &Client)]| {
-            let gone = observer.workloads.gone(workload);
-            let gone = gone.map_or([0; 2], |account| rank(&account.counters, order));
-            clients.iter().fold(gone, |[minute, total], (_, client)| {
-                let [more_minute, more_total] = rank(&client.counters, order);
-                [minute + more_minute, total + more_total]
-            })
+        let mut chosen: Vec<&Arc<Workload>> = Vec::new();
+        for order in orders {
+            let first = ranked(&groups, *order, observer);
+            for workload in first.into_iter().take(limit) {
+                if !chosen.contains(&workload) {
+                    chosen.push(workload);
+                }
+            }
+        }
+        let of = |workload| {
+            let clients = groups.get(workload)?;
+            Some(TakenWorkload::of(workload, clients, observer))
         };
-        let mut ranked: Vec<_> = groups
-            .iter()
-            .map(|(workload, clients)| (weight(workload, clients), workload, clients))
-            .collect();
-        ranked.sort_unstable_by(|(a, a_name, _), (b, b_name, _)| {
-            b.cmp(a).then_with(|| a_name.cmp(b_name))
-        });
-        let taken = ranked.into_iter().take(limit);
+        let unnamed = || {
+            let clients = observer.clients.iter().map(|(_, client)| client);
+            clients.filter(|client| client.identity.is_none())
+        };
+        let queries = |client: &Client| Figures::of(&client.counters, Window::Start).queries;
         Self {
             known: groups.len(),
             unattributed: observer.unattributed,
-            workloads: taken
-                .map(|(_, workload, clients)| TakenWorkload::of(workload, clients, observer))
-                .collect(),
+            unnamed_clients: unnamed().count(),
+            unnamed_queries: unnamed().map(queries).sum(),
+            workloads: chosen.into_iter().filter_map(of).collect(),
         }
+    }
+
+    /// Works out what each could do, with all that is known of it.
+    pub fn details(self) -> Vec<WorkloadDetail> {
+        self.workloads
+            .into_iter()
+            .map(TakenWorkload::detail)
+            .collect()
     }
 
     /// Works out what each could do.
@@ -136,6 +163,8 @@ impl TakenWorkloads {
             schema: SCHEMA,
             known: self.known,
             unattributed_queries: self.unattributed,
+            unnamed_clients: self.unnamed_clients,
+            unnamed_queries: self.unnamed_queries,
             workloads: self
                 .workloads
                 .into_iter()
@@ -188,6 +217,7 @@ impl TakenWorkload {
         let clients = members.iter().map(|member| member.client).collect();
         let (search, guess) = (SearchView::of(&self.account.search), self.account.guess);
         let open_lookups = self.account.open_lookups;
+        let names = names(&self.account.bases);
         let mut view = self.view();
         view.clients = clients;
         WorkloadDetail {
@@ -196,6 +226,7 @@ impl TakenWorkload {
             search,
             resolver: guess.map(ResolverView::of),
             open_lookups,
+            names,
             members,
         }
     }
@@ -226,6 +257,24 @@ impl TakenWorkload {
             patch,
         }
     }
+}
+
+/// All workloads, the first ones by `order` first.
+fn ranked<'a>(groups: &'a Groups<'_>, order: Order, observer: &Observer) -> Vec<&'a Arc<Workload>> {
+    let weight = |workload: &Workload, clients: &[(IpAddr, &Client)]| {
+        let gone = observer.workloads.gone(workload);
+        let gone = gone.map_or([0; 2], |account| rank(&account.counters, order));
+        clients.iter().fold(gone, |[minute, total], (_, client)| {
+            let [more_minute, more_total] = rank(&client.counters, order);
+            [minute + more_minute, total + more_total]
+        })
+    };
+    let mut ranked: Vec<_> = groups
+        .iter()
+        .map(|(workload, clients)| (weight(workload, clients), workload))
+        .collect();
+    ranked.sort_unstable_by(|(a, a_name), (b, b_name)| b.cmp(a).then_with(|| a_name.cmp(b_name)));
+    ranked.into_iter().map(|(_, workload)| workload).collect()
 }
 
 /// Puts the clients together by their workload; one without stands for itself.

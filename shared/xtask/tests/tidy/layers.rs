@@ -16,6 +16,7 @@ const PROXY: &[&[&str]] = &[
     &["observe", "resolver"],
     &["forward", "ledger"],
     &["api", "health", "http", "metrics", "refresh", "serve", "shutdown"],
+    &["page"],
     &["admin", "diagnose", "handover", "intercept", "top"],
     &["cli", "remote"],
     &["config"],

@@ -1,0 +1,155 @@
+// Keeps the page fresh while somebody looks, sorts tables and copies patches.
+// Without it the page is whole, and as old as its loading.
+"use strict";
+(() => {
+  const EVERY = 5000; // A third request or so finds a new window of ten seconds.
+  const PATIENCE = 4000;
+  const GONE = 3; // Failures in a row after which it is not a hiccup.
+  const main = document.getElementById("main");
+  const state = document.getElementById("state");
+  const sorted = new Map();
+  let fresh = new Date();
+  let failures = 0;
+  let timer = 0;
+
+  const clock = (date) => date.toLocaleTimeString([], { hour12: false });
+
+  function say(kind, text) {
+    document.body.dataset.state = kind;
+    if (state.textContent !== text) state.textContent = text;
+  }
+
+  function tell(why) {
+    if (failures === 0) return say("fresh", "As of " + clock(fresh));
+    if (failures < GONE) return say("stale", "Stale since " + clock(fresh) + ": " + why);
+    say(
+      "gone",
+      "Unreachable, stale since " + clock(fresh) + ": " + why +
+        ". Does the port-forward still run, and the Pod? Trying again."
+    );
+  }
+
+  async function refresh() {
+    clearTimeout(timer);
+    if (document.hidden) return;
+    try {
+      const url = new URL(location.href);
+      url.searchParams.set("part", "1");
+      const response = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+      if (!response.ok) throw new Error("it says " + response.status);
+      replace(await response.text());
+      fresh = new Date();
+      failures = 0;
+      tell();
+    } catch (error) {
+      failures += 1;
+      tell(error.name === "TypeError" ? "it does not answer" : error.name === "TimeoutError" ? "it is silent" : error.message);
+    }
+    timer = setTimeout(refresh, EVERY);
+  }
+
+  // Section by section, and only those that changed, so that what somebody
+  // reads, selects or has the focus on stays.
+  function replace(text) {
+    const next = new DOMParser().parseFromString(text, "text/html").body;
+    const ids = (root) => [...root.children].map((child) => child.id).join();
+    const focused = document.activeElement && path(document.activeElement);
+    if (ids(next) !== ids(main)) {
+      main.replaceChildren(...next.childNodes);
+    } else {
+      for (const section of [...next.children]) {
+        const old = document.getElementById(section.id);
+        if (selected(old)) continue;
+        const scrolls = [...old.querySelectorAll(".scroll")].map((box) => box.scrollLeft);
+        for (const open of old.querySelectorAll("details[open]")) {
+          const same = section.querySelector("#" + CSS.escape(open.id));
+          if (same) same.open = true;
+        }
+        old.replaceWith(section);
+        section.querySelectorAll(".scroll").forEach((box, n) => (box.scrollLeft = scrolls[n] || 0));
+      }
+    }
+    prepare();
+    const again = focused && find(focused);
+    if (again && again !== document.activeElement) again.focus({ preventScroll: true });
+  }
+
+  function selected(section) {
+    const selection = getSelection();
+    return selection && !selection.isCollapsed && selection.containsNode(section, true);
+  }
+
+  // Where an element is, in words that outlive it.
+  function path(element) {
+    const section = element.closest("section");
+    if (!section) return null;
+    const all = [...section.querySelectorAll(element.tagName)];
+    return [section.id, element.tagName, all.indexOf(element), element.textContent];
+  }
+
+  function find([id, tag, at, text]) {
+    const section = document.getElementById(id);
+    if (!section) return null;
+    const all = [...section.querySelectorAll(tag)];
+    return all.find((one) => one.textContent === text) || all[at];
+  }
+
+  function prepare() {
+    for (const table of document.querySelectorAll("table[id]:not(.fixed)")) {
+      table.querySelectorAll("thead th").forEach((head, column) => {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.append(...head.childNodes);
+        button.addEventListener("click", () => turn(table, column));
+        head.append(button);
+      });
+      if (sorted.has(table.id)) sort(table, sorted.get(table.id));
+    }
+    for (const button of document.querySelectorAll("button[data-copy]")) {
+      button.addEventListener("click", () => copy(button));
+    }
+  }
+
+  // Numbers begin with the greatest, words with the first.
+  function turn(table, column) {
+    const before = sorted.get(table.id);
+    const numbers = table.tBodies[0].rows[0]?.cells[column].dataset.v !== undefined;
+    const order = before && before.column === column ? -before.order : numbers ? -1 : 1;
+    sorted.set(table.id, { column, order });
+    sort(table, { column, order });
+  }
+
+  function sort(table, { column, order }) {
+    const value = (row) => {
+      const cell = row.cells[column];
+      return cell.dataset.v === undefined ? cell.textContent : Number(cell.dataset.v);
+    };
+    const compare = (a, b) => (typeof a === "number" ? a - b : a.localeCompare(b, undefined, { numeric: true }));
+    const body = table.tBodies[0];
+    body.append(...[...body.rows].sort((a, b) => order * compare(value(a), value(b))));
+    table.querySelectorAll("thead th").forEach((head, n) => {
+      if (n === column) head.setAttribute("aria-sort", order > 0 ? "ascending" : "descending");
+      else head.removeAttribute("aria-sort");
+    });
+  }
+
+  // Browsers lend the clipboard to secure pages alone: localhost is one, an
+  // address is not. There the text is selected, to be copied by hand.
+  async function copy(button) {
+    const text = document.getElementById(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+      button.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(text);
+      text.focus();
+      button.textContent = "Selected: press Ctrl+C";
+    }
+    setTimeout(() => (button.textContent = "Copy"), 3000);
+  }
+
+  document.addEventListener("visibilitychange", refresh);
+  prepare();
+  tell();
+  timer = setTimeout(refresh, EVERY);
+})();
