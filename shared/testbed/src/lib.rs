@@ -1,10 +1,11 @@
 //! What the tests stand on: real CoreDNS, network namespaces, captures of what
-//! passes there, processes that end with their test, and a DNS client that
+//! passes there, a browser, processes that end with their test, and a DNS client that
 //! shares no code with the products.
 //!
 //! It must not know `dns`: a referee that uses the player's own eyes sees the
 //! player's own mistakes as right.
 
+pub mod browser;
 pub mod capture;
 pub mod client;
 pub mod coredns;
@@ -14,6 +15,7 @@ pub mod process;
 pub mod require;
 mod wait;
 
+pub use browser::Browser;
 pub use capture::{Capture, Captured};
 pub use client::{Client, Query, query};
 pub use coredns::Coredns;

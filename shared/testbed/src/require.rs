@@ -175,7 +175,8 @@ pub(crate) fn find_program(program: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+/// Programs that are Chromium.
+pub(crate) const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use crate::{coredns, shell};
 
 /// Programs that tests start, with the Debian package that has each.
-const PROGRAMS: [(&str, &str); 11] = [
+const PROGRAMS: [(&str, &str); 12] = [
+    ("chromium", "chromium"),
     ("dig", "dnsutils"),
     ("nslookup", "dnsutils"),
     ("node", "nodejs"),
