@@ -10,23 +10,27 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::extract::{Path as UrlPath, Query, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Deserialize;
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::api::{
-    CachePage, ChainPage, ClientDetail, ClientPage, FailurePage, LoopPage, Order, Stored, Summary,
-    Taken, TakenWorkload, TakenWorkloads, UpstreamPage, WorkloadDetail, WorkloadPage,
+    CachePage, ChainPage, ClientDetail, ClientPage, FailurePage, LoopPage, Order, Redacted, Stored,
+    Summary, Taken, TakenWorkload, TakenWorkloads, UpstreamPage, WorkloadDetail, WorkloadPage,
+    redacted_workload,
 };
 use crate::cache::Cache;
 use crate::forward::Forwarder;
 use crate::http::bounded;
 use crate::ledger::Ledger;
 use crate::moment::Clock;
-use crate::observe::Workload;
+use crate::observe::{Client, Observer, Workload};
 use crate::page::NO_NAMESPACE;
+use crate::redact::{Pseudonyms, Redact};
+
+mod tap;
 
 /// Where the admin listener is.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -97,6 +101,16 @@ pub struct AdminState {
     pub ledger: Ledger,
     /// Says what time it is.
     pub clock: Clock,
+    /// What is shown instead of names and clients.
+    pub pseudonyms: Pseudonyms,
+}
+
+impl AdminState {
+    /// Makes a page from the accounts, without what is not to be shown.
+    fn page<T: Redacted>(&self, redact: Redact, make: impl FnOnce(&Observer) -> T) -> Json<T> {
+        let page = self.ledger.read(make);
+        Json(page.redacted(&self.pseudonyms.veil(redact)))
+    }
 }
 
 /// Returns the pages and the routes /config, /status, /version and /api/v1.
@@ -110,6 +124,7 @@ pub fn routes(state: AdminState) -> Router {
         .route("/chains", get(chains))
         .route("/failures", get(failures))
         .route("/loops", get(loops))
+        .route("/tap", get(tap::tap))
         .route("/upstreams", get(upstreams))
         .route("/workloads", get(workloads))
         .route("/workloads/{namespace}/{kind}/{name}", get(workload))
@@ -130,114 +145,137 @@ struct Wanted {
     order: Order,
     /// How many rows.
     limit: usize,
+    /// What is not to be shown.
+    redact: Redact,
 }
 
 impl Default for Wanted {
     fn default() -> Self {
-        Self { order: Order::default(), limit: 50 }
+        Self { order: Order::default(), limit: 50, redact: Redact::default() }
     }
 }
 
 async fn summary(State(state): State<AdminState>, Query(wanted): Query<Wanted>) -> Json<Summary> {
-    Json(
-        state
-            .ledger
-            .read(|observer| Summary::of(observer, wanted.limit)),
-    )
+    state.page(wanted.redact, |observer| Summary::of(observer, wanted.limit))
 }
 
 async fn clients(
     State(state): State<AdminState>,
     Query(wanted): Query<Wanted>,
 ) -> Json<ClientPage> {
-    let Wanted { order, limit } = wanted;
-    Json(
-        state
-            .ledger
-            .read(|observer| ClientPage::of(observer, order, limit)),
-    )
+    let Wanted { order, limit, redact } = wanted;
+    state.page(redact, |observer| ClientPage::of(observer, order, limit))
+}
+
+/// What the page of one client is asked for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClientWanted {
+    kind: Option<String>,
+    namespace: Option<String>,
+    name: Option<String>,
+    #[serde(default)]
+    redact: Redact,
+}
+
+impl ClientWanted {
+    /// The workload, if one is named: with all of its three parts.
+    fn workload(self) -> Result<Option<Workload>, &'static str> {
+        match (self.kind, self.namespace, self.name) {
+            (None, None, None) => Ok(None),
+            (Some(kind), Some(namespace), Some(name)) => {
+                Ok(Some(Workload { kind, namespace, name }))
+            }
+            _ => Err("a workload has a kind, a namespace and a name"),
+        }
+    }
 }
 
 async fn client(
     State(state): State<AdminState>,
     UrlPath(addr): UrlPath<IpAddr>,
-    uri: Uri,
+    Query(wanted): Query<ClientWanted>,
 ) -> Result<Json<ClientDetail>, (StatusCode, String)> {
-    let bad = |error: String| (StatusCode::BAD_REQUEST, error + "\n");
-    let workload = match uri.query() {
-        None | Some("") => None,
-        Some(_) => {
-            let named = Query::<Workload>::try_from_uri(&uri).map_err(|e| bad(e.body_text()))?;
-            Some(named.0)
-        }
-    };
+    let bad = |error: &str| (StatusCode::BAD_REQUEST, format!("{error}\n"));
+    let veil = state.pseudonyms.veil(wanted.redact);
+    let workload = wanted.workload().map_err(bad)?;
     let taken = state.ledger.read(|observer| {
-        let client = observer.clients.get(addr)?;
-        Some(Taken::of(addr, client, observer))
+        let shown = |(real, _): &(&IpAddr, &Client)| veil.client(**real) == addr;
+        // A list without its clients leads to their pages all the same.
+        let (real, client) = match observer.clients.get(addr) {
+            Some(client) => (addr, client),
+            None => observer
+                .clients
+                .iter()
+                .find(shown)
+                .map(|(real, client)| (*real, client))?,
+        };
+        Some(Taken::of(real, client, observer))
     });
     let unknown = || (StatusCode::NOT_FOUND, format!("{addr} has not asked, or not of late\n"));
     let taken = taken.ok_or_else(unknown)?;
     let detail = taken.detail(workload.as_ref());
-    detail.map(Json).map_err(|error| bad(error.to_string()))
+    let detail = detail.map_err(|error| bad(&error.to_string()))?;
+    Ok(Json(detail.redacted(&veil)))
 }
 
 async fn workloads(
     State(state): State<AdminState>,
     Query(wanted): Query<Wanted>,
 ) -> Json<WorkloadPage> {
-    let Wanted { order, limit } = wanted;
+    let Wanted { order, limit, redact } = wanted;
     let taken = state
         .ledger
         .read(|observer| TakenWorkloads::of(observer, order, limit));
-    Json(taken.page())
+    Json(taken.page().redacted(&state.pseudonyms.veil(redact)))
+}
+
+/// What the page of one workload is asked for.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct WorkloadWanted {
+    redact: Redact,
 }
 
 async fn workload(
     State(state): State<AdminState>,
     UrlPath((namespace, kind, name)): UrlPath<(String, String, String)>,
+    Query(wanted): Query<WorkloadWanted>,
 ) -> Result<Json<WorkloadDetail>, (StatusCode, String)> {
     let unknown = || format!("{kind} {name} in {namespace} has not asked, or not of late\n");
+    let veil = state.pseudonyms.veil(wanted.redact);
     // A path has no empty segment.
     let within = if namespace == NO_NAMESPACE { String::new() } else { namespace.clone() };
     let workload = Workload { namespace: within, kind: kind.clone(), name: name.clone() };
-    let taken = state
-        .ledger
-        .read(|observer| TakenWorkload::find(&workload, observer));
+    let taken = state.ledger.read(|observer| {
+        // A list without its clients leads to their pages all the same.
+        let shown = |real: &Workload| redacted_workload(real.clone(), &veil) == workload;
+        TakenWorkload::find(&workload, observer).or_else(|| TakenWorkload::find_by(shown, observer))
+    });
     let taken = taken.ok_or_else(|| (StatusCode::NOT_FOUND, unknown()))?;
-    Ok(Json(taken.detail()))
+    Ok(Json(taken.detail().redacted(&veil)))
 }
 
 async fn cache(State(state): State<AdminState>, Query(wanted): Query<Wanted>) -> Json<CachePage> {
     let stored = Stored::of(&state.cache, &state.forwarder);
-    Json(
-        state
-            .ledger
-            .read(|observer| CachePage::of(observer, stored, wanted.limit)),
-    )
+    state.page(wanted.redact, |observer| CachePage::of(observer, stored, wanted.limit))
 }
 
 async fn chains(State(state): State<AdminState>, Query(wanted): Query<Wanted>) -> Json<ChainPage> {
-    Json(
-        state
-            .ledger
-            .read(|observer| ChainPage::of(observer, wanted.limit)),
-    )
+    state.page(wanted.redact, |observer| ChainPage::of(observer, wanted.limit))
 }
 
 async fn failures(
     State(state): State<AdminState>,
     Query(wanted): Query<Wanted>,
 ) -> Json<FailurePage> {
-    Json(
-        state
-            .ledger
-            .read(|observer| FailurePage::of(observer, wanted.limit)),
-    )
+    state.page(wanted.redact, |observer| FailurePage::of(observer, wanted.limit))
 }
 
 async fn loops(State(state): State<AdminState>, Query(wanted): Query<Wanted>) -> Json<LoopPage> {
     let now = state.clock.now();
-    Json(LoopPage::of(state.forwarder.loops(), wanted.limit, now))
+    let page = LoopPage::of(state.forwarder.loops(), wanted.limit, now);
+    Json(page.redacted(&state.pseudonyms.veil(wanted.redact)))
 }
 
 async fn upstreams(State(state): State<AdminState>) -> Json<UpstreamPage> {

@@ -21,11 +21,15 @@ pub use failures::{ClientFailures, FailurePage, OriginView, ZoneFailures, ZoneFi
 mod loops;
 pub use loops::{AskerView, LoopPage, LoopView};
 
+mod redact;
+pub use redact::{Redacted, redacted_workload};
+
 mod summary;
 pub use summary::{Busiest, Summary};
 
 mod text;
 pub use text::Text;
+pub(crate) use text::span;
 
 mod upstreams;
 pub use upstreams::{UpstreamHealth, UpstreamPage, UpstreamView, UpstreamWindow};

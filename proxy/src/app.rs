@@ -21,6 +21,7 @@ use crate::ledger::Ledger;
 use crate::metrics::{self, Metrics, Sources};
 use crate::moment::Clock;
 use crate::observe::{Books, Observer};
+use crate::redact::Pseudonyms;
 use crate::resolver::Resolver;
 use crate::serve::{Service, TcpServer, UdpWorker, bind_tcp, bind_udp};
 use crate::shutdown::Signals;
@@ -107,7 +108,14 @@ impl App {
         };
         app.observe(config, sources).await?;
         let config_text = config.to_toml().into();
-        let state = AdminState { config: config_text, cache, forwarder, ledger, clock };
+        let state = AdminState {
+            config: config_text,
+            cache,
+            forwarder,
+            ledger,
+            clock,
+            pseudonyms: Pseudonyms::default(),
+        };
         app.administer(config, state).await?;
         Ok(app)
     }

@@ -1,11 +1,14 @@
 //! The command line.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::admin::AdminAddr;
+use crate::redact::Redact;
+use crate::tap::{self, FilterError};
 
 /// A node-local DNS cache for Kubernetes.
 #[derive(Debug, Parser)]
@@ -29,6 +32,17 @@ pub enum Command {
     /// Reads its admin listener; `--json` prints the page /api/v1/summary as it
     /// is.
     Stats(StatsArgs),
+    /// Show who wastes most and what they should change, who fails and why.
+    ///
+    /// Reads the admin listener of a running proxy once a second; `?` shows the
+    /// keys. Where there is no terminal it prints the list once, as `--once`
+    /// does.
+    Top(TopArgs),
+    /// Print queries as a running proxy accounts for them.
+    ///
+    /// Reads its admin listener. At most 1000 a second are shown; how many are
+    /// left out is said, on standard error or, with `--json`, as a line.
+    Tap(TapArgs),
     /// Look at configuration files.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -46,18 +60,74 @@ pub enum ConfigCommand {
     Defaults,
 }
 
-/// The flags of `stats`.
+/// Which proxy is meant, and what of it may be seen.
 #[derive(Args, Clone, Debug)]
-pub struct StatsArgs {
+pub struct RemoteArgs {
     /// Its admin listener: an address, or `unix:PATH`.
     #[arg(
         long,
-        value_name = "ADDR:PORT|unix:PATH",
+        visible_alias = "url",
+        value_name = "[http://]HOST:PORT|unix:PATH",
         default_value = "127.0.0.1:9254",
-        value_parser = parse_admin
+        value_parser = parse_remote
     )]
     pub admin: AdminAddr,
+    /// Show pseudonyms instead: `names`, `clients`, or both with a comma.
+    #[arg(long, value_name = "names,clients", value_parser = parse_redact)]
+    pub redact: Option<String>,
+}
+
+/// The flags of `stats`.
+#[derive(Args, Clone, Debug)]
+pub struct StatsArgs {
+    /// Which proxy.
+    #[command(flatten)]
+    pub remote: RemoteArgs,
     /// For programs.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The flags of `top`.
+#[derive(Args, Clone, Debug)]
+pub struct TopArgs {
+    /// Which proxy.
+    #[command(flatten)]
+    pub remote: RemoteArgs,
+    /// Print the list once, as text.
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// The flags of `tap`. Filters are kept as text, which the proxy reads too.
+#[derive(Args, Clone, Debug)]
+pub struct TapArgs {
+    /// Which proxy.
+    #[command(flatten)]
+    pub remote: RemoteArgs,
+    /// Queries of these clients: addresses and ranges, with commas.
+    #[arg(long, value_name = "ADDR[/LEN],…", value_parser = checked(tap::parse_clients))]
+    pub client: Option<String>,
+    /// For this name and all below it; or, with `*` for any characters, for
+    /// names that look like this.
+    #[arg(long, value_name = "NAME|PATTERN", value_parser = checked(tap::Pattern::parse))]
+    pub name: Option<String>,
+    /// Answered with one of these, as `SERVFAIL,REFUSED`.
+    #[arg(long, value_name = "RCODE,…", value_parser = checked(tap::parse_rcodes))]
+    pub rcode: Option<String>,
+    /// For one of these types, as `A,AAAA`.
+    #[arg(long = "type", value_name = "TYPE,…", value_parser = checked(tap::parse_types))]
+    pub qtype: Option<String>,
+    /// Answered no sooner than this: `500us`, `20ms`, `2s`.
+    #[arg(long, value_name = "TIME", value_parser = parse_latency)]
+    pub min_latency: Option<Duration>,
+    /// At most so many a second.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rate: Option<u32>,
+    /// End after so many.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// A line of JSON for each.
     #[arg(long)]
     pub json: bool,
 }
@@ -151,6 +221,55 @@ pub fn parse_admin(text: &str) -> Result<AdminAddr, String> {
         None => text.parse().ok().map(AdminAddr::Tcp),
     };
     addr.ok_or_else(|| format!("{text:?} is neither an address and port nor unix:/PATH"))
+}
+
+/// Parses where the admin listener of another proxy is: also by the name of
+/// its host, and as a URL.
+///
+/// # Errors
+///
+/// A sentence that names the text.
+pub fn parse_remote(text: &str) -> Result<AdminAddr, String> {
+    if text.starts_with("https:") {
+        return Err(format!(
+            "{text:?}: the admin listener speaks no TLS; use kubectl port-forward"
+        ));
+    }
+    let place = text
+        .strip_prefix("http://")
+        .unwrap_or(text)
+        .trim_end_matches('/');
+    parse_admin(place).or_else(|error| {
+        let found = place
+            .to_socket_addrs()
+            .ok()
+            .and_then(|mut found| found.next());
+        found.map(AdminAddr::Tcp).ok_or(error)
+    })
+}
+
+fn parse_redact(text: &str) -> Result<String, String> {
+    text.parse::<Redact>().map(|_| text.to_owned())
+}
+
+/// Checks a filter where it is written.
+fn checked<T>(
+    parse: impl Fn(&str) -> Result<T, FilterError> + Clone + Send + Sync + 'static,
+) -> impl Fn(&str) -> Result<String, FilterError> + Clone + Send + Sync + 'static {
+    move |text| parse(text).map(|_| text.to_owned())
+}
+
+fn parse_latency(text: &str) -> Result<Duration, String> {
+    let bad = || format!("{text:?} is not a time such as 500us, 20ms or 2s");
+    let end = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(bad)?;
+    let (number, unit) = text.split_at(end);
+    let number = number.parse().map_err(|_| bad())?;
+    match unit {
+        "us" => Ok(Duration::from_micros(number)),
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        _ => Err(bad()),
+    }
 }
 
 /// Parses a zone's name.

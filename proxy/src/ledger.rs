@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use crate::moment::Clock;
 use crate::observe::{Books, Identity, Observer, Reader};
+use crate::tap::Taps;
 
 /// The accounts, shared between the thread that keeps them and those who read.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     observer: Arc<Mutex<Observer>>,
+    taps: Taps,
 }
 
 impl Ledger {
@@ -29,7 +31,7 @@ impl Ledger {
         clock: Clock,
         stop: Arc<AtomicBool>,
     ) -> io::Result<(Self, JoinHandle<()>)> {
-        let ledger = Self { observer: Arc::new(Mutex::new(observer)) };
+        let ledger = Self { observer: Arc::new(Mutex::new(observer)), taps: Taps::default() };
         let keeper = Keeper { ledger: ledger.clone(), readers: books.take_readers(), clock };
         let thread = thread::Builder::new().name("observer".to_owned());
         Ok((ledger, thread.spawn(move || keeper.run(&stop))?))
@@ -41,6 +43,11 @@ impl Ledger {
         for (addr, identity) in named {
             observer.identify(addr, identity);
         }
+    }
+
+    /// Returns those who listen to what is accounted for.
+    pub const fn taps(&self) -> &Taps {
+        &self.taps
     }
 
     /// Reads the accounts. They stand still meanwhile, and records wait in
@@ -81,13 +88,23 @@ impl Keeper {
         let Self { ledger, readers, clock } = self;
         let (mut taken, mut more) = (0, false);
         let before = clock.now();
+        let mut audience = ledger.taps.audience();
         for reader in readers.iter_mut() {
             let mut observer = ledger.lock();
-            let part = reader.drain(PART, |seen| observer.take(&seen));
+            let part = match &mut audience {
+                None => reader.drain(PART, |seen| observer.take(&seen)),
+                Some(audience) => reader.drain(PART, |seen| {
+                    audience.offer(&seen, before);
+                    observer.take(&seen);
+                }),
+            };
             taken += part;
             more |= part == PART;
         }
         let missed = readers.iter().map(Reader::missed).sum();
+        if let Some(audience) = &mut audience {
+            audience.missed(missed);
+        }
         let mut observer = ledger.lock();
         observer.missed = missed;
         observer.advance(clock.now());

@@ -22,6 +22,10 @@ pub mod observe;
 
 pub mod serve;
 
+pub mod redact;
+
+pub mod tap;
+
 pub mod ledger;
 
 pub mod api;
@@ -43,5 +47,9 @@ pub mod remote;
 pub mod cli;
 
 pub mod config;
+
+pub mod tail;
+
+pub mod top;
 
 pub mod app;

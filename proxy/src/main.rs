@@ -6,9 +6,13 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use proxy::api::{FailurePage, LoopPage, Summary, Text};
-use proxy::cli::{Cli, Command, ConfigCommand, LogFormat, RunArgs, StatsArgs};
+use proxy::cli::{
+    Cli, Command, ConfigCommand, LogFormat, RemoteArgs, RunArgs, StatsArgs, TapArgs, TopArgs,
+};
 use proxy::config::{Config, DEFAULTS};
 use proxy::remote::{self, RemoteError};
+use proxy::tail::{self, TailError};
+use proxy::top;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -24,6 +28,8 @@ fn main() -> ExitCode {
     match command {
         Command::Run(args) => run(&args),
         Command::Stats(args) => stats(&args),
+        Command::Tap(args) => tap(&args),
+        Command::Top(args) => top(&args),
         Command::Config(ConfigCommand::Check { file }) => check(&file),
         Command::Config(ConfigCommand::Defaults) => say(DEFAULTS.trim_end()),
     }
@@ -42,30 +48,60 @@ fn run(args: &RunArgs) -> ExitCode {
 }
 
 fn stats(args: &StatsArgs) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let text = match &runtime {
-        Ok(runtime) => runtime.block_on(stats_text(args)),
-        Err(error) => return fail(RUN, error),
-    };
-    match text {
-        Ok(text) => say(text.trim_end()),
+    match wait_for(stats_text(args)) {
+        Ok(Ok(text)) => say(text.trim_end()),
+        Ok(Err(error)) => fail(RUN, &error),
         Err(error) => fail(RUN, &error),
     }
 }
 
 async fn stats_text(args: &StatsArgs) -> Result<String, RemoteError> {
-    let addr = &args.admin;
+    let RemoteArgs { admin, redact } = &args.remote;
+    let redact = redact
+        .as_ref()
+        .map(|what| format!("?redact={}", remote::encoded(what)));
+    let redact = redact.unwrap_or_default();
+    let page = |name| format!("/api/v1/{name}{redact}");
     if args.json {
-        let page: serde_json::Value = remote::get(addr, "/api/v1/summary").await?;
+        let page: serde_json::Value = remote::get(admin, &page("summary")).await?;
         return Ok(format!("{page:#}"));
     }
-    let summary: Summary = remote::get(addr, "/api/v1/summary").await?;
-    let failures: FailurePage = remote::get(addr, "/api/v1/failures").await?;
-    let loops: LoopPage = remote::get(addr, "/api/v1/loops").await?;
+    let summary: Summary = remote::get(admin, &page("summary")).await?;
+    let failures: FailurePage = remote::get(admin, &page("failures")).await?;
+    let loops: LoopPage = remote::get(admin, &page("loops")).await?;
     let text = Text { summary: &summary, failures: &failures, loops: &loops };
     Ok(text.to_string())
+}
+
+fn top(args: &TopArgs) -> ExitCode {
+    if top::is_live(args) {
+        return match wait_for(top::live(args)).flatten() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(RUN, &error),
+        };
+    }
+    match wait_for(top::once(args)) {
+        Ok(Ok(text)) => say(text.trim_end()),
+        Ok(Err(error)) => fail(RUN, &error),
+        Err(error) => fail(RUN, &error),
+    }
+}
+
+fn tap(args: &TapArgs) -> ExitCode {
+    let (mut out, mut aside) = (io::stdout(), io::stderr());
+    match wait_for(tail::run(args, &mut out, &mut aside)) {
+        // `fivedots tap | head` has seen enough.
+        Ok(Ok(()) | Err(TailError::Output(_))) => ExitCode::SUCCESS,
+        Ok(Err(error)) => fail(RUN, &error),
+        Err(error) => fail(RUN, &error),
+    }
+}
+
+fn wait_for<T>(work: impl Future<Output = T>) -> io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(work))
 }
 
 fn check(file: &Path) -> ExitCode {

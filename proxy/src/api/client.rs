@@ -13,7 +13,7 @@ use crate::observe::advice::{
 use crate::observe::{Client, Guess, Identity, Observer, Search, Source, Workload};
 
 /// One client.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct ClientDetail {
     /// [`SCHEMA`].
     pub schema: u32,

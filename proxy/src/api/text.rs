@@ -122,7 +122,7 @@ fn busiest(f: &mut fmt::Formatter<'_>, title: &str, busiest: &[Busiest]) -> fmt:
 }
 
 /// Writes seconds as `2 d 3 h`, the two largest units.
-fn span(seconds: u64) -> String {
+pub(crate) fn span(seconds: u64) -> String {
     let units = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
     let mut text = String::new();
     let mut rest = seconds;

@@ -182,6 +182,13 @@ impl TakenWorkload {
         Some(Self::of(workload, clients, observer))
     }
 
+    /// Copies the first workload that is meant.
+    pub fn find_by(is_meant: impl Fn(&Workload) -> bool, observer: &Observer) -> Option<Self> {
+        let groups = groups(observer);
+        let (workload, clients) = groups.iter().find(|(workload, _)| is_meant(workload))?;
+        Some(Self::of(workload, clients, observer))
+    }
+
     fn of(workload: &Arc<Workload>, clients: &[(IpAddr, &Client)], observer: &Observer) -> Self {
         let gone = observer.workloads.gone(workload).cloned();
         let names = observer.config.names_per_client;

@@ -15,10 +15,10 @@ use upstream::{Rule, Upstream};
 use crate::proxy::{PROGRAM, Proxy, SOON, get};
 
 /// A client with an address of its own on the loopback.
-struct Pod(UdpSocket);
+pub(crate) struct Pod(UdpSocket);
 
 impl Pod {
-    fn new(addr: &str, server: SocketAddr) -> Self {
+    pub(crate) fn new(addr: &str, server: SocketAddr) -> Self {
         let socket = UdpSocket::bind((addr.parse::<IpAddr>().unwrap(), 0)).unwrap();
         socket.connect(server).unwrap();
         socket
@@ -27,8 +27,12 @@ impl Pod {
         Self(socket)
     }
 
+    pub(crate) fn addr(&self) -> IpAddr {
+        self.0.local_addr().unwrap().ip()
+    }
+
     /// Asks and waits for the answer; returns its code.
-    fn ask(&self, name: &str, qtype: u16) -> u8 {
+    pub(crate) fn ask(&self, name: &str, qtype: u16) -> u8 {
         self.0.send(&message(name, qtype)).unwrap();
         let mut answer = [0; 1232];
         let len = self.0.recv(&mut answer).unwrap();
@@ -57,13 +61,13 @@ fn page<T: DeserializeOwned>(proxy: &Proxy, path: &str) -> T {
 }
 
 /// Waits until so many queries of clients were accounted for.
-fn settle(proxy: &Proxy, queries: u64) {
+pub(crate) fn settle(proxy: &Proxy, queries: u64) {
     let queries = queries + OWN;
     let records = || page::<Summary>(proxy, "/api/v1/summary").records;
     assert!(eventually(SOON, || records() >= queries), "{} of {queries}", records());
 }
 
-fn world() -> (Upstream, Proxy) {
+pub(crate) fn world() -> (Upstream, Proxy) {
     let upstream = Upstream::builder()
         .zone("test.", "web 60 A 10.0.0.1")
         .rule(Rule::on("broken.test.").rcode(ResponseCode::ServFail))
@@ -73,7 +77,7 @@ fn world() -> (Upstream, Proxy) {
     (upstream, proxy)
 }
 
-const A: u16 = 1;
+pub(crate) const A: u16 = 1;
 
 /// The proxy asks each of its addresses once, and is its own client then.
 const OWN: u64 = 1;
@@ -169,7 +173,7 @@ fn the_documented_fields_are_those_given() {
     }
 }
 
-fn keys(value: &serde_json::Value) -> Vec<String> {
+pub(crate) fn keys(value: &serde_json::Value) -> Vec<String> {
     match value {
         serde_json::Value::Object(fields) => {
             let inner = fields.values().flat_map(keys);

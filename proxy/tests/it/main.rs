@@ -16,4 +16,6 @@ mod resolvers;
 mod ring;
 mod serve;
 mod table;
+mod tap;
+mod top;
 mod trouble;

@@ -25,14 +25,23 @@ pub enum Component {
     Browser,
     /// The parts of a whole two-node cluster, and root.
     Cluster,
+    /// A terminal without a screen: tmux.
+    Tmux,
     /// A capture and another reader of it: tshark and its dumpcap.
     Tshark,
 }
 
 impl Component {
     /// All, in the order of their words.
-    pub const ALL: [Self; 6] =
-        [Self::Apiserver, Self::Browser, Self::Cluster, Self::Coredns, Self::Netns, Self::Tshark];
+    pub const ALL: [Self; 7] = [
+        Self::Apiserver,
+        Self::Browser,
+        Self::Cluster,
+        Self::Coredns,
+        Self::Netns,
+        Self::Tmux,
+        Self::Tshark,
+    ];
 
     const fn word(self) -> &'static str {
         match self {
@@ -41,6 +50,7 @@ impl Component {
             Self::Cluster => "cluster",
             Self::Coredns => "coredns",
             Self::Netns => "netns",
+            Self::Tmux => "tmux",
             Self::Tshark => "tshark",
         }
     }
@@ -57,6 +67,7 @@ impl Component {
                 .or_else(missing_namespaces),
             Self::Coredns => coredns::missing(),
             Self::Netns => missing_namespaces(),
+            Self::Tmux => missing_program(&["tmux"]),
             Self::Tshark => missing_program(&["tshark", "dumpcap"]),
         }
     }

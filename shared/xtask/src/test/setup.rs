@@ -6,11 +6,12 @@ use std::process::{Command, Stdio};
 use crate::{coredns, shell};
 
 /// Programs that tests start, with the Debian package that has each.
-const PROGRAMS: [(&str, &str); 12] = [
+const PROGRAMS: [(&str, &str); 13] = [
     ("chromium", "chromium"),
     ("dig", "dnsutils"),
     ("nslookup", "dnsutils"),
     ("node", "nodejs"),
+    ("tmux", "tmux"),
     ("tshark", "tshark"),
     ("nft", "nftables"),
     ("ip", "iproute2"),

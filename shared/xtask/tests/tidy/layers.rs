@@ -8,18 +8,19 @@ use crate::{Source, check, lines_where, prove};
 /// The proxy's modules, lowest layer first. A module may use modules of lower
 /// layers, not of its own: what two of them share belongs below both.
 const PROXY: &[&[&str]] = &[
-    &["moment", "stats"],
+    &["moment", "redact", "stats"],
     &["query"],
     &["cache"],
     &["answer"],
     &["inflight", "loops"],
     &["observe", "resolver"],
+    &["tap"],
     &["forward", "ledger"],
     &["api", "health", "http", "metrics", "refresh", "serve", "shutdown"],
     &["page"],
-    &["admin", "diagnose", "handover", "intercept", "top"],
+    &["admin", "diagnose", "handover", "intercept"],
     &["cli", "remote"],
-    &["config"],
+    &["config", "tail", "top"],
     &["app"],
     &["main"],
 ];

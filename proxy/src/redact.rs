@@ -1,0 +1,155 @@
+//! Pseudonyms for what a page may show and a reader may not see.
+//!
+//! The same name or client has the same pseudonym for as long as the process
+//! runs, so that what belongs together still does. The key is drawn at the
+//! start and never leaves: who guesses a name cannot check the guess.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
+use std::net::{IpAddr, Ipv6Addr};
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, de};
+
+/// What is not to be shown.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Redact {
+    /// Names that were asked, and those of zones and search lists.
+    pub names: bool,
+    /// Addresses of clients.
+    pub clients: bool,
+}
+
+impl FromStr for Redact {
+    type Err = String;
+
+    /// Reads `names`, `clients` or both with a comma.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut redact = Self::default();
+        for word in text.split(',') {
+            match word {
+                "names" => redact.names = true,
+                "clients" => redact.clients = true,
+                _ => return Err(format!("{word:?} is neither names nor clients")),
+            }
+        }
+        Ok(redact)
+    }
+}
+
+impl<'de> Deserialize<'de> for Redact {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+/// Makes the pseudonyms of this process.
+///
+/// With the hash of the standard library's maps, SipHash under a random key:
+/// made so that nobody who sees hashes finds the key.
+#[derive(Clone, Debug, Default)]
+pub struct Pseudonyms {
+    key: RandomState,
+}
+
+/// Hides what is not to be shown, and passes the rest.
+#[derive(Clone, Debug)]
+pub struct Veil {
+    pseudonyms: Pseudonyms,
+    redact: Redact,
+}
+
+impl Pseudonyms {
+    /// Returns a veil over what `redact` names.
+    pub fn veil(&self, redact: Redact) -> Veil {
+        Veil { pseudonyms: self.clone(), redact }
+    }
+
+    fn bits(&self, of: &str) -> u64 {
+        self.key.hash_one(of) >> UNUSED
+    }
+}
+
+impl Veil {
+    /// Returns what may be shown of a name as text. The root is nobody's.
+    pub fn name(&self, name: String) -> String {
+        if !self.redact.names || name == "." {
+            return name;
+        }
+        let folded = name.trim_end_matches('.').to_ascii_lowercase();
+        format!("name-{:012x}", self.pseudonyms.bits(&folded))
+    }
+
+    /// Returns what may be shown of a client: an address of the range for
+    /// documentation, which nobody has.
+    pub fn client(&self, client: IpAddr) -> IpAddr {
+        if !self.redact.clients {
+            return client;
+        }
+        let bits = self.pseudonyms.bits(&client.to_canonical().to_string());
+        IpAddr::V6(Ipv6Addr::from_bits(DOCUMENTATION | u128::from(bits)))
+    }
+
+    /// Returns what may be shown of a word that tells who a client is: the name
+    /// of its pod, of its workload or of their namespace.
+    pub fn word(&self, word: String) -> String {
+        if !self.redact.clients || word.is_empty() {
+            return word;
+        }
+        format!("client-{:012x}", self.pseudonyms.bits(&word))
+    }
+
+    /// Says whether clients are not shown.
+    pub const fn hides_clients(&self) -> bool {
+        self.redact.clients
+    }
+}
+
+/// 48 bits are left: two of ten thousand clients have the same once in five
+/// million runs.
+const UNUSED: u32 = 16;
+
+/// `2001:db8::/32`.
+const DOCUMENTATION: u128 = 0x2001_0db8 << 96;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equals_stay_equal_and_others_apart_until_the_process_ends() {
+        let here = Pseudonyms::default();
+        let veil = here.veil("names,clients".parse().unwrap());
+        let name = |text: &str| veil.name(text.to_owned());
+        assert_eq!(name("api.example.com."), name("API.example.com."));
+        assert_ne!(name("api.example.com."), name("web.example.com."));
+        assert!(name("api.example.com.").starts_with("name-"));
+        assert_eq!(name("."), ".");
+        let client = |text: &str| veil.client(text.parse().unwrap());
+        assert_eq!(client("10.0.0.1"), client("::ffff:10.0.0.1"));
+        assert_ne!(client("10.0.0.1"), client("10.0.0.2"));
+        assert!(client("10.0.0.1").to_string().starts_with("2001:db8::"));
+        let there = Pseudonyms::default().veil("names".parse().unwrap());
+        assert_ne!(there.name("api.example.com.".to_owned()), name("api.example.com."));
+    }
+
+    #[test]
+    fn what_is_not_named_is_shown() {
+        let veil = |text: &str| Pseudonyms::default().veil(text.parse().unwrap());
+        let addr: IpAddr = "10.0.0.1".parse().unwrap();
+        assert_eq!(veil("names").client(addr), addr);
+        assert_eq!(veil("clients").name("a.test.".to_owned()), "a.test.");
+        assert!(veil("clients").hides_clients() && !veil("names").hides_clients());
+        assert_eq!(veil("names").word("shop".to_owned()), "shop");
+        assert!(
+            veil("clients")
+                .word("shop".to_owned())
+                .starts_with("client-")
+        );
+        assert_eq!(veil("clients").word(String::new()), "");
+        for bad in ["", "name", "names,", "all"] {
+            assert!(bad.parse::<Redact>().is_err(), "{bad}");
+        }
+    }
+}

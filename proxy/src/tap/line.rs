@@ -1,0 +1,100 @@
+//! One line of a tap: a query, or what was left out.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Heard;
+use crate::moment::Moment;
+use crate::observe::Traits;
+use crate::redact::Veil;
+
+/// One line, as JSON.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Line {
+    /// A query.
+    Query(QueryLine),
+    /// What was left out since the line of this kind before.
+    Skipped(SkippedLine),
+}
+
+/// A query and what became of it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct QueryLine {
+    /// When it arrived, in milliseconds of Unix time.
+    pub unix_ms: u64,
+    /// Who asked.
+    pub client: IpAddr,
+    /// `udp` or `tcp`.
+    pub transport: String,
+    /// What was asked; none where the question did not parse.
+    pub name: Option<String>,
+    /// The type that was asked for.
+    #[serde(rename = "type")]
+    pub qtype: String,
+    /// What the client was told; none if nothing.
+    pub rcode: Option<String>,
+    /// Says whether there was anything in the answer.
+    pub data: bool,
+    /// Where the response came from, or why it failed.
+    pub origin: String,
+    /// Who answered, or failed last.
+    pub upstream: Option<SocketAddr>,
+    /// From its arrival to the response, in milliseconds.
+    pub took_ms: f64,
+    /// The same query of this client was waiting: it gets no response of its
+    /// own.
+    pub repeated: bool,
+}
+
+/// Queries that were left out.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct SkippedLine {
+    /// All of them.
+    pub skipped: u64,
+    /// More than are shown in a second.
+    pub over_limit: u64,
+    /// The reader was too slow.
+    pub behind: u64,
+    /// Never accounted for, whether or not they were meant.
+    pub missed: u64,
+}
+
+/// Writes lines, with what may not be seen under a veil.
+#[derive(Clone, Debug)]
+pub struct Scribe {
+    /// The Unix time of the moment zero, in milliseconds.
+    pub epoch_ms: u64,
+    /// The upstreams by their number.
+    pub upstreams: Arc<[SocketAddr]>,
+    /// What may be seen.
+    pub veil: Veil,
+}
+
+impl Scribe {
+    /// Writes one query.
+    pub fn line(&self, heard: &Heard) -> QueryLine {
+        let Heard { record, qname } = heard;
+        let has = |traits| record.traits.has(traits);
+        let upstream = record.upstream.map(usize::from);
+        QueryLine {
+            unix_ms: self.epoch_ms + millis(record.arrived),
+            client: self.veil.client(record.client),
+            transport: if has(Traits::TCP) { "tcp" } else { "udp" }.to_owned(),
+            name: qname.map(|name| self.veil.name(name.to_string())),
+            qtype: record.qtype.to_string(),
+            rcode: has(Traits::ANSWERED).then(|| record.rcode.to_string()),
+            data: has(Traits::DATA),
+            origin: record.origin.label().to_owned(),
+            upstream: upstream.and_then(|at| self.upstreams.get(at)).copied(),
+            took_ms: record.took.as_secs_f64() * 1000.0,
+            repeated: has(Traits::REPEATED),
+        }
+    }
+}
+
+const fn millis(moment: Moment) -> u64 {
+    moment.as_micros() / 1000
+}

@@ -1,0 +1,191 @@
+//! `/api/v1/tap`, `fivedots tap`, and what `redact` hides on every page.
+
+use std::net::TcpStream;
+use std::process::Command;
+
+use proxy::tap::{Line, MAX_TAPS, QueryLine};
+use testbed::{Process, eventually};
+
+use crate::api::{A, Pod, keys, settle, world};
+use crate::proxy::{PROGRAM, Proxy, SOON, get};
+
+/// A running `fivedots tap --json` that has begun to listen.
+fn tap(proxy: &Proxy, flags: &[&str]) -> Process {
+    let mut command = Command::new(PROGRAM);
+    let admin = proxy.admin.to_string();
+    command
+        .args(["tap", "--json", "--admin", &admin])
+        .args(flags);
+    let process = Process::spawn(&mut command).unwrap();
+    process.wait_for_line("\"skipped\":0", SOON).unwrap();
+    process
+}
+
+fn lines(process: &Process) -> Vec<Line> {
+    let output = process.output();
+    output
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn queries(process: &Process) -> Vec<QueryLine> {
+    let query = |line| match line {
+        Line::Query(query) => Some(query),
+        Line::Skipped(_) => None,
+    };
+    lines(process).into_iter().filter_map(query).collect()
+}
+
+fn skipped(process: &Process) -> u64 {
+    let count = |line| match line {
+        Line::Query(_) => 0,
+        Line::Skipped(line) => line.skipped,
+    };
+    lines(process).into_iter().map(count).sum()
+}
+
+#[test]
+fn who_taps_sees_what_was_asked_for_and_nothing_else() {
+    let (upstream, proxy) = world();
+    let pods = ["127.0.0.2", "127.0.0.3"].map(|addr| Pod::new(addr, proxy.listen));
+    let failed = tap(&proxy, &["--rcode", "SERVFAIL", "--client", "127.0.0.2/32"]);
+    let named = tap(&proxy, &["--name", "*eb.t*", "--limit", "2"]);
+    for pod in &pods {
+        pod.ask("web.test.", A);
+        pod.ask("x.broken.test.", A);
+    }
+    assert!(eventually(SOON, || queries(&failed).len() == 1), "{}", failed.output());
+    let seen = &queries(&failed)[0];
+    assert_eq!((seen.client, seen.name.as_deref()), (pods[0].addr(), Some("x.broken.test.")));
+    assert_eq!((seen.qtype.as_str(), seen.rcode.as_deref()), ("A", Some("SERVFAIL")));
+    assert_eq!((seen.upstream, seen.transport.as_str()), (Some(upstream.addr()), "udp"));
+    assert!(!seen.data && !seen.repeated && seen.took_ms > 0.0, "{seen:?}");
+    assert_eq!(named.wait(SOON).unwrap().code(), Some(0), "two is all that was wanted");
+    let origins: Vec<_> = queries(&named)
+        .into_iter()
+        .map(|query| query.origin)
+        .collect();
+    assert_eq!(origins, ["upstream", "cache"]);
+}
+
+#[test]
+fn more_than_the_rate_is_counted_in_lines_of_its_own() {
+    let (_upstream, proxy) = world();
+    let pod = Pod::new("127.0.0.8", proxy.listen);
+    let slow = tap(&proxy, &["--rate", "3", "--client", "127.0.0.8"]);
+    for _ in 0..200 {
+        pod.ask("web.test.", A);
+    }
+    settle(&proxy, 200);
+    let shown = || queries(&slow).len() as u64;
+    assert!(eventually(SOON, || shown() + skipped(&slow) == 200), "{}", slow.output());
+    assert!(skipped(&slow) > 0 && shown() >= 3, "{}", slow.output());
+}
+
+#[test]
+fn text_has_columns_and_bad_filters_are_named() {
+    let (_upstream, proxy) = world();
+    let admin = proxy.admin.to_string();
+    let mut command = Command::new(PROGRAM);
+    command.args(["tap", "--url", &format!("http://{admin}/"), "--limit", "1"]);
+    command.args(["--client", "127.0.0.9", "--redact", "names"]);
+    let text = Process::spawn(&mut command).unwrap();
+    let pod = Pod::new("127.0.0.9", proxy.listen);
+    // It may not listen from the first.
+    assert!(eventually(SOON, || {
+        pod.ask("web.test.", A);
+        text.output().contains("NOERROR")
+    }));
+    let line = text.output();
+    assert!(line.contains(" 127.0.0.9       A     NOERROR ") && line.contains(" name-"), "{line}");
+    assert!(!line.contains("web"), "{line}");
+    for bad in ["client=pod", "name=a..b", "rcode=OOPS", "type=B", "redact=all", "cleint=1"] {
+        assert_eq!(get(proxy.admin, &format!("/api/v1/tap?{bad}")).0, 400, "{bad}");
+    }
+}
+
+#[test]
+fn only_so_many_may_tap() {
+    use std::io::{Read as _, Write as _};
+    let (_upstream, proxy) = world();
+    let open: Vec<_> = (0..MAX_TAPS)
+        .map(|_| {
+            let mut stream = TcpStream::connect(proxy.admin).unwrap();
+            stream
+                .write_all(b"GET /api/v1/tap HTTP/1.1\r\nHost: test\r\n\r\n")
+                .unwrap();
+            let mut status = [0; 12];
+            stream.read_exact(&mut status).unwrap();
+            assert_eq!(&status, b"HTTP/1.1 200");
+            stream
+        })
+        .collect();
+    let ninth = || get(proxy.admin, "/api/v1/tap?limit=0").0;
+    assert_eq!(ninth(), 429);
+    drop(open);
+    let pod = Pod::new("127.0.0.10", proxy.listen);
+    assert!(eventually(SOON, || {
+        pod.ask("web.test.", A);
+        ninth() == 200
+    }));
+}
+
+const PAGES: [&str; 9] = [
+    "summary",
+    "cache",
+    "clients",
+    "workloads",
+    "chains",
+    "failures",
+    "loops",
+    "clients/127.0.0.11",
+    "workloads/-/address/127.0.0.11",
+];
+
+/// Neither a name nor a client on any page of a proxy that hides both.
+#[test]
+fn what_is_redacted_is_on_no_page() {
+    let (_upstream, proxy) = world();
+    let pod = Pod::new("127.0.0.11", proxy.listen);
+    let hidden = tap(&proxy, &["--redact", "names,clients", "--client", "127.0.0.11"]);
+    for _ in 0..3 {
+        pod.ask("web.test.", A);
+        pod.ask("x.broken.test.", A);
+    }
+    settle(&proxy, 6);
+    assert!(eventually(SOON, || queries(&hidden).len() == 6), "{}", hidden.output());
+    let mut shown = vec![hidden.output()];
+    for name in PAGES {
+        let (status, body) = get(proxy.admin, &format!("/api/v1/{name}?redact=names,clients"));
+        assert_eq!(status, 200, "{name}: {body}");
+        shown.push(body);
+    }
+    for text in &shown {
+        assert!(!text.contains("test.") && !text.contains("127.0.0.11"), "{text}");
+    }
+    // Equal ones are equal everywhere, and lead from a list to a page.
+    let seen = &queries(&hidden)[0];
+    let (client, name) = (seen.client.to_string(), seen.name.clone().unwrap());
+    assert!(shown[1].contains(&client) && shown[1].contains(&name), "{client} {name} {}", shown[1]);
+    let path = format!("/api/v1/clients/{client}?redact=clients");
+    assert!(get(proxy.admin, &path).1.contains(&client), "{client}");
+    let path = format!("/api/v1/workloads/-/address/{client}?redact=clients");
+    assert!(get(proxy.admin, &path).1.contains(&client), "{client}");
+}
+
+#[test]
+fn the_documented_fields_of_a_tap_are_those_given() {
+    let (_upstream, proxy) = world();
+    let pod = Pod::new("127.0.0.12", proxy.listen);
+    let all = tap(&proxy, &["--client", "127.0.0.12", "--limit", "1"]);
+    pod.ask("web.test.", A);
+    all.wait(SOON).unwrap();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/api.md");
+    let described = std::fs::read_to_string(path).unwrap();
+    for line in all.output().lines() {
+        for key in keys(&serde_json::from_str(line).unwrap()) {
+            assert!(described.contains(&format!("`{key}`")), "{key} of a tap is in no table");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! `fivedots top`, as text and in a real terminal.
+
+use std::process::Command;
+
+use testbed::{Component, eventually, have};
+use upstream::{Rule, Upstream};
+
+use crate::api::{A, Pod, settle};
+use crate::proxy::{PROGRAM, Proxy, SOON};
+
+/// A terminal in which a program runs, and nobody looks at it but us.
+struct Terminal {
+    dir: tempfile::TempDir,
+}
+
+impl Terminal {
+    fn start((width, height): (u16, u16), command: &str) -> Self {
+        let terminal = Self { dir: tempfile::tempdir().unwrap() };
+        let (width, height) = (width.to_string(), height.to_string());
+        let words = ["-f", "/dev/null", "new-session", "-d", "-x", &width, "-y", &height, command];
+        let (started, said) = terminal.tmux(&words);
+        assert!(started, "{said}");
+        terminal
+    }
+
+    /// Says whether it went well, and what was said.
+    fn tmux(&self, words: &[&str]) -> (bool, String) {
+        let socket = self.dir.path().join("tmux");
+        let output = Command::new("tmux")
+            .arg("-S")
+            .arg(socket)
+            .args(words)
+            .env_remove("TMUX")
+            .env("TERM", "xterm-256color")
+            .env("LC_ALL", "C.UTF-8")
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    }
+
+    fn screen(&self) -> String {
+        self.tmux(&["capture-pane", "-p"]).1
+    }
+
+    fn press(&self, key: &str) {
+        assert!(self.tmux(&["send-keys", key]).0, "{key}");
+    }
+
+    fn shows(&self, text: &str) {
+        assert!(
+            eventually(SOON, || self.screen().contains(text)),
+            "no {text} in\n{}",
+            self.screen()
+        );
+    }
+
+    fn has_ended(&self) -> bool {
+        !self.tmux(&["has-session"]).0
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.tmux(&["kill-server"]);
+    }
+}
+
+/// A pod that searches for a name outside, and one whose names fail.
+fn world() -> (Upstream, Proxy) {
+    let upstream = Upstream::builder()
+        .zone("example.com.", "api 60 A 192.0.2.1")
+        .zone("cluster.local.", "cart.shop.svc 60 A 10.96.0.7")
+        .rule(Rule::on("broken.test.").rcode(hickory_proto::op::ResponseCode::Refused))
+        .start()
+        .unwrap();
+    let domains = ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local"];
+    let told = format!(
+        "[[observe.search]]\nclients = \"127.0.0.0/8\"\ndomains = {domains:?}\nndots = 5\n"
+    );
+    let proxy = Proxy::configured(upstream.addr(), &told);
+    let [wasting, failing] = ["127.0.0.21", "127.0.0.22"].map(|addr| Pod::new(addr, proxy.listen));
+    for _ in 0..3 {
+        for domain in domains {
+            wasting.ask(&format!("api.example.com.{domain}."), A);
+        }
+        wasting.ask("api.example.com.", A);
+        failing.ask("x.broken.test.", A);
+    }
+    settle(&proxy, 15);
+    (upstream, proxy)
+}
+
+#[test]
+fn once_is_text_that_says_who_what_and_why() {
+    let (_upstream, proxy) = world();
+    let top = |flags: &[&str]| {
+        let admin = proxy.admin.to_string();
+        let mut command = Command::new(PROGRAM);
+        command
+            .args(["top", "--once", "--admin", &admin])
+            .args(flags);
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    // Its lookups are over a while after their answers.
+    assert!(eventually(SOON, || top(&[]).contains("ndots 2: -75 %")), "{}", top(&[]));
+    let shown = top(&[]);
+    let row = |client: &str| {
+        shown
+            .lines()
+            .find(|line| line.contains(client))
+            .unwrap()
+            .to_owned()
+    };
+    assert!(row("127.0.0.21").contains(" 75% "), "{shown}");
+    assert!(row("127.0.0.22").contains(" upstream_refused "), "{shown}");
+    assert!(!shown.contains('\u{1b}'), "no terminal, no control");
+    let hidden = top(&["--redact", "clients"]);
+    assert!(!hidden.contains("127.0.0.2") && hidden.contains("2001:db8::"), "{hidden}");
+
+    let nobody = Command::new(PROGRAM)
+        .args(["top", "--admin", "unix:/nowhere"])
+        .output()
+        .unwrap();
+    assert_eq!(nobody.status.code(), Some(1));
+}
+
+#[test]
+fn it_lives_in_a_terminal() {
+    if !have(Component::Tmux) {
+        return;
+    }
+    let (_upstream, proxy) = world();
+    for size in [(80, 24), (160, 50)] {
+        let top = Terminal::start(size, &format!("{PROGRAM} top --url http://{}", proxy.admin));
+        for text in [">127.0.0.21", "ndots 2: -75 %", "set ndots to 2: saves 9 of 12", "q quit"] {
+            top.shows(text);
+        }
+        assert_eq!(top.screen().lines().count(), usize::from(size.1), "{}", top.screen());
+        top.press("s");
+        top.shows(">127.0.0.22");
+        top.shows("upstream_refused: the upstream refused");
+        top.press("End");
+        top.press("Enter");
+        top.shows("dnsConfig:");
+        top.press("q");
+        top.press("/");
+        for letter in ["r", "e", "f"] {
+            top.press(letter);
+        }
+        top.shows("filter: ref_");
+        top.press("Escape");
+        top.press("?");
+        top.shows("names asked for each lookup");
+        top.press("q");
+        top.press("q");
+        assert!(eventually(SOON, || top.has_ended()), "{}", top.screen());
+    }
+}
+
+#[test]
+fn a_proxy_that_goes_away_leaves_its_last_figures() {
+    if !have(Component::Tmux) {
+        return;
+    }
+    let (_upstream, proxy) = world();
+    let top = Terminal::start((80, 24), &format!("{PROGRAM} top --admin {}", proxy.admin));
+    top.shows("127.0.0.21");
+    proxy.process.signal("KILL").unwrap();
+    top.shows("UNREACHABLE, figures are");
+    assert!(top.screen().contains("127.0.0.21"), "{}", top.screen());
+    let never = Terminal::start((80, 24), &format!("{PROGRAM} top --admin {}", proxy.admin));
+    never.shows("trying again every second");
+    never.press("C-c");
+    assert!(eventually(SOON, || never.has_ended()), "{}", never.screen());
+}
