@@ -35,7 +35,9 @@ mod upstreams;
 pub use upstreams::{UpstreamHealth, UpstreamPage, UpstreamView, UpstreamWindow};
 
 mod workloads;
-pub use workloads::{TakenWorkload, TakenWorkloads, WorkloadDetail, WorkloadPage, WorkloadView};
+pub use workloads::{
+    KubernetesView, TakenWorkload, TakenWorkloads, WorkloadDetail, WorkloadPage, WorkloadView,
+};
 
 /// The version of every page.
 pub const SCHEMA: u32 = 1;

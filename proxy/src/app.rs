@@ -1,6 +1,6 @@
 //! The whole program, put together: the only module that knows everybody.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::forward::{Forwarder, ForwarderThreads};
 use crate::health::{self, Health};
 use crate::http::bounded;
+use crate::kubernetes;
 use crate::ledger::Ledger;
 use crate::metrics::{self, Metrics, Sources};
 use crate::moment::Clock;
@@ -92,13 +93,15 @@ impl App {
             app.listen(*addr, config.workers, &service, &books)
                 .with_context(|| format!("cannot listen on {addr}"))?;
         }
-        let zones: Vec<_> = config.zones.iter().map(|zone| zone.suffix).collect();
-        let upstreams = forwarder.upstreams().len();
-        let observer = Observer::new(config.observe.clone(), &zones, upstreams, clock.now());
+        let observer = observer(config, &forwarder, clock);
         let stop = Arc::clone(&app.stop_observer);
         let (ledger, observer) =
             Ledger::start(&books, observer, clock, stop).context("cannot start the observer")?;
         app.observer = Some(observer);
+        let own = own_addrs(&config.listen);
+        kubernetes::start(&config.kubernetes, own, &ledger, clock)
+            .await
+            .context("cannot ask the Kubernetes API who the clients are")?;
         let sources = Sources {
             stats,
             cache: Arc::clone(&cache),
@@ -206,6 +209,17 @@ impl App {
     }
 }
 
+/// The addresses that programs of this node ask us from: the one that they ask
+/// is its own.
+fn own_addrs(listen: &[SocketAddr]) -> Vec<IpAddr> {
+    let loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    let listen = listen.iter().map(SocketAddr::ip);
+    listen
+        .filter(|addr| !addr.is_unspecified())
+        .chain(loopback)
+        .collect()
+}
+
 /// Tells of the loops that the configuration makes, and looks for others.
 fn look_for_loops(config: &Config, forwarder: &Forwarder, clock: Clock) {
     for sighting in &config.loops.found {
@@ -216,6 +230,13 @@ fn look_for_loops(config: &Config, forwarder: &Forwarder, clock: Clock) {
         let names = vec![config.observe.cluster_domain, dns::Name::IN_ADDR_ARPA];
         tokio::spawn(forwarder.clone().look_for_loops(names, interval, clock));
     }
+}
+
+/// Makes the accounts, with nothing in them.
+fn observer(config: &Config, forwarder: &Forwarder, clock: Clock) -> Observer {
+    let zones: Vec<_> = config.zones.iter().map(|zone| zone.suffix).collect();
+    let upstreams = forwarder.upstreams().len();
+    Observer::new(config.observe.clone(), &zones, upstreams, clock.now())
 }
 
 /// Logs what was found, once.

@@ -8,6 +8,7 @@ mod check;
 mod defaults;
 mod error;
 mod file;
+mod kubernetes;
 mod limit;
 mod loops;
 mod observe;
@@ -22,6 +23,7 @@ use crate::admin::AdminAddr;
 use crate::cache::CacheConfig;
 use crate::cli::{LogFormat, RunArgs};
 use crate::forward::{ForwardConfig, ForwardZone};
+use crate::kubernetes::KubernetesConfig;
 use crate::observe::ObserveConfig;
 use crate::serve::TcpConfig;
 
@@ -48,6 +50,8 @@ pub struct Config {
     pub tcp: TcpConfig,
     /// What is remembered about the traffic.
     pub observe: ObserveConfig,
+    /// How the Kubernetes API is asked who the clients are.
+    pub kubernetes: KubernetesConfig,
     /// Where metrics and health are.
     pub metrics: SocketAddr,
     /// Where everything else is.

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::moment::Clock;
-use crate::observe::{Books, Identity, Observer, Reader};
+use crate::observe::{Books, Identity, Observer, Reader, Teller};
 use crate::tap::Taps;
 
 /// The accounts, shared between the thread that keeps them and those who read.
@@ -48,6 +48,11 @@ impl Ledger {
     /// Returns those who listen to what is accounted for.
     pub const fn taps(&self) -> &Taps {
         &self.taps
+    }
+
+    /// Says how it stands with whoever says who is behind an address.
+    pub fn tell(&self, teller: Teller) {
+        self.lock().teller = Some(teller);
     }
 
     /// Reads the accounts. They stand still meanwhile, and records wait in

@@ -26,6 +26,7 @@ pub mod redact;
 
 pub mod tap;
 
+pub mod kubernetes;
 pub mod ledger;
 
 pub mod api;

@@ -1,7 +1,7 @@
 //! Time as the core sees it: a number that is handed in, never read.
 
 use std::ops::Add;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A point in time, in microseconds since the process started.
 ///
@@ -52,6 +52,19 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "the origin of all moments")]
     pub fn start() -> Self {
         Self { origin: Instant::now() }
+    }
+
+    /// Returns the moment of a wall clock's time, in seconds since 1970; what
+    /// was before the start is the start.
+    #[expect(clippy::disallowed_methods, reason = "the one place where clocks are read")]
+    pub fn moment_of_unix(&self, unix_seconds: i64) -> Moment {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+        let seconds = u64::try_from(unix_seconds).unwrap_or_default();
+        let ago = wall
+            .unwrap_or_default()
+            .saturating_sub(Duration::from_secs(seconds));
+        let micros = u64::try_from(ago.as_micros()).unwrap_or(u64::MAX);
+        Moment(self.now().0.saturating_sub(micros))
     }
 
     /// Reads the clock.

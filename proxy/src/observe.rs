@@ -55,7 +55,7 @@ mod count;
 pub use count::{COUNTS, Count, Counters, Figures};
 
 mod names;
-pub use names::{ADDRESS, Identity, LATE, Names, Workload};
+pub use names::{ADDRESS, Identity, LATE, Names, Teller, Telling, Workload};
 
 mod client;
 pub use client::Client;

@@ -25,8 +25,26 @@ pub struct WorkloadPage {
     pub unnamed_clients: usize,
     /// Their queries since the start.
     pub unnamed_queries: u64,
+    /// How it stands with the Kubernetes API; null if it is not asked.
+    pub kubernetes: Option<KubernetesView>,
     /// Those that were asked for.
     pub workloads: Vec<WorkloadView>,
+}
+
+/// The Kubernetes API, as who says who the clients are.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct KubernetesView {
+    /// `starting`, `watching` or `away`.
+    pub state: String,
+    /// Seconds since it is so.
+    pub since_s: u64,
+    /// What is wrong, if anything is.
+    pub error: Option<String>,
+    /// Addresses that are named, those of nodes included.
+    pub addresses: usize,
+    /// The addresses of nodes behind which pods seem to ask: somebody changes
+    /// the source addresses of their queries on the way to us.
+    pub masqueraded: Vec<IpAddr>,
 }
 
 /// What the pods of one workload did together, those that are gone included; or
@@ -105,6 +123,7 @@ pub struct TakenWorkloads {
     pub unnamed_clients: usize,
     /// Their queries since the start.
     pub unnamed_queries: u64,
+    kubernetes: Option<KubernetesView>,
     workloads: Vec<TakenWorkload>,
 }
 
@@ -145,6 +164,7 @@ impl TakenWorkloads {
             unattributed: observer.unattributed,
             unnamed_clients: unnamed().count(),
             unnamed_queries: unnamed().map(queries).sum(),
+            kubernetes: KubernetesView::of(observer),
             workloads: chosen.into_iter().filter_map(of).collect(),
         }
     }
@@ -165,6 +185,7 @@ impl TakenWorkloads {
             unattributed_queries: self.unattributed,
             unnamed_clients: self.unnamed_clients,
             unnamed_queries: self.unnamed_queries,
+            kubernetes: self.kubernetes,
             workloads: self
                 .workloads
                 .into_iter()
@@ -284,6 +305,51 @@ fn ranked<'a>(groups: &'a Groups<'_>, order: Order, observer: &Observer) -> Vec<
     ranked.into_iter().map(|(_, workload)| workload).collect()
 }
 
+impl KubernetesView {
+    fn of(observer: &Observer) -> Option<Self> {
+        let teller = observer.teller.as_ref()?;
+        Some(Self {
+            state: teller.telling.label().to_owned(),
+            since_s: observer.now.saturating_since(teller.since).as_secs(),
+            error: teller.error.clone(),
+            addresses: observer.names.len(),
+            masqueraded: masqueraded(observer),
+        })
+    }
+}
+
+/// Nodes that ask a lot, from many ports, while not one of several pods asks at
+/// all. One pod that asks shows that addresses reach us.
+fn masqueraded(observer: &Observer) -> Vec<IpAddr> {
+    let is_pod = |client: &Client| {
+        client
+            .identity
+            .as_ref()
+            .is_some_and(|who| who.pod.is_some())
+    };
+    let mut pods = observer.names.iter().filter(|(_, who)| who.pod.is_some());
+    let a_pod_asked = observer.clients.iter().any(|(_, client)| is_pod(client))
+        || observer
+            .workloads
+            .iter()
+            .any(|(workload, _)| !workload.namespace.is_empty());
+    if a_pod_asked || pods.nth(SEVERAL_PODS - 1).is_none() {
+        return Vec::new();
+    }
+    let asks_a_lot = |client: &Client| {
+        let [queries, ..] = client.counters.sum(Window::Start);
+        client.identity.is_some() && queries >= A_LOT && client.ports.count_ones() >= MANY_PORTS
+    };
+    let mut hiding: Vec<_> = observer
+        .clients
+        .iter()
+        .filter(|(_, client)| asks_a_lot(client))
+        .map(|(addr, _)| *addr)
+        .collect();
+    hiding.sort_unstable();
+    hiding
+}
+
 /// Puts the clients together by their workload; one without stands for itself.
 fn groups(observer: &Observer) -> Groups<'_> {
     let mut groups = Groups::default();
@@ -299,6 +365,15 @@ fn groups(observer: &Observer) -> Groups<'_> {
     }
     groups
 }
+
+/// One or two pods may well not look anything up.
+const SEVERAL_PODS: usize = 3;
+
+/// More than a node's own programs look up in a while.
+const A_LOT: u64 = 100;
+
+/// Half of the classes of ports.
+const MANY_PORTS: u32 = 32;
 
 #[cfg(test)]
 mod tests;

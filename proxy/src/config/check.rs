@@ -8,6 +8,7 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::file::{CacheTable, ConfigFile, Source};
+use super::kubernetes::kubernetes;
 use super::limit::memory_limit;
 use super::loops::loops;
 use super::observe::observe;
@@ -28,6 +29,8 @@ pub(super) struct Machine {
     pub(super) resolv_conf: (PathBuf, String),
     /// What systemd-resolved asks, as it writes it down itself.
     pub(super) resolved_conf: String,
+    /// The name of the node, if we were told (`NODE_NAME`).
+    pub(super) node: Option<String>,
     /// Whether an address is one of this machine.
     pub(super) is_local: fn(IpAddr) -> bool,
 }
@@ -42,6 +45,9 @@ impl Machine {
             processors: std::thread::available_parallelism().map_or(1, usize::from),
             resolv_conf: (path, text),
             resolved_conf: std::fs::read_to_string(RESOLVED).unwrap_or_default(),
+            node: std::env::var("NODE_NAME")
+                .ok()
+                .filter(|node| !node.is_empty()),
             is_local,
         }
     }
@@ -71,6 +77,7 @@ pub(super) fn build(
         (None, None) => machine.processors.clamp(1, DEFAULT_WORKERS),
     };
     let zones = zones(source, args, machine, &listen)?;
+    let observe = observe(source)?;
     let config = Config {
         workers,
         loops: loops(source, machine, &zones, &listen)?,
@@ -79,7 +86,8 @@ pub(super) fn build(
         forward: forward(source)?,
         cache: cache(source, &file.cache, machine)?,
         tcp: tcp(source)?,
-        observe: observe(source)?,
+        kubernetes: kubernetes(source, machine, &observe)?,
+        observe,
         metrics: args
             .metrics
             .or_else(|| file.metrics.map(|addr| addr.0))

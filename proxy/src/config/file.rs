@@ -40,6 +40,8 @@ pub(super) struct ConfigFile {
     pub(super) tcp: TcpTable,
     #[serde(default)]
     pub(super) observe: ObserveTable,
+    #[serde(default)]
+    pub(super) kubernetes: KubernetesTable,
     pub(super) metrics: Option<OwnAddr>,
     pub(super) admin: Option<Spanned<String>>,
     pub(super) log_format: Option<Spanned<String>>,
@@ -108,6 +110,15 @@ pub(super) struct SearchTable {
     pub(super) clients: Spanned<AddrRange>,
     pub(super) domains: Spanned<Vec<Spanned<Suffix>>>,
     pub(super) ndots: Spanned<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KubernetesTable {
+    pub(super) enabled: Option<Spanned<String>>,
+    pub(super) scope: Option<Spanned<String>>,
+    pub(super) node: Option<String>,
+    pub(super) kubeconfig: Option<PathBuf>,
 }
 
 impl Source {
@@ -226,7 +237,8 @@ fn write_tables(config: &Config, text: &mut String) -> std::fmt::Result {
     writeln!(text, "write_timeout = {:?}", show_time(tcp.write_timeout))?;
     writeln!(text, "max_connections = {}", tcp.max_connections)?;
     writeln!(text, "max_inflight = {}", tcp.max_inflight)?;
-    write_observe(&config.observe, text)
+    write_observe(&config.observe, text)?;
+    config.kubernetes.write(text)
 }
 
 fn write_observe(observe: &ObserveConfig, text: &mut String) -> std::fmt::Result {

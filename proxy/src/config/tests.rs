@@ -19,6 +19,7 @@ fn machine() -> Machine {
         processors: 8,
         resolv_conf,
         resolved_conf: "nameserver 10.0.0.2\nnameserver 10.0.0.1\n".to_owned(),
+        node: Some("node-a".to_owned()),
         is_local: |ip| ip == IpAddr::from([10, 0, 0, 1]),
     }
 }
@@ -98,6 +99,31 @@ ndots = 2";
     assert_eq!(ndots("10.244.7.9"), Some(2));
     assert_eq!(ndots("10.0.0.1"), None);
     assert_eq!(file(&config.to_toml()).unwrap().observe, config.observe);
+}
+
+#[test]
+fn a_word_that_is_unknown_is_refused_with_those_that_are_known() {
+    let error = file("version = 1\n[kubernetes]\nscope = \"mine\"").unwrap_err();
+    let said = "f.toml:3: kubernetes.scope: \"mine\" is none of \"node\", \"all\"";
+    assert_eq!(error.to_string(), said);
+}
+
+#[test]
+fn the_node_gives_pods_its_search_list_without_the_clusters() {
+    let with = |text: &str| {
+        let resolv_conf = ("r.conf".into(), format!("nameserver 10.0.0.2\n{text}\n"));
+        let machine = Machine { resolv_conf, ..machine() };
+        build(&Source::empty(), &RunArgs::default(), &machine)
+            .unwrap()
+            .kubernetes
+    };
+    let of_node = with("search corp.example ec2.internal\noptions ndots:2");
+    assert_eq!(of_node.node_search, ["corp.example", "ec2.internal"]);
+    assert_eq!((of_node.node_ndots, of_node.node.as_deref()), (Some(2), Some("node-a")));
+    let pod = "search a.svc.cluster.local svc.cluster.local cluster.local xcluster.local";
+    let of_pod = with(&format!("{pod}\noptions ndots:5"));
+    assert_eq!(of_pod.node_search, ["xcluster.local"]);
+    assert_eq!(of_pod.node_ndots, None);
 }
 
 #[test]

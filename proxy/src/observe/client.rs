@@ -34,6 +34,8 @@ pub struct Client {
     pub first: Moment,
     /// When its last query arrived.
     pub last: Moment,
+    /// A bit for each of 64 classes of source ports that it used.
+    pub ports: u64,
     /// Whose account it is, if that is known.
     pub identity: Option<Arc<Identity>>,
     habits: Habits,
@@ -54,6 +56,7 @@ impl Client {
             chains: Chains::new(addr, config.open_lookups),
             first: now,
             last: now,
+            ports: 0,
             identity: None,
             habits: Habits::default(),
             touched: false,
@@ -64,6 +67,7 @@ impl Client {
     pub(super) fn note(&mut self, seen: &Seen<'_>, now: Moment) {
         note(&mut self.counters, &mut self.origins, seen, now);
         self.last = self.last.max(seen.record.arrived);
+        self.ports |= 1 << (seen.record.port % 64);
         self.touched = true;
     }
 

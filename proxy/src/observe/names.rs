@@ -42,6 +42,39 @@ pub struct Identity {
     pub options: Vec<DnsOption>,
 }
 
+/// How it stands with whoever says who is behind an address.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Teller {
+    /// What it does.
+    pub telling: Telling,
+    /// Since when.
+    pub since: Moment,
+    /// What is wrong, if anything is.
+    pub error: Option<String>,
+}
+
+/// Whether changes arrive.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Telling {
+    /// Not yet.
+    Starting,
+    /// They do.
+    Watching,
+    /// They do not: what was known last stays.
+    Away,
+}
+
+impl Telling {
+    /// The name in the API.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Watching => "watching",
+            Self::Away => "away",
+        }
+    }
+}
+
 /// The addresses that somebody named.
 #[derive(Debug, Default)]
 pub struct Names {
@@ -84,6 +117,11 @@ impl Names {
         pods.map(|identity| &*identity.uid)
             .collect::<HashSet<_>>()
             .len()
+    }
+
+    /// Iterates over all, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&IpAddr, &Arc<Identity>)> {
+        self.by_addr.iter()
     }
 
     /// Says how many addresses there are.

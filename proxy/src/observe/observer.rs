@@ -12,7 +12,7 @@ use super::clients::Clients;
 use super::config::ObserveConfig;
 use super::count::Counters;
 use super::history::History;
-use super::names::Names;
+use super::names::{Names, Teller};
 use super::order::Order;
 use super::record::{Origin, Seen, Traits, octets_of};
 use super::retransmit::Retransmits;
@@ -38,6 +38,8 @@ pub struct Observer {
     pub clients: Clients,
     /// Whose addresses are known.
     pub names: Names,
+    /// How it stands with who names them; `None` if nobody does.
+    pub teller: Option<Teller>,
     /// The workloads of clients that have no account any more.
     pub workloads: Workloads,
     /// Its upstreams, by their number.
@@ -84,6 +86,7 @@ impl Observer {
             history: History::new(now),
             clients: Clients::new(config.clients),
             names: Names::default(),
+            teller: None,
             workloads: Workloads::new(&config),
             upstreams: vec![UpstreamAccount::new(now); upstreams],
             zones: ZoneAccounts::new(zones, now),

@@ -12,6 +12,7 @@ use proxy::forward::{ForwardConfig, ForwardZone, Forwarder, Transport};
 use proxy::ledger::Ledger;
 use proxy::moment::Clock;
 use proxy::observe::{Books, Identity, ObserveConfig, Observer, SearchRule};
+use proxy::redact::Pseudonyms;
 use proxy::resolver::Resolver;
 use proxy::serve::{Service, UdpWorker, bind_udp};
 use testbed::port;
@@ -50,8 +51,14 @@ impl Node {
         let upstreams = forwarder.upstreams().len();
         let observer = Observer::new(observe, &suffixes, upstreams, clock.now());
         let (ledger, _) = Ledger::start(&books, observer, clock, Arc::clone(&stop)).unwrap();
-        let state =
-            AdminState { config: "".into(), cache, forwarder, ledger: ledger.clone(), clock };
+        let state = AdminState {
+            config: "".into(),
+            cache,
+            forwarder,
+            ledger: ledger.clone(),
+            clock,
+            pseudonyms: Pseudonyms::default(),
+        };
         let admin = port::free(Ipv4Addr::LOCALHOST).unwrap();
         let listener = runtime
             .block_on(AdminListener::bind(&AdminAddr::Tcp(admin)))

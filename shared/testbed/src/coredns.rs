@@ -138,13 +138,18 @@ fn build(home: &Path) -> Result<()> {
 
 /// Outside the checkout: two minutes of build outlive any clone.
 fn home() -> Result<PathBuf> {
+    cache(&format!("coredns-{VERSION}"))
+}
+
+/// Where programs are kept, each version in a folder of its own.
+pub(crate) fn cache(folder: &str) -> Result<PathBuf> {
     let cache = match std::env::var_os("XDG_CACHE_HOME") {
         Some(cache) => PathBuf::from(cache),
         None => std::env::home_dir()
             .ok_or_else(|| anyhow!("HOME is not set"))?
             .join(".cache"),
     };
-    Ok(cache.join("fivedots").join(format!("coredns-{VERSION}")))
+    Ok(cache.join("fivedots").join(folder))
 }
 
 /// The version whose answers the tests are held against.

@@ -5,6 +5,7 @@
 //! It must not know `dns`: a referee that uses the player's own eyes sees the
 //! player's own mistakes as right.
 
+pub mod apiserver;
 pub mod browser;
 pub mod capture;
 pub mod client;
@@ -15,6 +16,7 @@ pub mod process;
 pub mod require;
 mod wait;
 
+pub use apiserver::Apiserver;
 pub use browser::Browser;
 pub use capture::{Capture, Captured};
 pub use client::{Client, Query, query};

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use crate::coredns;
+use crate::{apiserver, coredns};
 
 /// A part of the outside world that not every machine has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,7 +19,8 @@ pub enum Component {
     Coredns,
     /// Network namespaces: root, `ip` and `nsenter`.
     Netns,
-    /// A Kubernetes API server and its etcd.
+    /// A real Kubernetes API server: built already, or Go to build it; and its
+    /// etcd.
     Apiserver,
     /// A browser without a screen.
     Browser,
@@ -58,7 +59,7 @@ impl Component {
     /// Says what is missing, or nothing.
     fn missing(self) -> Option<String> {
         match self {
-            Self::Apiserver => missing_program(&["kube-apiserver", "etcd"]),
+            Self::Apiserver => apiserver::missing(),
             Self::Browser => BROWSERS
                 .iter()
                 .all(|browser| find_program(browser).is_none())
@@ -159,7 +160,7 @@ fn report_skip(reason: &str) {
         .unwrap_or_else(|error| eprintln!("cannot write {}: {error}", path.display()));
 }
 
-fn missing_program(programs: &[&str]) -> Option<String> {
+pub(crate) fn missing_program(programs: &[&str]) -> Option<String> {
     let missing = programs
         .iter()
         .find(|program| find_program(program).is_none());

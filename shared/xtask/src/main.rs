@@ -58,6 +58,8 @@ enum Chore {
     Lint,
     /// Builds the real CoreDNS where it is missing, and prints its path
     Coredns,
+    /// Builds the real kube-apiserver where it is missing, and prints its path
+    Apiserver,
 }
 
 fn main() -> ExitCode {
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         Chore::Lab { arguments } => lab::run(&arguments),
         Chore::Lint => lint::run(),
         Chore::Coredns => coredns::run(),
+        Chore::Apiserver => coredns::apiserver(),
     };
     match outcome {
         Ok(code) => code,

@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     // Absent unless an earlier run skipped something.
     fs::remove_file(&skips).unwrap_or_default();
 
-    let scope: &[&str] = if arguments.is_empty() { &["--workspace"] } else { &[] };
+    let scope: &[&str] = if arguments.is_empty() { &WHOLE } else { &[] };
     // One failure must not hide the tests after it.
     let mut cargo = shell::cargo(&[&["test", "--no-fail-fast"], scope].concat());
     // testbed::require adds a line here for each test it skips.
@@ -52,3 +52,6 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     shell::say(&count.to_string());
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
+
+/// All that is built for the image: the client of the Kubernetes API too.
+const WHOLE: [&str; 3] = ["--workspace", "--features", "proxy/kubernetes"];

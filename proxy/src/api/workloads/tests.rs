@@ -10,7 +10,8 @@ use super::*;
 use crate::api::Taken;
 use crate::moment::Moment;
 use crate::observe::{
-    Identity, LATE, Ndots, ObserveConfig, Origin, Record, Search, Seen, Source, Traits,
+    Identity, LATE, Ndots, ObserveConfig, Origin, Record, Search, Seen, Source, Teller, Telling,
+    Traits,
 };
 
 /// An observer, and the time it has come to.
@@ -281,6 +282,28 @@ fn the_advice_is_from_the_pods_with_the_latest_resolv_conf() {
     let advice = page.workloads[0].advice.as_ref().unwrap();
     assert_eq!((advice.current_ndots, advice.lookups), (2, 1));
     assert_eq!(page.workloads[0].figures.total.lookups, 3);
+}
+
+/// A CNI that masquerades what leaves a pod, even towards its own node.
+#[test]
+fn pods_that_ask_as_their_node_are_missed() {
+    let mut world = World::new();
+    let (telling, since) = (Telling::Watching, Moment::default());
+    world.observer.teller = Some(Teller { telling, since, error: None });
+    let node = Workload { namespace: String::new(), kind: "Node".into(), name: "node-a".into() };
+    let node = Identity { workload: Arc::new(node), pod: None, ..pod("n", "n", None) };
+    world.name("192.0.2.1", Some(node));
+    let masqueraded = |world: &World| world.page().kubernetes.unwrap().masqueraded;
+    for _ in 0..100 {
+        world.ask("192.0.2.1", "a.example.", Rcode::NOERROR);
+    }
+    assert_eq!(masqueraded(&world), addrs([]));
+    for n in 1..4 {
+        world.name(&format!("10.0.0.{n}"), Some(pod(&n.to_string(), "web", None)));
+    }
+    assert_eq!(masqueraded(&world), addrs(["192.0.2.1"]));
+    world.ask("10.0.0.1", "a.example.", Rcode::NOERROR);
+    assert_eq!(masqueraded(&world), addrs([]));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use crate::{coredns, shell};
 
 /// Programs that tests start, with the Debian package that has each.
-const PROGRAMS: [(&str, &str); 13] = [
+const PROGRAMS: [(&str, &str); 16] = [
     ("chromium", "chromium"),
     ("dig", "dnsutils"),
     ("nslookup", "dnsutils"),
@@ -20,9 +20,12 @@ const PROGRAMS: [(&str, &str); 13] = [
     ("unshare", "util-linux"),
     ("gcc", "gcc"),
     ("musl-gcc", "musl-tools"),
+    ("etcd", "etcd-server"),
+    ("curl", "curl"),
+    ("openssl", "openssl"),
 ];
 
-/// Installs missing programs and builds CoreDNS. What cannot be had is said
+/// Installs missing programs, builds CoreDNS and kube-apiserver. What cannot be had is said
 /// here and skipped by the tests, which know best what they need.
 pub(crate) fn run() {
     install_programs();
@@ -30,8 +33,13 @@ pub(crate) fn run() {
         if let Err(error) = coredns::run() {
             shell::complain(&format!("tests with CoreDNS will be skipped: {error:#}"));
         }
+        if let Err(error) = coredns::apiserver() {
+            shell::complain(&format!("tests with kube-apiserver will be skipped: {error:#}"));
+        }
     } else {
-        shell::complain("no go in PATH: tests with CoreDNS are skipped unless it is built already");
+        shell::complain(
+            "no go in PATH: tests with CoreDNS or kube-apiserver are skipped unless built already",
+        );
     }
 }
 
@@ -71,6 +79,8 @@ fn apt(arguments: &[&str]) -> Command {
     let mut apt = Command::new("apt-get");
     apt.args(arguments)
         .env("DEBIAN_FRONTEND", "noninteractive")
+        // etcd's package would start one; at this level nothing is started.
+        .env("RUNLEVEL", "1")
         .stdin(Stdio::null());
     apt
 }

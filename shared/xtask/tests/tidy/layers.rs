@@ -16,7 +16,7 @@ const PROXY: &[&[&str]] = &[
     &["observe", "resolver"],
     &["tap"],
     &["forward", "ledger"],
-    &["api", "health", "http", "metrics", "refresh", "serve", "shutdown"],
+    &["api", "health", "http", "kubernetes", "metrics", "refresh", "serve", "shutdown"],
     &["page"],
     &["admin", "diagnose", "handover", "intercept"],
     &["cli", "remote"],

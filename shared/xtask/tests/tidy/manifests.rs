@@ -6,10 +6,11 @@ use crate::{Source, prove, root};
 
 /// Our crates: what each may depend on, of ours, in its library and programs,
 /// and beyond that in its tests.
-const OURS: [(&str, &[&str], &[&str]); 10] = [
-    ("proxy", &["dns", "stub", "udp"], &["testbed", "upstream"]),
+const OURS: [(&str, &[&str], &[&str]); 11] = [
+    ("proxy", &["cluster", "dns", "stub", "udp"], &["testbed", "upstream"]),
     ("loadgen", &["dns", "stub", "udp", "upstream"], &["testbed"]),
     ("benches", &["dns", "loadgen", "proxy", "testbed", "udp"], &[]),
+    ("shared/cluster", &[], &[]),
     ("shared/dns", &[], &[]),
     ("shared/udp", &[], &[]),
     ("shared/stub", &["dns"], &[]),
@@ -21,9 +22,11 @@ const OURS: [(&str, &[&str], &[&str]); 10] = [
 ];
 
 /// Crates of others that only these of ours may name outside their tests.
-const RESERVED: [(&str, &[&str]); 3] = [
+const RESERVED: [(&str, &[&str]); 5] = [
     ("hickory-proto", &["shared/dns", "shared/upstream", "shared/testbed"]),
     ("hickory-server", &["shared/upstream"]),
+    ("kube", &["shared/cluster"]),
+    ("k8s-openapi", &["shared/cluster"]),
     ("libc", &["shared/udp"]),
 ];
 

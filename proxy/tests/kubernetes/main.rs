@@ -1,0 +1,8 @@
+//! Names of clients, from a real API server, with the rights that `deploy/`
+//! gives and no others.
+#![cfg(test)]
+
+mod away;
+mod many;
+mod pods;
+mod world;

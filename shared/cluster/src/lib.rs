@@ -1,0 +1,23 @@
+//! The Kubernetes API: which pod has an address, who made it, and what its
+//! resolv.conf says.
+//!
+//! [`Pods`] takes what the API says about pods and says which addresses changed
+//! hands; [`Watch`] lists and watches them. Nothing is asked that the objects
+//! say already: owners are read from names and labels, resolver settings from
+//! the spec.
+
+pub mod object;
+
+mod time;
+
+mod owner;
+pub use owner::Owner;
+
+mod resolver;
+pub use resolver::{Kubelet, Resolver};
+
+mod pods;
+pub use pods::{Change, Pod, Pods, Who};
+
+mod watch;
+pub use watch::{Scope, State, Update, Watch, WatchError};

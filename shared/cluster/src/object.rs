@@ -1,0 +1,145 @@
+//! What is read of a pod: of its metadata, its status, and the part of its spec
+//! that says how it looks names up.
+//!
+//! Of the ten kilobytes that a pod is these few fields are kept; the rest, most
+//! of it `managedFields`, is passed over while it is parsed.
+
+use serde::Deserialize;
+
+/// A pod, as the API writes it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Pod {
+    /// `metadata`.
+    pub metadata: Metadata,
+    /// `spec`.
+    pub spec: Spec,
+    /// `status`.
+    pub status: Status,
+}
+
+/// `metadata`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Metadata {
+    /// `name`.
+    pub name: String,
+    /// `namespace`.
+    pub namespace: String,
+    /// `uid`.
+    pub uid: String,
+    /// `resourceVersion`.
+    pub resource_version: String,
+    /// `creationTimestamp`, as RFC 3339.
+    pub creation_timestamp: Option<String>,
+    /// `labels`.
+    pub labels: Labels,
+    /// `ownerReferences`.
+    pub owner_references: Vec<OwnerReference>,
+}
+
+/// The labels that say who made it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Labels {
+    /// What a Deployment adds to the name of its `ReplicaSet`.
+    #[serde(rename = "pod-template-hash")]
+    pub pod_template_hash: Option<String>,
+}
+
+/// One of `metadata.ownerReferences`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct OwnerReference {
+    /// `kind`.
+    pub kind: String,
+    /// `name`.
+    pub name: String,
+    /// `controller`: one owner at most has it.
+    pub controller: bool,
+}
+
+/// `spec`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Spec {
+    /// `nodeName`; empty before it is scheduled.
+    pub node_name: String,
+    /// `hostNetwork`.
+    pub host_network: bool,
+    /// `dnsPolicy`.
+    pub dns_policy: Option<String>,
+    /// `dnsConfig`.
+    pub dns_config: Option<DnsConfig>,
+}
+
+/// `spec.dnsConfig`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct DnsConfig {
+    /// `searches`.
+    pub searches: Vec<String>,
+    /// `options`.
+    pub options: Vec<DnsOption>,
+}
+
+/// One of `spec.dnsConfig.options`.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(default)]
+pub struct DnsOption {
+    /// `name`.
+    pub name: String,
+    /// `value`.
+    pub value: Option<String>,
+}
+
+/// `status`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Status {
+    /// `phase`.
+    pub phase: String,
+    /// `startTime`, as RFC 3339: when the kubelet took it on.
+    pub start_time: Option<String>,
+    /// `podIP`.
+    #[serde(rename = "podIP")]
+    pub pod_ip: Option<String>,
+    /// `podIPs`.
+    #[serde(rename = "podIPs")]
+    pub pod_ips: Vec<Address>,
+    /// `hostIP`.
+    #[serde(rename = "hostIP")]
+    pub host_ip: Option<String>,
+    /// `hostIPs`.
+    #[serde(rename = "hostIPs")]
+    pub host_ips: Vec<Address>,
+}
+
+/// One of `status.podIPs` or `status.hostIPs`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Address {
+    /// `ip`.
+    pub ip: String,
+}
+
+/// A page of a list of pods.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct PodList {
+    /// `metadata`.
+    pub metadata: ListMetadata,
+    /// `items`.
+    pub items: Vec<Pod>,
+}
+
+/// `metadata` of a list.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ListMetadata {
+    /// `resourceVersion`: what a watch goes on from.
+    pub resource_version: String,
+    /// `continue`: empty on the last page.
+    #[serde(rename = "continue")]
+    pub next: String,
+}

@@ -1,0 +1,284 @@
+//! The watch of pods: listed once, then told of each change.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use kube::api::{ListParams, Request, WatchEvent, WatchParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use tokio::time::{sleep, timeout};
+
+use crate::object::{Pod, PodList};
+use crate::pods::{Change, Pods};
+use crate::resolver::Kubelet;
+
+/// Whose pods are watched.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Scope {
+    /// Those of one node.
+    Node(String),
+    /// Those of all nodes.
+    All,
+}
+
+/// What the watch is doing.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum State {
+    /// All changes arrive.
+    Watching,
+    /// The API cannot be reached, or refuses: why.
+    Away(String),
+}
+
+/// What is told.
+#[derive(Debug)]
+pub enum Update {
+    /// Addresses that changed hands.
+    Changes(Vec<Change>),
+    /// What the watch is doing from now on; only when that changes.
+    State(State),
+}
+
+/// Why a watch cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// Neither a service account nor a kubeconfig that can be used.
+    #[error("cannot find out how to reach the Kubernetes API: {0}")]
+    Config(String),
+    /// The client cannot be made.
+    #[error("cannot make a client of the Kubernetes API: {0}")]
+    Client(#[source] kube::Error),
+}
+
+/// A watch of pods.
+pub struct Watch {
+    client: Client,
+    scope: Scope,
+    pods: Pods,
+    is_watching: bool,
+    failures: u32,
+}
+
+impl Watch {
+    /// Prepares to watch, with the service account of the pod that we are, or
+    /// with a kubeconfig.
+    ///
+    /// # Errors
+    ///
+    /// When neither says how to reach the API. That it does not answer is no
+    /// error: it is tried again.
+    pub async fn new(
+        scope: Scope,
+        kubeconfig: Option<PathBuf>,
+        kubelet: Kubelet,
+    ) -> Result<Self, WatchError> {
+        let config = |error: &dyn std::error::Error| WatchError::Config(error.to_string());
+        let mut access = match kubeconfig {
+            Some(path) => {
+                let file = Kubeconfig::read_from(path).map_err(|error| config(&error))?;
+                Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
+                    .await
+                    .map_err(|error| config(&error))?
+            }
+            None => Config::incluster().map_err(|error| config(&error))?,
+        };
+        access.connect_timeout = Some(CONNECT);
+        // Bookmarks come every minute: a connection that is silent for longer
+        // is dead, though nothing closed it.
+        access.read_timeout = Some(SILENCE);
+        let client = Client::try_from(access).map_err(WatchError::Client)?;
+        Ok(Self { client, scope, pods: Pods::new(kubelet), is_watching: false, failures: 0 })
+    }
+
+    /// Watches for ever, and tells of what changes.
+    pub async fn run(mut self, mut tell: impl FnMut(Update)) {
+        let mut from = None;
+        loop {
+            let outcome = match from.take() {
+                None => self.list(&mut tell).await.map(Some),
+                Some(version) => self.watch(version, &mut tell).await,
+            };
+            match outcome {
+                Ok(next) => {
+                    from = next;
+                    // Whoever ends watches at once is not asked at once again.
+                    sleep(BETWEEN).await;
+                }
+                Err(failed) => {
+                    self.away(&failed.error, &mut tell);
+                    from = failed.from;
+                    sleep(self.pause()).await;
+                }
+            }
+        }
+    }
+
+    /// Reads all pods; returns the version that they are of.
+    async fn list(&mut self, tell: &mut impl FnMut(Update)) -> Result<String, Failed> {
+        let mut page = ListParams { field_selector: self.selector(), ..ListParams::default() };
+        match &self.scope {
+            // From the API server's memory, as the kubelet does; a node's pods
+            // are one page.
+            Scope::Node(_) => page = page.match_any(),
+            Scope::All => page = page.limit(PAGE),
+        }
+        self.pods.list_begins();
+        loop {
+            let request = Request::new(PODS).list(&page).map_err(Failed::unsent)?;
+            let list = self.client.request::<PodList>(request);
+            let list = timeout(LIST, list).await.map_err(|_| Failed::late())??;
+            let changes = list.items.iter().flat_map(|pod| self.pods.apply(pod));
+            tell(Update::Changes(changes.collect()));
+            if list.metadata.next.is_empty() {
+                tell(Update::Changes(self.pods.list_ends()));
+                return Ok(list.metadata.resource_version);
+            }
+            page.continue_token = Some(list.metadata.next);
+        }
+    }
+
+    /// Takes changes until the API ends the watch, as it does every few
+    /// minutes. Returns what to go on from; `None` if all has to be read again.
+    async fn watch(
+        &mut self,
+        mut version: String,
+        tell: &mut impl FnMut(Update),
+    ) -> Result<Option<String>, Failed> {
+        let params = WatchParams { field_selector: self.selector(), ..WatchParams::default() };
+        let request = Request::new(PODS)
+            .watch(&params, &version)
+            .map_err(Failed::unsent)?;
+        let events = self.client.request_events::<Pod>(request).await;
+        let events = match events {
+            Ok(events) => events,
+            Err(error) => return Failed::or_gone(error, version),
+        };
+        self.back(tell);
+        let mut events = std::pin::pin!(events);
+        while let Some(event) = events.next().await {
+            let changes = match event {
+                Ok(WatchEvent::Added(pod) | WatchEvent::Modified(pod)) => {
+                    version.clone_from(&pod.metadata.resource_version);
+                    self.pods.apply(&pod)
+                }
+                Ok(WatchEvent::Deleted(pod)) => {
+                    version.clone_from(&pod.metadata.resource_version);
+                    self.pods.delete(&pod)
+                }
+                Ok(WatchEvent::Bookmark(bookmark)) => {
+                    version = bookmark.metadata.resource_version;
+                    continue;
+                }
+                Ok(WatchEvent::Error(status)) => {
+                    return Failed::or_gone(kube::Error::Api(status), version);
+                }
+                Err(error) => return Failed::or_gone(error, version),
+            };
+            if !changes.is_empty() {
+                tell(Update::Changes(changes));
+            }
+        }
+        Ok(Some(version))
+    }
+
+    fn selector(&self) -> Option<String> {
+        match &self.scope {
+            Scope::Node(node) => Some(format!("spec.nodeName={node}")),
+            Scope::All => None,
+        }
+    }
+
+    fn back(&mut self, tell: &mut impl FnMut(Update)) {
+        self.failures = 0;
+        if !self.is_watching {
+            self.is_watching = true;
+            tracing::info!(pods = self.pods.len(), "the Kubernetes API tells of pods");
+            tell(Update::State(State::Watching));
+        }
+    }
+
+    fn away(&mut self, error: &str, tell: &mut impl FnMut(Update)) {
+        if self.is_watching || self.failures == 0 {
+            self.is_watching = false;
+            tracing::warn!(error, "the Kubernetes API does not tell of pods");
+            tell(Update::State(State::Away(error.to_owned())));
+        }
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    /// Longer after each failure, and for each node another time: an API server
+    /// that comes back is not met by all of them at once.
+    fn pause(&self) -> Duration {
+        let longest = FIRST_PAUSE * 2_u32.pow(self.failures.saturating_sub(1).min(DOUBLINGS));
+        longest.mul_f64(rand::random_range(0.5..1.0))
+    }
+}
+
+/// A request that came to nothing.
+struct Failed {
+    error: String,
+    /// What to go on from once the API is back; `None` to read all.
+    from: Option<String>,
+}
+
+impl Failed {
+    fn late() -> Self {
+        Self { error: "no answer in time".to_owned(), from: None }
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+    fn unsent(error: kube::core::request::Error) -> Self {
+        Self { error: error.to_string(), from: None }
+    }
+
+    /// A version that the API has forgotten (410 Gone) is no failure: all is
+    /// read again.
+    fn or_gone(error: kube::Error, version: String) -> Result<Option<String>, Self> {
+        match error {
+            kube::Error::Api(status) if status.code == GONE => Ok(None),
+            error => Err(Self { error: chain(&error), from: Some(version) }),
+        }
+    }
+}
+
+impl From<kube::Error> for Failed {
+    fn from(error: kube::Error) -> Self {
+        Self { error: chain(&error), from: None }
+    }
+}
+
+/// An error and what caused it, which alone says that nobody listens.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+const PODS: &str = "/api/v1/pods";
+
+/// `http.StatusGone`: the version of a watch is too old.
+const GONE: u16 = 410;
+
+/// Pods of a page: some 5 MB as they are sent.
+const PAGE: u32 = 500;
+
+/// What happens meanwhile is told then: nothing is lost.
+const BETWEEN: Duration = Duration::from_millis(200);
+
+const CONNECT: Duration = Duration::from_secs(5);
+const LIST: Duration = Duration::from_secs(60);
+
+/// Twice the API server's interval between bookmarks, and a little.
+const SILENCE: Duration = Duration::from_secs(130);
+
+/// At most 16 s between two tries.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const DOUBLINGS: u32 = 5;
