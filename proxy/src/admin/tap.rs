@@ -106,7 +106,7 @@ impl Lines {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // The first tick is at once: a reader sees that it is connected.
-        Self { tap, scribe, left: limit, ticks, silent: HEARTBEAT, ended: false }
+        Self { tap, scribe, left: limit, ticks, silent: HEARTBEAT, ended: limit == 0 }
     }
 
     /// Writes what there is, a chunk at most.
@@ -116,7 +116,6 @@ impl Lines {
             match self.tap.poll(context) {
                 Poll::Pending => break,
                 Poll::Ready(None) => self.ended = true,
-                Poll::Ready(Some(_)) if self.left == 0 => self.ended = true,
                 Poll::Ready(Some(heard)) => {
                     push(&mut text, &self.scribe.line(&heard));
                     self.left -= 1;
