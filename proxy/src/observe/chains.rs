@@ -53,7 +53,7 @@ impl Closer {
             readings: Readings::default(),
             spare: Vec::new(),
             cut: 0,
-            finished: Finished::default(),
+            finished: Finished::new(),
             closed: Vec::new(),
         }
     }

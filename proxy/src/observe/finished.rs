@@ -12,7 +12,10 @@ use crate::moment::Moment;
 
 /// Remembers the last names of lookups whose types came from several ports: a
 /// table of fixed size for all clients.
-#[derive(Debug)]
+///
+/// The default one has no places and remembers nothing: it stands in while the
+/// real one is lent out, many times a second.
+#[derive(Debug, Default)]
 pub(super) struct Finished {
     places: Box<[[Place; WAYS]]>,
     /// Queries that were taken for repetitions, but not for long enough.
@@ -49,16 +52,15 @@ pub(super) enum Verdict {
     New,
 }
 
-impl Default for Finished {
-    fn default() -> Self {
+impl Finished {
+    /// Remembers nothing yet.
+    pub(super) fn new() -> Self {
         Self {
             places: vec![[Place::default(); WAYS]; SETS].into_boxed_slice(),
             doubtful: Vec::new(),
         }
     }
-}
 
-impl Finished {
     /// Remembers the last name of a lookup.
     pub(super) fn remember(&mut self, key: u64, asked: Moment, is_start: bool) {
         let set = self.places.get_mut(set_of(key));
@@ -153,7 +155,7 @@ mod tests {
 
     #[test]
     fn one_type_after_five_seconds_is_a_lost_answer() {
-        let mut finished = Finished::default();
+        let mut finished = Finished::new();
         finished.remember(7, at(1000), true);
         assert_eq!(judge(&mut finished, 1, 3000), Verdict::New);
         assert_eq!(judge(&mut finished, 1, 6001), Verdict::Repeat);
@@ -164,7 +166,7 @@ mod tests {
 
     #[test]
     fn both_types_are_a_lookup_every_five_seconds() {
-        let mut finished = Finished::default();
+        let mut finished = Finished::new();
         finished.remember(7, at(1000), true);
         assert_eq!(judge(&mut finished, 1, 6001), Verdict::Repeat);
         assert_eq!(judge(&mut finished, 1, 6001), Verdict::New, "another one's");
@@ -174,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_last_name_of_a_walk_is_never_a_beginning() {
-        let mut finished = Finished::default();
+        let mut finished = Finished::new();
         finished.remember(7, at(1000), false);
         assert_eq!(judge(&mut finished, 1, 6001), Verdict::Repeat);
         assert_eq!(judge(&mut finished, 2, 6001), Verdict::Repeat);
