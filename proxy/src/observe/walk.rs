@@ -10,6 +10,7 @@ use super::lookup::{End, Lookup, Step};
 use super::record::{Seen, Traits};
 use super::retransmit::Again;
 use super::search::{Reading, Readings, Search, bit_of, dots};
+use super::zones::ends_with;
 use crate::moment::Moment;
 
 mod asking;
@@ -237,14 +238,12 @@ impl Walk {
         base.extend_from_slice(self.name.get(..len).unwrap_or_default());
         base.push(0);
         let succeeded = self.step.data.then_some(at);
-        let is_of_cluster = is_below(&base, cluster_domain);
+        let is_of_cluster = base != cluster_domain && ends_with(&base, cluster_domain);
         let searched = self.steps > 1 || at != Step::Absolute;
         let captured = match succeeded {
             Some(Step::Suffix(place)) if !is_of_cluster && dots(&base) > 0 => {
                 let domain = search.domains.get(usize::from(place));
-                domain.is_some_and(|domain| {
-                    **domain != *cluster_domain && !is_below(domain, cluster_domain)
-                })
+                domain.is_some_and(|domain| !ends_with(domain, cluster_domain))
             }
             _ => false,
         };
@@ -342,19 +341,6 @@ impl Walk {
     fn may_go_on(&self) -> bool {
         self.meanings.iter().any(Meaning::may_go_on)
     }
-}
-
-/// Says whether a name has the domain's labels at its end and more before.
-fn is_below(name: &[u8], domain: &[u8]) -> bool {
-    let mut rest = name;
-    while rest.len() > domain.len() {
-        let Some((length, tail)) = rest.split_first() else { return false };
-        rest = tail.get(usize::from(*length)..).unwrap_or_default();
-        if rest == domain {
-            return true;
-        }
-    }
-    false
 }
 
 /// How long a walk that is over waits for the other types of its last name.

@@ -55,7 +55,7 @@ impl ZoneAccounts {
 
 /// Says whether a name is a zone's own or below it, both in wire form and lower
 /// case.
-fn ends_with(name: &[u8], zone: &[u8]) -> bool {
+pub(super) fn ends_with(name: &[u8], zone: &[u8]) -> bool {
     let mut rest = name;
     loop {
         if rest.len() <= zone.len() {
