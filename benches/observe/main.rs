@@ -1,7 +1,8 @@
 //! What the observer takes for a query, by the traffic it sees.
 //!
 //! `cargo bench -p benches --bench observe`. Not by criterion: what a query
-//! costs depends on all that came before it, so whole streams are timed.
+//! costs depends on all that came before it, so whole streams are timed. A word
+//! after `--` chooses those that have it in their names.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -11,21 +12,33 @@ use proxy::moment::Moment;
 use proxy::observe::{ObserveConfig, Observer, Origin, Record, SearchRule, Seen, Traits};
 
 fn main() {
+    let wanted = std::env::args().skip(1).find(|word| !word.starts_with('-'));
     say("ns per query, median of 5            taken and settled");
-    for (what, stream) in [
-        ("200 pods, whole names, A and AAAA", whole_names()),
-        ("200 pods, search lists, ndots 5", walks(Some(5))),
-        ("the same, nobody said which", walks(None)),
-        ("one pod, one name, A", one_name()),
-        ("one pod, 1,000 names, A", thousand_names()),
-        ("as many clients as queries", strangers()),
-    ] {
+    let streams: [(&str, Make); 6] = [
+        ("200 pods, whole names, A and AAAA", whole_names),
+        ("200 pods, search lists, ndots 5", || walks(Some(5))),
+        ("the same, nobody said which", || walks(None)),
+        ("one pod, one name, A", one_name),
+        ("one pod, 1,000 names, A", thousand_names),
+        ("as many clients as queries", strangers),
+    ];
+    for (what, stream) in streams {
+        if wanted
+            .as_ref()
+            .is_some_and(|wanted| !what.contains(wanted.as_str()))
+        {
+            continue;
+        }
+        let stream = stream();
         let mut times: Vec<f64> = (0..5).map(|_| stream.time()).collect();
         times.sort_by(f64::total_cmp);
         let median = times.get(2).copied().unwrap_or_default();
         say(&format!("{what:<36} {median:>8.0}"));
     }
 }
+
+/// Makes a stream.
+type Make = fn() -> Stream;
 
 /// Queries in the order of their answers.
 struct Stream {

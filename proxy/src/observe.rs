@@ -22,10 +22,12 @@ mod lookup;
 pub use lookup::{End, Lookup, Step};
 
 mod order;
-pub use order::{Order, Released};
+pub use order::{Marks, Order, Released};
 
 mod retransmit;
 pub use retransmit::{Again, Repeated, Retransmits};
+
+mod hash;
 
 mod search;
 pub use search::{Ndots, Search, Source};
@@ -61,7 +63,7 @@ mod client;
 pub use client::Client;
 
 mod clients;
-pub use clients::Clients;
+pub use clients::{Clients, Slot};
 
 mod workloads;
 pub use workloads::{Account, Workloads};

@@ -4,10 +4,11 @@ use std::net::IpAddr;
 
 use super::family::Habits;
 use super::finished::{Finished, Verdict};
+use super::hash::hash_of;
 use super::lookup::Lookup;
 use super::record::{Origin, Seen, octets_of};
 use super::retransmit::Again;
-use super::search::{Readings, Search, hash_of};
+use super::search::{Readings, Search};
 use super::walk::{Fit, Walk, type_bit};
 use crate::moment::Moment;
 
@@ -38,6 +39,10 @@ pub struct Closer {
     readings: Readings,
     #[expect(clippy::vec_box, reason = "they go back to where boxes are")]
     spare: Vec<Box<Walk>>,
+    /// Memory for the names of the next lookups.
+    pub(super) names: Vec<Vec<u8>>,
+    /// Where the key of a client and a name is put together.
+    pub(super) pair: Vec<u8>,
     /// Lookups that had to end for want of room.
     pub cut: u64,
     pub(super) finished: Finished,
@@ -52,6 +57,8 @@ impl Closer {
             cluster_domain: cluster_domain.folded().as_wire().into(),
             readings: Readings::default(),
             spare: Vec::new(),
+            names: Vec::new(),
+            pair: Vec::new(),
             cut: 0,
             finished: Finished::new(),
             closed: Vec::new(),
@@ -63,7 +70,9 @@ impl Closer {
         if let Some((asked, at, is_start)) = remains {
             self.finished.remember(asked ^ salt, at, is_start);
         }
-        self.closed.push(walk.close(&self.cluster_domain, search));
+        let name = self.names.pop().unwrap_or_default();
+        self.closed
+            .push(walk.close(&self.cluster_domain, search, name));
         if self.spare.len() < SPARE {
             self.spare.push(walk);
         }
@@ -88,10 +97,12 @@ impl Chains {
         self.open.len() == 0
     }
 
-    /// Takes a query; `again` if it was sent before.
+    /// Takes a query for a name of which `asked` is the hash; `again` if it was
+    /// sent before.
     pub fn take(
         &mut self,
         seen: &Seen<'_>,
+        asked: u64,
         again: Option<Again>,
         search: &Search,
         habits: &mut Habits,
@@ -102,13 +113,12 @@ impl Chains {
         if matches!(seen.record.origin, Origin::Rejected | Origin::Local) {
             return;
         }
-        let asked = hash_of(seen.qname);
         if let Some(again) = again {
             self.again(seen, asked, again);
             return;
         }
         let mut readings = std::mem::take(&mut closer.readings);
-        readings.read(seen.qname, search);
+        readings.read(seen.qname, asked, search);
         match self.best(seen, asked, &readings) {
             Some((fit, at)) if fit != Fit::LateNext || !self.forgets => {
                 self.open
@@ -118,13 +128,13 @@ impl Chains {
                 Verdict::Repeat => {}
                 Verdict::Afresh(bit, arrived) => {
                     let earlier = Some((bit, arrived));
-                    self.begin(seen, &readings, search, closer, earlier);
+                    self.begin(seen, asked, &readings, search, closer, earlier);
                 }
                 Verdict::New => match late {
                     Some((fit, at)) => self
                         .open
                         .change(at, |walk| walk.take(fit, seen, asked, &readings, habits)),
-                    None => self.begin(seen, &readings, search, closer, None),
+                    None => self.begin(seen, asked, &readings, search, closer, None),
                 },
             },
         }
@@ -142,13 +152,14 @@ impl Chains {
     fn begin(
         &mut self,
         seen: &Seen<'_>,
+        asked: u64,
         readings: &Readings,
         search: &Search,
         closer: &mut Closer,
         earlier: Option<(u8, Moment)>,
     ) {
         let mut walk = closer.spare.pop().unwrap_or_default();
-        walk.begin(seen, hash_of(seen.qname), readings, search);
+        walk.begin(seen, asked, readings, search);
         if let Some((bit, arrived)) = earlier {
             walk.add_earlier(bit, arrived);
         }
@@ -191,7 +202,8 @@ impl Chains {
     /// then as a repetition.
     fn best(&self, seen: &Seen<'_>, asked: u64, readings: &Readings) -> Option<(Fit, usize)> {
         let mut best: Option<(Fit, usize)> = None;
-        for (at, walk) in self.open.candidates(asked, readings) {
+        let bit = type_bit(seen.record.qtype);
+        for (at, walk) in self.open.candidates(asked, bit, readings) {
             let Some(fit) = walk.fit(seen, asked, readings) else { continue };
             if best.is_none_or(|(found, _)| fit < found) {
                 best = Some((fit, at));
@@ -220,8 +232,8 @@ impl Chains {
     }
 }
 
-/// Walks whose memory is kept for the next ones.
-const SPARE: usize = 1024;
+/// Walks whose memory is kept for the next ones, and names.
+pub(super) const SPARE: usize = 1024;
 
 #[cfg(test)]
 mod tests;

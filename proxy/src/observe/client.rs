@@ -20,6 +20,8 @@ use crate::moment::Moment;
 /// What one client asked and got.
 #[derive(Debug)]
 pub struct Client {
+    /// Its address.
+    pub addr: IpAddr,
     /// Its counts.
     pub counters: Counters,
     /// Its responses by where they came from.
@@ -40,6 +42,9 @@ pub struct Client {
     pub identity: Option<Arc<Identity>>,
     habits: Habits,
     learner: Option<Box<Learner>>,
+    /// Its queries since the last second, which are not in
+    /// [`Observer::top_clients`](super::Observer::top_clients) yet.
+    pub(super) asked: u32,
     /// Says whether it asked since the eviction looked at it.
     pub(super) touched: bool,
 }
@@ -48,6 +53,7 @@ impl Client {
     pub(super) fn new(addr: IpAddr, config: &ObserveConfig, now: Moment) -> Self {
         let search = config.rule(addr).map_or(Search::unknown(), Search::from);
         Self {
+            addr,
             counters: Counters::new(now),
             origins: Windows::new(now),
             bases: Bases::new(config.names_per_client),
@@ -59,6 +65,7 @@ impl Client {
             ports: 0,
             identity: None,
             habits: Habits::default(),
+            asked: 0,
             touched: false,
         }
     }
@@ -68,13 +75,16 @@ impl Client {
         note(&mut self.counters, &mut self.origins, seen, now);
         self.last = self.last.max(seen.record.arrived);
         self.ports |= 1 << (seen.record.port % 64);
+        self.asked = self.asked.saturating_add(1);
         self.touched = true;
     }
 
-    /// Puts a query to the lookup it belongs to, once its turn has come.
+    /// Puts a query to the lookup it belongs to, once its turn has come; `asked`
+    /// is the hash of its name.
     pub(super) fn place(
         &mut self,
         seen: &Seen<'_>,
+        asked: u64,
         repeated: Option<Repeated>,
         closer: &mut Closer,
     ) {
@@ -87,7 +97,7 @@ impl Client {
         }
         let again = repeated.map(|repeated| repeated.again);
         self.chains
-            .take(seen, again, &self.search, &mut self.habits, closer);
+            .take(seen, asked, again, &self.search, &mut self.habits, closer);
     }
 
     /// Ends the lookups that nothing can belong to any more at `now`.

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use dns::Rcode;
 
+use super::hash::hash_of;
 use super::record::{Seen, Traits};
-use super::search::{Ndots, Search, Source, dots, hash_of};
+use super::search::{Ndots, Search, Source, dots};
 use crate::moment::Moment;
 
 /// Watches a client of whom nothing is known.

@@ -11,7 +11,7 @@ use crate::moment::Moment;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Lookup {
     /// The name as the program gave it, in wire form and lower case.
-    pub base: Box<[u8]>,
+    pub base: Vec<u8>,
     /// Names asked.
     pub steps: u32,
     /// Queries sent for them, of all types.

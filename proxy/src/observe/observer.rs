@@ -8,12 +8,13 @@ use dns::Name;
 
 use super::chains::Closer;
 use super::client::{Client, note};
-use super::clients::Clients;
+use super::clients::{Clients, Slot};
 use super::config::ObserveConfig;
 use super::count::Counters;
+use super::hash::hash_of_name;
 use super::history::History;
 use super::names::{Names, Teller};
-use super::order::Order;
+use super::order::{Marks, Order};
 use super::record::{Origin, Seen, Traits, octets_of};
 use super::retransmit::Retransmits;
 use super::top::Top;
@@ -115,13 +116,17 @@ impl Observer {
         let now = self.now;
         self.records += 1;
         note(&mut self.node, &mut self.origins, seen, now);
-        self.open(seen.record.client).note(seen, now);
-        self.top_clients.add(&client_key(seen), 1);
+        let Some((client, account)) = self.open(seen.record.client) else { return };
+        account.note(seen, now);
+        if let Some((addr, asked)) = self.clients.take_forgotten() {
+            self.top_clients.add(&client_key(addr), asked.into());
+        }
+        let name = hash_of_name(seen.qname);
         if seen.record.origin != Origin::Rejected {
-            self.top_names.add(seen.qname, 1);
+            self.top_names.add_hashed(seen.qname, name, 1);
         }
         if seen.record.traits.has(Traits::ASKED) {
-            self.top_misses.add(seen.qname, 1);
+            self.top_misses.add_hashed(seen.qname, name, 1);
         }
         if !seen.record.traits.has(Traits::REPEATED) {
             self.history.add(seen.record.origin.index(), now);
@@ -131,15 +136,15 @@ impl Observer {
         if let Some(upstream) = upstream.and_then(|at| self.upstreams.get_mut(at)) {
             upstream.note(seen, now);
         }
-        let hash = self.retransmits.hash(seen);
-        self.order.hold(seen, hash);
+        let query = self.retransmits.hash(&seen.record, name);
+        self.order.hold(seen, Marks { name, query, client });
         if self.order.is_full() {
             // Out of order rather than without a bound.
-            self.settle_until(self.order.newest());
+            self.settle_until(self.order.oldest());
         }
     }
 
-    fn open(&mut self, addr: IpAddr) -> &mut Client {
+    fn open(&mut self, addr: IpAddr) -> Option<(Slot, &mut Client)> {
         let Self { clients, names, config, now, .. } = self;
         clients.open(addr, || {
             let mut client = Client::new(addr, config, *now);
@@ -177,8 +182,8 @@ impl Observer {
 }
 
 /// The octets of a client's address, as [`Observer::top_clients`] has them.
-pub fn client_key(seen: &Seen<'_>) -> [u8; 16] {
-    octets_of(seen.record.client)
+pub fn client_key(addr: IpAddr) -> [u8; 16] {
+    octets_of(addr)
 }
 
 /// What was asked two minutes ago counts a quarter.

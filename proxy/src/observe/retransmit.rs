@@ -17,7 +17,7 @@ use crate::moment::Moment;
 /// for a query of its own.
 #[derive(Debug)]
 pub struct Retransmits {
-    places: Box<[[Place; WAYS]]>,
+    sets: Box<[Set]>,
     hasher: RandomState,
 }
 
@@ -55,25 +55,22 @@ pub struct Repeated {
     pub after: Duration,
 }
 
+/// The places of a hash: one cache line.
 #[derive(Clone, Copy, Debug, Default)]
-struct Place {
-    print: u32,
-    /// Milliseconds since the start, of its last arrival; 0 is nothing.
-    at: u32,
-    port: u16,
-    /// Says whether its first answer was a failure.
-    failed: bool,
-    /// Says whether only repetitions were seen of it: they are noted at once,
-    /// the first one when it is answered.
-    early: bool,
-}
+#[repr(align(64))]
+struct Set([Place; WAYS]);
+
+/// A query that was seen, in the bits of one word: from the lowest, its port
+/// (16), the milliseconds of its last arrival (20), whether its first answer
+/// was a failure, whether only repetitions were seen of it (they are noted at
+/// once, the first one when it is answered), whether there is one at all, and
+/// what is left of its hash (25).
+#[derive(Clone, Copy, Debug, Default)]
+struct Place(u64);
 
 impl Default for Retransmits {
     fn default() -> Self {
-        Self {
-            places: vec![[Place::default(); WAYS]; SETS].into_boxed_slice(),
-            hasher: RandomState::default(),
-        }
+        Self { sets: vec![Set::default(); SETS].into_boxed_slice(), hasher: RandomState::default() }
     }
 }
 
@@ -81,72 +78,102 @@ impl Retransmits {
     /// Has the memory of a query fetched that is judged soon. Several at once
     /// take as long as one.
     pub fn touch(&self, hash: u64) {
-        let set = self.places.get(set_of(hash));
-        black_box(set.and_then(|set| Some((set.first()?.at, set.last()?.at))));
+        let set = self.sets.get(set_of(hash));
+        black_box(set.and_then(|Set(places)| Some(places.first()?.0)));
     }
 
     /// Judges a query, and remembers it; `hash` is [`hash`](Self::hash)'s.
     pub fn judge(&mut self, seen: &Seen<'_>, hash: u64) -> Option<Repeated> {
-        let [.., a, b, c, d] = hash.to_be_bytes();
-        let print = u32::from_be_bytes([a, b, c, d]);
-        let set = self.places.get_mut(set_of(hash))?;
         let record = &seen.record;
         let now = millis(record.arrived);
-        let is_it = |place: &&mut Place| place.is(print, record, now);
-        if let Some(place) = set.iter_mut().find(is_it) {
+        let new = Place::of(hash, record, now);
+        let Set(places) = self.sets.get_mut(set_of(hash))?;
+        if let Some(place) = places.iter_mut().find(|place| place.is(new, now)) {
             return place.again(record, now);
         }
-        let oldest = set.iter_mut().min_by_key(|place| place.at)?;
-        *oldest = Place {
-            print,
-            at: now,
-            port: record.port,
-            failed: record.origin.is_failure(),
-            early: record.traits.has(Traits::REPEATED),
-        };
+        *places.iter_mut().max_by_key(|place| place.age(now))? = new;
         let waiting = Repeated { again: Again::Waiting, after: Duration::ZERO };
         record.traits.has(Traits::REPEATED).then_some(waiting)
     }
 
-    /// Hashes what a repetition has in common with its first.
-    pub fn hash(&self, seen: &Seen<'_>) -> u64 {
+    /// Hashes what a repetition has in common with its first; `name` is the
+    /// hash of its name.
+    pub fn hash(&self, record: &Record, name: u64) -> u64 {
         let mut hasher = self.hasher.build_hasher();
-        hasher.write(&octets_of(seen.record.client));
-        hasher.write_u32((u32::from(seen.record.id) << 16) | u32::from(seen.record.qtype.0));
-        hasher.write(seen.qname);
+        hasher.write_u64(name);
+        hasher.write_u128(u128::from_be_bytes(octets_of(record.client)));
+        hasher.write_u32((u32::from(record.id) << 16) | u32::from(record.qtype.0));
         hasher.finish()
     }
 }
 
 impl Place {
-    /// Says whether a query is this one. c-ares keeps the id and takes another
-    /// port; two queries at once with one id are two.
-    fn is(&self, print: u32, record: &Record, now: u32) -> bool {
-        let gap = u64::from(now.abs_diff(self.at));
-        let is_known = self.at > 0 && self.print == print && gap <= FORGOTTEN;
-        let is_timer = C_ARES.iter().any(|gaps| gaps.contains(&gap));
-        is_known && (self.port == record.port || (is_timer && !self.early))
+    fn of(hash: u64, record: &Record, now: u64) -> Self {
+        let bit = |flag: u64, is_set: bool| if is_set { flag } else { 0 };
+        Self(
+            (hash << PRINT)
+                | USED
+                | bit(EARLY, record.traits.has(Traits::REPEATED))
+                | bit(FAILED, record.origin.is_failure())
+                | (now << AT)
+                | u64::from(record.port),
+        )
     }
 
-    fn again(&mut self, record: &Record, now: u32) -> Option<Repeated> {
-        let after = Duration::from_millis(u64::from(now.saturating_sub(self.at)));
+    const fn has(self, flag: u64) -> bool {
+        self.0 & flag != 0
+    }
+
+    fn set(&mut self, flag: u64, is_set: bool) {
+        self.0 = if is_set { self.0 | flag } else { self.0 & !flag };
+    }
+
+    /// Milliseconds since its last arrival; below zero if that was later.
+    fn gap(self, now: u64) -> i64 {
+        let gap = now.wrapping_sub(self.0 >> AT) % TIMES;
+        let gap = i64::try_from(gap).unwrap_or_default();
+        if gap >= HALF { gap - 2 * HALF } else { gap }
+    }
+
+    /// Says which is forgotten first: that with the most.
+    fn age(self, now: u64) -> i64 {
+        if self.has(USED) { self.gap(now) } else { i64::MAX }
+    }
+
+    /// Says whether a query is this one. c-ares keeps the id and takes another
+    /// port; two queries at once with one id are two.
+    fn is(self, query: Self, now: u64) -> bool {
+        let differs = self.0 ^ query.0;
+        if differs >> PRINT != 0 || !self.has(USED) {
+            return false;
+        }
+        let gap = self.gap(now).unsigned_abs();
+        let is_timer = || C_ARES.iter().any(|gaps| gaps.contains(&gap)) && !self.has(EARLY);
+        gap <= FORGOTTEN && (differs & PORT == 0 || is_timer())
+    }
+
+    fn again(&mut self, record: &Record, now: u64) -> Option<Repeated> {
+        let after = u64::try_from(self.gap(now)).unwrap_or_default();
         let repeated = record.traits.has(Traits::REPEATED);
-        if self.early && !repeated {
+        let failed = record.origin.is_failure();
+        if self.has(EARLY) && !repeated {
             // The first of them, answered at last.
-            self.early = false;
-            self.failed = record.origin.is_failure();
+            self.set(EARLY, false);
+            self.set(FAILED, failed);
             return None;
         }
-        let again = match (repeated, self.failed) {
+        let again = match (repeated, self.has(FAILED)) {
             (true, _) => Again::Waiting,
             (false, true) => Again::Failed,
             (false, false) => Again::Answered,
         };
-        self.at = self.at.max(now);
-        if !repeated {
-            self.failed = record.origin.is_failure();
+        if after > 0 {
+            self.0 = (self.0 & !((TIMES - 1) << AT)) | (now << AT);
         }
-        Some(Repeated { again, after })
+        if !repeated {
+            self.set(FAILED, failed);
+        }
+        Some(Repeated { again, after: Duration::from_millis(after) })
     }
 }
 
@@ -154,15 +181,30 @@ fn set_of(hash: u64) -> usize {
     usize::try_from(hash >> 32).unwrap_or_default() % SETS
 }
 
-fn millis(moment: Moment) -> u32 {
-    u32::try_from(moment.as_micros() / 1000 % u64::from(u32::MAX)).unwrap_or(0) + 1
+fn millis(moment: Moment) -> u64 {
+    moment.as_micros() / 1000 % TIMES
 }
 
-/// Lookups of an id: its set is in one or two cache lines.
+/// Queries of a set.
 const WAYS: usize = 8;
 
-/// 3 MiB, which is 5 s of 50,000 queries a second.
+/// 2 MiB, which is 5 s of 50,000 queries a second.
 const SETS: usize = 1 << 15;
+
+/// Bits of a [`Place`], from the lowest.
+const PORT: u64 = (1 << AT) - 1;
+const AT: u32 = 16;
+const FAILED: u64 = 1 << 36;
+const EARLY: u64 = 1 << 37;
+const USED: u64 = 1 << 38;
+const PRINT: u32 = 39;
+
+/// Milliseconds that are told apart: after 17 minutes they come again, by which
+/// time an id of 16 bits, a name and a port say nothing.
+const TIMES: u64 = 1 << 20;
+
+/// What is earlier by more is taken to be later.
+const HALF: i64 = 1 << 19;
 
 /// After twice glibc's timeout and a little more nobody asks again.
 const FORGOTTEN: u64 = 12_000;
@@ -197,7 +239,7 @@ mod tests {
 
     fn judge(all: &mut Retransmits, record: Record) -> Option<(Again, u128)> {
         let seen = Seen { record, qname: b"\x01a\0" };
-        let hash = all.hash(&seen);
+        let hash = all.hash(&seen.record, 7);
         let judged = all.judge(&seen, hash);
         judged.map(|judged| (judged.again, judged.after.as_millis()))
     }

@@ -1,10 +1,7 @@
 //! What a client's resolv.conf says, and how a name reads under it.
 
-use std::hash::{BuildHasher as _, Hasher as _};
-
-use foldhash::fast::FixedState;
-
 use super::config::SearchRule;
+use super::hash::hash_of;
 use super::lookup::Step;
 
 /// The search list of a client and its ndots, as far as they are known.
@@ -121,15 +118,15 @@ impl Readings {
     }
 
     /// A bit for each base: what has none of them in common is of other names.
-    pub(super) fn bases(&self) -> u64 {
+    pub(super) fn bases(&self) -> u32 {
         self.0
             .iter()
             .fold(0, |bits, reading| bits | bit_of(reading.base))
     }
 
     /// Reads `qname`: first under each domain that it ends with, in the order
-    /// of the list, then as it is.
-    pub(super) fn read(&mut self, qname: &[u8], search: &Search) {
+    /// of the list, then as it is; `hash` is that of the name.
+    pub(super) fn read(&mut self, qname: &[u8], hash: u64, search: &Search) {
         self.0.clear();
         let mut starts = [0_u8; MAX_LABELS];
         let labels = label_starts(qname, &mut starts);
@@ -143,12 +140,12 @@ impl Readings {
             if qname.get(len..) == Some(domain)
                 && let (Ok(place), Some(base)) = (u8::try_from(place), qname.get(..len))
             {
-                self.push(Step::Suffix(place), base, labels, false);
+                self.push(Step::Suffix(place), base, hash_of(base), labels, false);
             }
         }
         self.read_foreign(qname, starts, search);
         let whole = qname.get(..qname.len().saturating_sub(1));
-        self.push(Step::Absolute, whole.unwrap_or_default(), labels, false);
+        self.push(Step::Absolute, whole.unwrap_or_default(), hash, labels, false);
     }
 
     /// Several namespaces may be behind one address: on the host network, or
@@ -168,15 +165,14 @@ impl Readings {
             .map_or(0, |start| usize::from(*start));
         let is_known = qname.get(len..) == Some(first);
         if let (false, Some(base)) = (is_known, qname.get(..len)) {
-            self.push(Step::Suffix(0), base, labels - 1, true);
+            self.push(Step::Suffix(0), base, hash_of(base), labels - 1, true);
         }
     }
 
-    fn push(&mut self, step: Step, base: &[u8], labels: usize, foreign: bool) {
-        let len = u8::try_from(base.len()).unwrap_or(u8::MAX);
+    fn push(&mut self, step: Step, octets: &[u8], base: u64, labels: usize, foreign: bool) {
+        let len = u8::try_from(octets.len()).unwrap_or(u8::MAX);
         let dots = u8::try_from(labels.saturating_sub(1)).unwrap_or(u8::MAX);
-        self.0
-            .push(Reading { step, base: hash_of(base), len, dots, foreign });
+        self.0.push(Reading { step, base, len, dots, foreign });
     }
 }
 
@@ -218,17 +214,9 @@ pub(super) fn dots(name: &[u8]) -> u8 {
     u8::try_from(labels.saturating_sub(1)).unwrap_or(u8::MAX)
 }
 
-/// One of 64 bits for a hash.
-pub(super) const fn bit_of(hash: u64) -> u64 {
-    1 << (hash >> 58)
-}
-
-/// A hash for comparing names of one client with each other: nobody gains from
-/// a collision but a wrong figure about itself.
-pub(super) fn hash_of(octets: &[u8]) -> u64 {
-    let mut hasher = FixedState::default().build_hasher();
-    hasher.write(octets);
-    hasher.finish()
+/// One of 32 bits for a hash.
+pub(super) const fn bit_of(hash: u64) -> u32 {
+    1 << (hash >> 59)
 }
 
 /// 255 octets of one-letter labels (RFC 1035, section 2.3.4).
@@ -242,6 +230,7 @@ mod tests {
     use dns::Name;
 
     use super::*;
+    use crate::observe::hash::hash_of_name;
 
     fn wire(text: &str) -> Vec<u8> {
         Name::from_text(text).unwrap().as_wire().to_vec()
@@ -251,7 +240,8 @@ mod tests {
         let domains = domains.iter().map(|domain| wire(domain).into()).collect();
         let search = Search { domains, ..Search::unknown() };
         let mut readings = Readings::default();
-        readings.read(&wire(qname), &search);
+        let qname = wire(qname);
+        readings.read(&qname, hash_of_name(&qname), &search);
         readings
             .iter()
             .map(|reading| (reading.step, usize::from(reading.len), reading.dots))

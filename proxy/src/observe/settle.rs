@@ -2,16 +2,16 @@
 //! nothing from before it can come any more.
 
 use std::mem;
-use std::net::IpAddr;
 use std::time::Duration;
 
-use super::chains::Closer;
+use super::chains::{Closer, SPARE};
 use super::client::{Client, count};
-use super::count::Count;
-use super::observer::Observer;
-use super::order::Released;
-use super::record::{Seen, octets_of};
+use super::count::{Count, Counters};
+use super::observer::{Observer, client_key};
+use super::order::{Marks, Released};
+use super::record::Seen;
 use super::retransmit::Again;
+use super::top::Top;
 use crate::moment::Moment;
 
 impl Observer {
@@ -31,8 +31,8 @@ impl Observer {
         let mut order = mem::take(&mut self.order);
         let mut closer = mem::take(&mut self.closer);
         order.release(until, |released| match released {
-            Released::Soon(hash) => self.retransmits.touch(hash),
-            Released::Now(seen, hash) => self.place(seen, hash, &mut closer),
+            Released::Soon(marks) => self.retransmits.touch(marks.query),
+            Released::Now(seen, marks) => self.place(seen, marks, &mut closer),
         });
         self.order = order;
         self.settled = self.settled.max(until);
@@ -43,11 +43,12 @@ impl Observer {
     pub(super) fn sweep(&mut self) {
         let mut closer = mem::take(&mut self.closer);
         let mut clients = mem::take(&mut self.clients);
-        for (addr, client) in clients.iter_mut() {
+        for client in clients.iter_mut() {
             client.counters.advance(self.now);
             client.origins.advance(self.now);
             client.sweep(self.settled, &mut closer);
-            self.collect(*addr, Some(client), &mut closer);
+            self.weigh(client);
+            self.sums().collect(client, &mut closer);
         }
         self.clients = clients;
         for addr in closer.finished.confirmed(self.settled) {
@@ -60,56 +61,76 @@ impl Observer {
         self.put_back(closer);
     }
 
-    fn place(&mut self, seen: &Seen<'_>, hash: u64, closer: &mut Closer) {
-        let (addr, now) = (seen.record.client, self.now);
-        let repeated = self.retransmits.judge(seen, hash);
+    fn place(&mut self, seen: &Seen<'_>, marks: Marks, closer: &mut Closer) {
+        let now = self.now;
+        let repeated = self.retransmits.judge(seen, marks.query);
         let again = repeated.map(|repeated| Count::of_again(repeated.again) as usize);
         if let Some(again) = again {
             self.node.add(again, 1, now);
         }
-        let Some(client) = self.clients.get_mut(addr) else {
+        let Self { clients, node, top_pairs, .. } = self;
+        let Some(client) = clients.get_at(marks.client, seen.record.client) else {
             self.unplaced += 1;
             return;
         };
         if let Some(again) = again {
             client.counters.add(again, 1, now);
         }
-        client.place(seen, repeated, closer);
-        if closer.closed.is_empty() {
-            return;
-        }
-        for lookup in &closer.closed {
-            client.close(lookup, now);
-        }
-        self.collect(addr, None, closer);
+        client.place(seen, marks.name, repeated, closer);
+        Sums { node, top_pairs, now }.collect(client, closer);
     }
 
-    /// Counts the lookups that were closed: for the node, and for their client
-    /// if it is given.
-    fn collect(&mut self, addr: IpAddr, mut client: Option<&mut Client>, closer: &mut Closer) {
-        for lookup in closer.closed.drain(..) {
-            if let Some(client) = &mut client {
-                client.close(&lookup, self.now);
-            }
-            count(&mut self.node, &lookup, self.now);
-            if lookup.wasted_queries > 0 {
-                let key = [&octets_of(addr)[..], &lookup.base].concat();
-                self.top_pairs.add(&key, lookup.wasted_queries.into());
-            }
+    /// Notes how much a client asked since the last time.
+    fn weigh(&mut self, client: &mut Client) {
+        let asked = mem::take(&mut client.asked);
+        if asked > 0 {
+            self.top_clients.add(&client_key(client.addr), asked.into());
         }
+    }
+
+    const fn sums(&mut self) -> Sums<'_> {
+        Sums { node: &mut self.node, top_pairs: &mut self.top_pairs, now: self.now }
     }
 
     /// Ends what the clients that lost their accounts left open, and gives what
     /// they asked to their workloads.
     pub(super) fn put_back(&mut self, mut closer: Closer) {
-        for (addr, mut client) in self.clients.take_leaving() {
+        for mut client in self.clients.take_leaving() {
             client.finish(&mut closer);
-            self.collect(addr, Some(&mut client), &mut closer);
+            self.weigh(&mut client);
+            self.sums().collect(&mut client, &mut closer);
             self.workloads
                 .keep(&client, self.config.names_per_client, self.now);
         }
         self.cut_lookups += mem::take(&mut closer.cut);
         self.closer = closer;
+    }
+}
+
+/// Where lookups are counted beside the account of their client.
+struct Sums<'a> {
+    node: &'a mut Counters,
+    top_pairs: &'a mut Top,
+    now: Moment,
+}
+
+impl Sums<'_> {
+    /// Counts the lookups of a client that were closed.
+    fn collect(&mut self, client: &mut Client, closer: &mut Closer) {
+        let Closer { closed, names, pair, .. } = closer;
+        for lookup in closed.drain(..) {
+            client.close(&lookup, self.now);
+            count(self.node, &lookup, self.now);
+            if lookup.wasted_queries > 0 {
+                pair.clear();
+                pair.extend_from_slice(&client_key(client.addr));
+                pair.extend_from_slice(&lookup.base);
+                self.top_pairs.add(pair, lookup.wasted_queries.into());
+            }
+            if names.len() < SPARE {
+                names.push(lookup.base);
+            }
+        }
     }
 }
 

@@ -1,8 +1,6 @@
 //! Who asks most and what is asked most, of any number, in bounded memory.
 
-use std::collections::HashMap;
-
-use foldhash::quality::RandomState;
+use super::hash::{ByHash, hash_of};
 
 /// The heaviest keys of a stream: Space-Saving (Metwally, Agrawal, El Abbadi,
 /// "Efficient Computation of Frequent and Top-k Elements in Data Streams",
@@ -14,7 +12,9 @@ use foldhash::quality::RandomState;
 /// places is missing.
 #[derive(Debug)]
 pub struct Top {
-    index: HashMap<Box<[u8]>, usize, RandomState>,
+    /// Places by the hash of their keys, which stands for the key: two of a
+    /// million keys have the same one by a chance of one in ten million.
+    index: ByHash<usize>,
     places: Vec<Place>,
     capacity: usize,
     total: u64,
@@ -37,7 +37,8 @@ pub struct Heavy {
 
 #[derive(Debug)]
 struct Place {
-    key: Box<[u8]>,
+    key: Vec<u8>,
+    hash: u64,
     weight: u64,
     error: u64,
 }
@@ -46,7 +47,7 @@ impl Top {
     /// Holds up to `capacity` keys, at least 1.
     pub fn new(capacity: usize) -> Self {
         Self {
-            index: HashMap::default(),
+            index: ByHash::default(),
             places: Vec::new(),
             capacity: capacity.max(1),
             total: 0,
@@ -57,23 +58,35 @@ impl Top {
 
     /// Adds `weight` to a key.
     pub fn add(&mut self, key: &[u8], weight: u64) {
+        self.add_hashed(key, hash_of(key), weight);
+    }
+
+    /// Adds `weight` to a key of which the hash is known: [`hash_of`]'s of the
+    /// key, or of what stands for it.
+    pub fn add_hashed(&mut self, key: &[u8], hash: u64, weight: u64) {
         self.total = self.total.saturating_add(weight);
-        if let Some(place) = self.index.get(key).and_then(|at| self.places.get_mut(*at)) {
+        if let Some(place) = self
+            .index
+            .get(&hash)
+            .and_then(|at| self.places.get_mut(*at))
+        {
             place.weight = place.weight.saturating_add(weight);
             return;
         }
         if self.places.len() < self.capacity {
-            self.index.insert(key.into(), self.places.len());
+            self.index.insert(hash, self.places.len());
             self.places
-                .push(Place { key: key.into(), weight, error: 0 });
+                .push(Place { key: key.into(), hash, weight, error: 0 });
             self.least = 0;
             return;
         }
         let at = self.lightest();
         let Some(place) = self.places.get_mut(at) else { return };
-        self.index.remove(&place.key);
-        self.index.insert(key.into(), at);
-        place.key = key.into();
+        self.index.remove(&place.hash);
+        self.index.insert(hash, at);
+        place.hash = hash;
+        place.key.clear();
+        place.key.extend_from_slice(key);
         place.error = place.weight;
         place.weight = place.weight.saturating_add(weight);
     }
@@ -99,7 +112,7 @@ impl Top {
             .collect();
         all.sort_unstable_by(|a, b| b.weight.cmp(&a.weight).then_with(|| a.key.cmp(&b.key)));
         let heavy = |place: &Place| Heavy {
-            key: place.key.clone(),
+            key: place.key.as_slice().into(),
             weight: place.weight,
             error: place.error,
         };
@@ -130,6 +143,8 @@ impl Top {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
 
     /// Numbers that look random and are the same each time.

@@ -127,7 +127,7 @@ impl Walk {
         if step.shared_port {
             return None;
         }
-        if step.failed && !step.data && self.repeats[1] < FAILED_REPEATS {
+        if self.may_repeat_failure() {
             return Some(Fit::Repeat);
         }
         let [of_a, of_other] = step.asked;
@@ -183,6 +183,11 @@ impl Walk {
         self.step.apart.then_some(remains)
     }
 
+    const fn may_repeat_failure(&self) -> bool {
+        let [_, failed] = self.repeats;
+        self.step.failed && !self.step.data && failed < FAILED_REPEATS
+    }
+
     fn repeat(&mut self, seen: &Seen<'_>) {
         let [answered, failed] = &mut self.repeats;
         let repeats = if self.step.failed { failed } else { answered };
@@ -210,8 +215,17 @@ impl Walk {
         self.asked
     }
 
+    /// A bit for each type of [`type_bit`] of which a query for the name asked
+    /// last may belong to it; of all others [`fit`](Self::fit) says no.
+    pub(super) fn takes(&self) -> u8 {
+        let step = &self.step;
+        let may_repeat = !step.shared_port
+            && (self.may_repeat_failure() || (!self.is_over() && (!self.is_start() || step.apart)));
+        if may_repeat { u8::MAX } else { !step.types | step.truncated }
+    }
+
     /// A bit for each base that it may go on with; see [`Readings::bases`].
-    pub(super) fn bases(&self) -> u64 {
+    pub(super) fn bases(&self) -> u32 {
         if self.is_over() {
             return 0;
         }
@@ -229,12 +243,17 @@ impl Walk {
         self.step.data
     }
 
-    /// Says what it was, seen from now.
-    pub(super) fn close(&self, cluster_domain: &[u8], search: &Search) -> Lookup {
+    /// Says what it was, seen from now, with the memory of `base`.
+    pub(super) fn close(
+        &self,
+        cluster_domain: &[u8],
+        search: &Search,
+        mut base: Vec<u8>,
+    ) -> Lookup {
         let meaning = self.meanings.first();
         let at = meaning.map_or(Step::Absolute, |meaning| meaning.at);
         let len = meaning.map_or(0, |meaning| usize::from(meaning.len));
-        let mut base = Vec::with_capacity(len + 1);
+        base.clear();
         base.extend_from_slice(self.name.get(..len).unwrap_or_default());
         base.push(0);
         let succeeded = self.step.data.then_some(at);
@@ -255,7 +274,7 @@ impl Walk {
             None => End::Failed,
         };
         Lookup {
-            base: base.into(),
+            base,
             steps: self.steps,
             queries: self.queries,
             wasted_steps: self.wasted_steps,

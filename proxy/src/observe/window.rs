@@ -9,13 +9,19 @@ use crate::moment::Moment;
 /// sliding minute needs sixty.
 #[derive(Clone, Debug)]
 pub struct Windows<const N: usize> {
+    /// Without the second that runs.
     total: [u64; N],
-    /// The second that runs, and the one before it.
-    seconds: [[u32; N]; 2],
-    /// The ten seconds that run, and the six before them, the latest first.
+    /// The second that runs: the only row that a count is added to.
+    running: [u64; N],
+    /// The second before it.
+    last: [u32; N],
+    /// The ten seconds that run, up to the last full one, and the six before
+    /// them, the latest first.
     tens: [[u32; N]; 7],
     /// The second that runs.
     second: u64,
+    /// Says whether all rows but the total are zeros.
+    idle: bool,
 }
 
 /// Which time a sum is over.
@@ -49,7 +55,14 @@ impl Window {
 impl<const N: usize> Windows<N> {
     /// Starts with zeros.
     pub const fn new(now: Moment) -> Self {
-        Self { total: [0; N], seconds: [[0; N]; 2], tens: [[0; N]; 7], second: now.as_secs() }
+        Self {
+            total: [0; N],
+            running: [0; N],
+            last: [0; N],
+            tens: [[0; N]; 7],
+            second: now.as_secs(),
+            idle: true,
+        }
     }
 
     /// Adds `n` of kind `index`. What arrives late counts for the time that
@@ -61,20 +74,10 @@ impl<const N: usize> Windows<N> {
     /// Adds to several kinds at once.
     pub fn add_all(&mut self, all: impl IntoIterator<Item = (usize, u64)>, now: Moment) {
         self.advance(now);
+        self.idle = false;
         for (index, n) in all {
-            self.raise(index, n);
-        }
-    }
-
-    fn raise(&mut self, index: usize, n: u64) {
-        let small = u32::try_from(n).unwrap_or(u32::MAX);
-        if let Some(total) = self.total.get_mut(index) {
-            *total = total.saturating_add(n);
-        }
-        let running = [self.seconds.first_mut(), self.tens.first_mut()];
-        for row in running.into_iter().flatten() {
-            if let Some(count) = row.get_mut(index) {
-                *count = count.saturating_add(small);
+            if let Some(count) = self.running.get_mut(index) {
+                *count = count.saturating_add(n);
             }
         }
     }
@@ -85,14 +88,16 @@ impl<const N: usize> Windows<N> {
         let second = self.second.max(other.second);
         self.advance_to(second);
         other.advance_to(second);
+        self.idle &= other.idle;
         for (total, more) in self.total.iter_mut().zip(&other.total) {
             *total = total.saturating_add(*more);
         }
-        let rows = self.seconds.iter_mut().chain(&mut self.tens);
-        for (row, more) in rows.zip(other.seconds.iter().chain(&other.tens)) {
-            for (count, more) in row.iter_mut().zip(more) {
-                *count = count.saturating_add(*more);
-            }
+        for (count, more) in self.running.iter_mut().zip(&other.running) {
+            *count = count.saturating_add(*more);
+        }
+        add(&mut self.last, &other.last);
+        for (row, more) in self.tens.iter_mut().zip(&other.tens) {
+            add(row, more);
         }
     }
 
@@ -105,17 +110,44 @@ impl<const N: usize> Windows<N> {
         if second <= self.second {
             return;
         }
-        shift(&mut self.seconds, second - self.second);
-        shift(&mut self.tens, second / 10 - self.second / 10);
+        let (seconds, tens) = (second - self.second, second / 10 - self.second / 10);
         self.second = second;
+        if self.idle {
+            return;
+        }
+        self.close_second();
+        if seconds > 1 {
+            self.last = [0; N];
+        }
+        if tens > 0 {
+            shift(&mut self.tens, tens);
+            self.idle = self.last == [0; N] && self.tens == [[0; N]; 7];
+        }
+    }
+
+    fn close_second(&mut self) {
+        let running = std::mem::replace(&mut self.running, [0; N]);
+        for (total, n) in self.total.iter_mut().zip(running) {
+            *total = total.saturating_add(n);
+        }
+        self.last = running.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+        if let Some(ten) = self.tens.first_mut() {
+            add(ten, &self.last);
+        }
     }
 
     /// Returns the sums over a window, as of the last
     /// [`advance`](Self::advance).
     pub fn sum(&self, window: Window) -> [u64; N] {
         let rows: &[[u32; N]] = match window {
-            Window::Start => return self.total,
-            Window::Second => self.seconds.get(1..).unwrap_or_default(),
+            Window::Start => {
+                let mut sums = self.total;
+                for (sum, n) in sums.iter_mut().zip(self.running) {
+                    *sum = sum.saturating_add(n);
+                }
+                return sums;
+            }
+            Window::Second => std::slice::from_ref(&self.last),
             Window::TenSeconds => self.tens.get(1..2).unwrap_or_default(),
             Window::Minute => self.tens.get(1..).unwrap_or_default(),
         };
@@ -126,6 +158,12 @@ impl<const N: usize> Windows<N> {
             }
         }
         sums
+    }
+}
+
+fn add<const N: usize>(row: &mut [u32; N], more: &[u32; N]) {
+    for (count, more) in row.iter_mut().zip(more) {
+        *count = count.saturating_add(*more);
     }
 }
 

@@ -1,9 +1,9 @@
 //! What a client's lookups were, counted by the name it looked up.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::moment::Moment;
+use crate::observe::hash::{ByHash, hash_of_name};
 use crate::observe::{End, Lookup, Step};
 
 /// The lookups of a client, or of a group of clients, by base name.
@@ -15,7 +15,9 @@ use crate::observe::{End, Lookup, Step};
 #[derive(Clone, Debug)]
 pub struct Bases {
     capacity: usize,
-    tallies: BTreeMap<Box<[u8]>, Tally>,
+    tallies: Vec<Tally>,
+    /// Places of tallies by the hashes of their names.
+    index: ByHash<usize>,
     totals: Totals,
     dropped: Dropped,
     /// Most dots of a base that has data under a domain of the search list.
@@ -49,6 +51,8 @@ pub struct Dropped {
 /// The lookups of one name.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
+    base: Box<[u8]>,
+    hash: u64,
     /// The different ways they went, at most [`MAX_WAYS`] and one for the rest.
     pub(super) ways: Vec<Way>,
     /// Wasted steps whose time is known.
@@ -92,7 +96,8 @@ impl Bases {
     pub fn new(capacity: usize) -> Self {
         Self {
             capacity: capacity.max(1),
-            tallies: BTreeMap::new(),
+            tallies: Vec::new(),
+            index: ByHash::default(),
             totals: Totals::default(),
             dropped: Dropped::default(),
             deepest: None,
@@ -112,7 +117,8 @@ impl Bases {
             self.deepest = self.deepest.max(Some(dots(&lookup.base)));
         }
         self.saw(lookup.first, lookup.last);
-        if let Some(tally) = self.tallies.get_mut(&lookup.base) {
+        let hash = hash_of_name(&lookup.base);
+        if let Some(tally) = self.tally_mut(hash) {
             return tally.note(lookup);
         }
         let is_full = self.tallies.len() >= self.capacity;
@@ -123,9 +129,19 @@ impl Bases {
             return;
         }
         let rank = if is_full { self.drop_least() } else { 0 };
-        let mut tally = Tally { rank, ..Tally::default() };
+        let base = lookup.base.as_slice().into();
+        let mut tally = Tally { base, hash, rank, ..Tally::default() };
         tally.note(lookup);
-        self.tallies.insert(lookup.base.clone(), tally);
+        self.insert(tally);
+    }
+
+    fn insert(&mut self, tally: Tally) {
+        self.index.insert(tally.hash, self.tallies.len());
+        self.tallies.push(tally);
+    }
+
+    fn tally_mut(&mut self, hash: u64) -> Option<&mut Tally> {
+        self.tallies.get_mut(*self.index.get(&hash)?)
     }
 
     /// Adds the lookups of another client. Their search lists should have the
@@ -138,12 +154,10 @@ impl Bases {
         if let Some((first, last)) = other.seen {
             self.saw(first, last);
         }
-        for (base, tally) in &other.tallies {
-            match self.tallies.get_mut(base) {
+        for tally in &other.tallies {
+            match self.tally_mut(tally.hash) {
                 Some(mine) => mine.merge(tally),
-                None => {
-                    self.tallies.insert(base.clone(), tally.clone());
-                }
+                None => self.insert(tally.clone()),
             }
         }
         while self.tallies.len() > self.capacity {
@@ -185,15 +199,20 @@ impl Bases {
 
     /// Returns when a name was looked up last; `None` if it is not held.
     pub fn last_seen(&self, base: &[u8]) -> Option<Moment> {
-        self.tallies.get(base).map(|tally| tally.last)
+        let at = self.index.get(&hash_of_name(base))?;
+        self.tallies.get(*at).map(|tally| tally.last)
     }
 
     pub(super) const fn deepest(&self) -> Option<u8> {
         self.deepest
     }
 
+    /// Iterates over the names that are held, in their order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &Tally)> {
-        self.tallies.iter().map(|(base, tally)| (&**base, tally))
+        let tallies = self.tallies.iter();
+        let mut all: Vec<_> = tallies.map(|tally| (&*tally.base, tally)).collect();
+        all.sort_unstable_by_key(|(base, _)| *base);
+        all.into_iter()
     }
 
     fn saw(&mut self, first: Moment, last: Moment) {
@@ -204,12 +223,14 @@ impl Bases {
     /// Drops the name of the lowest rank, of those the one not seen for the
     /// longest time, and returns its rank.
     fn drop_least(&mut self) -> u64 {
-        let least = self
-            .tallies
-            .iter()
-            .min_by_key(|(base, tally)| (tally.rank, tally.last, *base))
-            .map(|(base, _)| base.clone());
-        let Some(tally) = least.and_then(|base| self.tallies.remove(&base)) else { return 0 };
+        let tallies = self.tallies.iter().enumerate();
+        let least = tallies.min_by_key(|(_, tally)| (tally.rank, tally.last, &tally.base));
+        let Some(at) = least.map(|(at, _)| at) else { return 0 };
+        let tally = self.tallies.swap_remove(at);
+        self.index.remove(&tally.hash);
+        if let Some(moved) = self.tallies.get(at) {
+            self.index.insert(moved.hash, at);
+        }
         self.dropped.bases += 1;
         self.dropped.lookups += tally.ways.iter().map(|way| way.lookups).sum::<u64>();
         tally.rank
