@@ -60,7 +60,7 @@ impl Closer {
             names: Vec::new(),
             pair: Vec::new(),
             cut: 0,
-            finished: Finished::new(),
+            finished: Finished::default(),
             closed: Vec::new(),
         }
     }
@@ -219,7 +219,7 @@ impl Chains {
             return;
         }
         let (salt, mut forgets) = (self.salt, false);
-        self.open.shed(self.capacity.div_ceil(4), |walk| {
+        self.open.shed(self.capacity.div_ceil(2), |walk| {
             forgets |= closer.close(walk, search, salt);
         });
         self.forgets |= forgets;

@@ -11,6 +11,8 @@ use super::client::Client;
 #[derive(Debug, Default)]
 pub struct Clients {
     index: HashMap<IpAddr, Slot, RandomState>,
+    /// The one that was opened last: queries come in bursts.
+    latest: Option<(IpAddr, Slot)>,
     slots: Vec<Option<Box<Client>>>,
     free: Vec<Slot>,
     /// In the order of their coming; who asked since is passed over once.
@@ -41,10 +43,14 @@ impl Clients {
         addr: IpAddr,
         new: impl FnOnce() -> Client,
     ) -> Option<(Slot, &mut Client)> {
-        let slot = match self.index.get(&addr) {
-            Some(slot) => *slot,
-            None => self.begin(addr, Box::new(new())),
+        let slot = match self.latest {
+            Some((latest, slot)) if latest == addr => slot,
+            _ => match self.index.get(&addr) {
+                Some(slot) => *slot,
+                None => self.begin(addr, Box::new(new())),
+            },
         };
+        self.latest = Some((addr, slot));
         Some((slot, self.slots.get_mut(slot.0)?.as_deref_mut()?))
     }
 
@@ -153,6 +159,7 @@ impl Clients {
     }
 
     fn remove(&mut self, addr: IpAddr) -> Option<Box<Client>> {
+        self.latest = None;
         let slot = self.index.remove(&addr)?;
         self.free.push(slot);
         self.slots.get_mut(slot.0)?.take()

@@ -13,8 +13,8 @@ use crate::moment::Moment;
 /// Remembers the last names of lookups whose types came from several ports: a
 /// table of fixed size for all clients.
 ///
-/// The default one has no places and remembers nothing: it stands in while the
-/// real one is lent out, many times a second.
+/// It has no places before there is something to remember: only clients that
+/// ask as Go does need them.
 #[derive(Debug, Default)]
 pub(super) struct Finished {
     places: Box<[[Place; WAYS]]>,
@@ -53,16 +53,11 @@ pub(super) enum Verdict {
 }
 
 impl Finished {
-    /// Remembers nothing yet.
-    pub(super) fn new() -> Self {
-        Self {
-            places: vec![[Place::default(); WAYS]; SETS].into_boxed_slice(),
-            doubtful: Vec::new(),
-        }
-    }
-
     /// Remembers the last name of a lookup.
     pub(super) fn remember(&mut self, key: u64, asked: Moment, is_start: bool) {
+        if self.places.is_empty() {
+            self.places = vec![[Place::default(); WAYS]; SETS].into_boxed_slice();
+        }
         let set = self.places.get_mut(set_of(key));
         let oldest = set.and_then(|set| set.iter_mut().min_by_key(|place| place.asked));
         if let Some(place) = oldest {
@@ -155,7 +150,7 @@ mod tests {
 
     #[test]
     fn one_type_after_five_seconds_is_a_lost_answer() {
-        let mut finished = Finished::new();
+        let mut finished = Finished::default();
         finished.remember(7, at(1000), true);
         assert_eq!(judge(&mut finished, 1, 3000), Verdict::New);
         assert_eq!(judge(&mut finished, 1, 6001), Verdict::Repeat);
@@ -166,7 +161,7 @@ mod tests {
 
     #[test]
     fn both_types_are_a_lookup_every_five_seconds() {
-        let mut finished = Finished::new();
+        let mut finished = Finished::default();
         finished.remember(7, at(1000), true);
         assert_eq!(judge(&mut finished, 1, 6001), Verdict::Repeat);
         assert_eq!(judge(&mut finished, 1, 6001), Verdict::New, "another one's");
@@ -176,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_last_name_of_a_walk_is_never_a_beginning() {
-        let mut finished = Finished::new();
+        let mut finished = Finished::default();
         finished.remember(7, at(1000), false);
         assert_eq!(judge(&mut finished, 1, 6001), Verdict::Repeat);
         assert_eq!(judge(&mut finished, 2, 6001), Verdict::Repeat);

@@ -17,7 +17,11 @@ use crate::moment::Moment;
 /// for a query of its own.
 #[derive(Debug)]
 pub struct Retransmits {
-    sets: Box<[Set]>,
+    /// Sets of [`WAYS`] places, after as many words as bring them to the
+    /// beginnings of cache lines. Zeros of numbers are memory that is not there
+    /// before it is written.
+    words: Box<[u64]>,
+    skip: usize,
     hasher: RandomState,
 }
 
@@ -55,22 +59,19 @@ pub struct Repeated {
     pub after: Duration,
 }
 
-/// The places of a hash: one cache line.
-#[derive(Clone, Copy, Debug, Default)]
-#[repr(align(64))]
-struct Set([Place; WAYS]);
-
 /// A query that was seen, in the bits of one word: from the lowest, its port
 /// (16), the milliseconds of its last arrival (20), whether its first answer
 /// was a failure, whether only repetitions were seen of it (they are noted at
 /// once, the first one when it is answered), whether there is one at all, and
 /// what is left of its hash (25).
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Place(u64);
 
 impl Default for Retransmits {
     fn default() -> Self {
-        Self { sets: vec![Set::default(); SETS].into_boxed_slice(), hasher: RandomState::default() }
+        let words = vec![0; (SETS + 1) * WAYS].into_boxed_slice();
+        let skip = words.as_ptr().align_offset(64).min(WAYS);
+        Self { words, skip, hasher: RandomState::default() }
     }
 }
 
@@ -78,8 +79,7 @@ impl Retransmits {
     /// Has the memory of a query fetched that is judged soon. Several at once
     /// take as long as one.
     pub fn touch(&self, hash: u64) {
-        let set = self.sets.get(set_of(hash));
-        black_box(set.and_then(|Set(places)| Some(places.first()?.0)));
+        black_box(self.words.get(self.set_of(hash)).copied());
     }
 
     /// Judges a query, and remembers it; `hash` is [`hash`](Self::hash)'s.
@@ -87,13 +87,22 @@ impl Retransmits {
         let record = &seen.record;
         let now = millis(record.arrived);
         let new = Place::of(hash, record, now);
-        let Set(places) = self.sets.get_mut(set_of(hash))?;
-        if let Some(place) = places.iter_mut().find(|place| place.is(new, now)) {
-            return place.again(record, now);
+        let start = self.set_of(hash);
+        let words = self.words.get_mut(start..start + WAYS)?;
+        if let Some(word) = words.iter_mut().find(|word| Place(**word).is(new, now)) {
+            let (place, repeated) = Place(*word).again(record, now);
+            *word = place.0;
+            return repeated;
         }
-        *places.iter_mut().max_by_key(|place| place.age(now))? = new;
+        *words.iter_mut().max_by_key(|word| Place(**word).age(now))? = new.0;
         let waiting = Repeated { again: Again::Waiting, after: Duration::ZERO };
         record.traits.has(Traits::REPEATED).then_some(waiting)
+    }
+
+    /// Where the set of a hash begins.
+    fn set_of(&self, hash: u64) -> usize {
+        let set = usize::try_from(hash >> 32).unwrap_or_default() % SETS;
+        self.skip + set * WAYS
     }
 
     /// Hashes what a repetition has in common with its first; `name` is the
@@ -124,7 +133,7 @@ impl Place {
         self.0 & flag != 0
     }
 
-    fn set(&mut self, flag: u64, is_set: bool) {
+    const fn set(&mut self, flag: u64, is_set: bool) {
         self.0 = if is_set { self.0 | flag } else { self.0 & !flag };
     }
 
@@ -152,7 +161,8 @@ impl Place {
         gap <= FORGOTTEN && (differs & PORT == 0 || is_timer())
     }
 
-    fn again(&mut self, record: &Record, now: u64) -> Option<Repeated> {
+    /// Says what a repetition is, and what is remembered then.
+    fn again(mut self, record: &Record, now: u64) -> (Self, Option<Repeated>) {
         let after = u64::try_from(self.gap(now)).unwrap_or_default();
         let repeated = record.traits.has(Traits::REPEATED);
         let failed = record.origin.is_failure();
@@ -160,7 +170,7 @@ impl Place {
             // The first of them, answered at last.
             self.set(EARLY, false);
             self.set(FAILED, failed);
-            return None;
+            return (self, None);
         }
         let again = match (repeated, self.has(FAILED)) {
             (true, _) => Again::Waiting,
@@ -173,19 +183,15 @@ impl Place {
         if !repeated {
             self.set(FAILED, failed);
         }
-        Some(Repeated { again, after: Duration::from_millis(after) })
+        (self, Some(Repeated { again, after: Duration::from_millis(after) }))
     }
-}
-
-fn set_of(hash: u64) -> usize {
-    usize::try_from(hash >> 32).unwrap_or_default() % SETS
 }
 
 fn millis(moment: Moment) -> u64 {
     moment.as_micros() / 1000 % TIMES
 }
 
-/// Queries of a set.
+/// Queries of a set: one cache line.
 const WAYS: usize = 8;
 
 /// 2 MiB, which is 5 s of 50,000 queries a second.

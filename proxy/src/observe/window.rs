@@ -20,6 +20,8 @@ pub struct Windows<const N: usize> {
     tens: [[u32; N]; 7],
     /// The second that runs.
     second: u64,
+    /// When it is over.
+    until: Moment,
     /// Says whether all rows but the total are zeros.
     idle: bool,
 }
@@ -61,6 +63,7 @@ impl<const N: usize> Windows<N> {
             last: [0; N],
             tens: [[0; N]; 7],
             second: now.as_secs(),
+            until: end_of(now.as_secs()),
             idle: true,
         }
     }
@@ -103,7 +106,9 @@ impl<const N: usize> Windows<N> {
 
     /// Closes the windows that are over.
     pub fn advance(&mut self, now: Moment) {
-        self.advance_to(now.as_secs());
+        if now >= self.until {
+            self.advance_to(now.as_secs());
+        }
     }
 
     fn advance_to(&mut self, second: u64) {
@@ -112,6 +117,7 @@ impl<const N: usize> Windows<N> {
         }
         let (seconds, tens) = (second - self.second, second / 10 - self.second / 10);
         self.second = second;
+        self.until = end_of(second);
         if self.idle {
             return;
         }
@@ -159,6 +165,10 @@ impl<const N: usize> Windows<N> {
         }
         sums
     }
+}
+
+const fn end_of(second: u64) -> Moment {
+    Moment::from_micros((second + 1) * 1_000_000)
 }
 
 fn add<const N: usize>(row: &mut [u32; N], more: &[u32; N]) {
