@@ -10,6 +10,9 @@ pub(crate) struct CpuTime {
     /// User and system of the threads that live, nanoseconds
     /// (`/proc/PID/task/*/schedstat`; exact).
     pub(crate) living_ns: u64,
+    /// Of that, what the thread has that keeps our accounts; zero in the
+    /// programs of others, which keep none.
+    pub(crate) observer_ns: u64,
     /// User alone, clock ticks of 10 ms (proc(5)); a sample, so only good for
     /// shares of long runs.
     pub(crate) user_ticks: u64,
@@ -25,16 +28,21 @@ impl CpuTime {
     /// When the process has ended.
     pub(crate) fn of(pid: u32) -> Result<Self> {
         let gone = || format!("process {pid} has ended");
-        let mut living_ns = 0;
+        let (mut living_ns, mut observer_ns) = (0, 0);
         for task in fs::read_dir(format!("/proc/{pid}/task")).with_context(gone)? {
             // A thread may end between the listing and the reading.
-            let text = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
+            let task = task?.path();
+            let text = fs::read_to_string(task.join("schedstat")).unwrap_or_default();
             let ns = text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok());
             living_ns += ns.unwrap_or_default();
+            let name = fs::read_to_string(task.join("comm")).unwrap_or_default();
+            if name.trim_end() == OBSERVER {
+                observer_ns += ns.unwrap_or_default();
+            }
         }
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).with_context(gone)?;
         let [user_ticks, system_ticks] = ticks(&stat, OWN);
-        Ok(Self { living_ns, user_ticks, system_ticks })
+        Ok(Self { living_ns, observer_ns, user_ticks, system_ticks })
     }
 
     /// Reads the time of the processes that this one started and waited for:
@@ -46,13 +54,14 @@ impl CpuTime {
     pub(crate) fn of_children() -> Result<Self> {
         let stat = fs::read_to_string("/proc/self/stat").context("no /proc")?;
         let [user_ticks, system_ticks] = ticks(&stat, CHILDREN);
-        Ok(Self { living_ns: 0, user_ticks, system_ticks })
+        Ok(Self { user_ticks, system_ticks, ..Self::default() })
     }
 
     /// What was used since `before`.
     pub(crate) const fn since(self, before: Self) -> Self {
         Self {
             living_ns: self.living_ns.saturating_sub(before.living_ns),
+            observer_ns: self.observer_ns.saturating_sub(before.observer_ns),
             user_ticks: self.user_ticks.saturating_sub(before.user_ticks),
             system_ticks: self.system_ticks.saturating_sub(before.system_ticks),
         }
@@ -94,6 +103,9 @@ fn ticks(stat: &str, first: usize) -> [u64; 2] {
         field.and_then(|text| text.parse().ok()).unwrap_or_default()
     })
 }
+
+/// The name of the thread that keeps accounts, in `fivedots`.
+const OBSERVER: &str = "observer";
 
 /// `utime` and `stime`, of the process itself.
 const OWN: usize = 11;

@@ -30,6 +30,8 @@ pub(crate) struct Sample {
     pub(crate) cpu_us: f64,
     /// The share of that in user space, 0 to 1.
     pub(crate) user_share: Option<f64>,
+    /// What the subject's observer has of it, microseconds for each answer.
+    pub(crate) observer_us: f64,
     /// CPU of the upstream for each answer: work that was passed on.
     pub(crate) upstream_us: f64,
     /// CPU of the load generator for each query.
@@ -98,6 +100,7 @@ fn sample(report: &Value, seconds: u64, subject: CpuTime, upstream: CpuTime) -> 
         lost: count("lost") + count("refused") + count("late"),
         cpu_us: each(subject.total_ns()),
         user_share: subject.user_share(),
+        observer_us: each(subject.observer_ns),
         upstream_us: each(upstream.total_ns()),
         own_us: report
             .get("own_cpu_us_per_query")

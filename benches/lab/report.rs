@@ -100,10 +100,11 @@ pub(crate) fn print(workload: Workload, rows: &[Row]) {
     let rows: Vec<_> = rows.iter().filter(|row| row.workload == workload).collect();
     let ours = rows.iter().find(|row| row.subject == Kind::Fivedots);
     say(&format!(
-        "\n{:<14} {:>20} {:>8} {:>10} {:>9} {:>17} {:>10} {:>9} {:>7}",
+        "\n{:<14} {:>20} {:>8} {:>8} {:>10} {:>9} {:>17} {:>10} {:>9} {:>7}",
         workload.name(),
         "CPU us/answer",
         "user us",
+        "observer",
         "upstream",
         "answers/s",
         "fivedots / it",
@@ -114,15 +115,17 @@ pub(crate) fn print(workload: Workload, rows: &[Row]) {
     for row in &rows {
         let Some(cpu) = Spread::of(row.rounds.iter().map(|sample| sample.cpu_us)) else { continue };
         let user = row.median(|sample| Some(sample.user_share? * sample.cpu_us));
+        let observer = row.median(|sample| Some(sample.observer_us).filter(|us| *us > 0.0));
         let ratio = ours
             .and_then(|ours| ours.ratio(row))
             .map(|ratio| format!("{:.2} [{:.2}-{:.2}]", ratio.median, ratio.least, ratio.most));
         let lost: u64 = row.rounds.iter().map(|sample| sample.lost).sum();
         say(&format!(
-            "{:<14} {:>20} {:>8} {:>10} {:>9} {:>17} {:>10} {:>9} {lost:>7}",
+            "{:<14} {:>20} {:>8} {:>8} {:>10} {:>9} {:>17} {:>10} {:>9} {lost:>7}",
             row.subject.name(),
             format!("{:.2} [{:.2}-{:.2}]", cpu.median, cpu.least, cpu.most),
             shown(user, 2),
+            shown(observer, 2),
             shown(row.median(|sample| Some(sample.upstream_us)), 2),
             shown(row.median(|sample| Some(1e-3 * rate(sample))), 0) + "k",
             ratio.unwrap_or_default(),

@@ -147,9 +147,9 @@ impl Slice {
 
     fn release(&mut self, give: &mut impl FnMut(Released<'_>)) {
         let Self { held, names, queue, .. } = self;
-        let tie = |place: u32| held.get(index(place)).map(|held| tie_of(&held.record));
-        // Runs that are in order already are merged, not sorted.
-        queue.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| tie(a.1).cmp(&tie(b.1))));
+        // Runs that are in order already are merged, not sorted. What one thread
+        // answered in one batch has one time, and stays as it came.
+        queue.sort_by_key(|(done, _)| *done);
         for group in queue.chunks(AHEAD) {
             let group = group
                 .iter()
@@ -171,12 +171,6 @@ impl Slice {
         self.queue.clear();
         self.newest = Moment::default();
     }
-}
-
-/// Orders what was answered in the same microsecond, the same way however the
-/// records came.
-fn tie_of(record: &Record) -> impl Ord {
-    (record.arrived, record.client, record.port, record.id, record.qtype.0)
 }
 
 fn index(place: u32) -> usize {
