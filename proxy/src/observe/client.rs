@@ -42,7 +42,7 @@ pub struct Client {
     pub identity: Option<Arc<Identity>>,
     habits: Habits,
     learner: Option<Box<Learner>>,
-    /// Its queries since the last second, which are not in
+    /// Its queries since the last settling, which are not in
     /// [`Observer::top_clients`](super::Observer::top_clients) yet.
     pub(super) asked: u32,
     /// Says whether it asked since the eviction looked at it.

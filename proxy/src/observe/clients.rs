@@ -22,7 +22,7 @@ pub struct Clients {
     /// Those whose accounts are closed and not yet counted to the end.
     #[expect(clippy::vec_box, reason = "they come from boxes, and are large")]
     leaving: Vec<Box<Client>>,
-    /// One of whom nothing is left but what it asked since the last second.
+    /// One of whom nothing is left but what it asked since the last settling.
     forgotten: Option<(IpAddr, u32)>,
 }
 
@@ -93,6 +93,11 @@ impl Clients {
         self.slots.get_mut(slot.0)?.as_deref_mut()
     }
 
+    /// Returns the account at `slot`, to change it.
+    pub(super) fn at(&mut self, slot: Slot) -> Option<&mut Client> {
+        self.slots.get_mut(slot.0)?.as_deref_mut()
+    }
+
     /// Returns a client's account, which was at `slot` when it was opened, to
     /// change it.
     pub fn get_at(&mut self, slot: Slot, addr: IpAddr) -> Option<&mut Client> {
@@ -119,7 +124,7 @@ impl Clients {
     }
 
     /// Takes who was forgotten by the last [`open`](Self::open), and what it
-    /// asked since the last second.
+    /// asked since the last settling.
     pub(super) const fn take_forgotten(&mut self) -> Option<(IpAddr, u32)> {
         self.forgotten.take()
     }

@@ -70,6 +70,8 @@ pub struct Observer {
     pub unplaced: u64,
     /// Queries of closed accounts that nobody was named for.
     pub unattributed: u64,
+    /// Clients that asked since the last settling.
+    pub(super) active: Vec<Slot>,
     pub(super) order: Order,
     pub(super) retransmits: Retransmits,
     pub(super) closer: Closer,
@@ -95,6 +97,7 @@ impl Observer {
             top_misses: Top::new(config.top),
             top_clients: Top::new(config.top),
             top_pairs: Top::new(config.top),
+            active: Vec::new(),
             order: Order::default(),
             retransmits: Retransmits::default(),
             closer: Closer::new(&config.cluster_domain),
@@ -117,7 +120,11 @@ impl Observer {
         self.records += 1;
         note(&mut self.node, &mut self.origins, seen, now);
         let Some((client, account)) = self.open(seen.record.client) else { return };
+        let is_first = account.asked == 0;
         account.note(seen, now);
+        if is_first {
+            self.active.push(client);
+        }
         if let Some((addr, asked)) = self.clients.take_forgotten() {
             self.top_clients.add(&client_key(addr), asked.into());
         }

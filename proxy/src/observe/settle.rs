@@ -35,6 +35,7 @@ impl Observer {
             Released::Now(seen, marks) => self.place(seen, marks, &mut closer),
         });
         self.order = order;
+        self.weigh_active();
         self.settled = self.settled.max(until);
         self.put_back(closer);
     }
@@ -47,7 +48,6 @@ impl Observer {
             client.counters.advance(self.now);
             client.origins.advance(self.now);
             client.sweep(self.settled, &mut closer);
-            self.weigh(client);
             self.sums().collect(client, &mut closer);
         }
         self.clients = clients;
@@ -80,11 +80,13 @@ impl Observer {
         Sums { node, top_pairs, now }.collect(client, closer);
     }
 
-    /// Notes how much a client asked since the last time.
-    fn weigh(&mut self, client: &mut Client) {
-        let asked = mem::take(&mut client.asked);
-        if asked > 0 {
-            self.top_clients.add(&client_key(client.addr), asked.into());
+    /// Notes how much the clients asked since the last time: a busy one's
+    /// queries at once.
+    fn weigh_active(&mut self) {
+        let Self { active, clients, top_clients, .. } = self;
+        for slot in active.drain(..) {
+            let Some(client) = clients.at(slot) else { continue };
+            weigh(client, top_clients);
         }
     }
 
@@ -97,13 +99,21 @@ impl Observer {
     pub(super) fn put_back(&mut self, mut closer: Closer) {
         for mut client in self.clients.take_leaving() {
             client.finish(&mut closer);
-            self.weigh(&mut client);
+            weigh(&mut client, &mut self.top_clients);
             self.sums().collect(&mut client, &mut closer);
             self.workloads
                 .keep(&client, self.config.names_per_client, self.now);
         }
         self.cut_lookups += mem::take(&mut closer.cut);
         self.closer = closer;
+    }
+}
+
+/// Notes how much a client asked since the last time.
+fn weigh(client: &mut Client, top_clients: &mut Top) {
+    let asked = mem::take(&mut client.asked);
+    if asked > 0 {
+        top_clients.add(&client_key(client.addr), asked.into());
     }
 }
 

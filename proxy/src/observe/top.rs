@@ -61,9 +61,9 @@ impl Top {
         self.add_hashed(key, hash_of(key), weight);
     }
 
-    /// Adds `weight` to a key of which the hash is known: [`hash_of`]'s of the
-    /// key, or of what stands for it.
-    pub fn add_hashed(&mut self, key: &[u8], hash: u64, weight: u64) {
+    /// Adds `weight` to a key of which the hash is known, or that of what stands
+    /// for the key.
+    pub(super) fn add_hashed(&mut self, key: &[u8], hash: u64, weight: u64) {
         self.total = self.total.saturating_add(weight);
         if let Some(place) = self
             .index
