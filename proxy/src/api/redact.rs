@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{
     Busiest, CachePage, ChainPage, ClientDetail, ClientPage, ClientView, FailurePage, LoopPage,
-    LoopView, Summary, WorkloadDetail, WorkloadPage, WorkloadView,
+    LoopView, NameView, SearchView, Summary, WorkloadDetail, WorkloadPage, WorkloadView,
 };
 use crate::observe::advice::{Advice, Names};
 use crate::observe::{ADDRESS, Workload};
@@ -43,6 +43,11 @@ impl Redacted for WorkloadPage {
         for view in &mut self.workloads {
             hide_view(view, veil);
         }
+        // The addresses of nodes, which are clients here.
+        let masqueraded = self.kubernetes.iter_mut();
+        for addr in masqueraded.flat_map(|view| &mut view.masqueraded) {
+            *addr = veil.client(*addr);
+        }
         self
     }
 }
@@ -50,9 +55,8 @@ impl Redacted for WorkloadPage {
 impl Redacted for WorkloadDetail {
     fn redacted(mut self, veil: &Veil) -> Self {
         hide_view(&mut self.view, veil);
-        for domain in &mut self.search.domains {
-            hide(domain, veil);
-        }
+        hide_search(&mut self.search, veil);
+        hide_looked_up(&mut self.names, veil);
         for member in &mut self.members {
             hide_client(member, veil);
         }
@@ -67,9 +71,8 @@ impl Redacted for ClientDetail {
             self.patch = None;
         }
         hide_client(&mut self.view, veil);
-        for domain in &mut self.search.domains {
-            hide(domain, veil);
-        }
+        hide_search(&mut self.search, veil);
+        hide_looked_up(&mut self.names, veil);
         if let Some(advice) = &mut self.advice {
             hide_advice(advice, veil);
         }
@@ -167,6 +170,25 @@ fn hide_advice(advice: &mut Advice, veil: &Veil) {
             hide_names(&mut forecast.breaks, veil);
             hide_names(&mut forecast.slower, veil);
         }
+    }
+}
+
+/// The first domain of a pod's search list has the name of its namespace, which
+/// tells who it is.
+fn hide_search(search: &mut SearchView, veil: &Veil) {
+    for domain in &mut search.domains {
+        hide(domain, veil);
+        if let Some((namespace, rest)) = domain.split_once('.')
+            && rest.starts_with("svc.")
+        {
+            *domain = format!("{}.{rest}", veil.word(namespace.to_owned()));
+        }
+    }
+}
+
+fn hide_looked_up(names: &mut [NameView], veil: &Veil) {
+    for view in names {
+        hide(&mut view.name, veil);
     }
 }
 

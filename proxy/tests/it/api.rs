@@ -234,20 +234,6 @@ fn the_advice_and_the_patch_are_on_the_page_of_a_client() {
     assert_eq!((status, said.as_str()), (400, "the kind is none that is known to own pods\n"));
 }
 
-/// Names and clients are the admin listener's alone.
-#[test]
-fn the_metrics_know_counts_and_no_names() {
-    let (_upstream, proxy) = world();
-    let pod = Pod::new("127.0.0.4", proxy.listen);
-    pod.ask("web.test.", A);
-    pod.ask("x.broken.test.", A);
-    settle(&proxy, 2);
-    let text = get(proxy.metrics, "/metrics").1;
-    assert!(text.contains("fivedots_observed_queries_total 3\n"), "{text}");
-    assert!(text.contains("fivedots_observed_clients 2\n"), "{text}");
-    assert!(!text.contains("127.0.0.4") && !text.contains("web.test"), "{text}");
-}
-
 #[test]
 fn stats_prints_the_accounts_and_says_when_nobody_is_there() {
     let (_upstream, proxy) = world();

@@ -12,6 +12,7 @@ mod loops_netns;
 mod loops_probe;
 mod metrics;
 mod proxy;
+mod redact;
 mod resolvers;
 mod ring;
 mod serve;

@@ -1,0 +1,117 @@
+//! Names and clients: the public listener has none, and `redact` hides them on
+//! every page of the admin listener.
+
+use hickory_proto::op::ResponseCode;
+use proxy::api::WorkloadDetail;
+use testbed::eventually;
+use upstream::{Rule, Upstream};
+
+use crate::api::{A, Pod, settle};
+use crate::proxy::{Proxy, SOON, get};
+use crate::tap::{queries, tap};
+
+const CLIENT: &str = "127.0.0.11";
+
+/// What nobody may see who sees neither clients nor names: the address, the
+/// namespace, and a label of each name.
+const SECRETS: [&str; 4] = [CLIENT, "wallet", "vault", "zebra"];
+
+/// A pod of the namespace `wallet` has looked up names, some in vain, and all of
+/// that is on its account.
+fn world() -> (Upstream, Proxy) {
+    let upstream = Upstream::builder()
+        .zone("vault.com.", "api 60 A 192.0.2.1")
+        .zone("cluster.local.", "cart.wallet.svc 60 A 10.96.0.7")
+        .rule(Rule::on("zebra.test.").rcode(ResponseCode::ServFail))
+        .start()
+        .unwrap();
+    let domains = ["wallet.svc.cluster.local", "svc.cluster.local", "cluster.local"];
+    let search = format!("clients = \"{CLIENT}\"\ndomains = {domains:?}\nndots = 5\n");
+    let proxy = Proxy::configured(upstream.addr(), &format!("[[observe.search]]\n{search}"));
+    let pod = Pod::new(CLIENT, proxy.listen);
+    for _ in 0..3 {
+        for domain in domains {
+            pod.ask(&format!("api.vault.com.{domain}."), A);
+        }
+        pod.ask("api.vault.com.", A);
+        pod.ask("x.zebra.test.", A);
+    }
+    settle(&proxy, 15);
+    assert!(eventually(SOON, || workload(&proxy).names.len() >= 2), "{:#?}", workload(&proxy));
+    (upstream, proxy)
+}
+
+fn workload(proxy: &Proxy) -> WorkloadDetail {
+    let (_, body) = get(proxy.admin, &format!("/api/v1/workloads/-/address/{CLIENT}"));
+    serde_json::from_str(&body).unwrap()
+}
+
+/// The secrets that a text has.
+fn told(text: &str) -> Vec<&'static str> {
+    SECRETS
+        .into_iter()
+        .filter(|secret| text.contains(secret))
+        .collect()
+}
+
+/// Counts are for everybody who can reach the node.
+#[test]
+fn the_metrics_listener_knows_counts_and_neither_names_nor_clients() {
+    let (_upstream, proxy) = world();
+    let metrics = get(proxy.metrics, "/metrics").1;
+    assert!(metrics.contains("fivedots_observed_queries_total 16\n"), "{metrics}");
+    assert!(metrics.contains("fivedots_observed_clients 2\n"), "{metrics}");
+    for path in ["/metrics", "/livez", "/readyz"] {
+        let (status, body) = get(proxy.metrics, path);
+        assert_eq!((status, told(&body)), (200, vec![]), "{path}: {body}");
+    }
+    let client = format!("/clients/{CLIENT}");
+    for path in ["/", "/config", "/status", "/api/v1/summary", "/api/v1/tap?limit=0", &client] {
+        assert_eq!(get(proxy.metrics, path).0, 404, "{path}");
+    }
+}
+
+const PAGES: [&str; 9] = [
+    "summary",
+    "cache",
+    "clients",
+    "workloads",
+    "chains",
+    "failures",
+    "loops",
+    "clients/127.0.0.11",
+    "workloads/-/address/127.0.0.11",
+];
+
+#[test]
+fn what_is_redacted_is_on_no_page_of_the_api() {
+    let (_upstream, proxy) = world();
+    let hidden = tap(&proxy, &["--redact", "names,clients", "--client", CLIENT]);
+    Pod::new(CLIENT, proxy.listen).ask("api.vault.com.", A);
+    assert!(eventually(SOON, || queries(&hidden).len() == 1), "{}", hidden.output());
+    let mut shown = vec![hidden.output()];
+    for name in PAGES {
+        let (status, body) = get(proxy.admin, &format!("/api/v1/{name}?redact=names,clients"));
+        assert_eq!(status, 200, "{name}: {body}");
+        shown.push(body);
+    }
+    for text in &shown {
+        assert!(told(text).is_empty(), "{:?} in {text}", told(text));
+    }
+    // Equal ones are equal everywhere, and lead from a list to a page.
+    let seen = &queries(&hidden)[0];
+    let (client, name) = (seen.client.to_string(), seen.name.clone().unwrap());
+    for page in [&shown[1], &shown[8], &shown[9]] {
+        assert!(page.contains(&client) && page.contains(&name), "{client} {name} {page}");
+    }
+    for page in ["clients/", "workloads/-/address/"] {
+        let path = format!("/api/v1/{page}{client}?redact=clients");
+        let (status, body) = get(proxy.admin, &path);
+        assert!(status == 200 && body.contains(&client), "{path}: {body}");
+        // The namespace in the search list tells who it is; names are shown.
+        let search = &body[body.find("\"search\"").unwrap()..];
+        assert!(search.contains(".svc.cluster.local.\""), "{search}");
+        assert_eq!(told(&search[..search.find(']').unwrap()]), Vec::<&str>::new(), "{search}");
+        assert!(search.contains("api.vault.com."), "{search}");
+    }
+}
