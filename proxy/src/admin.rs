@@ -28,7 +28,7 @@ use crate::ledger::Ledger;
 use crate::moment::Clock;
 use crate::observe::{Client, Observer, Workload};
 use crate::page::NO_NAMESPACE;
-use crate::redact::{Pseudonyms, Redact};
+use crate::redact::{Pseudonyms, Redact, Veil};
 
 mod tap;
 
@@ -110,6 +110,28 @@ impl AdminState {
     fn page<T: Redacted>(&self, redact: Redact, make: impl FnOnce(&Observer) -> T) -> Json<T> {
         let page = self.ledger.read(make);
         Json(page.redacted(&self.pseudonyms.veil(redact)))
+    }
+
+    /// Copies a client. It may be named by its pseudonym: a list without its
+    /// clients leads to their pages all the same.
+    fn client(&self, addr: IpAddr, veil: &Veil) -> Option<Taken> {
+        let is_meant = |(real, _): &(&IpAddr, &Client)| veil.client(**real) == addr;
+        self.ledger.read(|observer| {
+            let clients = &observer.clients;
+            let named = clients.get(addr).map(|client| (addr, client));
+            let of = |(real, client): (&IpAddr, _)| (*real, client);
+            let (addr, client) = named.or_else(|| clients.iter().find(is_meant).map(of))?;
+            Some(Taken::of(addr, client, observer))
+        })
+    }
+
+    /// Copies a workload, as a client.
+    fn workload(&self, workload: &Workload, veil: &Veil) -> Option<TakenWorkload> {
+        let is_meant = |real: &Workload| redacted_workload(real.clone(), veil) == *workload;
+        self.ledger.read(|observer| {
+            let named = TakenWorkload::find(workload, observer);
+            named.or_else(|| TakenWorkload::find_by(is_meant, observer))
+        })
     }
 }
 
@@ -199,21 +221,8 @@ async fn client(
     let bad = |error: &str| (StatusCode::BAD_REQUEST, format!("{error}\n"));
     let veil = state.pseudonyms.veil(wanted.redact);
     let workload = wanted.workload().map_err(bad)?;
-    let taken = state.ledger.read(|observer| {
-        let shown = |(real, _): &(&IpAddr, &Client)| veil.client(**real) == addr;
-        // A list without its clients leads to their pages all the same.
-        let (real, client) = match observer.clients.get(addr) {
-            Some(client) => (addr, client),
-            None => observer
-                .clients
-                .iter()
-                .find(shown)
-                .map(|(real, client)| (*real, client))?,
-        };
-        Some(Taken::of(real, client, observer))
-    });
     let unknown = || (StatusCode::NOT_FOUND, format!("{addr} has not asked, or not of late\n"));
-    let taken = taken.ok_or_else(unknown)?;
+    let taken = state.client(addr, &veil).ok_or_else(unknown)?;
     let detail = taken.detail(workload.as_ref());
     let detail = detail.map_err(|error| bad(&error.to_string()))?;
     Ok(Json(detail.redacted(&veil)))
@@ -247,11 +256,7 @@ async fn workload(
     // A path has no empty segment.
     let within = if namespace == NO_NAMESPACE { String::new() } else { namespace.clone() };
     let workload = Workload { namespace: within, kind: kind.clone(), name: name.clone() };
-    let taken = state.ledger.read(|observer| {
-        // A list without its clients leads to their pages all the same.
-        let shown = |real: &Workload| redacted_workload(real.clone(), &veil) == workload;
-        TakenWorkload::find(&workload, observer).or_else(|| TakenWorkload::find_by(shown, observer))
-    });
+    let taken = state.workload(&workload, &veil);
     let taken = taken.ok_or_else(|| (StatusCode::NOT_FOUND, unknown()))?;
     Ok(Json(taken.detail().redacted(&veil)))
 }

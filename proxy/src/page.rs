@@ -13,6 +13,9 @@ pub use frame::{Asked, Extent, NotFound, POLICY};
 
 mod number;
 
+mod way;
+use way::Way;
+
 mod who;
 pub use who::NO_NAMESPACE;
 
@@ -53,34 +56,34 @@ pub const ICON: &str = include_str!("page/icon.svg");
 pub fn node(snapshot: &Snapshot, asked: Asked) -> String {
     let seen = frame::Seen::of(snapshot, asked);
     let body = match seen.state() {
-        frame::State::Nobody => frame::nobody(),
-        frame::State::TooSoon => frame::too_soon(),
+        frame::State::Nobody => frame::nobody(seen.way),
+        frame::State::TooSoon => frame::too_soon(seen.way),
         frame::State::Figures => sections(&seen),
     };
-    frame::document("Fivedots", "", asked, &body)
+    frame::document("Fivedots", seen.way, asked, &body)
 }
 
 /// Renders one client.
 pub fn client(detail: &ClientDetail, asked: Asked) -> String {
     let title = format!("{} - Fivedots", detail.view.client);
-    frame::document(&title, "../", asked, &subject::sections(&subject::Subject::client(detail)))
+    let way = Way::of_client(asked.redact);
+    let body = subject::sections(&subject::Subject::client(detail, way));
+    frame::document(&title, way, asked, &body)
 }
 
 /// Renders one workload.
 pub fn workload(detail: &WorkloadDetail, asked: Asked) -> String {
     let title = format!("{} - Fivedots", detail.view.name);
-    let body = subject::sections(&subject::Subject::workload(detail));
-    frame::document(&title, "../../../", asked, &body)
+    let way = Way::of_workload(asked.redact);
+    let body = subject::sections(&subject::Subject::workload(detail, way));
+    frame::document(&title, way, asked, &body)
 }
 
 /// Renders the absence of a client or workload.
 pub fn nobody(missing: &NotFound<'_>) -> String {
-    frame::document(
-        "Not found - Fivedots",
-        missing.up,
-        Asked::default(),
-        &frame::not_found(missing),
-    )
+    let way = Way::new(missing.up, missing.redact);
+    let asked = Asked { redact: missing.redact, ..Asked::default() };
+    frame::document("Not found - Fivedots", way, asked, &frame::not_found(missing.who, way))
 }
 
 fn sections(seen: &frame::Seen<'_>) -> Markup {

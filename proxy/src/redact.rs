@@ -5,6 +5,7 @@
 //! start and never leaves: who guesses a name cannot check the guess.
 
 use std::collections::hash_map::RandomState;
+use std::fmt;
 use std::hash::BuildHasher as _;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
@@ -34,6 +35,18 @@ impl FromStr for Redact {
             }
         }
         Ok(redact)
+    }
+}
+
+impl fmt::Display for Redact {
+    /// Writes what [`Redact::from_str`] reads; nothing if all is shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match (self.names, self.clients) {
+            (false, false) => "",
+            (true, false) => "names",
+            (false, true) => "clients",
+            (true, true) => "names,clients",
+        })
     }
 }
 
@@ -148,6 +161,9 @@ mod tests {
                 .starts_with("client-")
         );
         assert_eq!(veil("clients").word(String::new()), "");
+        for good in ["names", "clients", "names,clients"] {
+            assert_eq!(good.parse::<Redact>().unwrap().to_string(), good);
+        }
         for bad in ["", "name", "names,", "all"] {
             assert!(bad.parse::<Redact>().is_err(), "{bad}");
         }

@@ -11,9 +11,10 @@ use serde::Deserialize;
 use tokio::task::spawn_blocking;
 
 use super::AdminState;
-use crate::api::{LoopPage, Stored, Taken, TakenWorkload};
+use crate::api::{LoopPage, Redacted as _, Stored};
 use crate::observe::Workload;
 use crate::page::{self, Asked, NO_NAMESPACE, NotFound, Reading};
+use crate::redact::Redact;
 
 /// The routes /, /clients/ADDRESS, /workloads/NAMESPACE/KIND/NAME and what
 /// these load.
@@ -36,16 +37,18 @@ async fn node(State(state): State<AdminState>, Query(asked): Query<Asked>) -> Re
             .ledger
             .read(|observer| Reading::of(observer, addrs, stored));
         let loops = LoopPage::of(state.forwarder.loops(), LOOPS, state.clock.now());
-        (StatusCode::OK, page::node(&reading.finish(loops), asked))
+        let veil = state.pseudonyms.veil(asked.redact);
+        (StatusCode::OK, page::node(&reading.finish(loops, &veil), asked))
     })
     .await
 }
 
-/// What a client's page is asked for: the time, and whose Pod it is.
+/// What a client's page is asked for, and whose Pod it is.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct Whose {
     part: Option<u8>,
+    redact: Redact,
     kind: Option<String>,
     namespace: Option<String>,
     name: Option<String>,
@@ -57,24 +60,21 @@ async fn client(
     Query(whose): Query<Whose>,
 ) -> Response {
     rendered(move || {
+        let Whose { part, redact, kind, namespace, name } = whose;
+        let veil = state.pseudonyms.veil(redact);
         let addr: Option<IpAddr> = named.parse().ok();
-        let taken = addr.and_then(|addr| {
-            state
-                .ledger
-                .read(|observer| Some(Taken::of(addr, observer.clients.get(addr)?, observer)))
-        });
-        let Some(taken) = taken else {
-            let missing = NotFound { who: &named, up: "../" };
+        let Some(taken) = addr.and_then(|addr| state.client(addr, &veil)) else {
+            let missing = NotFound { who: &named, up: "../", redact };
             return (StatusCode::NOT_FOUND, page::nobody(&missing));
         };
-        let Whose { part, kind, namespace, name } = whose;
         let workload = match (kind, namespace, name) {
             (Some(kind), Some(namespace), Some(name)) => Some(Workload { kind, namespace, name }),
             _ => None,
         };
         match taken.detail(workload.as_ref()) {
             Ok(detail) => {
-                (StatusCode::OK, page::client(&detail, Asked { part, ..Asked::default() }))
+                let asked = Asked { part, redact, ..Asked::default() };
+                (StatusCode::OK, page::client(&detail.redacted(&veil), asked))
             }
             Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")),
         }
@@ -90,13 +90,12 @@ async fn workload(
     rendered(move || {
         let within = if namespace == NO_NAMESPACE { String::new() } else { namespace };
         let workload = Workload { namespace: within, kind, name };
-        let taken = state
-            .ledger
-            .read(|observer| TakenWorkload::find(&workload, observer));
-        match taken {
-            Some(taken) => (StatusCode::OK, page::workload(&taken.detail(), asked)),
+        let veil = state.pseudonyms.veil(asked.redact);
+        match state.workload(&workload, &veil) {
+            Some(taken) => (StatusCode::OK, page::workload(&taken.detail().redacted(&veil), asked)),
             None => {
-                let missing = NotFound { who: &workload.name, up: "../../../" };
+                let missing =
+                    NotFound { who: &workload.name, up: "../../../", redact: asked.redact };
                 (StatusCode::NOT_FOUND, page::nobody(&missing))
             }
         }

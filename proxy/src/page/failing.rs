@@ -68,7 +68,7 @@ fn row(seen: &Seen<'_>, view: &WorkloadView) -> Markup {
     let share = ratio(figures.failed, figures.queries);
     html! {
         tr {
-            th scope="row" { (who::link(view, "")) }
+            th scope="row" { (who::link(view, seen.way)) }
             (number(figures.failed, &count(figures.failed)))
             td.n data-v=(share) { (percent(share)) (super::chart::bar(share, "fail")) }
             td {

@@ -42,7 +42,7 @@ fn sources(seen: &Seen<'_>) -> Vec<End> {
     let mut ends: Vec<End> = busiest
         .map(|detail| {
             let figures = seen.of_window(&detail.view.figures);
-            let name = who::link(&detail.view, "");
+            let name = who::link(&detail.view, seen.way);
             End { name, queries: figures.queries, failed: figures.failed }
         })
         .collect();

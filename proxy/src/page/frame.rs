@@ -5,17 +5,21 @@ use serde::Deserialize;
 
 use super::Snapshot;
 use super::number::{count, percent, rate, span};
+use super::way::Way;
 use crate::api::Windowed;
 use crate::observe::Window;
+use crate::redact::Redact;
 
 /// What a page is asked for.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Asked {
     /// Over which time.
     pub window: Extent,
     /// Present when the script wants the sections alone.
     pub part: Option<u8>,
+    /// What is not to be shown.
+    pub redact: Redact,
 }
 
 /// The windows that the page shows: one second is too short to read.
@@ -57,6 +61,7 @@ impl Extent {
 /// A snapshot and the window that is looked at.
 pub(super) struct Seen<'a> {
     pub(super) all: &'a Snapshot,
+    pub(super) way: Way,
     pub(super) window: Window,
     /// How long the window is, as far as it has passed.
     pub(super) seconds: u64,
@@ -82,7 +87,7 @@ impl<'a> Seen<'a> {
             Window::Minute => tens.min(60),
             Window::Start => uptime,
         };
-        Self { all, window, seconds }
+        Self { all, way: Way::of_node(asked.redact), window, seconds }
     }
 
     /// The figures of the window.
@@ -109,9 +114,8 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// A whole page around `body`; `up` leads from it to where the page lies, so
-/// that it also works below a prefix, as through the API server.
-pub(super) fn document(title: &str, up: &str, asked: Asked, body: &Markup) -> String {
+/// A whole page around `body`.
+pub(super) fn document(title: &str, way: Way, asked: Asked, body: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -120,15 +124,15 @@ pub(super) fn document(title: &str, up: &str, asked: Asked, body: &Markup) -> St
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) }
-                link rel="icon" href={ (up) "icon.svg" } type="image/svg+xml";
-                link rel="stylesheet" href={ (up) "page.css" };
-                script src={ (up) "page.js" } defer {}
+                link rel="icon" href=(way.to_file("icon.svg")) type="image/svg+xml";
+                link rel="stylesheet" href=(way.to_file("page.css"));
+                script src=(way.to_file("page.js")) defer {}
             }
             body {
                 a.skip href="#main" { "To the figures" }
                 header {
-                    h1 { a href={ (up) "." } { "Fivedots" } }
-                    @if up.is_empty() { (choices(asked)) }
+                    h1 { a href=(way.to(".")) { "Fivedots" } }
+                    @if way.is_node() { (choices(asked, way)) }
                     p #state role="status" {
                         noscript { "Without its script this page stays as it is: load it again." }
                     }
@@ -137,8 +141,9 @@ pub(super) fn document(title: &str, up: &str, asked: Asked, body: &Markup) -> St
                 footer {
                     p {
                         "Read-only. The same figures as JSON: "
-                        a href={ (up) "api/v1/summary" } { "api/v1" }
+                        a href=(way.to("api/v1/summary")) { "api/v1" }
                         "."
+                        @if let Some(hidden) = hidden(way.redact()) { " " (hidden) }
                     }
                 }
             }
@@ -147,23 +152,27 @@ pub(super) fn document(title: &str, up: &str, asked: Asked, body: &Markup) -> St
     if asked.part.is_some() { body.clone().into_string() } else { page.into_string() }
 }
 
-fn choices(asked: Asked) -> Markup {
+/// Says what is not shown, for whoever is sent the page.
+const fn hidden(redact: Redact) -> Option<&'static str> {
+    match (redact.names, redact.clients) {
+        (false, false) => None,
+        (true, false) => Some("Names are pseudonyms here."),
+        (false, true) => Some("Clients are pseudonyms here."),
+        (true, true) => Some("Names and clients are pseudonyms here."),
+    }
+}
+
+fn choices(asked: Asked, way: Way) -> Markup {
     html! {
         nav aria-label="Time" {
-            @for extent in Extent::ALL { (choice(extent, asked.window == extent)) }
+            @for extent in Extent::ALL { (choice(extent, asked.window == extent, way)) }
         }
     }
 }
 
-fn choice(extent: Extent, is_shown: bool) -> Markup {
-    let value = extent.window().label();
-    html! {
-        @if is_shown {
-            a href={ "?window=" (value) } aria-current="true" { (extent.words()) }
-        } @else {
-            a href={ "?window=" (value) } { (extent.words()) }
-        }
-    }
+fn choice(extent: Extent, is_shown: bool, way: Way) -> Markup {
+    let current = is_shown.then_some("true");
+    html! { a href=(way.to_window(extent)) aria-current=[current] { (extent.words()) } }
 }
 
 /// A section with a heading; the script replaces it as a whole, by its id.
@@ -229,7 +238,7 @@ fn figure(what: &str, value: &str) -> Markup {
 }
 
 /// Nobody has asked.
-pub(super) fn nobody() -> Markup {
+pub(super) fn nobody(way: Way) -> Markup {
     let command = "dig @ADDRESS -p PORT kubernetes.default.svc.cluster.local";
     section(
         "empty",
@@ -238,7 +247,7 @@ pub(super) fn nobody() -> Markup {
             (PreEscaped(EMPTY))
             p {
                 "Fivedots answers and waits. Queries show up here a moment after they were \
-                answered. To see one, ask its listen address, which " a href="config" { "config" }
+                answered. To see one, ask its listen address, which " a href=(way.to_file("config")) { "config" }
                 " has:"
             }
             (copyable("try", command))
@@ -251,7 +260,7 @@ pub(super) fn nobody() -> Markup {
 }
 
 /// The first window is not over.
-pub(super) fn too_soon() -> Markup {
+pub(super) fn too_soon(way: Way) -> Markup {
     section(
         "empty",
         "Counting",
@@ -260,7 +269,7 @@ pub(super) fn too_soon() -> Markup {
             p {
                 "Clients are asking. Figures are of full ten seconds, and the first are not over; \
                 they come by themselves. "
-                a href="?window=total" { "All since the start" } " is there already."
+                a href=(way.to_window(Extent::Start)) { "All since the start" } " is there already."
             }
         },
     )
@@ -273,19 +282,21 @@ pub struct NotFound<'a> {
     pub who: &'a str,
     /// The way to the first page.
     pub up: &'static str,
+    /// What is not to be shown where it leads to.
+    pub redact: Redact,
 }
 
-pub(super) fn not_found(missing: &NotFound<'_>) -> Markup {
+pub(super) fn not_found(who: &str, way: Way) -> Markup {
     section(
         "empty",
         "No account",
         &html! {
             (PreEscaped(EMPTY))
             p {
-                (missing.who) " has not asked, or not of late: who was silent longest makes \
+                (who) " has not asked, or not of late: who was silent longest makes \
                 room for others."
             }
-            p { a href={ (missing.up) "." } { "All clients" } }
+            p { a href=(way.to(".")) { "All clients" } }
         },
     )
 }

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 
 use crate::api::{
-    CachePage, ChainPage, FailurePage, LoopPage, Order, Stored, Summary, TakenWorkloads,
+    CachePage, ChainPage, FailurePage, LoopPage, Order, Redacted, Stored, Summary, TakenWorkloads,
     UpstreamPage, WorkloadDetail,
 };
 use crate::observe::Observer;
+use crate::redact::Veil;
 
 /// What is copied while the accounts stand still.
 #[derive(Debug)]
@@ -59,10 +60,10 @@ impl Reading {
         }
     }
 
-    /// Works out the advice; some milliseconds, so not while the accounts stand
-    /// still.
-    pub fn finish(self, loops: LoopPage) -> Snapshot {
-        Snapshot {
+    /// Works out the advice, and hides what the veil does; some milliseconds, so
+    /// not while the accounts stand still.
+    pub fn finish(self, loops: LoopPage, veil: &Veil) -> Snapshot {
+        let snapshot = Snapshot {
             summary: self.summary,
             unnamed: (self.workloads.unnamed_clients, self.workloads.unnamed_queries),
             workloads: self.workloads.details(),
@@ -72,6 +73,22 @@ impl Reading {
             cache: self.cache,
             upstreams: self.upstreams,
             loops,
+        };
+        snapshot.redacted(veil)
+    }
+}
+
+impl Redacted for Snapshot {
+    fn redacted(self, veil: &Veil) -> Self {
+        let workloads = self.workloads.into_iter();
+        Self {
+            summary: self.summary.redacted(veil),
+            workloads: workloads.map(|one| one.redacted(veil)).collect(),
+            chains: self.chains.redacted(veil),
+            failures: self.failures.redacted(veil),
+            cache: self.cache.redacted(veil),
+            loops: self.loops.redacted(veil),
+            ..self
         }
     }
 }

@@ -8,17 +8,18 @@ use maud::{Markup, html};
 use super::frame::{self, copyable, head, number, scrolled};
 use super::number::{count, percent, span, words};
 use super::waste::{Proposal, alternatives};
+use super::way::Way;
 use super::who;
 use crate::api::{
     ClientDetail, ClientView, NameView, ResolverView, SearchView, Windowed, WorkloadDetail,
 };
 use crate::observe::Figures;
+use crate::redact::Redact;
 
 /// One client or one workload.
 pub(super) struct Subject<'a> {
     title: Markup,
-    /// The way to the first page.
-    up: &'static str,
+    way: Way,
     proposal: Proposal<'a>,
     figures: &'a Windowed<Figures>,
     failures: &'a BTreeMap<String, u64>,
@@ -33,10 +34,10 @@ pub(super) struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    pub(super) fn client(detail: &'a ClientDetail) -> Self {
+    pub(super) fn client(detail: &'a ClientDetail, way: Way) -> Self {
         Self {
             title: html! { (detail.view.client) },
-            up: "../",
+            way,
             proposal: Proposal::of_client(detail),
             figures: &detail.view.figures,
             failures: &detail.view.failures,
@@ -49,11 +50,10 @@ impl<'a> Subject<'a> {
         }
     }
 
-    pub(super) fn workload(detail: &'a WorkloadDetail) -> Self {
-        let up = "../../../";
+    pub(super) fn workload(detail: &'a WorkloadDetail, way: Way) -> Self {
         Self {
-            title: who::link(&detail.view, up),
-            up,
+            title: who::link(&detail.view, way),
+            way,
             proposal: Proposal::of(detail),
             figures: &detail.view.figures,
             failures: &detail.view.failures,
@@ -73,7 +73,7 @@ pub(super) fn sections(subject: &Subject<'_>) -> Markup {
         (advice(subject))
         (figures(subject))
         (names(subject.names))
-        @if let Some(members) = subject.members { (pods(members, subject.up)) }
+        @if let Some(members) = subject.members { (pods(members, subject.way)) }
         (failures(subject.failures))
         (resolver(subject))
     }
@@ -82,7 +82,7 @@ pub(super) fn sections(subject: &Subject<'_>) -> Markup {
 fn advice(subject: &Subject<'_>) -> Markup {
     let proposal = &subject.proposal;
     let body = html! {
-        p { a href={ (subject.up) "." } { "All clients" } }
+        p { a href=(subject.way.to(".")) { "All clients" } }
         h2 { (subject.title) }
         div.cards {
             article {
@@ -95,7 +95,7 @@ fn advice(subject: &Subject<'_>) -> Markup {
                 article {
                     h3 { "How" }
                     (copyable("patch", &patch))
-                    @if subject.members.is_none() { (form(proposal)) }
+                    @if subject.members.is_none() { (form(proposal, subject.way.redact())) }
                 }
             }
         }
@@ -108,7 +108,11 @@ fn advice(subject: &Subject<'_>) -> Markup {
 }
 
 /// For the commands of its workload, where nobody said which one it is.
-fn form(proposal: &Proposal<'_>) -> Markup {
+fn form(proposal: &Proposal<'_>, redact: Redact) -> Markup {
+    if redact.clients {
+        // Commands name the workload, and are left out.
+        return Markup::default();
+    }
     if proposal.is_ready() {
         return html! { p.note { "As the commands for its workload; read them first." } };
     }
@@ -119,12 +123,13 @@ fn form(proposal: &Proposal<'_>) -> Markup {
             label { "kind " select name="kind" { @for kind in kinds { option { (kind) } } } }
             label { "namespace " input name="namespace" required; }
             label { "name " input name="name" required; }
+            @if redact.names { input type="hidden" name="redact" value=(redact); }
             button { "Show" }
         }
     }
 }
 
-fn pods(members: &[ClientView], up: &str) -> Markup {
+fn pods(members: &[ClientView], way: Way) -> Markup {
     let columns = [
         ("client", ""),
         ("queries", "n"),
@@ -136,7 +141,7 @@ fn pods(members: &[ClientView], up: &str) -> Markup {
         let total = &member.figures.total;
         html! {
             tr {
-                th scope="row" { (who::client(member.client, up)) }
+                th scope="row" { (who::client(member.client, way)) }
                 (number(total.queries, &count(total.queries)))
                 (number(total.wasted_queries, &count(total.wasted_queries)))
                 (number(total.failed, &count(total.failed)))

@@ -1,6 +1,7 @@
 //! The page without a browser.
 
 use super::*;
+use crate::redact::Redact;
 
 #[test]
 fn nothing_is_fetched_from_elsewhere_and_the_script_is_small() {
@@ -14,6 +15,10 @@ fn nothing_is_fetched_from_elsewhere_and_the_script_is_small() {
 
 #[test]
 fn a_stranger_s_text_is_escaped() {
-    let page = nobody(&NotFound { who: "<script>alert(1)</script>", up: "../" });
+    let page = nobody(&NotFound {
+        who: "<script>alert(1)</script>",
+        up: "../",
+        redact: Redact::default(),
+    });
     assert!(page.contains("&lt;script&gt;") && !page.contains("<script>alert"), "{page}");
 }

@@ -48,7 +48,7 @@ fn wastes(seen: &Seen<'_>, view: &WorkloadView) -> Markup {
     html! {
         article {
             h3 { "Wastes most" }
-            p.big { (who::link(view, "")) }
+            p.big { (who::link(view, seen.way)) }
             p {
                 b { (percent(figures.wasted_ratio)) } " of its lookups' queries are for names that \
                 are denied: " b { (seen.rate(figures.wasted_queries)) } " a second. It asks "
@@ -76,7 +76,7 @@ fn fails(seen: &Seen<'_>, view: &WorkloadView) -> Markup {
     html! {
         article.bad {
             h3 { "Fails most" }
-            p.big { (who::link(view, "")) }
+            p.big { (who::link(view, seen.way)) }
             p {
                 b { (percent(ratio(figures.failed, figures.queries))) } " of its "
                 (seen.rate(figures.queries)) " queries a second fail, "

@@ -62,7 +62,7 @@ fn row(seen: &Seen<'_>, detail: &WorkloadDetail) -> Markup {
         .map_or(0, |forecast| forecast.saved_permille);
     html! {
         tr {
-            th scope="row" { (who::link(&detail.view, "")) }
+            th scope="row" { (who::link(&detail.view, seen.way)) }
             (number(figures.wasted_queries, &seen.rate(figures.wasted_queries)))
             td.n data-v=(figures.wasted_ratio) {
                 (percent(figures.wasted_ratio)) (bar(figures.wasted_ratio, "waste"))

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use maud::{Markup, html};
 
 use super::frame::Seen;
+use super::way::Way;
 use crate::api::{WorkloadDetail, WorkloadView};
 use crate::observe::Figures;
 
@@ -23,14 +24,15 @@ pub(super) fn heaviest<'a>(
     heavy
 }
 
-/// The name, as the way to its own page; `up` leads to the first page.
-pub(super) fn link(view: &WorkloadView, up: &str) -> Markup {
+/// The name, as the way to its own page.
+pub(super) fn link(view: &WorkloadView, way: Way) -> Markup {
+    let WorkloadView { kind: of_kind, name, .. } = view;
     if is_address(view) {
-        return html! { a href={ (up) "clients/" (view.name) } { (view.name) } };
+        return html! { a href=(way.to(format_args!("clients/{name}"))) { (name) } };
     }
     let namespace = if view.namespace.is_empty() { NO_NAMESPACE } else { &view.namespace };
     html! {
-        a href={ (up) "workloads/" (namespace) "/" (view.kind) "/" (view.name) } { (view.name) }
+        a href=(way.to(format_args!("workloads/{namespace}/{of_kind}/{name}"))) { (name) }
         " " span.kind { (kind(view)) }
     }
 }
@@ -44,8 +46,8 @@ fn kind(view: &WorkloadView) -> String {
 }
 
 /// A client, as the way to its own page.
-pub(super) fn client(addr: IpAddr, up: &str) -> Markup {
-    html! { a href={ (up) "clients/" (addr) } { (addr) } }
+pub(super) fn client(addr: IpAddr, way: Way) -> Markup {
+    html! { a href=(way.to(format_args!("clients/{addr}"))) { (addr) } }
 }
 
 /// Words that are its own on a page.

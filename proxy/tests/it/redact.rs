@@ -1,6 +1,8 @@
 //! Names and clients: the public listener has none, and `redact` hides them on
 //! every page of the admin listener.
 
+use std::collections::BTreeSet;
+
 use hickory_proto::op::ResponseCode;
 use proxy::api::WorkloadDetail;
 use testbed::eventually;
@@ -114,4 +116,45 @@ fn what_is_redacted_is_on_no_page_of_the_api() {
         assert_eq!(told(&search[..search.find(']').unwrap()]), Vec::<&str>::new(), "{search}");
         assert!(search.contains("api.vault.com."), "{search}");
     }
+}
+
+/// Wherever a reader of the page goes who began without names and clients.
+#[test]
+fn no_link_of_a_redacted_page_leads_to_names_or_clients() {
+    let (_upstream, proxy) = world();
+    let mut todo = vec!["?window=total&redact=names,clients".to_owned()];
+    let mut seen = BTreeSet::from(["config".to_owned()]);
+    while let Some(path) = todo.pop() {
+        let (status, body) = get(proxy.admin, &format!("/{path}"));
+        assert_eq!((status, told(&body)), (200, vec![]), "{path}: {body}");
+        let links = links(&body).filter(|link| seen.insert(link.clone()));
+        todo.extend(links.collect::<Vec<_>>());
+    }
+    let pages = |of: &str| seen.iter().filter(|path| path.starts_with(of)).count();
+    // Its own, and the proxy's, which asks itself.
+    assert_eq!((pages("clients/2001:db8::"), pages("?window=")), (2, 3), "{seen:?}");
+
+    let hidden = "redact=names,clients";
+    let (status, body) = get(proxy.admin, &format!("/clients/{CLIENT}?part=1&{hidden}"));
+    assert_eq!((status, told(&body)), (200, vec![]), "{body}");
+    let (status, body) = get(proxy.admin, &format!("/clients/127.0.0.99?{hidden}"));
+    assert!(status == 404 && body.contains("redact=names,clients"), "{body}");
+    for mistyped in ["/?redact=all", "/?redcat=names", "/clients/127.0.0.11?redcat=names"] {
+        assert_eq!(get(proxy.admin, mistyped).0, 400, "{mistyped}");
+    }
+    let (_, body) = get(proxy.admin, &format!("/clients/{CLIENT}?redact=names"));
+    assert_eq!(told(&body), [CLIENT]);
+    assert!(body.contains(r#"<input type="hidden" name="redact" value="names">"#), "{body}");
+}
+
+/// Where the links of a page lead, from the first page.
+fn links(page: &str) -> impl Iterator<Item = String> + '_ {
+    let links = page
+        .split("href=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next());
+    links
+        .filter(|link| !link.starts_with('#'))
+        .map(|link| link.replace("../", "").replace("&amp;", "&"))
+        .map(|link| link.trim_start_matches('.').to_owned())
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use testbed::{Browser, Component, have};
 
 use crate::cluster::{Cluster, STRANGER, UNLUCKY, WORST};
+use crate::hidden::shows_nobody;
 use crate::proxy::get;
 use crate::{is_content, picture, pictures};
 
@@ -34,6 +35,7 @@ fn a_busy_node_is_understood_in_one_screen() {
     browser.open(&format!("{origin}?window=total")).unwrap();
     shows_the_numbers_of_the_api(&mut browser, &cluster);
     drills_down(&mut browser, &cluster, &origin);
+    shows_nobody(&mut browser, &origin);
     is_content(&mut browser, &origin);
 }
 
@@ -288,4 +290,4 @@ fn asks_whose_pod_it_is(browser: &mut Browser, origin: &str) {
 }
 
 /// A busy machine may need as long.
-const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(20);

@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 mod cluster;
+mod hidden;
 mod look;
 mod node;
 #[path = "../it/proxy.rs"]
