@@ -27,7 +27,6 @@ use crate::http::bounded;
 use crate::ledger::Ledger;
 use crate::moment::Clock;
 use crate::observe::{Client, Observer, Workload};
-use crate::page::NO_NAMESPACE;
 use crate::redact::{Pseudonyms, Redact, Veil};
 
 mod tap;
@@ -253,10 +252,7 @@ async fn workload(
 ) -> Result<Json<WorkloadDetail>, (StatusCode, String)> {
     let unknown = || format!("{kind} {name} in {namespace} has not asked, or not of late\n");
     let veil = state.pseudonyms.veil(wanted.redact);
-    // A path has no empty segment.
-    let within = if namespace == NO_NAMESPACE { String::new() } else { namespace.clone() };
-    let workload = Workload { namespace: within, kind: kind.clone(), name: name.clone() };
-    let taken = state.workload(&workload, &veil);
+    let taken = state.workload(&Workload::of_path([&namespace, &kind, &name]), &veil);
     let taken = taken.ok_or_else(|| (StatusCode::NOT_FOUND, unknown()))?;
     Ok(Json(taken.detail().redacted(&veil)))
 }

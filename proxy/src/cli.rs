@@ -105,8 +105,9 @@ pub struct TapArgs {
     /// Which proxy.
     #[command(flatten)]
     pub remote: RemoteArgs,
-    /// Queries of these clients: addresses and ranges, with commas.
-    #[arg(long, value_name = "ADDR[/LEN],…", value_parser = checked(tap::parse_clients))]
+    /// Queries of these clients, with commas: addresses, ranges, and where the
+    /// proxy knows them `NAMESPACE/POD` and `NAMESPACE/KIND/NAME`.
+    #[arg(long, value_name = "CLIENT,…", value_parser = checked(tap::parse_clients))]
     pub client: Option<String>,
     /// For this name and all below it; or, with `*` for any characters, for
     /// names that look like this.

@@ -107,7 +107,7 @@ impl Keeper {
             let part = match &mut audience {
                 None => reader.drain(PART, |seen| observer.take(&seen)),
                 Some(audience) => reader.drain(PART, |seen| {
-                    audience.offer(&seen, before);
+                    audience.offer(&seen, &observer.names, before);
                     observer.take(&seen);
                 }),
             };

@@ -57,7 +57,7 @@ mod count;
 pub use count::{COUNTS, Count, Counters, Figures};
 
 mod names;
-pub use names::{ADDRESS, Identity, LATE, Names, Teller, Telling, Workload};
+pub use names::{ADDRESS, Identity, LATE, NO_NAMESPACE, Names, Teller, Telling, Workload};
 
 mod client;
 pub use client::Client;

@@ -17,7 +17,6 @@ mod way;
 use way::Way;
 
 mod who;
-pub use who::NO_NAMESPACE;
 
 mod chart;
 

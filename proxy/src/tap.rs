@@ -14,10 +14,13 @@ use dns::Name;
 use tokio::sync::mpsc;
 
 use crate::moment::Moment;
-use crate::observe::{Record, Seen};
+use crate::observe::{Names, Record, Seen};
 
 mod filter;
 pub use filter::{Filter, FilterError, Pattern, parse_clients, parse_rcodes, parse_types};
+
+mod who;
+pub use who::Who;
 
 mod governor;
 pub use governor::{Governor, MAX_RATE};
@@ -118,10 +121,10 @@ pub struct Audience<'a> {
 }
 
 impl Audience<'_> {
-    /// Offers a query to everybody.
-    pub fn offer(&mut self, seen: &Seen<'_>, now: Moment) {
+    /// Offers a query to everybody; `names` has who is behind an address now.
+    pub fn offer(&mut self, seen: &Seen<'_>, names: &Names, now: Moment) {
         for listener in self.listeners.iter_mut() {
-            listener.offer(seen, now);
+            listener.offer(seen, names, now);
         }
     }
 
@@ -136,8 +139,8 @@ impl Audience<'_> {
 }
 
 impl Listener {
-    fn offer(&mut self, seen: &Seen<'_>, now: Moment) {
-        if !self.filter.takes(seen) {
+    fn offer(&mut self, seen: &Seen<'_>, names: &Names, now: Moment) {
+        if !self.filter.takes(seen, names) {
             return;
         }
         if !self.governor.allows(now) {

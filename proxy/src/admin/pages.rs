@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use super::AdminState;
 use crate::api::{LoopPage, Redacted as _, Stored};
 use crate::observe::Workload;
-use crate::page::{self, Asked, NO_NAMESPACE, NotFound, Reading};
+use crate::page::{self, Asked, NotFound, Reading};
 use crate::redact::Redact;
 
 /// The routes /, /clients/ADDRESS, /workloads/NAMESPACE/KIND/NAME and what
@@ -88,8 +88,7 @@ async fn workload(
     Query(asked): Query<Asked>,
 ) -> Response {
     rendered(move || {
-        let within = if namespace == NO_NAMESPACE { String::new() } else { namespace };
-        let workload = Workload { namespace: within, kind, name };
+        let workload = Workload::of_path([&namespace, &kind, &name]);
         let veil = state.pseudonyms.veil(asked.redact);
         match state.workload(&workload, &veil) {
             Some(taken) => (StatusCode::OK, page::workload(&taken.detail().redacted(&veil), asked)),

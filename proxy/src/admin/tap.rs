@@ -77,6 +77,10 @@ pub(super) async fn tap(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, (StatusCode, String)> {
     let filter = wanted.filter();
+    let filter = filter.and_then(|filter| {
+        let known = state.ledger.read(|observer| filter.check(observer));
+        known.map(|()| filter)
+    });
     let filter = filter.map_err(|error| (StatusCode::BAD_REQUEST, format!("{error}\n")))?;
     let tap = state.ledger.taps().open(filter, Governor::new(wanted.rate));
     let many = || (StatusCode::TOO_MANY_REQUESTS, format!("{MAX_TAPS} taps are open already\n"));

@@ -82,6 +82,13 @@ pub struct Names {
 }
 
 impl Workload {
+    /// The one that paths name with these parts.
+    pub fn of_path([namespace, kind, name]: [&str; 3]) -> Self {
+        let namespace = if namespace == NO_NAMESPACE { "" } else { namespace };
+        let [namespace, kind, name] = [namespace, kind, name].map(str::to_owned);
+        Self { namespace, kind, name }
+    }
+
     /// What stands for an address that nobody named.
     pub fn of_addr(addr: IpAddr) -> Self {
         Self { namespace: String::new(), kind: ADDRESS.to_owned(), name: addr.to_string() }
@@ -146,6 +153,10 @@ impl Names {
         }
     }
 }
+
+/// Stands for no namespace in a path, which has no empty segment; no namespace
+/// is called so.
+pub const NO_NAMESPACE: &str = "-";
 
 /// The kind of what is known by its address alone.
 pub const ADDRESS: &str = "address";

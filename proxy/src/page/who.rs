@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use super::frame::Seen;
 use super::way::Way;
 use crate::api::{WorkloadDetail, WorkloadView};
-use crate::observe::Figures;
+use crate::observe::{Figures, NO_NAMESPACE};
 
 /// Those of the snapshot for whom `weight` of the window is above zero, the
 /// heaviest first.
@@ -58,7 +58,3 @@ pub(super) fn id(view: &WorkloadView) -> String {
 fn is_address(view: &WorkloadView) -> bool {
     view.kind == "address"
 }
-
-/// Stands for no namespace in a path, which has no empty segment; no namespace
-/// is called so.
-pub const NO_NAMESPACE: &str = "-";

@@ -1,18 +1,17 @@
 //! Which queries are meant.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use dns::{Name, Rcode, Rtype};
-use ipnet::IpNet;
 
-use crate::observe::{Seen, Traits};
+use super::Who;
+use crate::observe::{Names, Observer, Seen, Traits};
 
 /// What a query has to be like to be shown; empty lists take all.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// From one of these.
-    pub clients: Vec<IpNet>,
+    pub clients: Vec<Who>,
     /// For a name like this.
     pub name: Option<Pattern>,
     /// Answered with one of these.
@@ -26,9 +25,23 @@ pub struct Filter {
 /// Why a filter cannot be meant.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum FilterError {
-    /// Neither an address nor a range.
-    #[error("{0:?} is neither an address nor a range such as 10.0.0.0/8")]
+    /// Nobody.
+    #[error(
+        "{0:?} is no address, no range such as 10.0.0.0/8, and neither NAMESPACE/POD nor \
+         NAMESPACE/KIND/NAME"
+    )]
     Client(String),
+    /// A pod or workload, where clients are addresses alone.
+    #[error("{0}: this proxy knows clients by their addresses alone, as it asks no Kubernetes API")]
+    Nameless(String),
+    /// A pod or workload that is not there.
+    #[error("{who} is no pod or workload that this proxy knows (the Kubernetes API: {state})")]
+    Unknown {
+        /// Who.
+        who: String,
+        /// How it stands with who would name it.
+        state: &'static str,
+    },
     /// No name, and no `*` in it.
     #[error("{0:?} is not a domain name")]
     Name(String),
@@ -41,8 +54,9 @@ pub enum FilterError {
 }
 
 impl Filter {
-    /// Says whether the query is one that is meant.
-    pub fn takes(&self, seen: &Seen<'_>) -> bool {
+    /// Says whether the query is one that is meant; `names` has who is behind an
+    /// address.
+    pub fn takes(&self, seen: &Seen<'_>, names: &Names) -> bool {
         let Seen { record, qname } = seen;
         // From cheap to dear.
         record.took >= self.min_took
@@ -50,8 +64,17 @@ impl Filter {
             && (self.rcodes.is_empty()
                 || record.traits.has(Traits::ANSWERED) && self.rcodes.contains(&record.rcode))
             && (self.clients.is_empty()
-                || self.clients.iter().any(|net| net.contains(&record.client)))
+                || self.clients.iter().any(|who| who.has(record.client, names)))
             && self.name.as_ref().is_none_or(|name| name.fits(qname))
+    }
+
+    /// Says whether all pods and workloads that are meant are known.
+    ///
+    /// # Errors
+    ///
+    /// Names the first that is not.
+    pub fn check(&self, observer: &Observer) -> Result<(), FilterError> {
+        self.clients.iter().try_for_each(|who| who.check(observer))
     }
 }
 
@@ -118,14 +141,13 @@ fn is_like(pattern: &[u8], text: &[u8]) -> bool {
     rest.iter().all(|octet| *octet == b'*')
 }
 
-/// Reads addresses and ranges with commas between.
+/// Reads addresses, ranges, pods and workloads with commas between.
 ///
 /// # Errors
 ///
-/// Names the one that is neither.
-pub fn parse_clients(text: &str) -> Result<Vec<IpNet>, FilterError> {
-    let alone = |text: &str| text.parse::<IpAddr>().ok().map(IpNet::from);
-    each(text, |word| word.parse().ok().or_else(|| alone(word)), FilterError::Client)
+/// Names the one that is none of them.
+pub fn parse_clients(text: &str) -> Result<Vec<Who>, FilterError> {
+    each(text, Who::parse, FilterError::Client)
 }
 
 /// Reads response codes with commas between.

@@ -8,10 +8,14 @@ use std::time::Duration;
 use dns::{Name, Rcode, Rtype};
 
 use super::*;
-use crate::observe::Traits;
+use crate::observe::{Identity, ObserveConfig, Observer, Traits, Workload};
 use crate::redact::{Pseudonyms, Redact};
 
-struct World(Vec<(Record, Name)>);
+struct World {
+    queries: Vec<(Record, Name)>,
+    /// Knows whose some of them are.
+    observer: Observer,
+}
 
 fn query(client: &str, name: &str, rcode: Rcode, ms: u64) -> (Record, Name) {
     let peer = SocketAddr::new(client.parse().unwrap(), 4242);
@@ -27,20 +31,46 @@ impl World {
     fn new() -> Self {
         let mut unanswered = query("10.0.0.9", "lost.test.", Rcode::NOERROR, 4000);
         unanswered.0.traits = Traits::default();
-        Self(vec![
+        let queries = vec![
             query("10.0.0.1", "api.example.com.shop.svc.cluster.local.", Rcode::NXDOMAIN, 1),
             query("10.0.0.2", "redis.shop.svc.cluster.local.", Rcode::NOERROR, 0),
             query("fd00::1", "api.example.com.", Rcode::SERVFAIL, 250),
             unanswered,
-        ])
+        ];
+        Self { queries, observer: nameless() }
+    }
+
+    /// One of the namespace `shop`, with a pod of two addresses, another of the
+    /// same workload, and a node.
+    fn named() -> Self {
+        let mut world = Self::new();
+        for (addr, workload, pod) in [
+            ("10.0.0.1", ["shop", "Deployment", "web"], Some("web-0")),
+            ("fd00::1", ["shop", "Deployment", "web"], Some("web-0")),
+            ("10.0.0.2", ["shop", "Deployment", "web"], Some("web-1")),
+            ("10.0.0.9", ["-", "Node", "node.a"], None),
+        ] {
+            let identity = Identity {
+                uid: addr.into(),
+                workload: Arc::new(Workload::of_path(workload)),
+                pod: pod.map(Into::into),
+                since: None,
+                search: None,
+                options: Vec::new(),
+            };
+            let addr = addr.parse().unwrap();
+            world.observer.identify(addr, Some(Arc::new(identity)));
+        }
+        world
     }
 
     /// The places of those that a filter takes.
     fn taken(&self, filter: &Filter) -> Vec<usize> {
         let seen = |(record, name): &(Record, Name)| {
-            filter.takes(&Seen { record: *record, qname: name.as_wire() })
+            let seen = Seen { record: *record, qname: name.as_wire() };
+            filter.takes(&seen, &self.observer.names)
         };
-        let places = self.0.iter().enumerate();
+        let places = self.queries.iter().enumerate();
         places
             .filter(|(_, query)| seen(query))
             .map(|(at, _)| at)
@@ -49,10 +79,19 @@ impl World {
 
     fn offer(&self, taps: &Taps, times: usize) {
         let mut audience = taps.audience().unwrap();
-        for (record, name) in self.0.iter().cycle().take(times) {
-            audience.offer(&Seen { record: *record, qname: name.as_wire() }, record.arrived);
+        for (record, name) in self.queries.iter().cycle().take(times) {
+            let seen = Seen { record: *record, qname: name.as_wire() };
+            audience.offer(&seen, &self.observer.names, record.arrived);
         }
     }
+}
+
+fn nameless() -> Observer {
+    Observer::new(ObserveConfig::default(), &[], 1, Moment::default())
+}
+
+fn clients(text: &str) -> Filter {
+    Filter { clients: parse_clients(text).unwrap(), ..Filter::default() }
 }
 
 fn heard(tap: &mut Tap) -> usize {
@@ -69,8 +108,6 @@ fn a_filter_takes_what_it_says() {
     let world = World::new();
     let name =
         |text: &str| Filter { name: Some(Pattern::parse(text).unwrap()), ..Filter::default() };
-    let clients =
-        |text: &str| Filter { clients: parse_clients(text).unwrap(), ..Filter::default() };
     let rcodes = |text: &str| Filter { rcodes: parse_rcodes(text).unwrap(), ..Filter::default() };
     let types = |text: &str| Filter { types: parse_types(text).unwrap(), ..Filter::default() };
     let slow = |ms| Filter { min_took: Duration::from_millis(ms), ..Filter::default() };
@@ -98,10 +135,39 @@ fn a_filter_takes_what_it_says() {
 #[test]
 fn what_cannot_be_meant_is_named() {
     assert!(Pattern::parse("a..b").is_err());
-    let said = parse_clients("10.0.0.1,pod").unwrap_err().to_string();
-    assert_eq!(said, "\"pod\" is neither an address nor a range such as 10.0.0.0/8");
+    for bad in ["pod", "10.0.0.0/33", "fd00::/129", "a/b/c/d", "shop/", "Shop/web", "a/b-c/d"] {
+        let said = parse_clients(&format!("10.0.0.1,{bad}"))
+            .unwrap_err()
+            .to_string();
+        assert!(said.starts_with(&format!("{bad:?} is no address, no range")), "{said}");
+    }
     assert!(parse_rcodes("SERVFAIL,").is_err());
     assert!(parse_types("B").is_err());
+}
+
+#[test]
+fn pods_and_workloads_are_clients_where_they_are_known() {
+    let world = World::named();
+    for (who, expected) in [
+        ("shop/web-0", &[0, 2][..]),
+        ("shop/web-1,10.0.0.9", &[1, 3]),
+        ("shop/Deployment/web", &[0, 1, 2]),
+        ("shop/deployment/web", &[0, 1, 2]),
+        ("-/Node/node.a", &[3]),
+    ] {
+        let filter = clients(who);
+        assert_eq!(filter.check(&world.observer), Ok(()), "{who}");
+        assert_eq!(world.taken(&filter), expected, "{who}");
+    }
+    for who in ["shop/web", "web/web-0", "shop/StatefulSet/web", "shop/node.a"] {
+        let said = clients(who).check(&world.observer).unwrap_err().to_string();
+        let known = "is no pod or workload that this proxy knows";
+        assert_eq!(said, format!("{who} {known} (the Kubernetes API: not asked)"));
+        assert!(world.taken(&clients(who)).is_empty(), "{who}");
+    }
+    assert_eq!(clients("10.0.0.1,10.1.0.0/16").check(&nameless()), Ok(()));
+    let said = clients("shop/web-0").check(&nameless()).unwrap_err();
+    assert_eq!(said, FilterError::Nameless("shop/web-0".to_owned()));
 }
 
 #[test]
@@ -135,9 +201,10 @@ fn a_reader_that_does_not_read_costs_a_bounded_queue() {
         .unwrap();
     for second in 0..3 {
         let mut audience = taps.audience().unwrap();
-        for (record, name) in world.0.iter().cycle().take(1000) {
+        for (record, name) in world.queries.iter().cycle().take(1000) {
             let now = Moment::from_micros(second * 1_000_000);
-            audience.offer(&Seen { record: *record, qname: name.as_wire() }, now);
+            let seen = Seen { record: *record, qname: name.as_wire() };
+            audience.offer(&seen, &world.observer.names, now);
         }
     }
     assert_eq!(tap.skipped().behind, 3000 - QUEUE as u64);

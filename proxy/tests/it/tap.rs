@@ -103,6 +103,15 @@ fn text_has_columns_and_bad_filters_are_named() {
     for bad in ["client=pod", "name=a..b", "rcode=OOPS", "type=B", "redact=all", "cleint=1"] {
         assert_eq!(get(proxy.admin, &format!("/api/v1/tap?{bad}")).0, 400, "{bad}");
     }
+    let mut nobody = Command::new(PROGRAM);
+    nobody.args(["tap", "--admin", &admin, "--client", "shop/Deployment/web"]);
+    let output = nobody.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("shop/Deployment/web: this proxy knows clients by their addresses"),
+        "{said}"
+    );
 }
 
 #[test]
