@@ -54,6 +54,7 @@ pub(super) fn check(file: ScenarioFile, source: &Source<'_>, folder: &Path) -> R
         return Err(source.error(file.workload.span(), reason));
     }
     check_gso(&file.sender, &scenario, source)?;
+    check_first_source(&file.sender, &scenario, source)?;
     let expectations = expectations(&file.expect, &scenario, source)?;
     Ok(Scenario { expectations, ..scenario })
 }
@@ -131,7 +132,24 @@ fn sender(file: &SenderFile, source: &Source<'_>) -> Result<SenderConfig> {
         }
     };
     let gso = file.gso.as_ref().is_some_and(|gso| *gso.as_ref());
-    Ok(SenderConfig { ports, connections, timeout, threads, first_source: None, gso })
+    let first_source = file.first_source.as_ref().map(|first| *first.as_ref());
+    Ok(SenderConfig { ports, connections, timeout, threads, first_source, gso })
+}
+
+/// Each socket of a pool has an address of its own.
+fn check_first_source(file: &SenderFile, scenario: &Scenario, source: &Source<'_>) -> Result<()> {
+    let Some(first) = &file.first_source else { return Ok(()) };
+    let Target { server, transport, .. } = &scenario.target;
+    let reason = if *transport == Transport::Tcp {
+        "sender.first_source: over UDP alone"
+    } else if scenario.sender.ports == Ports::PerQuery {
+        "sender.first_source: addresses are those of a pool, and there is none"
+    } else if first.as_ref().is_ipv4() != server.is_ipv4() {
+        "sender.first_source: not of the server's family"
+    } else {
+        return Ok(());
+    };
+    Err(source.error(first.span(), reason))
 }
 
 /// Trains are many queries of one socket at once, in datagrams.

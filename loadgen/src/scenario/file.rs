@@ -3,6 +3,7 @@
 //! Every key is described in docs/scenarios.md; an unknown one is an error.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -85,6 +86,9 @@ pub struct SenderFile {
     pub timeout: Option<Spanned<String>>,
     /// Sender threads, 1 by default.
     pub threads: Option<Spanned<u32>>,
+    /// The address of the first socket of a pool, the next ones of the others;
+    /// the kernel's choice by default.
+    pub first_source: Option<Spanned<IpAddr>>,
     /// Queries of one length leave as one, over UDP; not by default.
     pub gso: Option<Spanned<bool>>,
 }

@@ -96,6 +96,23 @@ fn a_lookup_walks_its_search_path() {
 
 /// Where there are no datagrams of one socket to join.
 #[test]
+fn each_socket_of_a_pool_may_have_an_address_of_its_own() {
+    let asked = |first: &str, more: &str| {
+        let sender = format!("[sender]\nfirst_source = \"{first}\"\n{more}[workload]");
+        parse(&GOOD.replace("[workload]", &sender)).map(|scenario| scenario.sender.first_source)
+    };
+    assert_eq!(asked("127.10.0.1", "").unwrap(), Some("127.10.0.1".parse().unwrap()));
+    for (first, more, said) in [
+        ("127.10.0", "", "s.toml:10: invalid IP address"),
+        ("::1", "", "s.toml:10: sender.first_source: not of the server's family"),
+        ("127.10.0.1", "ports = \"per-query\"\n", "s.toml:10: sender.first_source: addresses are"),
+    ] {
+        let error = asked(first, more).unwrap_err();
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
 fn gso_is_refused_where_it_cannot_work() {
     let sender = "[sender]\ngso = true\n";
     let asked = |more: &str, from: &str, to: &str| {
