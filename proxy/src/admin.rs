@@ -168,11 +168,13 @@ struct Wanted {
     limit: usize,
     /// What is not to be shown.
     redact: Redact,
+    /// Whether each workload is told what it could do.
+    advice: bool,
 }
 
 impl Default for Wanted {
     fn default() -> Self {
-        Self { order: Order::default(), limit: 50, redact: Redact::default() }
+        Self { order: Order::default(), limit: 50, redact: Redact::default(), advice: true }
     }
 }
 
@@ -184,7 +186,7 @@ async fn clients(
     State(state): State<AdminState>,
     Query(wanted): Query<Wanted>,
 ) -> Json<ClientPage> {
-    let Wanted { order, limit, redact } = wanted;
+    let Wanted { order, limit, redact, .. } = wanted;
     state.page(redact, |observer| ClientPage::of(observer, order, limit))
 }
 
@@ -231,11 +233,12 @@ async fn workloads(
     State(state): State<AdminState>,
     Query(wanted): Query<Wanted>,
 ) -> Json<WorkloadPage> {
-    let Wanted { order, limit, redact } = wanted;
+    let Wanted { order, limit, redact, advice } = wanted;
     let taken = state
         .ledger
         .read(|observer| TakenWorkloads::of(observer, order, limit));
-    Json(taken.page().redacted(&state.pseudonyms.veil(redact)))
+    let page = if advice { taken.page() } else { taken.figures() };
+    Json(page.redacted(&state.pseudonyms.veil(redact)))
 }
 
 /// What the page of one workload is asked for.

@@ -179,6 +179,15 @@ impl TakenWorkloads {
 
     /// Works out what each could do.
     pub fn page(self) -> WorkloadPage {
+        self.page_of(TakenWorkload::view)
+    }
+
+    /// Leaves out what each could do, which is nearly all of the work.
+    pub fn figures(self) -> WorkloadPage {
+        self.page_of(|taken| taken.view_with(None))
+    }
+
+    fn page_of(self, view: fn(TakenWorkload) -> WorkloadView) -> WorkloadPage {
         WorkloadPage {
             schema: SCHEMA,
             known: self.known,
@@ -186,11 +195,7 @@ impl TakenWorkloads {
             unnamed_clients: self.unnamed_clients,
             unnamed_queries: self.unnamed_queries,
             kubernetes: self.kubernetes,
-            workloads: self
-                .workloads
-                .into_iter()
-                .map(TakenWorkload::view)
-                .collect(),
+            workloads: self.workloads.into_iter().map(view).collect(),
         }
     }
 }
@@ -265,6 +270,11 @@ impl TakenWorkload {
         let is_known = account.search.source != Source::Unknown;
         let advise = || advise(&account.bases, &Current::from(&account.search), family);
         let advice = is_known.then(advise);
+        self.view_with(advice)
+    }
+
+    fn view_with(self, advice: Option<Advice>) -> WorkloadView {
+        let account = &self.account;
         let patch = advice.as_ref().and_then(|advice| {
             // A kind without a template that is known has no patch.
             Ready::of(&self.workload, self.options.as_deref(), advice).ok()?

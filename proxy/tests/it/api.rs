@@ -218,6 +218,13 @@ fn the_advice_and_the_patch_are_on_the_page_of_a_client() {
     assert_eq!((&advice["safe_ndots"], &advice["current_ndots"]), (&1.into(), &5.into()));
     assert_eq!(advice["recommendation"]["ndots"], 2, "{advice:#}");
     assert_eq!(advice["alternatives"][1]["glibc"]["queries_saved"], 9, "{advice:#}");
+    let is_advised = |more: &str| {
+        let path = format!("/api/v1/workloads?order=wasted&limit=1{more}");
+        page::<WorkloadPage>(&proxy, &path).workloads[0]
+            .advice
+            .is_some()
+    };
+    assert_eq!((is_advised(""), is_advised("&advice=false")), (true, false));
     let text = shown["patch"]["text"].as_str().unwrap();
     assert!(text.contains("kubectl -n shop patch deployment web"), "{text}");
 
