@@ -22,6 +22,7 @@ use crate::remote::RemoteError;
 mod detail;
 mod fetch;
 mod look;
+mod row;
 mod screen;
 mod state;
 mod table;

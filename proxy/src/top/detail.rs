@@ -6,29 +6,31 @@ use std::net::IpAddr;
 use ratatui::text::{Line, Span};
 
 use super::look::Look;
-use super::state::{Detail, Row, State};
+use super::row::Row;
+use super::state::{Detail, State};
 use super::words;
 use crate::observe::advice::Recommendation;
 use crate::observe::{Figures, Origin, Window};
 
-/// Four lines about the one under the cursor.
-pub(super) fn brief(state: &State, look: Look) -> Vec<Line<'static>> {
+/// The four most important things about the one under the cursor.
+pub(super) fn brief(state: &State, look: Look, width: usize) -> Vec<Line<'static>> {
     let Some(row) = state.picked() else { return Vec::new() };
     let detail = state.detail();
-    let advice = detail.map_or_else(waiting, words::in_full);
-    let mut lines = vec![line("advice", advice, look)];
-    lines.push(match row.why() {
-        None => line("failed", "nothing", look),
-        Some((origin, count)) => {
+    let mut page = Page { lines: Vec::new(), look, width };
+    page.add("advice", detail.map_or_else(waiting, words::in_full));
+    let failed = row.why().map_or_else(
+        || "nothing".to_owned(),
+        |(origin, count)| {
             let all: u64 = row.failures.values().sum();
             let of = if all > count { format!(" of {all}") } else { String::new() };
             let meaning = words::meaning(origin);
-            line("failed", format!("{}{of} {origin}: {meaning}", words::count(count)), look)
-        }
-    });
-    lines.push(line("search", detail.map_or_else(waiting, search), look));
-    lines.push(line("lookups", ends(row.figures.get(state.shown_window())), look));
-    lines
+            format!("{}{of} {origin}: {meaning}", words::count(count))
+        },
+    );
+    page.add("failed", failed);
+    page.add("search", detail.map_or_else(waiting, search));
+    page.add("lookups", ends(row.figures.get(state.shown_window())));
+    page.lines
 }
 
 /// All of it, longer than a screen perhaps; what is wider goes on below.
@@ -84,7 +86,7 @@ impl Page {
 }
 
 /// Cuts a text at spaces so that no part is wider than `room`, if it has any.
-fn wrapped(text: &str, room: usize) -> Vec<String> {
+pub(super) fn wrapped(text: &str, room: usize) -> Vec<String> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some((end, next)) = rest.char_indices().nth(room.max(1)) {
@@ -160,6 +162,7 @@ fn search(detail: &Detail) -> String {
         .collect();
     let ndots = match search.ndots {
         [least, most] if least == most => format!("ndots {least}"),
+        [least, MAX_NDOTS] => format!("ndots {least} or more"),
         [least, most] => format!("ndots {least} to {most}"),
     };
     format!("{ndots}, {}: {}", search.source, domains.join(" "))
@@ -173,7 +176,8 @@ fn ends(figures: &Figures) -> String {
     }
     #[expect(clippy::cast_precision_loss, reason = "two figures are shown")]
     let share = |part: u64| words::percent(part as f64 / all as f64);
-    let mut text = format!("{}:", words::count(all));
+    let (lookups, names) = (words::count(all), figures.amplification);
+    let mut text = format!("{lookups}, {names:.1} names each;");
     for (count, end) in [
         (figures.external, "outside"),
         (figures.cluster, "cluster"),
@@ -187,7 +191,7 @@ fn ends(figures: &Figures) -> String {
     }
     text.pop();
     let wait = figures.wasted_ms_per_lookup;
-    format!("{text}; {:.1} ms wasted each", wait)
+    format!("{text}; {wait:.1} ms wasted each")
 }
 
 fn figures(lines: &mut Vec<Line<'static>>, row: &Row, look: Look) {
@@ -200,7 +204,7 @@ fn figures(lines: &mut Vec<Line<'static>>, row: &Row, look: Look) {
         ("lookups", |f| words::count(f.lookups)),
         ("names a lookup", |f| format!("{:.1}", f.amplification)),
         ("wasted queries", |f| words::count(f.wasted_queries)),
-        ("  of lookups'", |f| words::percent(f.wasted_ratio)),
+        ("  their share", |f| words::percent(f.wasted_ratio)),
         ("asked upstream", |f| words::percent(f.upstream_ratio)),
         ("sent again", |f| words::count(f.retransmits)),
     ];
@@ -246,6 +250,9 @@ fn waiting() -> String {
 
 /// Columns of a label.
 const LABEL: usize = 9;
+
+/// The greatest that a resolver takes (resolv.conf(5)).
+const MAX_NDOTS: u8 = 15;
 
 /// Names of each list.
 const NAMES: usize = 10;

@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::state::{Detail, Glance, Row, Who};
+use super::row::Row;
+use super::state::{Detail, Glance, Who};
 use crate::admin::AdminAddr;
 use crate::api::{ChainPage, ClientPage, FailurePage, LoopPage, Order, Summary, WorkloadPage};
 use crate::moment::{Clock, Moment};
@@ -87,28 +88,16 @@ impl Fetcher {
         wanted: &Wanted,
         more: usize,
     ) -> Result<Glance, RemoteError> {
-        let order = match wanted.order {
-            Order::Queries => "queries",
-            Order::Failed => "failed",
-            Order::Wasted => "wasted",
-        };
         let summary: Summary = self.get("summary?limit=1").await?;
         let failures: FailurePage = self.get("failures?limit=1").await?;
         let loops: LoopPage = self.get("loops?limit=8").await?;
         let chains: ChainPage = self.get(&format!("chains?limit={PAIRS}")).await?;
-        let (known, rows): (usize, Vec<Row>) = match wanted.who {
-            Who::Clients => {
-                let page: ClientPage = self
-                    .get(&format!("clients?order={order}&limit={ROWS}"))
-                    .await?;
-                (page.known, page.clients.into_iter().map(Row::from).collect())
-            }
-            Who::Workloads => {
-                let page: WorkloadPage = self
-                    .get(&format!("workloads?order={order}&limit={WORKLOADS}"))
-                    .await?;
-                (page.known, page.workloads.into_iter().map(Row::from).collect())
-            }
+        let (known, rows) = self.rows(wanted.who, wanted.order, ROWS).await?;
+        let unlucky = if rows.len() == known || wanted.order == Order::Failed {
+            Row::unlucky(&loops, &rows).cloned()
+        } else {
+            let (_, unlucky) = self.rows(wanted.who, Order::Failed, UNLUCKY).await?;
+            Row::unlucky(&loops, &unlucky).cloned()
         };
         self.look_closer(&rows, wanted.picked.as_deref(), more)
             .await?;
@@ -119,12 +108,40 @@ impl Fetcher {
             loops,
             known,
             rows,
+            unlucky,
             details: self
                 .details
                 .iter()
                 .map(|(id, (_, one))| (id.clone(), Arc::clone(one)))
                 .collect(),
             pairs: chains.top_pairs,
+        })
+    }
+
+    /// The first by an order, and how many there are.
+    async fn rows(
+        &self,
+        who: Who,
+        order: Order,
+        most: usize,
+    ) -> Result<(usize, Vec<Row>), RemoteError> {
+        let order = match order {
+            Order::Queries => "queries",
+            Order::Failed => "failed",
+            Order::Wasted => "wasted",
+        };
+        Ok(match who {
+            Who::Clients => {
+                let path = format!("clients?order={order}&limit={most}");
+                let page: ClientPage = self.get(&path).await?;
+                (page.known, page.clients.into_iter().map(Row::from).collect())
+            }
+            Who::Workloads => {
+                let most = most.min(WORKLOADS);
+                let path = format!("workloads?order={order}&limit={most}&advice=false");
+                let page: WorkloadPage = self.get(&path).await?;
+                (page.known, page.workloads.into_iter().map(Row::from).collect())
+            }
         })
     }
 
@@ -139,16 +156,21 @@ impl Fetcher {
         let now = self.clock.now();
         let first = picked.or_else(|| rows.first().map(|row| row.id.as_str()));
         let seen = |id: &str| self.details.get(id).map(|(at, _)| *at);
+        let is_due =
+            |at: &Option<Moment>, after| at.is_none_or(|at| now.saturating_since(at) >= after);
         let shown = rows.iter().take(ADVISED).map(|row| row.id.as_str());
         let mut others: Vec<_> = shown
             .filter(|id| Some(*id) != first)
             .map(|id| (seen(id), id))
             .collect();
-        others.retain(|(at, _)| at.is_none_or(|at| now.saturating_since(at) >= FRESH));
+        others.retain(|(at, _)| is_due(at, FRESH));
         // Stable: of those never seen the first row comes first.
         others.sort_by_key(|(at, _)| *at);
-        let others = others.into_iter().take(more).map(|(_, id)| id);
-        for id in first.into_iter().chain(others) {
+        // The list fills soon, and is then renewed little by little.
+        let unseen = others.iter().filter(|(at, _)| at.is_none()).count();
+        let others = others.into_iter().take(unseen.clamp(1, more));
+        let first = first.filter(|id| is_due(&seen(id), SHOWN));
+        for id in first.into_iter().chain(others.map(|(_, id)| id)) {
             let Some(row) = rows.iter().find(|row| row.id == id) else { continue };
             match self.get(&row.path).await {
                 Ok(detail) => drop(self.details.insert(id.to_owned(), (now, Arc::new(detail)))),
@@ -179,8 +201,13 @@ const SETTLE: Duration = Duration::from_millis(150);
 /// to filter.
 const ROWS: usize = 100;
 
-/// Workloads that are fetched: the proxy works out the advice of each.
+/// Workloads that are fetched: the proxy puts the accounts of their pods
+/// together for each look.
 const WORKLOADS: usize = 40;
+
+/// Of those for whom most fails, as many as there may be parts of loops before
+/// the first who is none.
+const UNLUCKY: usize = 4;
 
 /// The worst pairs that are looked through for those of one client.
 const PAIRS: usize = 200;
@@ -188,9 +215,12 @@ const PAIRS: usize = 200;
 /// Rows that have advice beside them: a tall screen of them.
 const ADVISED: usize = 40;
 
-/// Details looked at for each look: working out advice takes the proxy up to a
-/// millisecond.
+/// Details looked at for each look until all rows have theirs: working out
+/// advice takes the proxy up to a millisecond.
 const AT_ONCE: usize = 3;
 
 /// An advice does not change by the second.
-const FRESH: Duration = Duration::from_secs(15);
+const FRESH: Duration = Duration::from_secs(30);
+
+/// Of the one that is looked at, sooner.
+const SHOWN: Duration = Duration::from_secs(5);

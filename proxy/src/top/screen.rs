@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 
 use super::state::{Glance, Page, State, Who};
 use super::{detail, look::Look, table, words};
-use crate::api::span;
+use crate::api::{LoopView, span};
 use crate::moment::Moment;
 use crate::observe::{Figures, Origin, Window};
 
@@ -33,7 +33,7 @@ pub(super) fn lines(state: &State, look: Look, size: Size, now: Moment) -> Vec<L
 pub(super) fn plain(state: &State, width: usize, rows: usize, now: Moment) -> String {
     let Some(glance) = &state.glance else { return String::new() };
     let look = Look::new(Some("text"));
-    let mut lines = head(state, glance, look, now);
+    let mut lines = head(state, glance, look, width, now);
     lines.push(title(state, glance, look, width));
     lines.extend(table::lines(state, look, width, rows, table::Cursor::Hidden));
     let text = |line: &Line<'_>| line.to_string().trim_end().to_owned() + "\n";
@@ -48,7 +48,7 @@ fn list(
     height: usize,
     now: Moment,
 ) -> Vec<Line<'static>> {
-    let mut lines = head(state, glance, look, now);
+    let mut lines = head(state, glance, look, width, now);
     lines.push(title(state, glance, look, width));
     // One for the rule above the panel, one for the keys.
     let room = height.saturating_sub(lines.len() + 2);
@@ -60,7 +60,7 @@ fn list(
             .take(free)
             .collect()
     } else {
-        detail::brief(state, look)
+        detail::brief(state, look, width)
     };
     let room = room.saturating_sub(panel.len());
     let mut rows = table::lines(state, look, width, room.saturating_sub(1), table::Cursor::Shown);
@@ -79,7 +79,7 @@ fn one(
     height: usize,
     now: Moment,
 ) -> Vec<Line<'static>> {
-    let mut lines = head(state, glance, look, now);
+    let mut lines = head(state, glance, look, width, now);
     lines.push(rule(&picked(state), look, width));
     let room = height.saturating_sub(lines.len() + 1);
     lines.extend(scrolled(detail::full(state, look, width), state.scroll, room));
@@ -91,10 +91,11 @@ pub(super) fn last_scroll(state: &State, look: Look, size: Size, now: Moment) ->
     let height = usize::from(size.height);
     let (long, above) = match (&state.glance, state.page) {
         (_, Page::Help) => (help(look).len(), 0),
-        (Some(glance), Page::One) => (
-            detail::full(state, look, size.width.into()).len(),
-            head(state, glance, look, now).len() + 1,
-        ),
+        (Some(glance), Page::One) => {
+            let width = size.width.into();
+            let head = head(state, glance, look, width, now);
+            (detail::full(state, look, width).len(), head.len() + 1)
+        }
         _ => return 0,
     };
     long.saturating_sub(height.saturating_sub(above + 1))
@@ -104,13 +105,19 @@ pub(super) fn last_scroll(state: &State, look: Look, size: Size, now: Moment) ->
 fn picked(state: &State) -> String {
     match state.picked() {
         None => String::new(),
-        Some(row) if row.last_seen_s < SILENT_S => row.id.clone(),
-        Some(row) => format!("{}, silent for {}", row.id, span(row.last_seen_s)),
+        Some(row) if row.last_seen_s < SILENT_S => row.title.clone(),
+        Some(row) => format!("{}, silent for {}", row.title, span(row.last_seen_s)),
     }
 }
 
 /// What is known of the node, in any case.
-fn head(state: &State, glance: &Glance, look: Look, now: Moment) -> Vec<Line<'static>> {
+fn head(
+    state: &State,
+    glance: &Glance,
+    look: Look,
+    width: usize,
+    now: Moment,
+) -> Vec<Line<'static>> {
     let summary = &glance.summary;
     let up = span(summary.uptime_s);
     let clients = summary.clients;
@@ -123,7 +130,7 @@ fn head(state: &State, glance: &Glance, look: Look, now: Moment) -> Vec<Line<'st
     }
     let figures = summary.figures.get(state.shown_window());
     let mut lines = vec![Line::from(first), node(state, figures, look)];
-    lines.push(notices(glance, look));
+    lines.extend(notices(glance, look, width));
     lines.extend(age(state, glance, look, now));
     lines
 }
@@ -141,41 +148,63 @@ fn node(state: &State, figures: &Figures, look: Look) -> Line<'static> {
     ])
 }
 
-/// Loops, what fails, what was not seen: each in words, also if all is well.
-fn notices(glance: &Glance, look: Look) -> Line<'static> {
-    let mut spans = Vec::new();
+/// What goes round, what fails and for whom, what was not seen: each in words,
+/// also if all is well.
+fn notices(glance: &Glance, look: Look, width: usize) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    let mut alarm = |text: &str| {
+        let parts = detail::wrapped(text, width.saturating_sub(1)).into_iter();
+        lines.extend(
+            parts
+                .take(LONG)
+                .map(|part| Line::styled(part, look.alarm())),
+        );
+    };
     let mut active = glance.loops.loops.iter().filter(|seen| seen.active);
-    match active.next() {
-        None => spans.push(Span::raw("no loop")),
-        Some(first) => {
-            let more = active.count();
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            let text = format!("LOOP {}{more}", first.hops.join(" -> "));
-            spans.push(Span::styled(text, look.alarm()));
-        }
+    let first = active.next();
+    if let Some(LoopView { zone, hops, .. }) = first {
+        let more = active.count();
+        let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+        alarm(&format!("LOOP of names in {zone}: {}{more}", hops.join(" -> ")));
     }
+    if let Some(row) = &glance.unlucky
+        && let Some((origin, _)) = row.why()
+    {
+        let Figures { failed, queries, .. } = row.figures.minute;
+        let (share, id) = (words::percent(share(failed, queries)), &row.id);
+        let meaning = words::meaning(origin);
+        alarm(&format!("FAILING most: {id}, {share} of its queries, {origin}: {meaning}"));
+    }
+    let round = if first.is_none() { "no loop  " } else { "" };
+    match failing(glance) {
+        Some(failing) => alarm(&format!("{round}{failing}")),
+        None => lines.push(Line::from(format!("{round}nothing failed in 60 s"))),
+    }
+    if glance.summary.missed_records > 0 {
+        let missed = words::count(glance.summary.missed_records);
+        let text = format!("{missed} queries came too fast to be accounted for");
+        lines.push(Line::styled(text, look.waste()));
+    }
+    lines
+}
+
+/// How often each thing failed in the last minute, if anything did.
+fn failing(glance: &Glance) -> Option<String> {
     let mut failing: Vec<_> = glance
         .failures
         .origins
         .iter()
         .filter(|origin| origin.responses.minute > 0)
         .collect();
+    if failing.is_empty() {
+        return None;
+    }
     let is_repeat = |label: &str| label == Origin::CachedFailure.label();
     failing.sort_by_key(|one| (is_repeat(&one.origin), Reverse(one.responses.minute)));
-    if failing.is_empty() {
-        spans.push(Span::raw("  nothing failed of late"));
-    } else {
-        let each = failing
-            .iter()
-            .map(|origin| format!("{} {}", words::count(origin.responses.minute), origin.origin));
-        let text = format!("  failing: {}", each.collect::<Vec<_>>().join(", "));
-        spans.push(Span::styled(text, look.alarm()));
-    }
-    if glance.summary.missed_records > 0 {
-        let missed = words::count(glance.summary.missed_records);
-        spans.push(Span::styled(format!("  {missed} not accounted for"), look.waste()));
-    }
-    Line::from(spans)
+    let each = failing
+        .iter()
+        .map(|origin| format!("{} {}", words::count(origin.responses.minute), origin.origin));
+    Some(format!("failed in 60 s: {}", each.collect::<Vec<_>>().join(", ")))
 }
 
 /// Says how old the figures are when they are older than they look.
@@ -285,6 +314,9 @@ pub(super) const MUCH: f64 = 0.5;
 /// Lines from which a panel has room for advice, warnings and failures.
 const ROOMY: usize = 12;
 
+/// Lines of a notice at most.
+const LONG: usize = 2;
+
 /// Three looks that brought nothing.
 const LATE: Duration = Duration::from_secs(3);
 
@@ -309,15 +341,15 @@ const HELP: &[&str] = &[
     "#Columns",
     "  WHO      a workload as namespace/name, or an address that nobody named",
     "  Q/S      queries a second",
-    "  NAMES    names asked for each lookup, of which one is needed",
     "  WASTED   queries for names that were denied and followed by another,",
     "           and their share of all queries for lookups",
     "  FAILED   responses that did not help; WHY since the start, most of them",
-    "  ADVICE   what to change and how many queries less that makes",
+    "  CHANGE   what would waste less, and how many of its queries that SAVES",
     "  LOOKUP/S lookups a second: a program's wish for one name",
-    "  MS       milliseconds that a lookup waited for denied names",
-    "  UPSTR    of the queries, the share that an upstream was asked for",
-    "  AGAIN    queries sent again",
+    "  NAMES    names asked for each lookup, of which one is needed",
+    "  WAIT MS  milliseconds that a lookup waited for denied names",
+    "  UPSTREAM of the queries, the share that an upstream was asked for",
+    "  RESENT   queries sent again",
     "",
     "Windows are the last full second, the last full ten, and the last six of",
     "those: between two tens the figures of 10 s and 60 s stand still.",

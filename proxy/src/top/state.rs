@@ -1,19 +1,18 @@
 //! What is looked at, and what each key does to it. No terminal and no clock.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::row::Row;
 use crate::api::{
     ClientView, FailurePage, LoopPage, Order, Pair, Ready, ResolverView, SearchView, Summary,
-    Windowed, WorkloadView,
 };
 use crate::moment::Moment;
 use crate::observe::advice::Advice;
-use crate::observe::{ADDRESS, Figures, Origin, Window};
-use crate::remote;
+use crate::observe::{Figures, Window};
 
 /// Everything that the screen depends on.
 #[derive(Debug)]
@@ -70,6 +69,8 @@ pub(super) struct Glance {
     pub known: usize,
     /// The first of them.
     pub rows: Vec<Row>,
+    /// For whom most fails; among `rows` or not.
+    pub unlucky: Option<Row>,
     /// What is known of some in detail, by their id.
     pub details: HashMap<String, Arc<Detail>>,
     /// Who wastes most on which name.
@@ -99,66 +100,6 @@ pub(super) enum Who {
     Workloads,
     /// Addresses.
     Clients,
-}
-
-/// Somebody with figures.
-#[derive(Clone, Debug)]
-pub(super) struct Row {
-    /// As on the screen.
-    pub id: String,
-    /// Its page.
-    pub path: String,
-    /// What it did.
-    pub figures: Windowed<Figures>,
-    /// Its failures since the start by their origin.
-    pub failures: BTreeMap<String, u64>,
-    /// Seconds since its last query.
-    pub last_seen_s: u64,
-}
-
-impl From<ClientView> for Row {
-    fn from(view: ClientView) -> Self {
-        let ClientView { client, figures, failures, last_seen_s, .. } = view;
-        let (id, path) = (client.to_string(), format!("clients/{client}"));
-        Self { id, path, figures, failures, last_seen_s }
-    }
-}
-
-impl From<WorkloadView> for Row {
-    fn from(view: WorkloadView) -> Self {
-        let WorkloadView { namespace, kind, name, figures, failures, last_seen_s, .. } = view;
-        let within = if namespace.is_empty() { "-" } else { namespace.as_str() };
-        let path = [within, &kind, &name].map(remote::encoded).join("/");
-        let id = match kind.as_str() {
-            ADDRESS => name,
-            _ if namespace.is_empty() => format!("{kind} {name}"),
-            // Most are Deployments; others are told apart on their page.
-            _ => format!("{namespace}/{name}"),
-        };
-        Self { id, path: format!("workloads/{path}"), figures, failures, last_seen_s }
-    }
-}
-
-impl Row {
-    /// The origin of most of its failures. What failed because it had failed
-    /// moments before says nothing of its own.
-    pub(super) fn why(&self) -> Option<(&str, u64)> {
-        let repeats = Origin::CachedFailure.label();
-        let rank = |(origin, count): &(&String, &u64)| (*origin != repeats, **count);
-        let (origin, count) = self.failures.iter().max_by_key(rank)?;
-        let others = self
-            .failures
-            .keys()
-            .any(|other| other != origin && other != repeats);
-        // Then those are of this origin too.
-        let count = if others { *count } else { self.failures.values().sum() };
-        Some((origin, count))
-    }
-
-    fn contains(&self, text: &str) -> bool {
-        let why = self.failures.keys().any(|origin| origin.contains(text));
-        why || self.id.contains(text)
-    }
 }
 
 /// A key, whatever the terminal calls it.
@@ -253,7 +194,9 @@ impl State {
         let window = self.shown_window();
         rows.sort_by_key(|row| {
             let by = |window| by(self.order, row.figures.get(window));
-            (Reverse([by(window), by(Window::Start)]), &row.id)
+            // Most waste nothing: those who fail come first of them.
+            let failed = row.figures.get(window).failed;
+            (Reverse([by(window), by(Window::Start), failed]), &row.id)
         });
         rows
     }

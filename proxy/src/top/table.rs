@@ -3,8 +3,9 @@
 use ratatui::text::{Line, Span};
 
 use super::look::Look;
+use super::row::Row;
 use super::screen::{MUCH, per_second};
-use super::state::{Row, State};
+use super::state::State;
 use super::words;
 use crate::api::Order;
 
@@ -34,7 +35,8 @@ pub(super) fn lines(
         };
         return vec![Line::default(), Line::from(format!("  {text}"))];
     }
-    let columns = columns(width);
+    let longest = rows.iter().map(|row| row.id.chars().count()).max();
+    let columns = columns(width, longest.unwrap_or_default());
     let place = state.place(&rows);
     let first = (place + 1).saturating_sub(room);
     let mut lines = vec![heading(&columns, state.order, look)];
@@ -67,16 +69,23 @@ struct Column {
 }
 
 /// The columns of a screen, with a space between two: all of a narrow one are
-/// needed to say who wastes, who fails and why, and what to do.
-fn columns(width: usize) -> Vec<Column> {
+/// needed to say who wastes, who fails and why, and what to do. What is free
+/// goes to the names, the `longest` of which may need it.
+fn columns(width: usize, longest: usize) -> Vec<Column> {
     let mut columns: Vec<_> = if width >= WIDE { WIDE_COLUMNS } else { NARROW_COLUMNS }
         .iter()
         .map(|(what, width)| Column { what: *what, width: *width })
         .collect();
     // One for the sign of the cursor.
     let used = 1 + columns.iter().map(|column| column.width + 1).sum::<usize>() - 1;
+    let mut free = width.saturating_sub(used);
+    if let Some(first) = columns.first_mut() {
+        let more = free.min(longest.saturating_sub(first.width));
+        first.width += more;
+        free -= more;
+    }
     if let Some(last) = columns.last_mut() {
-        last.width += width.saturating_sub(used);
+        last.width += free;
     }
     columns
 }
@@ -143,7 +152,13 @@ fn cell(what: What, state: &State, row: &Row) -> String {
         What::Advice => {
             let details = state.glance.as_ref().map(|glance| &glance.details);
             let detail = details.and_then(|details| details.get(&row.id));
-            detail.map_or_else(String::new, |detail| words::in_short(detail))
+            let wastes = row.figures.total.wasted_queries > 0;
+            match detail {
+                None => String::new(),
+                // Whose search list is not known may have none to go through.
+                Some(detail) if detail.advice.is_none() && !wastes => "-".to_owned(),
+                Some(detail) => words::in_short(detail),
+            }
         }
     }
 }
@@ -151,6 +166,9 @@ fn cell(what: What, state: &State, row: &Row) -> String {
 /// Cuts or fills a cell to its column. What is cut ends in a sign.
 fn set(text: &str, column: &Column) -> String {
     let width = column.width;
+    if column.what == What::Client {
+        return format!("{:width$}", shortened(text, width));
+    }
     if text.chars().count() > width {
         let kept: String = text.chars().take(width.saturating_sub(1)).collect();
         return kept + "~";
@@ -159,6 +177,27 @@ fn set(text: &str, column: &Column) -> String {
         What::Client | What::Why | What::Advice => format!("{text:width$}"),
         _ => format!("{text:>width$}"),
     }
+}
+
+/// Cuts who it is: of `namespace/name` the namespace first, of an address what
+/// it has in common with others.
+fn shortened(who: &str, width: usize) -> String {
+    let len = |text: &str| text.chars().count();
+    if len(who) <= width {
+        return who.to_owned();
+    }
+    let first = |text: &str, count: usize| text.chars().take(count).collect::<String>();
+    if let Some((namespace, name)) = who.split_once('/') {
+        let room = width.saturating_sub(len(name) + 2);
+        let namespace = first(namespace, room.max(NAMESPACE).min(len(namespace)));
+        let short = format!("{namespace}~/{name}");
+        return if len(&short) <= width { short } else { first(&short, width - 1) + "~" };
+    }
+    if who.contains(':') {
+        let rest = len(who) + 1 - width;
+        return format!("~{}", who.chars().skip(rest).collect::<String>());
+    }
+    first(who, width.saturating_sub(1)) + "~"
 }
 
 impl What {
@@ -170,12 +209,12 @@ impl What {
             Self::Names => "NAMES",
             Self::Wasted => "WASTED",
             Self::Share => "%",
-            Self::Wait => "MS",
-            Self::Upstream => "UPSTR",
-            Self::Again => "AGAIN",
+            Self::Wait => "WAIT MS",
+            Self::Upstream => "UPSTREAM",
+            Self::Again => "RESENT",
             Self::Failed => "FAILED",
             Self::Why => "WHY",
-            Self::Advice => "ADVICE",
+            Self::Advice => "CHANGE: SAVES",
         }
     }
 }
@@ -183,11 +222,13 @@ impl What {
 /// Columns from which there is room for all.
 const WIDE: usize = 120;
 
-/// Their widths, the last one at least; together 80.
+/// Of a namespace, so many characters are left at least.
+const NAMESPACE: usize = 3;
+
+/// Their widths, the first and the last one at least; together 80.
 const NARROW_COLUMNS: &[(What, usize)] = &[
-    (What::Client, 15),
+    (What::Client, 21),
     (What::Rate, 6),
-    (What::Names, 5),
     (What::Wasted, 6),
     (What::Share, 4),
     (What::Failed, 6),
@@ -197,16 +238,36 @@ const NARROW_COLUMNS: &[(What, usize)] = &[
 
 /// Together 120.
 const WIDE_COLUMNS: &[(What, usize)] = &[
-    (What::Client, 25),
+    (What::Client, 22),
     (What::Rate, 6),
     (What::Lookups, 8),
     (What::Names, 5),
     (What::Wasted, 6),
     (What::Share, 4),
-    (What::Wait, 6),
-    (What::Upstream, 6),
+    (What::Wait, 7),
+    (What::Upstream, 8),
     (What::Again, 6),
     (What::Failed, 6),
     (What::Why, 16),
     (What::Advice, 14),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_it_is_can_be_told_when_it_is_cut() {
+        for (who, width, shown) in [
+            ("shop/checkout", 13, "shop/checkout"),
+            ("kube-system/coredns", 15, "kube-s~/coredns"),
+            ("monitoring/node-exporter", 18, "mon~/node-exporter"),
+            ("monitoring/node-exporter", 14, "mon~/node-exp~"),
+            ("fd00:10:244::1:25", 12, "~0:244::1:25"),
+            ("Node node-a.example", 10, "Node node~"),
+        ] {
+            assert_eq!(shortened(who, width), shown);
+            assert!(shown.chars().count() <= width, "{shown}");
+        }
+    }
+}

@@ -7,7 +7,8 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 
-use super::state::{Detail, Glance, Page, Row};
+use super::row::Row;
+use super::state::{Detail, Glance, Page};
 use super::*;
 use crate::api::{
     FailurePage, LoopPage, LoopView, Order, OriginView, Pair, ResolverView, SCHEMA, SearchView,
@@ -50,6 +51,7 @@ fn row(client: &str, lookups: u64, wasted: u64, failures: &[(&str, u64)]) -> Row
         .map(|(origin, count)| ((*origin).to_owned(), *count));
     Row {
         id: client.to_owned(),
+        title: client.to_owned(),
         path: format!("clients/{client}"),
         figures: figures(lookups, wasted, failed),
         failures: failures.collect(),
@@ -149,6 +151,10 @@ fn glance(rows: Vec<Row>) -> Glance {
             asking_upstreams: Vec::new(),
         },
         known: rows.len(),
+        unlucky: rows
+            .iter()
+            .max_by_key(|row| row.figures.minute.failed)
+            .cloned(),
         rows,
         details: HashMap::from([("10.244.1.7".to_owned(), Arc::new(detail()))]),
         pairs: vec![pair],

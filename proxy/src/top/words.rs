@@ -45,8 +45,8 @@ pub(super) fn meaning(label: &str) -> &'static str {
 
 /// Says what to do and what it saves, in a few words.
 pub(super) fn in_short(detail: &Detail) -> String {
-    let Some(advice) = &detail.advice else { return "search list ?".to_owned() };
-    let less = |forecast: &Forecast| format!("-{} %", forecast.saved_permille / 10);
+    let Some(advice) = &detail.advice else { return "not known yet".to_owned() };
+    let less = |forecast: &Forecast| format!("{} %", forecast.saved_permille / 10);
     match advice.recommendation {
         Recommendation::NothingToSave => "-".to_owned(),
         Recommendation::Ndots(ndots) => match forecast(detail, advice, Change::Ndots(ndots)) {
@@ -63,7 +63,7 @@ pub(super) fn in_short(detail: &Detail) -> String {
 /// Says what to do and what it saves and breaks, in a sentence.
 pub(super) fn in_full(detail: &Detail) -> String {
     let Some(advice) = &detail.advice else {
-        return "none while its search list is not known".to_owned();
+        return "not known yet: its search list is not".to_owned();
     };
     let (what, change) = match advice.recommendation {
         Recommendation::NothingToSave => return "nothing to save".to_owned(),

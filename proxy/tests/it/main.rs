@@ -18,5 +18,6 @@ mod ring;
 mod serve;
 mod table;
 mod tap;
+mod terminal;
 mod top;
 mod trouble;

@@ -13,6 +13,9 @@ pub(crate) fn shows_nobody(browser: &mut Browser, origin: &str) {
     browser
         .open(&format!("{origin}?window=total&redact=names,clients"))
         .unwrap();
+    // What was loaded may be the page before, which was still to come.
+    let there = "location.search.includes('redact=') && document.getElementById('unseen') !== null";
+    browser.wait_for(there, SOON).unwrap();
     shows_pseudonyms(browser);
     let changed = "window.before = document.querySelector('#verdict').innerHTML;
         document.querySelector('#verdict').dataset.marked = 'yes'";
@@ -32,7 +35,7 @@ pub(crate) fn shows_nobody(browser: &mut Browser, origin: &str) {
         let click = format!("document.querySelector('{links}').click()");
         browser.eval(&click).unwrap();
         let there = format!(
-            "location.href.startsWith('{origin}{at}') && document.querySelector('main section') !== null"
+            "location.href.startsWith('{origin}{at}') && document.querySelector('footer') !== null"
         );
         browser.wait_for(&there, SOON).unwrap();
         shows_pseudonyms(browser);

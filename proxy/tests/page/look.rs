@@ -8,6 +8,7 @@ use testbed::{Browser, Component, have};
 use crate::cluster::{Cluster, STRANGER, UNLUCKY, WORST};
 use crate::hidden::shows_nobody;
 use crate::proxy::get;
+use crate::top::answers_in_one_screen;
 use crate::{is_content, picture, pictures};
 
 #[test]
@@ -29,6 +30,8 @@ fn a_busy_node_is_understood_in_one_screen() {
     takes_pictures(&mut browser, &origin);
     fits_on_a_phone(&mut browser);
     is_small(&cluster);
+    taps(&cluster);
+    answers_in_one_screen(&cluster);
 
     cluster.stop();
     browser.resize(1280, 900).unwrap();
@@ -179,6 +182,18 @@ fn is_small(cluster: &Cluster) {
     let part = size("/?part=1");
     println!("octets of page, style, script, icon: {sizes:?}; of a refresh: {part}");
     assert!(sizes.iter().sum::<usize>() < 100_000, "{sizes:?}");
+}
+
+/// Not the page, but the same workloads: who taps one sees its Pods alone.
+fn taps(cluster: &Cluster) {
+    let tap = |query: &str| get(cluster.node.admin, &format!("/api/v1/tap?{query}"));
+    let (workload, pod) = WORST;
+    for who in [format!("shop/deployment/{workload}"), format!("shop/{workload}-{pod}")] {
+        let (status, lines) = tap(&format!("client={who}&limit=20"));
+        assert_eq!((status, lines.matches(&format!("\"client\":\"{pod}\"")).count()), (200, 20));
+    }
+    let (status, said) = tap("client=shop/nobody");
+    assert!(status == 400 && said.contains("shop/nobody is no pod or workload"), "{said}");
 }
 
 fn api(cluster: &Cluster, path: &str) -> Value {

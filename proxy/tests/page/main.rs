@@ -11,6 +11,9 @@ mod node;
 #[path = "../it/proxy.rs"]
 mod proxy;
 mod states;
+#[path = "../it/terminal.rs"]
+mod terminal;
+mod top;
 
 use std::path::PathBuf;
 
