@@ -17,6 +17,7 @@ use crate::workload::Workload;
 mod check;
 mod error;
 pub mod file;
+mod fit;
 mod lookup;
 mod target;
 

@@ -12,6 +12,7 @@ use super::file::{
     FamilyFile, LimitsFile, NamesFile, PhaseFile, ScenarioFile, ScheduleFile, SenderFile,
     TargetFile, TransportFile, WorkloadFile,
 };
+use super::fit;
 use super::lookup::SearchPath;
 use super::target::parse_server;
 use super::{Limits, Phase, Scenario, SenderConfig, Target, Transport};
@@ -53,8 +54,8 @@ pub(super) fn check(file: ScenarioFile, source: &Source<'_>, folder: &Path) -> R
         let reason = "lookup: search paths are walked over UDP only";
         return Err(source.error(file.workload.span(), reason));
     }
-    check_gso(&file.sender, &scenario, source)?;
-    check_first_source(&file.sender, &scenario, source)?;
+    fit::gso(&file.sender, &scenario, source)?;
+    fit::first_source(&file.sender, &scenario, source)?;
     let expectations = expectations(&file.expect, &scenario, source)?;
     Ok(Scenario { expectations, ..scenario })
 }
@@ -134,37 +135,6 @@ fn sender(file: &SenderFile, source: &Source<'_>) -> Result<SenderConfig> {
     let gso = file.gso.as_ref().is_some_and(|gso| *gso.as_ref());
     let first_source = file.first_source.as_ref().map(|first| *first.as_ref());
     Ok(SenderConfig { ports, connections, timeout, threads, first_source, gso })
-}
-
-/// Each socket of a pool has an address of its own.
-fn check_first_source(file: &SenderFile, scenario: &Scenario, source: &Source<'_>) -> Result<()> {
-    let Some(first) = &file.first_source else { return Ok(()) };
-    let Target { server, transport, .. } = &scenario.target;
-    let reason = if *transport == Transport::Tcp {
-        "sender.first_source: over UDP alone"
-    } else if scenario.sender.ports == Ports::PerQuery {
-        "sender.first_source: addresses are those of a pool, and there is none"
-    } else if first.as_ref().is_ipv4() != server.is_ipv4() {
-        "sender.first_source: not of the server's family"
-    } else {
-        return Ok(());
-    };
-    Err(source.error(first.span(), reason))
-}
-
-/// Trains are many queries of one socket at once, in datagrams.
-fn check_gso(file: &SenderFile, scenario: &Scenario, source: &Source<'_>) -> Result<()> {
-    let Some(gso) = file.gso.as_ref().filter(|_| scenario.sender.gso) else { return Ok(()) };
-    let reason = if scenario.target.transport == Transport::Tcp {
-        "sender.gso: TCP has no datagrams; it joins queries by itself"
-    } else if scenario.sender.ports == Ports::PerQuery {
-        "sender.gso: with a port per query there is never more than one to join"
-    } else if scenario.workload.is_lookup() {
-        "sender.gso: lookups imitate stub resolvers, which send each query alone"
-    } else {
-        return Ok(());
-    };
-    Err(source.error(gso.span(), reason))
 }
 
 /// Reads `one`, `pool:N` or `per-query`.

@@ -101,7 +101,7 @@ fn is_same(workload: &Workload, meant: &Workload) -> bool {
     *name == meant.name && *namespace == meant.namespace && kind.eq_ignore_ascii_case(&meant.kind)
 }
 
-/// As RFC 1123 wants it, and so the API; or the dash for no namespace.
+/// A name of one label as the API takes it; or the dash for no namespace.
 fn is_label(text: &str) -> bool {
     let is_part = |octet| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'-');
     !text.is_empty() && text.bytes().all(is_part)
