@@ -1,18 +1,18 @@
 //! A real Kubernetes API server with its etcd, and nobody who acts on objects:
 //! pods are what a test says they are.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use crate::coredns::cache;
+use crate::built::{Built, go};
 use crate::process::Process;
-use crate::require::{find_program, missing_program};
+use crate::require::missing_program;
 use crate::{port, wait};
 
 /// A running API server; stopped, with its etcd, when it is dropped.
@@ -196,58 +196,32 @@ fn keys(dir: &Path) -> Result<()> {
 ///
 /// When there is no Go to build it with, or the build fails.
 pub fn binary() -> Result<PathBuf> {
-    let home = cache(&format!("kubernetes-{VERSION}"))?;
-    let binary = home.join(PROGRAM);
-    if binary.is_file() {
-        return Ok(binary);
-    }
-    fs::create_dir_all(&home).with_context(|| format!("cannot make {}", home.display()))?;
-    // Test binaries may run at the same time: one builds, the others wait.
-    let lock = File::create(home.join("lock"))?;
-    lock.lock()?;
-    if !binary.is_file() {
-        build(&home)?;
-    }
-    Ok(binary)
+    APISERVER.path()
 }
 
 /// Says why there can be none, or nothing.
 pub(crate) fn missing() -> Option<String> {
-    let built =
-        cache(&format!("kubernetes-{VERSION}")).is_ok_and(|home| home.join(PROGRAM).is_file());
-    let buildable = built || find_program("go").is_some();
-    let unbuilt = (!buildable)
-        .then(|| format!("{PROGRAM} {VERSION} is not built and there is no go in PATH"));
-    unbuilt.or_else(|| missing_program(&["etcd", "curl", "openssl"]))
+    APISERVER
+        .missing()
+        .or_else(|| missing_program(&["etcd", "curl", "openssl"]))
 }
 
 /// In a module of its own: Kubernetes replaces its dependencies, which `go
 /// install` refuses. Its sums are in the checkout.
-fn build(home: &Path) -> Result<()> {
-    let unfinished = TempDir::new_in(home)?;
-    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("kubernetes");
+fn build(dir: &Path) -> Command {
     let version = "k8s.io/component-base/version";
-    let mut go = Command::new("go");
-    go.args(["build", "-trimpath", "-o"])
-        .arg(unfinished.path().join(PROGRAM))
+    let mut go = go("build");
+    go.args(["-trimpath", "-o"])
+        .arg(dir.join(PROGRAM))
         .arg("-ldflags")
         .arg(format!("-s -w -X {version}.gitVersion=v{VERSION}"))
         .arg(format!("k8s.io/kubernetes/cmd/{PROGRAM}"))
-        .env("CGO_ENABLED", "0")
         .env("GOFLAGS", "-mod=readonly")
-        .env_remove("GOOS")
-        .env_remove("GOARCH")
-        .current_dir(module)
-        .stdin(Stdio::null());
-    let output = go
-        .output()
-        .map_err(|error| anyhow!("cannot start go: {error}"))?;
-    if !output.status.success() {
-        bail!("go build {PROGRAM}: {}", String::from_utf8_lossy(&output.stderr));
-    }
-    fs::rename(unfinished.path().join(PROGRAM), home.join(PROGRAM))?;
-    Ok(())
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("kubernetes"));
+    go
 }
+
+const APISERVER: Built = Built { project: "kubernetes", version: VERSION, program: PROGRAM, build };
 
 /// As `go.mod` beside has it.
 const VERSION: &str = "1.37.2";

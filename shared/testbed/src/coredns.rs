@@ -1,18 +1,18 @@
 //! The real CoreDNS, at one version, built once and kept outside the checkout.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, bail};
 use tempfile::TempDir;
 
+use crate::built::{Built, go};
 use crate::client::{Client, query};
 use crate::netns::Netns;
 use crate::process::Process;
-use crate::require::find_program;
 use crate::{port, wait};
 
 /// A running CoreDNS; stopped when it is dropped.
@@ -86,71 +86,27 @@ impl Coredns {
     }
 }
 
-/// Returns the path of the CoreDNS program, and builds it where it is missing.
+/// Returns the path of the CoreDNS program, and builds it where it is missing:
+/// some two minutes on two cores, once for a machine.
 ///
 /// # Errors
 ///
 /// When there is no Go to build it with, or the build fails.
 pub fn binary() -> Result<PathBuf> {
-    let home = home()?;
-    let binary = home.join("coredns");
-    if binary.is_file() {
-        return Ok(binary);
-    }
-    fs::create_dir_all(&home).with_context(|| format!("cannot make {}", home.display()))?;
-    // Test binaries may run at the same time: one builds, the others wait.
-    let lock = File::create(home.join("lock"))?;
-    lock.lock()?;
-    if !binary.is_file() {
-        build(&home)?;
-    }
-    Ok(binary)
+    COREDNS.path()
 }
 
-/// Says why there can be no CoreDNS, or nothing.
-pub(crate) fn missing() -> Option<String> {
-    let built = home().is_ok_and(|home| home.join("coredns").is_file());
-    let buildable = built || find_program("go").is_some();
-    (!buildable).then(|| format!("CoreDNS {VERSION} is not built and there is no go in PATH"))
+fn build(dir: &Path) -> Command {
+    let mut go = go("install");
+    go.arg(format!("github.com/coredns/coredns@v{VERSION}"))
+        .env("GOBIN", dir)
+        // In no module.
+        .current_dir(dir);
+    go
 }
 
-/// Builds into a folder beside, then renames: a build cut short leaves nothing
-/// that looks like a program.
-fn build(home: &Path) -> Result<()> {
-    let unfinished = TempDir::new_in(home)?;
-    let mut go = Command::new("go");
-    go.args(["install", &format!("github.com/coredns/coredns@v{VERSION}")])
-        // Static, so that it also runs in an image without a libc.
-        .env("CGO_ENABLED", "0")
-        .env("GOBIN", unfinished.path())
-        // A variable of the caller's could aim elsewhere.
-        .env_remove("GOOS")
-        .env_remove("GOARCH")
-        .current_dir(home)
-        .stdin(Stdio::null());
-    let output = go.output().context("cannot start go")?;
-    if !output.status.success() {
-        bail!("go install coredns: {}", String::from_utf8_lossy(&output.stderr));
-    }
-    fs::rename(unfinished.path().join("coredns"), home.join("coredns"))?;
-    Ok(())
-}
-
-/// Outside the checkout: two minutes of build outlive any clone.
-fn home() -> Result<PathBuf> {
-    cache(&format!("coredns-{VERSION}"))
-}
-
-/// Where programs are kept, each version in a folder of its own.
-pub(crate) fn cache(folder: &str) -> Result<PathBuf> {
-    let cache = match std::env::var_os("XDG_CACHE_HOME") {
-        Some(cache) => PathBuf::from(cache),
-        None => std::env::home_dir()
-            .ok_or_else(|| anyhow!("HOME is not set"))?
-            .join(".cache"),
-    };
-    Ok(cache.join("fivedots").join(folder))
-}
+pub(crate) const COREDNS: Built =
+    Built { project: "coredns", version: VERSION, program: "coredns", build };
 
 /// The version whose answers the tests are held against.
 pub const VERSION: &str = "1.14.4";

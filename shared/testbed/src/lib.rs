@@ -7,6 +7,7 @@
 
 pub mod apiserver;
 pub mod browser;
+mod built;
 pub mod capture;
 pub mod client;
 pub mod coredns;

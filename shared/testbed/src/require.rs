@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use crate::{apiserver, coredns};
+use crate::apiserver;
+use crate::coredns::COREDNS;
 
 /// A part of the outside world that not every machine has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,7 +67,7 @@ impl Component {
                 .then(|| format!("none of {} in PATH", BROWSERS.join(", "))),
             Self::Cluster => missing_program(&["kube-apiserver", "etcd", "kubelet", "containerd"])
                 .or_else(missing_namespaces),
-            Self::Coredns => coredns::missing(),
+            Self::Coredns => COREDNS.missing(),
             Self::Netns => missing_namespaces(),
             Self::Tmux => missing_program(&["tmux"]),
             Self::Tshark => missing_program(&["tshark", "dumpcap"]),
