@@ -39,6 +39,15 @@ impl Pod {
         assert!(len >= 12);
         answer[3] & 0x0f
     }
+
+    /// Asks for a name outside as with the list of [`searching`]: under each of
+    /// its domains, and as it is.
+    pub(crate) fn looks_up(&self, name: &str) {
+        for domain in DOMAINS {
+            assert_eq!(self.ask(&format!("{name}{domain}."), A), 3);
+        }
+        assert_eq!(self.ask(name, A), 0);
+    }
 }
 
 /// A query with RD, each with an id of its own.
@@ -76,6 +85,25 @@ pub(crate) fn world() -> (Upstream, Proxy) {
     let proxy = Proxy::start(upstream.addr(), &[]);
     (upstream, proxy)
 }
+
+/// A proxy whose clients have the search list of a pod, before what knows names
+/// outside and inside, and refuses those under `broken.test.`.
+pub(crate) fn searching() -> (Upstream, Proxy) {
+    let upstream = Upstream::builder()
+        .zone("example.com.", "api 60 A 192.0.2.1")
+        .zone("cluster.local.", "cart.shop.svc 60 A 10.96.0.7")
+        .rule(Rule::on("broken.test.").rcode(ResponseCode::Refused))
+        .start()
+        .unwrap();
+    let told = format!(
+        "[[observe.search]]\nclients = \"127.0.0.0/8\"\ndomains = {DOMAINS:?}\nndots = 5\n"
+    );
+    let proxy = Proxy::configured(upstream.addr(), &told);
+    (upstream, proxy)
+}
+
+/// Of a pod in the namespace `shop`.
+const DOMAINS: [&str; 3] = ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local"];
 
 pub(crate) const A: u16 = 1;
 
@@ -187,22 +215,10 @@ pub(crate) fn keys(value: &serde_json::Value) -> Vec<String> {
 /// A pod that looks an outside name up, over and over, with ndots 5.
 #[test]
 fn the_advice_and_the_patch_are_on_the_page_of_a_client() {
-    let upstream = Upstream::builder()
-        .zone("example.com.", "api 60 A 192.0.2.1")
-        .zone("cluster.local.", "cart.shop.svc 60 A 10.96.0.7")
-        .start()
-        .unwrap();
-    let domains = ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local"];
-    let told = format!(
-        "[[observe.search]]\nclients = \"127.0.0.0/8\"\ndomains = {domains:?}\nndots = 5\n"
-    );
-    let proxy = Proxy::configured(upstream.addr(), &told);
+    let (_upstream, proxy) = searching();
     let pod = Pod::new("127.0.0.7", proxy.listen);
     for _ in 0..3 {
-        for domain in domains {
-            assert_eq!(pod.ask(&format!("api.example.com.{domain}."), A), 3);
-        }
-        assert_eq!(pod.ask("api.example.com.", A), 0);
+        pod.looks_up("api.example.com.");
         assert_eq!(pod.ask("cart.shop.svc.cluster.local.", A), 0);
     }
     settle(&proxy, 15);

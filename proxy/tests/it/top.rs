@@ -3,31 +3,18 @@
 use std::process::Command;
 
 use testbed::{Component, eventually, have};
-use upstream::{Rule, Upstream};
+use upstream::Upstream;
 
-use crate::api::{A, Pod, settle};
+use crate::api::{A, Pod, searching, settle};
 use crate::proxy::{PROGRAM, Proxy, SOON};
 use crate::terminal::Terminal;
 
 /// A pod that searches for a name outside, and one whose names fail.
 fn world() -> (Upstream, Proxy) {
-    let upstream = Upstream::builder()
-        .zone("example.com.", "api 60 A 192.0.2.1")
-        .zone("cluster.local.", "cart.shop.svc 60 A 10.96.0.7")
-        .rule(Rule::on("broken.test.").rcode(hickory_proto::op::ResponseCode::Refused))
-        .start()
-        .unwrap();
-    let domains = ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local"];
-    let told = format!(
-        "[[observe.search]]\nclients = \"127.0.0.0/8\"\ndomains = {domains:?}\nndots = 5\n"
-    );
-    let proxy = Proxy::configured(upstream.addr(), &told);
+    let (upstream, proxy) = searching();
     let [wasting, failing] = ["127.0.0.21", "127.0.0.22"].map(|addr| Pod::new(addr, proxy.listen));
     for _ in 0..3 {
-        for domain in domains {
-            wasting.ask(&format!("api.example.com.{domain}."), A);
-        }
-        wasting.ask("api.example.com.", A);
+        wasting.looks_up("api.example.com.");
         failing.ask("x.broken.test.", A);
     }
     settle(&proxy, 15);
