@@ -5,4 +5,5 @@
 mod away;
 mod many;
 mod pods;
+mod relay;
 mod world;

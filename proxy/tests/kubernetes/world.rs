@@ -2,15 +2,19 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use proxy::api::{WorkloadPage, WorkloadView};
 use serde_json::{Value, json};
 use testbed::{Apiserver, Process, eventually, port};
 use upstream::Upstream;
 
+use crate::relay::Relay;
+
+/// The proxy asks the API server by way of the relay, we ask it directly.
 pub(crate) struct World {
     pub(crate) api: Apiserver,
+    pub(crate) relay: Relay,
     pub(crate) proxy: Proxy,
 }
 
@@ -69,6 +73,14 @@ pub(crate) fn pod(name: &str, owner: (&str, &str), more: &Value) -> Value {
 pub(crate) fn running(ips: &[&str]) -> Value {
     let list: Vec<_> = ips.iter().map(|ip| json!({ "ip": ip })).collect();
     json!({ "status": { "phase": "Running", "podIP": ips[0], "podIPs": list } })
+}
+
+/// Adds to a status that the node has this address.
+pub(crate) fn on_node(status: &Value, ip: &str) -> Value {
+    let mut status = status.clone();
+    status["status"]["hostIP"] = ip.into();
+    status["status"]["hostIPs"] = json!([{ "ip": ip }]);
+    status
 }
 
 impl Proxy {
@@ -134,7 +146,11 @@ impl Proxy {
         socket.recv(&mut [0; 512]).unwrap();
     }
 
-    fn row(&self, name: &str) -> Option<WorkloadView> {
+    pub(crate) fn wait_until_watching(&self) {
+        assert!(eventually(SOON, || self.state() == "watching"), "{}", self.process.output());
+    }
+
+    pub(crate) fn row(&self, name: &str) -> Option<WorkloadView> {
         let rows = self.workloads().workloads;
         rows.into_iter().find(|row| row.name == name)
     }
@@ -165,9 +181,17 @@ impl Proxy {
 impl World {
     pub(crate) fn new() -> Self {
         let api = api();
-        let proxy = Proxy::start(&told(&api));
-        assert!(eventually(SOON, || proxy.state() == "watching"), "{}", proxy.process.output());
-        Self { api, proxy }
+        let relay = Relay::to(api.addr());
+        let proxy = Proxy::start(&of_node(&api, relay.addr));
+        proxy.wait_until_watching();
+        Self { api, relay, proxy }
+    }
+
+    /// Runs the one pod of a `StatefulSet`.
+    pub(crate) fn run(&self, owner: &str, ip: &str) {
+        let name = format!("{owner}-0");
+        self.create(&pod(&name, ("StatefulSet", owner), &json!({})));
+        self.patch(&name, &running(&[ip]));
     }
 
     pub(crate) fn create(&self, pod: &Value) {
@@ -192,11 +216,28 @@ impl World {
     }
 }
 
-/// The configuration that watches our node.
-pub(crate) fn told(api: &Apiserver) -> String {
-    let path = api.kubeconfig().unwrap();
+/// The configuration that watches our node, by way of `server`.
+pub(crate) fn of_node(api: &Apiserver, server: SocketAddr) -> String {
+    format!("{}node = {NODE:?}\n", asked(api, server))
+}
+
+/// The configuration that watches all nodes, and does not say which is ours.
+pub(crate) fn of_all(api: &Apiserver) -> String {
+    format!("{}scope = \"all\"\n", asked(api, api.addr()))
+}
+
+fn asked(api: &Apiserver, server: SocketAddr) -> String {
+    let path = api.kubeconfig(server).unwrap();
     let path = path.display();
-    format!("[kubernetes]\nenabled = \"always\"\nnode = {NODE:?}\nkubeconfig = \"{path}\"\n")
+    format!("[kubernetes]\nenabled = \"always\"\nkubeconfig = \"{path}\"\n")
+}
+
+/// Waits for the next second of the clock. The API has the times of pods in whole
+/// seconds: whether a query came before a pod is known to the second.
+pub(crate) fn next_second() {
+    let second = || UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let asked = second();
+    assert!(eventually(SOON, || second() > asked));
 }
 
 pub(crate) const NODE: &str = "node-a";

@@ -91,6 +91,11 @@ impl Apiserver {
         bail!("kube-apiserver is not ready; it said:\n{}", said.unwrap_or_default())
     }
 
+    /// The address it serves.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
     /// The process, to be stopped, continued or read; `None` after a crash.
     pub fn process(&self) -> Option<&Process> {
         self.process.as_ref()
@@ -145,21 +150,24 @@ impl Apiserver {
     }
 
     /// Writes a kubeconfig of the service account `fivedots` in `kube-system`,
-    /// which may do what it is bound to, and returns its path.
+    /// which may do what it is bound to and asks `server`, us or a way to us;
+    /// returns its path.
     ///
     /// # Errors
     ///
     /// When it cannot be written.
-    pub fn kubeconfig(&self) -> Result<PathBuf> {
-        let path = self.dir.path().join("kubeconfig");
+    pub fn kubeconfig(&self, server: SocketAddr) -> Result<PathBuf> {
+        let path = self
+            .dir
+            .path()
+            .join(format!("kubeconfig-{}", server.port()));
         let ca = self.dir.path().join("pki/apiserver.crt");
         let text = format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
-             clusters: [{{name: c, cluster: {{server: \"https://{}\", \
+             clusters: [{{name: c, cluster: {{server: \"https://{server}\", \
              certificate-authority: {}}}}}]\n\
              users: [{{name: u, user: {{token: {FIVEDOTS}}}}}]\n\
              contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n",
-            self.addr,
             ca.display(),
         );
         fs::write(&path, text)?;
