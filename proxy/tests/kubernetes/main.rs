@@ -4,6 +4,7 @@
 
 mod away;
 mod many;
+mod nodes;
 mod pods;
 mod relay;
 mod world;
