@@ -26,7 +26,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     shell::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
     if has_deny() {
         // Advisories need the network, and change without a commit.
-        let deny = ["deny", "check", "bans", "licenses", "sources"];
+        let deny = ["deny", "--all-features", "check", "bans", "licenses", "sources"];
         shell::run(&mut shell::cargo(&deny))?;
     } else {
         shell::say("skipped: cargo-deny is not installed (cargo install cargo-deny)");
