@@ -136,6 +136,6 @@ const PART: usize = 512;
 /// With as many in a round the next one begins at once.
 const BUSY: usize = 1024;
 
-/// A ring of a mebibyte fills in 75 ms; an idle node is looked at 50 times a
+/// A ring of a mebibyte fills in 75 ms; an idle node is looked at 25 times a
 /// second, which costs it less than a thousandth of a CPU.
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(40);

@@ -150,5 +150,7 @@ fn back(moment: Moment) -> Moment {
 }
 
 /// How late a thread may note what it answered: it reads the clock, and may
-/// lose its processor before it notes the record.
+/// lose its processor before it notes the record. For the names of one walk
+/// nothing depends on it: a datagram is noted before it is sent, so all that
+/// came before a query is in the rings before that query is.
 const TOLERANCE: Duration = Duration::from_millis(50);
