@@ -113,6 +113,13 @@ impl Order {
         }
     }
 
+    /// Returns the moment before which nothing is held any more, once what was
+    /// answered before `until` was [released](Self::release): a slice that is
+    /// not over has records from before.
+    pub const fn rid_until(until: Moment) -> Moment {
+        Moment::from_micros(until.as_micros().saturating_sub(SLICE))
+    }
+
     /// Finds the slice of a moment. What is far from all others, since the
     /// observer or the clock stood still, goes to the nearest.
     fn slice_of(&mut self, done: Moment) -> Option<&mut Slice> {
@@ -263,6 +270,7 @@ mod tests {
             order.hold(&Seen { record: record(arrived, took), qname: name.as_bytes() }, MARKS);
         }
         assert_eq!(released(&mut order, 101), [], "not all of the slice");
+        assert_eq!(Order::rid_until(Moment::from_micros(8_007)).as_micros(), 7);
         let first = [(5, "first".to_owned()), (1, "late".to_owned())];
         assert_eq!(released(&mut order, 102), first);
         assert_eq!(order.len(), 1);

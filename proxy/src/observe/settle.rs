@@ -8,7 +8,7 @@ use super::chains::{Closer, SPARE};
 use super::client::{Client, count};
 use super::count::{Count, Counters};
 use super::observer::{Observer, client_key};
-use super::order::{Marks, Released};
+use super::order::{Marks, Order, Released};
 use super::record::Seen;
 use super::retransmit::Again;
 use super::top::Top;
@@ -36,7 +36,7 @@ impl Observer {
         });
         self.order = order;
         self.weigh_active();
-        self.settled = self.settled.max(until);
+        self.settled = self.settled.max(Order::rid_until(until));
         self.put_back(closer);
     }
 
