@@ -75,6 +75,15 @@ fn queries_go_on(world: &World) -> u64 {
     asked
 }
 
+/// A world with two pods that the proxy knows.
+fn two_pods() -> World {
+    let mut world = World::new();
+    world.run("web", "127.0.0.2");
+    world.run("db", "127.0.0.3");
+    world.proxy.wait_for_addresses(4);
+    world
+}
+
 /// It goes on from the version that it had: nothing is listed again, and
 /// nothing is missed.
 #[test]
@@ -82,10 +91,7 @@ fn a_watch_that_is_dropped_goes_on_where_it_ended() {
     if !have(Component::Apiserver) {
         return;
     }
-    let mut world = World::new();
-    world.run("web", "127.0.0.2");
-    world.run("db", "127.0.0.3");
-    world.proxy.wait_for_addresses(4);
+    let mut world = two_pods();
     world.proxy.ask("127.0.0.2");
     world.proxy.wait_for("web", 1);
     let before = lists(&world);
@@ -117,10 +123,7 @@ fn what_ended_unseen_is_gone_from_the_next_list() {
     if !have(Component::Apiserver) {
         return;
     }
-    let mut world = World::new();
-    world.run("web", "127.0.0.2");
-    world.run("db", "127.0.0.3");
-    world.proxy.wait_for_addresses(4);
+    let mut world = two_pods();
     world.proxy.ask("127.0.0.3");
     world.proxy.wait_for("db", 1);
 
