@@ -77,7 +77,7 @@ fn queries_go_on(world: &World) -> u64 {
 
 /// A world with two pods that the proxy knows.
 fn two_pods() -> World {
-    let mut world = World::new();
+    let world = World::new();
     world.run("web", "127.0.0.2");
     world.run("db", "127.0.0.3");
     world.proxy.wait_for_addresses(4);
