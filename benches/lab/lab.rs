@@ -128,8 +128,9 @@ impl<'a> Lab<'a> {
     }
 
     fn measure(&self, subject: &Subject, workload: Workload, round: u64) -> Result<load::Sample> {
+        let first_client = self.place.first_client();
         let run = |seconds| {
-            let scenario = workload.scenario(subject.addr, seconds, round);
+            let scenario = workload.scenario(subject.addr, first_client, seconds, round);
             let loadgen = self.args.programs.join("fivedots-loadgen");
             load::run(
                 &self.place,

@@ -29,6 +29,9 @@ impl Place {
         servers.connect(&clients, "lab0")?;
         servers.add_address("lab0", "10.77.9.1/24")?;
         clients.add_address("lab0", "10.77.9.2/24")?;
+        // All of a network's addresses are the clients'.
+        clients.ip(&["route", "add", "local", PODS, "dev", "lo"])?;
+        servers.ip(&["route", "add", PODS, "via", "10.77.9.2"])?;
         Ok(Self { hosts: Some([servers, clients]) })
     }
 
@@ -37,6 +40,14 @@ impl Place {
         match self.hosts {
             Some(_) => IpAddr::V4(Ipv4Addr::new(10, 77, 9, 1)),
             None => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        }
+    }
+
+    /// The first address of clients that have one each.
+    pub(crate) const fn first_client(&self) -> IpAddr {
+        match self.hosts {
+            Some(_) => IpAddr::V4(FIRST_POD),
+            None => IpAddr::V4(Ipv4Addr::new(127, 20, 0, 1)),
         }
     }
 
@@ -56,3 +67,8 @@ impl Place {
         }
     }
 }
+
+/// The network of clients with an address each.
+const PODS: &str = "10.77.16.0/22";
+
+const FIRST_POD: Ipv4Addr = Ipv4Addr::new(10, 77, 16, 1);

@@ -135,7 +135,7 @@ impl<'a> Bench<'a> {
     fn start(args: &'a RunArgs) -> Result<Self> {
         let servers = SERVERS.iter().map(Server::start).collect::<Result<_>>()?;
         let dir = tempfile::tempdir()?;
-        let [_, names] = Workload::Hits8.scenario(ADDRESS, 1, 1);
+        let [_, names] = Workload::Hits8.scenario(ADDRESS, ADDRESS.ip(), 1, 1);
         fs::write(dir.path().join("names"), names)?;
         Ok(Self { args, servers, dir })
     }

@@ -1,22 +1,23 @@
 //! What the subjects are asked, as scenarios of our load generator.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use clap::ValueEnum;
 
 /// A way to be asked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Workload {
-    /// 1,000 names, all cached, from 8 sockets
+    /// 1,000 names, all cached, from 8 sockets of one client
     Hits8,
-    /// The same from 500 sockets, as on a real node
+    /// The same from 500 sockets, each a client's own as on a real node
     Hits500,
     /// 90 % of 20,000 names cached, 10 % never
     Mixed8,
     /// The same from 500 sockets
     Mixed500,
-    /// A search path: three NXDOMAIN and one answer, A and AAAA, all cached
+    /// Lookups of stub resolvers along a search path: three NXDOMAIN and one
+    /// answer, A and AAAA, all cached
     Walk8,
     /// The same from 500 sockets
     Walk500,
@@ -89,11 +90,7 @@ impl Workload {
             }
             Self::Walk8 | Self::Walk500 => {
                 for n in 0..100 {
-                    for suffix in SEARCH {
-                        for qtype in ["A", "AAAA"] {
-                            add(&format!("x{n}.example.com{suffix}"), qtype);
-                        }
-                    }
+                    add(&format!("x{n}.example.com"), "");
                 }
             }
             _ => {
@@ -105,17 +102,32 @@ impl Workload {
         text
     }
 
-    /// The scenario and its file of names.
-    pub(crate) fn scenario(self, server: SocketAddr, seconds: u64, source: u64) -> [String; 2] {
+    /// The scenario and its file of names; clients of their own have addresses
+    /// from `first_client` on.
+    pub(crate) fn scenario(
+        self,
+        server: SocketAddr,
+        first_client: IpAddr,
+        seconds: u64,
+        source: u64,
+    ) -> [String; 2] {
+        let clients = format!("ports = \"pool:500\"\nfirst_source = \"{first_client}\"");
         let (sender, schedule) = match self {
             Self::Paced => ("ports = \"pool:16\"", "{ shape = \"constant\", rate = 5000 }"),
             Self::Tcp1 => ("connections = 8", "{ shape = \"max\", window = 8 }"),
             Self::Tcp8 => ("connections = 8", "{ shape = \"max\", window = 64 }"),
             Self::Tcp64 => ("connections = 8", "{ shape = \"max\", window = 512 }"),
-            Self::Hits500 | Self::Mixed500 | Self::Walk500 | Self::Forward500 => {
-                ("ports = \"pool:500\"", "{ shape = \"max\", window = 500 }")
+            Self::Hits500 | Self::Mixed500 | Self::Forward500 => {
+                (&*clients, "{ shape = \"max\", window = 500 }")
             }
+            // Two queries of each at a time.
+            Self::Walk500 => (&*clients, "{ shape = \"max\", window = 250 }"),
+            Self::Walk8 => ("ports = \"pool:8\"", "{ shape = \"max\", window = 32 }"),
             _ => ("ports = \"pool:8\"", "{ shape = \"max\", window = 64 }"),
+        };
+        let lookup = match self {
+            Self::Walk8 | Self::Walk500 => LOOKUP,
+            _ => "",
         };
         let transport = if self.is_tcp() { "tcp" } else { "udp" };
         let scenario = format!(
@@ -123,7 +135,7 @@ impl Workload {
              [target]\nserver = \"{server}\"\ntransport = \"{transport}\"\nallow = [\"10.77.9.0/24\"]\n\
              [limits]\nmax_qps = 5000000\nmax_duration = \"10m\"\n\
              [sender]\n{sender}\n\
-             [workload]\nnames = \"names\"\n\
+             [workload]\nnames = \"names\"\n{lookup}\
              [[phase]]\nname = \"load\"\nfor = \"{seconds}s\"\nschedule = {schedule}\n",
             self.name()
         );
@@ -133,7 +145,7 @@ impl Workload {
 
 /// The scenario that fills a cache with 100,000 names, and its seconds.
 pub(crate) fn fill(server: SocketAddr) -> ([String; 2], u64) {
-    let [scenario, _] = Workload::Hits8.scenario(server, FILL_SECONDS, 7);
+    let [scenario, _] = Workload::Hits8.scenario(server, server.ip(), FILL_SECONDS, 7);
     let names = (0..FILL).map(|n| format!("f{n}.default.svc.cluster.local A\n"));
     ([scenario, names.collect()], FILL_SECONDS)
 }
@@ -145,6 +157,7 @@ pub(crate) const FILL: u64 = 100_000;
 /// several times, since names are drawn at random.
 const FILL_SECONDS: u64 = 20;
 
-/// What ndots:5 appends to a name with two dots, and then nothing.
-const SEARCH: [&str; 4] =
-    [".default.svc.cluster.local", ".svc.cluster.local", ".cluster.local", ""];
+/// A Pod's resolv.conf.
+const LOOKUP: &str = "lookup = { search = [\"default.svc.cluster.local\", \"svc.cluster.local\", \
+                      \"cluster.local\"], ndots = 5 }
+";

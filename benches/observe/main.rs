@@ -9,17 +9,20 @@ use std::time::Duration;
 
 use dns::{Name, Rcode, Rtype};
 use proxy::moment::Moment;
-use proxy::observe::{ObserveConfig, Observer, Origin, Record, SearchRule, Seen, Traits};
+use proxy::observe::{ObserveConfig, Observer, Origin, Part, Record, SearchRule, Seen, Traits};
 
 fn main() {
     let wanted = std::env::args().skip(1).find(|word| !word.starts_with('-'));
     say("ns per query, median of 5            taken and settled");
-    let streams: [(&str, Make); 6] = [
+    let streams: [(&str, Make); 9] = [
         ("200 pods, whole names, A and AAAA", whole_names),
         ("200 pods, search lists, ndots 5", || walks(Some(5))),
         ("the same, nobody said which", || walks(None)),
         ("one pod, one name, A", one_name),
-        ("one pod, 1,000 names, A", thousand_names),
+        ("one pod, 1,000 names, A", || thousand_names(1)),
+        ("500 pods, 1,000 names, A", || thousand_names(500)),
+        ("one pod, 32 walks at once", || busy_walks(true)),
+        ("one pod, names of walks at random", || busy_walks(false)),
         ("as many clients as queries", strangers),
     ];
     for (what, stream) in streams {
@@ -51,16 +54,22 @@ impl Stream {
     fn time(&self) -> f64 {
         let config = ObserveConfig { search: self.told.clone(), ..ObserveConfig::default() };
         let mut observer = Observer::new(config, &[], 1, Moment::default());
+        let mut part = Part::default();
         let begun = udp::thread_cpu_time();
         let mut settled = Moment::default();
-        for (record, qname) in &self.queries {
-            let done = record.arrived + record.took;
+        for queries in self.queries.chunks(Part::ROOM) {
+            part.clear();
+            for (record, qname) in queries {
+                part.push(&Seen { record: *record, qname });
+            }
+            let Some((last, _)) = queries.last() else { continue };
+            let done = last.arrived + last.took;
             if done.saturating_since(settled) >= TICK {
                 settled = done;
                 observer.advance(done);
                 observer.settle(done);
             }
-            observer.take(&Seen { record: *record, qname });
+            observer.take_all(&part);
         }
         observer.finish();
         let took = udp::thread_cpu_time() - begun;
@@ -141,11 +150,39 @@ fn one_name() -> Stream {
 }
 
 /// What a load generator looks like.
-fn thousand_names() -> Stream {
+fn thousand_names(pods: u32) -> Stream {
     let mut stream = Stream::new();
     for n in 0..QUERIES {
         let name = format!("api{}.example.com", u64::from(n) * 40_503 % 1000);
-        stream.ask(1, 1000 + u16::try_from(n % 8).unwrap_or_default(), &name, Rtype::A, true);
+        stream.ask(n % pods, 1000 + u16::try_from(n % 8).unwrap_or_default(), &name, Rtype::A, true);
+    }
+    stream
+}
+
+/// More lookups at once than a program has, of a client whose search list has to
+/// be learned; without order they are none, and of all lengths.
+fn busy_walks(in_order: bool) -> Stream {
+    let mut stream = Stream::new();
+    let mut steps = [(0, 0); 32];
+    let mut state = 7_u32;
+    let mut random = |below: u32| {
+        state = state
+            .wrapping_mul(1_664_525)
+            .wrapping_add(1_013_904_223);
+        (state >> 8) % below
+    };
+    for _ in 0..QUERIES / 2 {
+        let place = random(32) as usize;
+        let Some((base, step)) = steps.get_mut(place) else { continue };
+        if *step == 0 || !in_order {
+            *base = random(100);
+        }
+        let at = if in_order { *step } else { random(4) as usize };
+        *step = (*step + 1) % 4;
+        match DOMAINS.get(at) {
+            Some(domain) => stream.pair(1, &format!("x{base}.example.com.{domain}"), false),
+            None => stream.pair(1, &format!("x{base}.example.com"), true),
+        }
     }
     stream
 }
@@ -163,7 +200,7 @@ const DOMAINS: [&str; 3] = ["shop.svc.cluster.local", "svc.cluster.local", "clus
 const QUERIES: u32 = 400_000;
 
 /// How often the observer's thread looks.
-const TICK: Duration = Duration::from_millis(20);
+const TICK: Duration = Duration::from_millis(40);
 
 /// Prints a line of the result.
 #[expect(clippy::print_stdout, reason = "the result, for the person")]

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::moment::Clock;
-use crate::observe::{Books, Identity, Observer, Reader, Teller};
+use crate::moment::{Clock, Moment};
+use crate::observe::{Books, Identity, Observer, Order, Part, Teller};
 use crate::tap::Taps;
 
 /// The accounts, shared between the thread that keeps them and those who read.
@@ -32,7 +32,8 @@ impl Ledger {
         stop: Arc<AtomicBool>,
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let ledger = Self { observer: Arc::new(Mutex::new(observer)), taps: Taps::default() };
-        let keeper = Keeper { ledger: ledger.clone(), readers: books.take_readers(), clock };
+        let order = Order::new(books.take_readers());
+        let keeper = Keeper { ledger: ledger.clone(), order, part: Part::default(), clock };
         let thread = thread::Builder::new().name("observer".to_owned());
         Ok((ledger, thread.spawn(move || keeper.run(&stop))?))
     }
@@ -69,72 +70,59 @@ impl Ledger {
 /// What the thread has.
 struct Keeper {
     ledger: Ledger,
-    readers: Vec<Reader>,
+    order: Order,
+    part: Part,
     clock: Clock,
-}
-
-/// What a look at all rings gave.
-struct Round {
-    /// Records.
-    taken: usize,
-    /// Says whether a ring may have more.
-    more: bool,
 }
 
 impl Keeper {
     fn run(mut self, stop: &AtomicBool) {
-        loop {
-            // Asked first: what was left before the stop is taken after it.
-            let stopping = stop.load(Ordering::Relaxed);
-            let Round { taken, more } = self.round();
-            if taken == 0 && stopping {
-                return;
-            }
-            if !more && taken < BUSY {
-                thread::park_timeout(PAUSE);
-            }
+        // Asked first: what was left before the stop is taken after it.
+        while !stop.load(Ordering::Relaxed) {
+            let now = self.clock.now();
+            let until = self.order.look(now);
+            self.take_until(until);
+            let took = self.clock.now().saturating_since(now);
+            thread::park_timeout(PAUSE.saturating_sub(took));
         }
+        self.order.look(self.clock.now());
+        self.take_until(Moment::from_micros(u64::MAX));
     }
 
-    /// Takes what there is, a part at a time so that readers get their turn.
-    fn round(&mut self) -> Round {
-        let Self { ledger, readers, clock } = self;
-        let (mut taken, mut more) = (0, false);
-        let before = clock.now();
+    /// Takes what was answered before `until`, a part at a time so that readers
+    /// get their turn.
+    fn take_until(&mut self, until: Moment) {
+        let Self { ledger, order, part, clock } = self;
+        let now = clock.now();
+        ledger.lock().advance(now);
         let mut audience = ledger.taps.audience();
-        for reader in readers.iter_mut() {
+        loop {
             let mut observer = ledger.lock();
-            let part = match &mut audience {
-                None => reader.drain(PART, |seen| observer.take(&seen)),
-                Some(audience) => reader.drain(PART, |seen| {
-                    audience.offer(&seen, &observer.names, before);
-                    observer.take(&seen);
-                }),
-            };
-            taken += part;
-            more |= part == PART;
+            let mut taken = 0;
+            while taken < TURN {
+                order.fill(part, until);
+                if part.is_empty() {
+                    let missed = order.missed();
+                    observer.missed = missed;
+                    observer.settle(until.min(now));
+                    if let Some(audience) = &mut audience {
+                        audience.missed(missed);
+                    }
+                    return;
+                }
+                if let Some(audience) = &mut audience {
+                    part.iter()
+                        .for_each(|seen| audience.offer(&seen, &observer.names, now));
+                }
+                observer.take_all(part);
+                taken += part.len();
+            }
         }
-        let missed = readers.iter().map(Reader::missed).sum();
-        if let Some(audience) = &mut audience {
-            audience.missed(missed);
-        }
-        let mut observer = ledger.lock();
-        observer.missed = missed;
-        observer.advance(clock.now());
-        // What is left in a ring may come before what another one gave.
-        if !more {
-            observer.settle(before);
-        }
-        Round { taken, more }
     }
 }
 
-/// Records under one lock: some 100 us of work, and few enough to be in the
-/// cache of the CPU still when they are looked at.
-const PART: usize = 512;
-
-/// With as many in a round the next one begins at once.
-const BUSY: usize = 1024;
+/// Records under one lock: some 100 us of work.
+const TURN: usize = 512;
 
 /// A ring of a mebibyte fills in 75 ms; an idle node is looked at 25 times a
 /// second, which costs it less than a thousandth of a CPU.

@@ -22,7 +22,7 @@ mod lookup;
 pub use lookup::{End, Lookup, Step};
 
 mod order;
-pub use order::{Marks, Order, Released};
+pub use order::{Order, Part};
 
 mod retransmit;
 pub use retransmit::{Again, Repeated, Retransmits};

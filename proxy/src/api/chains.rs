@@ -21,8 +21,6 @@ pub struct ChainPage {
     pub open_lookups: usize,
     /// Lookups that were taken for ended because a client had too many.
     pub cut_lookups: u64,
-    /// Queries in no lookup: their client had lost its account to another.
-    pub unplaced_queries: u64,
     /// Clients of whom no search list is known: each of their names counts as a
     /// lookup of its own.
     pub clients_unknown: usize,
@@ -52,7 +50,6 @@ impl ChainPage {
             figures: Windowed::of(&observer.node),
             open_lookups: clients().map(|client| client.chains.len()).sum(),
             cut_lookups: observer.cut_lookups,
-            unplaced_queries: observer.unplaced,
             clients_unknown: clients()
                 .filter(|client| client.search.source == Source::Unknown)
                 .count(),

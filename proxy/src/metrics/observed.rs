@@ -53,7 +53,7 @@ pub(super) const GAUGES: [(&str, &str, ReadObserver); 2] = [
 
 type Plain = (&'static str, &'static str, fn(&Observer, usize) -> u64);
 
-const PLAIN: [Plain; 5] = [
+const PLAIN: [Plain; 4] = [
     ("fivedots_observed_queries_total", "Queries accounted for.", |o, _| o.records),
     (
         "fivedots_observed_queries_missed_total",
@@ -69,11 +69,6 @@ const PLAIN: [Plain; 5] = [
         "fivedots_observed_lookups_cut_total",
         "Lookups taken for ended because their client had too many.",
         |o, _| o.cut_lookups,
-    ),
-    (
-        "fivedots_observed_queries_unplaced_total",
-        "Queries in no lookup because their client had lost its account.",
-        |o, _| o.unplaced,
     ),
 ];
 

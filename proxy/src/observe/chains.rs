@@ -12,8 +12,10 @@ use super::search::{Readings, Search};
 use super::walk::{Fit, Walk, type_bit};
 use crate::moment::Moment;
 
+mod found;
 mod open;
 
+use found::{Found, FoundAtOnce};
 use open::Open;
 
 /// Puts the queries of a client together to lookups.
@@ -24,6 +26,8 @@ use open::Open;
 #[derive(Debug)]
 pub struct Chains {
     open: Open,
+    found: FoundAtOnce,
+    /// Of either.
     capacity: usize,
     /// Sets this client's names apart from those of others.
     salt: u64,
@@ -46,8 +50,12 @@ pub struct Closer {
     /// Lookups that had to end for want of room.
     pub cut: u64,
     pub(super) finished: Finished,
-    /// Lookups that ended and were not collected yet.
+    /// Lookups that ended, or found their name at once, and were not collected
+    /// yet.
     pub closed: Vec<Lookup>,
+    /// The hash of the name of which one of these was asked for another type
+    /// just now, and when.
+    pub(super) joined: Option<(u64, Moment)>,
 }
 
 impl Closer {
@@ -62,6 +70,7 @@ impl Closer {
             cut: 0,
             finished: Finished::default(),
             closed: Vec::new(),
+            joined: None,
         }
     }
 
@@ -78,22 +87,42 @@ impl Closer {
         }
         remains.is_some()
     }
+
+    /// Takes a lookup that found its name at once.
+    fn close_found(&mut self, seen: &Seen<'_>) {
+        let mut name = self.names.pop().unwrap_or_default();
+        name.clear();
+        name.extend_from_slice(seen.qname);
+        self.closed
+            .push(Lookup::found_at_once(name, seen.record.arrived, &self.cluster_domain));
+    }
 }
 
 impl Chains {
     /// Holds up to `capacity` lookups of a client, at least one.
     pub fn new(client: IpAddr, capacity: usize) -> Self {
         let salt = hash_of(&octets_of(client));
-        Self { open: Open::default(), capacity: capacity.max(1), salt, forgets: false }
+        Self {
+            open: Open::default(),
+            found: FoundAtOnce::default(),
+            capacity: capacity.max(1),
+            salt,
+            forgets: false,
+        }
     }
 
-    /// Returns how many are under way.
+    /// Returns how many are under way, or may be asked for more types.
     pub const fn len(&self) -> usize {
-        self.open.len()
+        self.open.len() + self.found.len()
     }
 
-    /// Says whether none is under way.
+    /// Says whether there is none.
     pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Says whether all were counted.
+    pub(super) const fn are_counted(&self) -> bool {
         self.open.len() == 0
     }
 
@@ -119,26 +148,78 @@ impl Chains {
         }
         let mut readings = std::mem::take(&mut closer.readings);
         readings.read(seen.qname, asked, search);
-        match self.best(seen, asked, &readings) {
-            Some((fit, at)) if fit != Fit::LateNext || !self.forgets => {
-                self.open
-                    .change(at, |walk| walk.take(fit, seen, asked, &readings, habits));
-            }
-            late => match self.judge(seen, asked, closer) {
-                Verdict::Repeat => {}
-                Verdict::Afresh(bit, arrived) => {
-                    let earlier = Some((bit, arrived));
-                    self.begin(seen, asked, &readings, search, closer, earlier);
-                }
-                Verdict::New => match late {
-                    Some((fit, at)) => self
-                        .open
-                        .change(at, |walk| walk.take(fit, seen, asked, &readings, habits)),
-                    None => self.begin(seen, asked, &readings, search, closer, None),
-                },
-            },
+        let walk = self.best(seen, asked, &readings);
+        let found = self.found.best(seen, asked);
+        if let Some((fit, at)) = found
+            && walk.is_none_or(|(other, _)| fit < other)
+        {
+            self.join(at, fit, seen, habits, closer);
+        } else {
+            self.take_walk(walk, seen, asked, &readings, search, habits, closer);
         }
         closer.readings = readings;
+    }
+
+    /// Gives a query to the walk that it fits best, or to a new one.
+    #[expect(clippy::too_many_arguments, reason = "what `take` has, and what it found")]
+    fn take_walk(
+        &mut self,
+        walk: Option<(Fit, usize)>,
+        seen: &Seen<'_>,
+        asked: u64,
+        readings: &Readings,
+        search: &Search,
+        habits: &mut Habits,
+        closer: &mut Closer,
+    ) {
+        let late = match walk {
+            Some((fit, at)) if fit != Fit::LateNext || !self.forgets => {
+                self.open
+                    .change(at, |walk| walk.take(fit, seen, asked, readings, habits));
+                return;
+            }
+            late => late,
+        };
+        match (self.judge(seen, asked, closer), late) {
+            (Verdict::Repeat, _) => {}
+            (Verdict::Afresh(bit, arrived), _) => {
+                let earlier = Some((bit, arrived));
+                self.begin(seen, asked, readings, search, closer, earlier);
+            }
+            (Verdict::New, Some((fit, at))) => self
+                .open
+                .change(at, |walk| walk.take(fit, seen, asked, readings, habits)),
+            (Verdict::New, None) if readings.is_whole_name() && seen.has_found() => {
+                self.find_at_once(seen, asked, closer);
+            }
+            (Verdict::New, None) => self.begin(seen, asked, readings, search, closer, None),
+        }
+    }
+
+    /// Takes another type of a name that was found at once.
+    fn join(
+        &mut self,
+        at: usize,
+        fit: Fit,
+        seen: &Seen<'_>,
+        habits: &mut Habits,
+        closer: &mut Closer,
+    ) {
+        let Some(found) = self.found.get_mut(at) else { return };
+        found.join(seen, fit);
+        habits.pair(fit == Fit::JoinByPort);
+        closer.joined = Some((found.asked, seen.record.arrived));
+    }
+
+    /// Counts a lookup that found its name at once.
+    fn find_at_once(&mut self, seen: &Seen<'_>, asked: u64, closer: &mut Closer) {
+        if self.found.len() >= self.capacity {
+            for found in self.found.shed() {
+                self.forgets |= remember(&found, self.salt, closer);
+            }
+        }
+        closer.close_found(seen);
+        self.found.push(Found::begin(seen, asked));
     }
 
     fn judge(&self, seen: &Seen<'_>, asked: u64, closer: &mut Closer) -> Verdict {
@@ -174,12 +255,18 @@ impl Chains {
             self.close(at, search, closer);
             from = at;
         }
+        for found in self.found.ended(now) {
+            self.forgets |= remember(&found, self.salt, closer);
+        }
     }
 
     /// Ends them all.
     pub fn finish(&mut self, search: &Search, closer: &mut Closer) {
         for walk in self.open.drain() {
             closer.close(walk, search, self.salt);
+        }
+        for found in self.found.drain() {
+            remember(&found, self.salt, closer);
         }
     }
 
@@ -191,9 +278,18 @@ impl Chains {
     /// Lets the walk wait longer whose query came again: if several ask the
     /// same name, that of its port.
     fn again(&mut self, seen: &Seen<'_>, asked: u64, again: Again) {
-        let waiting = self.open.waiting(asked, |walk| walk.waits_for(seen, asked));
-        if let Some(at) = waiting {
-            self.open.change(at, |walk| walk.again(seen, again));
+        let walk = self.open.waiting(asked, |walk| walk.waits_for(seen, asked));
+        let found = self.found.waiting(seen, asked);
+        match (walk, found) {
+            (Some((by_port, at)), found) if by_port || found.is_none_or(|(by_port, _)| !by_port) => {
+                self.open.change(at, |walk| walk.again(seen, again));
+            }
+            (_, Some((_, at))) => {
+                if let Some(found) = self.found.get_mut(at) {
+                    found.again(seen, again);
+                }
+            }
+            (_, None) => {}
         }
     }
 
@@ -201,15 +297,9 @@ impl Chains {
     /// a name, as the next name of the walk that waits for it longest, and only
     /// then as a repetition.
     fn best(&self, seen: &Seen<'_>, asked: u64, readings: &Readings) -> Option<(Fit, usize)> {
-        let mut best: Option<(Fit, usize)> = None;
         let bit = type_bit(seen.record.qtype);
-        for (at, walk) in self.open.candidates(asked, bit, readings) {
-            let Some(fit) = walk.fit(seen, asked, readings) else { continue };
-            if best.is_none_or(|(found, _)| fit < found) {
-                best = Some((fit, at));
-            }
-        }
-        best
+        self.open
+            .best(asked, bit, readings, |walk| walk.fit(seen, asked, readings))
     }
 
     /// Ends lookups until there is room for one more: those first that have
@@ -230,6 +320,17 @@ impl Chains {
             closer.cut += 1;
         }
     }
+}
+
+/// Remembers a lookup that found its name at once and is over, if its client may
+/// ask for the name again in a way that looks new; says whether it may.
+fn remember(found: &Found, salt: u64, closer: &mut Closer) -> bool {
+    if found.apart {
+        closer
+            .finished
+            .remember(found.asked ^ salt, found.first, true);
+    }
+    found.apart
 }
 
 /// Walks whose memory is kept for the next ones, and names.

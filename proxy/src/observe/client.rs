@@ -158,6 +158,16 @@ pub(super) fn note(
 
 /// Counts a lookup that is over.
 pub(super) fn count(counters: &mut Counters, lookup: &Lookup, now: Moment) {
+    if lookup.is_plain() {
+        let all = [
+            (Count::Lookups as usize, 1),
+            (Count::Steps as usize, lookup.steps.into()),
+            (Count::LookupQueries as usize, lookup.queries.into()),
+            (Count::of_end(lookup.end) as usize, 1),
+        ];
+        counters.add_all(all, now);
+        return;
+    }
     let micros = u64::try_from(lookup.wasted.as_micros()).unwrap_or(u64::MAX);
     let [answered, failed] = lookup.repeats;
     // Adding nothing costs less than asking whether there is something.

@@ -98,18 +98,6 @@ impl Clients {
         self.slots.get_mut(slot.0)?.as_deref_mut()
     }
 
-    /// Returns a client's account, which was at `slot` when it was opened, to
-    /// change it.
-    pub fn get_at(&mut self, slot: Slot, addr: IpAddr) -> Option<&mut Client> {
-        let there = self.slots.get(slot.0).and_then(Option::as_deref);
-        let slot = match there {
-            Some(client) if client.addr == addr => slot,
-            // It was closed meanwhile; there may be another.
-            _ => *self.index.get(&addr)?,
-        };
-        self.slots.get_mut(slot.0)?.as_deref_mut()
-    }
-
     /// Closes the account of a client, for who has its address is another now.
     pub(super) fn close(&mut self, addr: IpAddr) {
         if let Some(client) = self.remove(addr) {
@@ -152,7 +140,7 @@ impl Clients {
                 continue;
             }
             if let Some(client) = self.remove(addr) {
-                if client.chains.is_empty() && client.identity.is_none() {
+                if client.chains.are_counted() && client.identity.is_none() {
                     self.forgotten = Some((addr, client.asked));
                 } else {
                     self.leaving.push(client);
@@ -188,7 +176,7 @@ mod tests {
                 .open(addr, || Client::new(addr, &config, now))
                 .unwrap();
             client.touched = true;
-            assert!(clients.get_at(slot, addr).is_some());
+            assert_eq!(clients.at(slot).unwrap().addr, addr);
         };
         let busy = IpAddr::from([10, 0, 0, 1]);
         for n in 0..100_000_u32 {

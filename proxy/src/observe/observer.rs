@@ -1,20 +1,19 @@
 //! What is known about the traffic: every record goes through here.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use dns::Name;
 
 use super::chains::Closer;
-use super::client::{Client, note};
+use super::client::note;
 use super::clients::{Clients, Slot};
 use super::config::ObserveConfig;
 use super::count::Counters;
 use super::hash::hash_of_name;
 use super::history::History;
 use super::names::{Names, Teller};
-use super::order::{Marks, Order};
+use super::order::Part;
 use super::record::{Origin, Seen, Traits, octets_of};
 use super::retransmit::Retransmits;
 use super::top::Top;
@@ -66,13 +65,10 @@ pub struct Observer {
     pub missed: u64,
     /// Lookups that had to end for want of room.
     pub cut_lookups: u64,
-    /// Queries whose client lost its account before their lookup was found.
-    pub unplaced: u64,
     /// Queries of closed accounts that nobody was named for.
     pub unattributed: u64,
     /// Clients that asked since the last settling.
     pub(super) active: Vec<Slot>,
-    pub(super) order: Order,
     pub(super) retransmits: Retransmits,
     pub(super) closer: Closer,
     /// All that was answered before this has been given to its lookup.
@@ -98,7 +94,6 @@ impl Observer {
             top_clients: Top::new(config.top),
             top_pairs: Top::new(config.top),
             active: Vec::new(),
-            order: Order::default(),
             retransmits: Retransmits::default(),
             closer: Closer::new(&config.cluster_domain),
             config,
@@ -107,33 +102,58 @@ impl Observer {
             records: 0,
             missed: 0,
             cut_lookups: 0,
-            unplaced: 0,
             unattributed: 0,
             settled: now,
             decayed: now,
         }
     }
 
-    /// Accounts for one query. To which lookup it belongs is settled later.
-    pub fn take(&mut self, seen: &Seen<'_>) {
-        let now = self.now;
-        self.records += 1;
-        note(&mut self.node, &mut self.origins, seen, now);
-        let Some((client, account)) = self.open(seen.record.client) else { return };
-        let is_first = account.asked == 0;
-        account.note(seen, now);
-        if is_first {
-            self.active.push(client);
+    /// Accounts for some queries, those that were answered first before the
+    /// others.
+    pub fn take_all(&mut self, part: &Part) {
+        let mut marks = [Marks::default(); Part::ROOM];
+        for (seen, marks) in part.iter().zip(&mut marks) {
+            *marks = self.mark(&seen);
         }
+        // One after another without work between them, for the processor to
+        // fetch them side by side.
+        for marks in marks.iter().take(part.len()) {
+            self.retransmits.touch(marks.query);
+        }
+        for (seen, marks) in part.iter().zip(marks) {
+            self.take_marked(&seen, marks);
+        }
+    }
+
+    /// Accounts for one query, which was answered after all before it.
+    pub fn take(&mut self, seen: &Seen<'_>) {
+        self.take_marked(seen, self.mark(seen));
+    }
+
+    fn mark(&self, seen: &Seen<'_>) -> Marks {
+        let name = hash_of_name(seen.qname);
+        Marks { name, query: self.retransmits.hash(&seen.record, name) }
+    }
+
+    fn take_marked(&mut self, seen: &Seen<'_>, marks: Marks) {
+        self.note(seen, marks);
+        let repeated = self.retransmits.judge(seen, marks.query);
+        self.place(seen, marks.name, repeated);
         if let Some((addr, asked)) = self.clients.take_forgotten() {
             self.top_clients.add(&client_key(addr), asked.into());
         }
-        let name = hash_of_name(seen.qname);
+    }
+
+    /// Counts a query in the accounts of the node and of its upstream.
+    fn note(&mut self, seen: &Seen<'_>, marks: Marks) {
+        let now = self.now;
+        self.records += 1;
+        note(&mut self.node, &mut self.origins, seen, now);
         if seen.record.origin != Origin::Rejected {
-            self.top_names.add_hashed(seen.qname, name, 1);
+            self.top_names.add_hashed(seen.qname, marks.name, 1);
         }
         if seen.record.traits.has(Traits::ASKED) {
-            self.top_misses.add_hashed(seen.qname, name, 1);
+            self.top_misses.add_hashed(seen.qname, marks.name, 1);
         }
         if !seen.record.traits.has(Traits::REPEATED) {
             self.history.add(seen.record.origin.index(), now);
@@ -143,23 +163,6 @@ impl Observer {
         if let Some(upstream) = upstream.and_then(|at| self.upstreams.get_mut(at)) {
             upstream.note(seen, now);
         }
-        let query = self.retransmits.hash(&seen.record, name);
-        self.order.hold(seen, Marks { name, query, client });
-        if self.order.is_full() {
-            // Out of order rather than without a bound.
-            self.settle_until(self.order.oldest());
-        }
-    }
-
-    fn open(&mut self, addr: IpAddr) -> Option<(Slot, &mut Client)> {
-        let Self { clients, names, config, now, .. } = self;
-        clients.open(addr, || {
-            let mut client = Client::new(addr, config, *now);
-            if let Some(identity) = names.get(addr) {
-                client.belong(Arc::clone(identity));
-            }
-            client
-        })
     }
 
     /// Moves on to `now`: closes windows and lets what is long ago count less.
@@ -186,6 +189,15 @@ impl Observer {
             self.top_pairs.decay();
         }
     }
+}
+
+/// What is worked out about a record before its turn comes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Marks {
+    /// The hash of its name.
+    name: u64,
+    /// The hash of what it has in common with its repetitions.
+    query: u64,
 }
 
 /// The octets of a client's address, as [`Observer::top_clients`] has them.

@@ -1,300 +1,182 @@
 //! Records in the order of their answers, whichever thread gave them.
 
-use std::collections::VecDeque;
-use std::time::Duration;
 
-use super::clients::Slot;
 use super::record::{Record, Seen};
+use super::ring::Reader;
 use crate::moment::Moment;
 
-/// Holds records back for a moment and gives them out in order.
+/// Reads the rings of all threads side by side, each time from the one whose
+/// next record was answered first.
 ///
-/// Each ring is in order, but they are read one after another. A resolver asks
-/// its next name once the last was answered, so the time of the answer is what
-/// orders the names of a walk.
-///
-/// They lie in slices of time, each of which is put in order once, when it is
-/// given out: what waits is neither moved nor compared again.
-#[derive(Debug, Default)]
-pub struct Order {
-    slices: VecDeque<Slice>,
-    /// The number of the first slice, counted from the start.
-    first: u64,
-    /// Slices whose memory is kept for the next ones.
-    spare: Vec<Slice>,
-    len: usize,
-}
-
-/// What is worked out about a record when it comes, for when its turn comes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Marks {
-    /// The hash of its name.
-    pub name: u64,
-    /// The hash of what it has in common with its repetitions.
-    pub query: u64,
-    /// Where the account of its client is.
-    pub client: Slot,
-}
-
-/// What [`Order::release`] gives.
+/// A resolver asks its next name once the last was answered, so the time of the
+/// answer is what orders the names of a walk. Each ring is in that order by
+/// itself. So records wait where they are until it is their turn: nothing is
+/// sorted, and nothing copied before it is looked at.
 #[derive(Debug)]
-pub enum Released<'a> {
-    /// A record with these marks is among the next.
-    Soon(Marks),
-    /// A record, and its marks.
-    Now(&'a Seen<'a>, Marks),
+pub struct Order {
+    readers: Vec<Reader>,
+    /// When the next record of each was answered, if there is one.
+    heads: Vec<Option<Moment>>,
 }
 
-/// What was answered within [`SLICE`] microseconds.
-#[derive(Debug, Default)]
-struct Slice {
-    held: Vec<Held>,
+/// Some records in a row, with their names: few enough to lie in the nearest
+/// cache of the CPU.
+#[derive(Debug)]
+pub struct Part {
+    records: Vec<Held>,
     names: Vec<u8>,
-    /// When each was answered, and its place in `held`.
-    queue: Vec<(Moment, u32)>,
-    /// None was answered later.
-    newest: Moment,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Held {
     record: Record,
     name: (u32, u8),
-    marks: Marks,
 }
 
 impl Order {
-    /// Returns how many are held.
-    pub const fn len(&self) -> usize {
-        self.len
+    /// Takes the reading ends of all rings.
+    pub fn new(readers: Vec<Reader>) -> Self {
+        let heads = vec![None; readers.len()];
+        Self { readers, heads }
     }
 
-    /// Says whether none is held.
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
+    /// Looks how far each ring is written, and returns the moment before which
+    /// all that was answered can be read: a while before `now`, which is from
+    /// before this look, but hardly before where a ring is half full.
+    pub fn look(&mut self, now: Moment) -> Moment {
+        let mut crowded = false;
+        for (reader, head) in self.readers.iter_mut().zip(&mut self.heads) {
+            reader.look();
+            *head = reader.head();
+            crowded |= reader.is_crowded();
+        }
+        let micros = if crowded { LEAST_TOLERANCE } else { TOLERANCE };
+        Moment::from_micros(now.as_micros().saturating_sub(micros))
     }
 
-    /// Says whether no more should be held before some are released.
-    pub const fn is_full(&self) -> bool {
-        self.len >= MOST
-    }
-
-    /// Returns a moment before which some that are held were answered, but not
-    /// many more than have to go at once.
-    pub fn oldest(&self) -> Moment {
-        let mut slices = self.slices.iter();
-        let first = slices.find(|slice| !slice.held.is_empty());
-        first.map_or_else(Moment::default, |slice| slice.newest + Duration::from_micros(1))
-    }
-
-    /// Takes a record, and what [`Order::release`] is to give back with it.
-    pub fn hold(&mut self, seen: &Seen<'_>, marks: Marks) {
-        let done = seen.record.arrived + seen.record.took;
-        let Some(slice) = self.slice_of(done) else { return };
-        slice.hold(seen, marks, done);
-        self.len += 1;
-    }
-
-    /// Gives out, in order, what was answered before `until`, each with its
-    /// marks, and the marks of those that follow ahead of them. Of a slice that
-    /// is not over nothing is given yet.
-    pub fn release(&mut self, until: Moment, mut give: impl FnMut(Released<'_>)) {
-        while let Some(slice) = self.slices.front()
-            && (slice.held.is_empty() || slice.newest < until)
+    /// Fills `part` with the next records that were answered before `until`; it
+    /// is empty if there are no more of them.
+    pub fn fill(&mut self, part: &mut Part, until: Moment) {
+        part.clear();
+        while !part.is_full()
+            && let Some((first, next)) = self.first(until)
+            && let Some(reader) = self.readers.get_mut(first)
+            && let Some(head) = self.heads.get_mut(first)
         {
-            let Some(mut slice) = self.slices.pop_front() else { return };
-            self.first += 1;
-            self.len -= slice.held.len();
-            slice.release(&mut give);
-            if slice.held.capacity() <= KEPT && self.spare.len() < SLICES {
-                slice.clear();
-                self.spare.push(slice);
+            // What a thread answered in one batch has one time.
+            while head.is_some_and(|done| done < until && done <= next) && !part.is_full() {
+                reader.read(part);
+                *head = reader.head();
             }
         }
+        self.readers.iter_mut().for_each(Reader::give_back);
     }
 
-    /// Returns the moment before which nothing is held any more, once what was
-    /// answered before `until` was [released](Self::release): a slice that is
-    /// not over has records from before.
-    pub const fn rid_until(until: Moment) -> Moment {
-        Moment::from_micros(until.as_micros().saturating_sub(SLICE))
+    /// Returns how many records found no room in their rings.
+    pub fn missed(&self) -> u64 {
+        self.readers.iter().map(Reader::missed).sum()
     }
 
-    /// Finds the slice of a moment. What is far from all others, since the
-    /// observer or the clock stood still, goes to the nearest.
-    fn slice_of(&mut self, done: Moment) -> Option<&mut Slice> {
-        let number = done.as_micros() / SLICE;
-        if self.slices.is_empty() {
-            self.first = number;
+    /// Finds the ring whose next record was answered first, if that was before
+    /// `until`, and when the first of all others was.
+    fn first(&self, until: Moment) -> Option<(usize, Moment)> {
+        let mut first: Option<(usize, Moment)> = None;
+        let mut next = until;
+        for (at, head) in self.heads.iter().enumerate() {
+            let Some(done) = *head else { continue };
+            match first {
+                Some((_, least)) if least <= done => next = next.min(done),
+                _ => {
+                    next = first.map_or(next, |(_, least)| next.min(least));
+                    first = Some((at, done));
+                }
+            }
         }
-        while number < self.first && self.slices.len() < SLICES {
-            self.slices.push_front(self.spare.pop().unwrap_or_default());
-            self.first -= 1;
-        }
-        let at = usize::try_from(number.saturating_sub(self.first)).unwrap_or(SLICES);
-        let at = at.min(SLICES - 1);
-        while self.slices.len() <= at {
-            self.slices.push_back(self.spare.pop().unwrap_or_default());
-        }
-        self.slices.get_mut(at)
+        first
+            .filter(|(_, done)| *done < until)
+            .map(|(at, _)| (at, next))
     }
 }
 
-impl Slice {
-    fn hold(&mut self, seen: &Seen<'_>, marks: Marks, done: Moment) {
-        let at = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
-        let len = u8::try_from(seen.qname.len()).unwrap_or(u8::MAX);
-        self.names.extend_from_slice(seen.qname);
-        let place = u32::try_from(self.held.len()).unwrap_or(u32::MAX);
-        self.held
-            .push(Held { record: seen.record, name: (at, len), marks });
-        self.queue.push((done, place));
-        self.newest = self.newest.max(done);
+impl Part {
+    /// Records that it holds at most: their memory is fetched side by side.
+    pub const ROOM: usize = 32;
+
+    /// Returns how many there are.
+    pub const fn len(&self) -> usize {
+        self.records.len()
     }
 
-    fn release(&mut self, give: &mut impl FnMut(Released<'_>)) {
-        let Self { held, names, queue, .. } = self;
-        // Runs that are in order already are merged, not sorted. What one thread
-        // answered in one batch has one time, and stays as it came.
-        queue.sort_by_key(|(done, _)| *done);
-        for group in queue.chunks(AHEAD) {
-            let group = group
-                .iter()
-                .filter_map(|(_, place)| held.get(index(*place)));
-            for held in group.clone() {
-                give(Released::Soon(held.marks));
-            }
-            for held in group {
-                let (start, len) = (index(held.name.0), usize::from(held.name.1));
-                let qname = names.get(start..start + len).unwrap_or_default();
-                give(Released::Now(&Seen { record: held.record, qname }, held.marks));
-            }
-        }
+    /// Says whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.records.is_empty()
     }
 
-    fn clear(&mut self) {
-        self.held.clear();
+    /// Says whether there is no room for more.
+    pub const fn is_full(&self) -> bool {
+        self.records.len() >= Self::ROOM
+    }
+
+    /// Iterates over them in order.
+    pub fn iter(&self) -> impl Iterator<Item = Seen<'_>> {
+        self.records.iter().map(|held| {
+            let Held { record, name: (at, len) } = *held;
+            let at = usize::try_from(at).unwrap_or(usize::MAX);
+            let qname = self.names.get(at..at.saturating_add(len.into()));
+            Seen { record, qname: qname.unwrap_or_default() }
+        })
+    }
+
+    /// Forgets them all.
+    pub fn clear(&mut self) {
+        self.records.clear();
         self.names.clear();
-        self.queue.clear();
-        self.newest = Moment::default();
+    }
+
+    /// Adds a record; its name is in lower case.
+    pub fn push(&mut self, seen: &Seen<'_>) {
+        let words = seen.qname.chunks(8).map(|chunk| {
+            let mut word = [0; 8];
+            word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
+            word
+        });
+        self.put(seen.record, u8::try_from(seen.qname.len()).unwrap_or(u8::MAX), words);
+    }
+
+    /// Adds a record and a name of `len` octets, which is in these words.
+    pub(super) fn put(
+        &mut self,
+        record: Record,
+        len: u8,
+        words: impl IntoIterator<Item = [u8; 8]>,
+    ) {
+        let start = self.names.len();
+        words.into_iter().for_each(|word| self.names.extend_from_slice(&word));
+        self.names.truncate(start + usize::from(len));
+        // Length octets are below 64, so none of them is a letter.
+        if let Some(name) = self.names.get_mut(start..) {
+            name.make_ascii_lowercase();
+        }
+        let at = u32::try_from(start).unwrap_or(u32::MAX);
+        self.records.push(Held { record, name: (at, len) });
     }
 }
 
-fn index(place: u32) -> usize {
-    usize::try_from(place).unwrap_or(usize::MAX)
+impl Default for Part {
+    fn default() -> Self {
+        // Names are longer only where nobody looks them up by hand.
+        Self { records: Vec::with_capacity(Self::ROOM), names: Vec::with_capacity(Self::ROOM * 64) }
+    }
 }
 
-/// Some 150 octets each: 5 MiB, and 130 ms of 250,000 queries a second, of
-/// which 80 are held.
-const MOST: usize = 1 << 15;
+/// Microseconds that a thread may be late to note what it answered: it reads the
+/// clock, and may lose its processor before it notes the record. For the names
+/// of one walk nothing depends on it: a datagram is noted before it is sent, so
+/// all that came before a query is in the rings before that query is.
+pub(super) const TOLERANCE: u64 = 50_000;
 
-/// Microseconds of a slice: a sixth of the time for which records are held, so
-/// that few of them wait for others.
-const SLICE: u64 = 8_000;
-
-/// Slices from the first to the last: half a second, ten times as long as what
-/// is answered waits.
-const SLICES: usize = 64;
-
-/// Records for which a slice's memory is kept: 500,000 queries a second.
-const KEPT: usize = 1 << 12;
-
-/// Records that are told of ahead: their memory is fetched side by side.
-const AHEAD: usize = 16;
+/// The same where waiting would cost records.
+const LEAST_TOLERANCE: u64 = 5_000;
 
 #[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use dns::{Rcode, Rtype};
-
-    use super::*;
-    use crate::observe::{Origin, Traits};
-
-    fn record(arrived: u64, took: u64) -> Record {
-        Record {
-            arrived: Moment::from_micros(arrived),
-            took: Duration::from_micros(took),
-            client: Ipv4Addr::LOCALHOST.into(),
-            port: 1000,
-            id: 1,
-            qtype: Rtype::A,
-            rcode: Rcode::NOERROR,
-            origin: Origin::Cache,
-            upstream: None,
-            traits: Traits::ANSWERED,
-        }
-    }
-
-    fn released(order: &mut Order, until: u64) -> Vec<(u64, String)> {
-        let mut all = Vec::new();
-        order.release(Moment::from_micros(until), |released| {
-            let Released::Now(seen, MARKS) = released else { return };
-            let name = String::from_utf8(seen.qname.to_vec()).unwrap();
-            all.push((seen.record.arrived.as_micros(), name));
-        });
-        all
-    }
-
-    /// With more than it holds, the oldest slice is released and no other.
-    #[test]
-    fn it_is_full_only_until_it_is_emptied() {
-        let mut order = Order::default();
-        for n in 0..MOST as u64 {
-            order.hold(&Seen { record: record(n * 10, 1), qname: b"x" }, MARKS);
-        }
-        assert!(order.is_full());
-        let oldest = order.oldest();
-        let mut count = 0;
-        order.release(oldest, |released| {
-            count += usize::from(matches!(released, Released::Now(..)))
-        });
-        assert_eq!((count, order.len()), (800, MOST - 800));
-        assert!(!order.is_full());
-    }
-
-    #[test]
-    fn at_one_moment_it_is_emptied_as_well() {
-        let mut order = Order::default();
-        for _ in 0..MOST {
-            order.hold(&Seen { record: record(1, 1), qname: b"x" }, MARKS);
-        }
-        order.release(order.oldest(), |_| {});
-        assert!(order.is_empty());
-    }
-
-    #[test]
-    fn records_are_released_by_the_time_of_their_answers() {
-        let mut order = Order::default();
-        for (arrived, took, name) in [(1, 100, "late"), (5, 2, "first"), (6, 9000, "second")] {
-            order.hold(&Seen { record: record(arrived, took), qname: name.as_bytes() }, MARKS);
-        }
-        assert_eq!(released(&mut order, 101), [], "not all of the slice");
-        assert_eq!(Order::rid_until(Moment::from_micros(8_007)).as_micros(), 7);
-        let first = [(5, "first".to_owned()), (1, "late".to_owned())];
-        assert_eq!(released(&mut order, 102), first);
-        assert_eq!(order.len(), 1);
-        order.hold(&Seen { record: record(2, 1), qname: b"too late" }, MARKS);
-        let rest = [(2, "too late".to_owned()), (6, "second".to_owned())];
-        assert_eq!(released(&mut order, 100_000), rest);
-        assert!(order.is_empty() && order.slices.is_empty());
-    }
-
-    /// However far apart they are, there are no more slices than a few.
-    #[test]
-    fn a_clock_that_stood_still_costs_no_memory() {
-        let mut order = Order::default();
-        let times = [5_000_000, 9_000_000_000, 9_000_001_000, 1_000, 8_000_000_000];
-        for time in times {
-            order.hold(&Seen { record: record(time, 0), qname: b"x" }, MARKS);
-        }
-        assert!(order.slices.len() <= SLICES);
-        let times: Vec<u64> = released(&mut order, u64::MAX)
-            .iter()
-            .map(|(time, _)| *time)
-            .collect();
-        assert_eq!(times, [1_000, 5_000_000, 8_000_000_000, 9_000_000_000, 9_000_001_000]);
-    }
-
-    const MARKS: Marks = Marks { name: 7, query: 8, client: Slot(9) };
-}
+mod tests;

@@ -45,6 +45,14 @@ pub struct Seen<'a> {
     pub qname: &'a [u8],
 }
 
+impl Seen<'_> {
+    /// Says whether the name was found, and all of the answer fitted.
+    pub(super) const fn has_found(&self) -> bool {
+        let traits = self.record.traits;
+        traits.has(Traits::DATA) && !traits.has(Traits::TC)
+    }
+}
+
 /// Where a response came from, or why it is a failure.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[repr(u8)]
@@ -268,6 +276,10 @@ impl Record {
 /// Words of a record in a ring, without the name.
 pub(super) const WORDS: usize = 6;
 
+/// The two of them that say when it was answered: its arrival, and how long it
+/// took, in microseconds.
+pub(super) const DONE: [u64; 2] = [0, 4];
+
 impl Record {
     /// Packs the record and the length of its name.
     pub(super) fn pack(&self, name_len: u8) -> [u64; WORDS] {
@@ -291,11 +303,11 @@ impl Record {
     }
 
     /// Unpacks a record and the length of its name.
-    pub(super) fn unpack(words: [u64; WORDS]) -> (Self, usize) {
+    pub(super) fn unpack(words: [u64; WORDS]) -> (Self, u8) {
         let [arrived, high, low, question, micros, rest] = words;
         let [port, id, qtype, rcode] = split(question);
         let [traits, origin, upstream, name_len] = split(rest);
-        let [.., upstream] = upstream.to_be_bytes();
+        let [[.., upstream], [.., name_len]] = [upstream, name_len].map(u16::to_be_bytes);
         let record = Self {
             arrived: Moment::from_micros(arrived),
             took: Duration::from_micros(micros),
@@ -311,7 +323,7 @@ impl Record {
             upstream: (upstream != NO_UPSTREAM).then_some(upstream),
             traits: Traits(traits),
         };
-        (record, usize::from(name_len))
+        (record, name_len)
     }
 }
 

@@ -144,9 +144,11 @@ impl Place {
         if gap >= HALF { gap - 2 * HALF } else { gap }
     }
 
-    /// Says which is forgotten first: that with the most.
-    fn age(self, now: u64) -> i64 {
-        if self.has(USED) { self.gap(now) } else { i64::MAX }
+    /// Says which is forgotten first: that with the most. What is somewhat later
+    /// than now is younger, not an age of the clock older.
+    const fn age(self, now: u64) -> u64 {
+        let since = (now + AHEAD).wrapping_sub(self.0 >> AT) % TIMES;
+        if self.has(USED) { since } else { u64::MAX }
     }
 
     /// Says whether a query is this one. c-ares keeps the id and takes another
@@ -211,6 +213,9 @@ const TIMES: u64 = 1 << 20;
 
 /// What is earlier by more is taken to be later.
 const HALF: i64 = 1 << 19;
+
+/// By how much a query that was answered first may have arrived later.
+const AHEAD: u64 = 60_000;
 
 /// After twice glibc's timeout and a little more nobody asks again.
 const FORGOTTEN: u64 = 12_000;

@@ -8,7 +8,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::record::{Record, Seen, WORDS};
+use super::order::Part;
+use super::record::{DONE, Record, WORDS};
+use crate::moment::Moment;
 
 /// What writer and reader share.
 #[derive(Debug)]
@@ -42,6 +44,8 @@ pub struct Writer {
 pub struct Reader {
     ring: Arc<Ring>,
     at: u64,
+    /// How far it was written at the last look.
+    written: u64,
 }
 
 impl Ring {
@@ -55,7 +59,7 @@ impl Ring {
             read: Line::default(),
             missed: Line::default(),
         });
-        (Writer { ring: Arc::clone(&ring), at: 0, read: 0 }, Reader { ring, at: 0 })
+        (Writer { ring: Arc::clone(&ring), at: 0, read: 0 }, Reader { ring, at: 0, written: 0 })
     }
 
     fn word(&self, at: u64) -> Option<&AtomicU64> {
@@ -121,29 +125,43 @@ impl Writer {
 }
 
 impl Reader {
-    /// Takes what there is, at most `most` records, and returns how many.
-    pub fn drain(&mut self, most: usize, mut take: impl FnMut(Seen<'_>)) -> usize {
-        let written = self.ring.written.0.load(Ordering::Acquire);
-        let mut name = [0; NAME_WORDS * 8];
-        let mut taken = 0;
-        while self.at < written && taken < most {
-            let head = std::array::from_fn(|n| self.ring.get(self.at + n as u64));
-            let (record, name_len) = Record::unpack(head);
-            self.at += WORDS as u64;
-            let words = name_len.div_ceil(8);
-            for chunk in name.as_chunks_mut::<8>().0.iter_mut().take(words) {
-                *chunk = self.ring.get(self.at).to_le_bytes();
-                self.at += 1;
-            }
-            let qname = name.get_mut(..name_len).unwrap_or_default();
-            // Length octets are below 64, so none of them is a letter.
-            qname.make_ascii_lowercase();
-            take(Seen { record, qname });
-            taken += 1;
+    /// Looks how far the ring is written: what comes later is not read before
+    /// the next look.
+    pub fn look(&mut self) {
+        self.written = self.ring.written.0.load(Ordering::Acquire);
+    }
+
+    /// Returns when the next record was answered, if there is one.
+    pub fn head(&self) -> Option<Moment> {
+        (self.at < self.written).then(|| {
+            let [arrived, took] = DONE.map(|word| self.ring.get(self.at + word));
+            Moment::from_micros(arrived.saturating_add(took))
+        })
+    }
+
+    /// Says whether it was at least half full at the last look.
+    pub fn is_crowded(&self) -> bool {
+        let used = usize::try_from(self.written - self.at);
+        used.is_ok_and(|used| used >= self.ring.words.len() / 2)
+    }
+
+    /// Adds the next record to `part`, if there is one.
+    pub fn read(&mut self, part: &mut Part) {
+        if self.at >= self.written {
+            return;
         }
-        // The words are free once they were read.
+        let head = std::array::from_fn(|n| self.ring.get(self.at + n as u64));
+        let (record, name_len) = Record::unpack(head);
+        let start = self.at + WORDS as u64;
+        let words = u64::from(name_len.div_ceil(8));
+        let name = (start..start + words).map(|at| self.ring.get(at).to_le_bytes());
+        part.put(record, name_len, name);
+        self.at = start + words;
+    }
+
+    /// Gives the room of what was read back to the writer.
+    pub fn give_back(&mut self) {
         self.ring.read.0.store(self.at, Ordering::Release);
-        taken
     }
 
     /// Returns how many records found no room.

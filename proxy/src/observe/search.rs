@@ -110,24 +110,32 @@ pub(super) struct Reading {
 
 /// All readings of a name.
 #[derive(Debug, Default)]
-pub(super) struct Readings(Vec<Reading>);
+pub(super) struct Readings {
+    all: Vec<Reading>,
+    marks: Vec<u16>,
+}
 
 impl Readings {
     pub(super) fn iter(&self) -> impl Iterator<Item = &Reading> {
-        self.0.iter()
+        self.all.iter()
     }
 
-    /// A bit for each base: what has none of them in common is of other names.
-    pub(super) fn bases(&self) -> u32 {
-        self.0
-            .iter()
-            .fold(0, |bits, reading| bits | bit_of(reading.base))
+    /// Says whether it can only be the name as it is.
+    pub(super) const fn is_whole_name(&self) -> bool {
+        self.all.len() == 1
+    }
+
+    /// The [marks](mark_of) of its bases, and the one that stands for any.
+    pub(super) fn marks(&self) -> &[u16] {
+        &self.marks
     }
 
     /// Reads `qname`: first under each domain that it ends with, in the order
     /// of the list, then as it is; `hash` is that of the name.
     pub(super) fn read(&mut self, qname: &[u8], hash: u64, search: &Search) {
-        self.0.clear();
+        self.all.clear();
+        self.marks.clear();
+        self.marks.push(ANY_MARK);
         let mut starts = [0_u8; MAX_LABELS];
         let labels = label_starts(qname, &mut starts);
         let starts = starts.get(..labels).unwrap_or_default();
@@ -172,7 +180,8 @@ impl Readings {
     fn push(&mut self, step: Step, octets: &[u8], base: u64, labels: usize, foreign: bool) {
         let len = u8::try_from(octets.len()).unwrap_or(u8::MAX);
         let dots = u8::try_from(labels.saturating_sub(1)).unwrap_or(u8::MAX);
-        self.0.push(Reading { step, base, len, dots, foreign });
+        self.all.push(Reading { step, base, len, dots, foreign });
+        self.marks.push(mark_of(base));
     }
 }
 
@@ -214,10 +223,15 @@ pub(super) fn dots(name: &[u8]) -> u8 {
     u8::try_from(labels.saturating_sub(1)).unwrap_or(u8::MAX)
 }
 
-/// One of 32 bits for a hash.
-pub(super) const fn bit_of(hash: u64) -> u32 {
-    1 << (hash >> 59)
+/// What is left of a hash where many are compared: enough that few others look
+/// the same.
+pub(super) const fn mark_of(hash: u64) -> u16 {
+    let [high, low, ..] = hash.to_be_bytes();
+    u16::from_be_bytes([high, low]) | 1
 }
+
+/// Stands for any hash; no hash has it for a mark.
+pub(super) const ANY_MARK: u16 = 2;
 
 /// 255 octets of one-letter labels (RFC 1035, section 2.3.4).
 pub(super) const MAX_LABELS: usize = 127;

@@ -1,43 +1,30 @@
-//! Which lookup each query belongs to: settled a moment after its answer, when
-//! nothing from before it can come any more.
+//! Which lookup each query belongs to, and when lookups are over.
 
 use std::mem;
-use std::time::Duration;
+use std::sync::Arc;
 
 use super::chains::{Closer, SPARE};
 use super::client::{Client, count};
 use super::count::{Count, Counters};
 use super::observer::{Observer, client_key};
-use super::order::{Marks, Order, Released};
 use super::record::Seen;
-use super::retransmit::Again;
+use super::retransmit::{Again, Repeated};
 use super::top::Top;
 use crate::moment::Moment;
 
 impl Observer {
-    /// Settles the queries that were answered a while before `read`, the moment
-    /// before all rings were read to their ends.
-    pub fn settle(&mut self, read: Moment) {
-        self.settle_until(back(read));
+    /// Learns that all that was answered before `until` has been taken.
+    pub fn settle(&mut self, until: Moment) {
+        self.settled = self.settled.max(until);
+        self.weigh_active();
+        let closer = mem::take(&mut self.closer);
+        self.put_back(closer);
     }
 
     /// Settles all that is left, as if nothing more could come.
     pub fn finish(&mut self) {
-        self.settle_until(Moment::from_micros(u64::MAX));
+        self.settle(Moment::from_micros(u64::MAX));
         self.sweep();
-    }
-
-    pub(super) fn settle_until(&mut self, until: Moment) {
-        let mut order = mem::take(&mut self.order);
-        let mut closer = mem::take(&mut self.closer);
-        order.release(until, |released| match released {
-            Released::Soon(marks) => self.retransmits.touch(marks.query),
-            Released::Now(seen, marks) => self.place(seen, marks, &mut closer),
-        });
-        self.order = order;
-        self.weigh_active();
-        self.settled = self.settled.max(Order::rid_until(until));
-        self.put_back(closer);
     }
 
     /// Ends the lookups that nothing can belong to any more.
@@ -61,22 +48,32 @@ impl Observer {
         self.put_back(closer);
     }
 
-    fn place(&mut self, seen: &Seen<'_>, marks: Marks, closer: &mut Closer) {
-        let now = self.now;
-        let repeated = self.retransmits.judge(seen, marks.query);
+    /// Puts a query on the account of its client, and to the lookup that it
+    /// belongs to; `asked` is the hash of its name.
+    pub(super) fn place(&mut self, seen: &Seen<'_>, asked: u64, repeated: Option<Repeated>) {
+        let Self { clients, names, config, closer, node, top_pairs, active, now, .. } = self;
+        let now = *now;
         let again = repeated.map(|repeated| Count::of_again(repeated.again) as usize);
         if let Some(again) = again {
-            self.node.add(again, 1, now);
+            node.add(again, 1, now);
         }
-        let Self { clients, node, top_pairs, .. } = self;
-        let Some(client) = clients.get_at(marks.client, seen.record.client) else {
-            self.unplaced += 1;
-            return;
-        };
+        let addr = seen.record.client;
+        let opened = clients.open(addr, || {
+            let mut client = Client::new(addr, config, now);
+            if let Some(identity) = names.get(addr) {
+                client.belong(Arc::clone(identity));
+            }
+            client
+        });
+        let Some((slot, client)) = opened else { return };
+        if client.asked == 0 {
+            active.push(slot);
+        }
+        client.note(seen, now);
         if let Some(again) = again {
             client.counters.add(again, 1, now);
         }
-        client.place(seen, marks.name, repeated, closer);
+        client.place(seen, asked, repeated, closer);
         Sums { node, top_pairs, now }.collect(client, closer);
     }
 
@@ -127,7 +124,13 @@ struct Sums<'a> {
 impl Sums<'_> {
     /// Counts the lookups of a client that were closed.
     fn collect(&mut self, client: &mut Client, closer: &mut Closer) {
-        let Closer { closed, names, pair, .. } = closer;
+        let Closer { closed, names, pair, joined, .. } = closer;
+        if let Some((name, arrived)) = joined.take() {
+            let one_more = Count::LookupQueries as usize;
+            client.counters.add(one_more, 1, self.now);
+            self.node.add(one_more, 1, self.now);
+            client.bases.join(name, arrived);
+        }
         for lookup in closed.drain(..) {
             client.close(&lookup, self.now);
             count(self.node, &lookup, self.now);
@@ -143,14 +146,3 @@ impl Sums<'_> {
         }
     }
 }
-
-fn back(moment: Moment) -> Moment {
-    let micros = u64::try_from(TOLERANCE.as_micros()).unwrap_or(u64::MAX);
-    Moment::from_micros(moment.as_micros().saturating_sub(micros))
-}
-
-/// How late a thread may note what it answered: it reads the clock, and may
-/// lose its processor before it notes the record. For the names of one walk
-/// nothing depends on it: a datagram is noted before it is sent, so all that
-/// came before a query is in the rings before that query is.
-const TOLERANCE: Duration = Duration::from_millis(50);

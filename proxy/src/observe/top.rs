@@ -2,14 +2,16 @@
 
 use super::hash::{ByHash, hash_of};
 
-/// The heaviest keys of a stream: Space-Saving (Metwally, Agrawal, El Abbadi,
-/// "Efficient Computation of Frequent and Top-k Elements in Data Streams",
-/// 2005).
+/// The heaviest keys of a stream: Space-Saving with a filter in front (Homem and
+/// Carvalho, "Finding top-k elements in data streams", 2010, after Metwally,
+/// Agrawal and El Abbadi, 2005).
 ///
-/// A key that is not held takes the place of the lightest one and its weight,
-/// which is noted as its error: no true weight is above the one shown, nor more
-/// than the error below it, and none that exceeds the total divided by the
-/// places is missing.
+/// What keys weigh that are not held is summed up by a part of their hashes. A
+/// key whose sum exceeds the lightest weight takes that place, and the part of
+/// the sum that others may have made is noted as its error: no true weight is
+/// above the one shown, nor more than the error below it, and none that exceeds
+/// the total divided by the places is missing. Names that are asked once leave
+/// the places alone.
 #[derive(Debug)]
 pub struct Top {
     /// Places by the hash of their keys, which stands for the key: two of a
@@ -17,6 +19,9 @@ pub struct Top {
     index: ByHash<usize>,
     places: Vec<Place>,
     capacity: usize,
+    /// What keys weigh that are not held; none weighs more than its cell, and no
+    /// cell more than the lightest place.
+    cells: Box<[u64]>,
     total: u64,
     /// No place weighs less; found anew when none weighs as little.
     least: u64,
@@ -46,10 +51,13 @@ struct Place {
 impl Top {
     /// Holds up to `capacity` keys, at least 1.
     pub fn new(capacity: usize) -> Self {
+        let capacity = capacity.max(1);
+        let cells = capacity.saturating_mul(CELLS).next_power_of_two();
         Self {
             index: ByHash::default(),
             places: Vec::new(),
-            capacity: capacity.max(1),
+            capacity,
+            cells: vec![0; cells].into_boxed_slice(),
             total: 0,
             least: 0,
             cursor: 0,
@@ -80,15 +88,31 @@ impl Top {
             self.least = 0;
             return;
         }
-        let at = self.lightest();
-        let Some(place) = self.places.get_mut(at) else { return };
-        self.index.remove(&place.hash);
-        self.index.insert(hash, at);
-        place.hash = hash;
-        place.key.clear();
-        place.key.extend_from_slice(key);
-        place.error = place.weight;
-        place.weight = place.weight.saturating_add(weight);
+        let cell = self.cell(hash);
+        let error = self.cells.get(cell).copied().unwrap_or_default();
+        let weight = error.saturating_add(weight);
+        if weight > self.least {
+            let at = self.lightest();
+            if let Some(place) = self.places.get_mut(at)
+                && weight > place.weight
+            {
+                let was = place.replace(key, hash, weight, error);
+                self.index.remove(&was.hash);
+                self.index.insert(hash, at);
+                let left = self.cell(was.hash);
+                if let Some(cell) = self.cells.get_mut(left) {
+                    *cell = was.weight.max(*cell);
+                }
+                return;
+            }
+        }
+        if let Some(cell) = self.cells.get_mut(cell) {
+            *cell = weight;
+        }
+    }
+
+    fn cell(&self, hash: u64) -> usize {
+        usize::try_from(hash).unwrap_or_default() & (self.cells.len() - 1)
     }
 
     /// Halves every weight: what happened a while ago counts less and less.
@@ -96,6 +120,7 @@ impl Top {
     pub fn decay(&mut self) {
         self.total /= 2;
         self.least = 0;
+        self.cells.iter_mut().for_each(|cell| *cell /= 2);
         for place in &mut self.places {
             // The error first: it may never exceed the weight.
             place.error /= 2;
@@ -141,6 +166,27 @@ impl Top {
     }
 }
 
+impl Place {
+    /// Gives it to another key, and returns the hash and the weight of the one
+    /// before.
+    fn replace(&mut self, key: &[u8], hash: u64, weight: u64, error: u64) -> Left {
+        let left = Left { hash: self.hash, weight: self.weight };
+        self.key.clear();
+        self.key.extend_from_slice(key);
+        (self.hash, self.weight, self.error) = (hash, weight, error);
+        left
+    }
+}
+
+/// What had to leave its place.
+struct Left {
+    hash: u64,
+    weight: u64,
+}
+
+/// Cells for each place.
+const CELLS: usize = 8;
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
@@ -178,6 +224,25 @@ mod tests {
         }
         assert_eq!(top.places.len(), 64);
         assert_eq!(top.index.len(), 64);
+    }
+
+    /// Names of one time each change nothing but the total.
+    #[test]
+    fn the_light_do_not_displace_the_heavy() {
+        let mut top = Top::new(8);
+        for n in 0..8_u8 {
+            top.add(&[n], 1000);
+        }
+        for n in 0..10_000_u32 {
+            top.add(&n.to_be_bytes(), 1);
+        }
+        assert!(top.heaviest(8).iter().all(|heavy| heavy.error == 0 && heavy.weight == 1000));
+        assert_eq!(top.total(), 18_000);
+        // One that comes often enough gets in, whatever shares its cell.
+        top.add(b"new", 2000);
+        let heaviest = &top.heaviest(1)[0];
+        assert_eq!(heaviest.key.as_ref(), b"new");
+        assert!(heaviest.weight - heaviest.error == 2000 && heaviest.error < 1000);
     }
 
     #[test]

@@ -6,10 +6,10 @@ use dns::Rtype;
 
 use super::family::Habits;
 use super::finished::GO_TIMEOUT;
-use super::lookup::{End, Lookup, Step};
+use super::lookup::{End, Lookup, Step, is_of_cluster};
 use super::record::{Seen, Traits};
 use super::retransmit::Again;
-use super::search::{Reading, Readings, Search, bit_of, dots};
+use super::search::{Reading, Readings, Search, dots};
 use super::zones::ends_with;
 use crate::moment::Moment;
 
@@ -224,14 +224,11 @@ impl Walk {
         if may_repeat { u8::MAX } else { !step.types | step.truncated }
     }
 
-    /// A bit for each base that it may go on with; see [`Readings::bases`].
-    pub(super) fn bases(&self) -> u32 {
-        if self.is_over() {
-            return 0;
-        }
-        self.meanings
-            .iter()
-            .fold(0, |bits, meaning| bits | bit_of(meaning.base))
+    /// The hashes of the bases that it may go on with.
+    pub(super) fn bases(&self) -> impl Iterator<Item = u64> {
+        let meanings: &[Meaning] = if self.is_over() { &[] } else { &self.meanings };
+        let going = meanings.iter().filter(|meaning| meaning.may_go_on());
+        going.map(|meaning| meaning.base)
     }
 
     pub(super) const fn deadline(&self) -> Moment {
@@ -257,7 +254,7 @@ impl Walk {
         base.extend_from_slice(self.name.get(..len).unwrap_or_default());
         base.push(0);
         let succeeded = self.step.data.then_some(at);
-        let is_of_cluster = base != cluster_domain && ends_with(&base, cluster_domain);
+        let is_of_cluster = is_of_cluster(&base, cluster_domain);
         let searched = self.steps > 1 || at != Step::Absolute;
         let captured = match succeeded {
             Some(Step::Suffix(place)) if !is_of_cluster && dots(&base) > 0 => {
@@ -364,11 +361,11 @@ impl Walk {
 
 /// How long a walk that is over waits for the other types of its last name.
 /// BIND's tools ask for AAAA once they have A.
-const TOGETHER: Duration = Duration::from_secs(1);
+pub(super) const TOGETHER: Duration = Duration::from_secs(1);
 
 /// How long a walk waits for its next name: an answer may be lost, and glibc
 /// and Go ask again after 5 s.
-const LINGER: Duration = Duration::from_millis(6500);
+pub(super) const LINGER: Duration = Duration::from_millis(6500);
 
 /// The shortest timeout that resolv.conf can set (`resolv.conf(5)`), less what
 /// a timer may be early.

@@ -135,6 +135,19 @@ impl Bases {
         self.insert(tally);
     }
 
+    /// Counts one more query, for another type, of a lookup that found its name at
+    /// once and was counted; `hash` is the name's.
+    pub(in crate::observe) fn join(&mut self, hash: u64, arrived: Moment) {
+        self.totals.queries += 1;
+        self.saw(arrived, arrived);
+        let Some(tally) = self.tally_mut(hash) else { return };
+        tally.last = tally.last.max(arrived);
+        if let Some(way) = tally.ways.iter_mut().find(|way| way.kind == Kind::AT_ONCE) {
+            way.queries += 1;
+            way.types += 1;
+        }
+    }
+
     fn insert(&mut self, tally: Tally) {
         self.index.insert(tally.hash, self.tallies.len());
         self.tallies.push(tally);
@@ -324,6 +337,9 @@ impl Kind {
     /// Those for which there was no place: no walk asks no name, so none
     /// explains them.
     const REST: Self = Self { found: None, steps: 0, whole: false };
+
+    /// Those that found the name as it is with their first query.
+    const AT_ONCE: Self = Self { found: Some(Step::Absolute), steps: 1, whole: true };
 }
 
 /// Dots of a name in wire form: one less than its labels.

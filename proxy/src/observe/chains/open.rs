@@ -3,8 +3,8 @@
 
 use std::hint::black_box;
 
-use super::super::search::Readings;
-use super::super::walk::Walk;
+use super::super::search::{ANY_MARK, Readings, mark_of};
+use super::super::walk::{Fit, Walk};
 use crate::moment::Moment;
 
 /// Walks in the order of their beginning.
@@ -12,15 +12,20 @@ use crate::moment::Moment;
 pub(super) struct Open {
     #[expect(clippy::vec_box, reason = "they are removed from the middle, and large")]
     walks: Vec<Box<Walk>>,
-    /// What is left of the hash of the name that each asked last.
-    asked: Vec<u32>,
+    /// Marks of the names that each asked last.
+    asked: Vec<Mark>,
     /// Of which types each takes more queries for that name.
-    takes: Vec<u32>,
-    /// A bit for each base that it may go on with.
-    bases: Vec<u32>,
+    takes: Vec<u8>,
+    /// Marks of the bases that each may go on with.
+    bases: Vec<[Mark; BASES]>,
+    /// How many may go on at all.
+    going: usize,
     /// When each ends; those that found their name come before all others.
     ends: Vec<u64>,
 }
+
+/// See [`mark_of`].
+type Mark = u16;
 
 impl Open {
     pub(super) const fn len(&self) -> usize {
@@ -28,66 +33,75 @@ impl Open {
     }
 
     pub(super) fn push(&mut self, walk: Box<Walk>) {
-        self.asked.push(part_of(walk.asked()));
-        self.takes.push(walk.takes().into());
-        self.bases.push(walk.bases());
+        let bases = marks_of(&walk);
+        self.going += usize::from(bases != [NONE; BASES]);
+        self.asked.push(mark_of(walk.asked()));
+        self.takes.push(walk.takes());
+        self.bases.push(bases);
         self.ends.push(end_of(&walk));
         self.walks.push(walk);
     }
 
     pub(super) fn remove(&mut self, at: usize) -> Box<Walk> {
+        self.going -= usize::from(self.bases.remove(at) != [NONE; BASES]);
         self.asked.remove(at);
         self.takes.remove(at);
-        self.bases.remove(at);
         self.ends.remove(at);
         self.walks.remove(at)
     }
 
-    /// Iterates over the walks that a query for a name may belong to: those
-    /// that asked it last and take more of its type, and those that may go on
-    /// with one of its bases.
-    pub(super) fn candidates(
+    /// Finds the walk that a query for a name fits best, the oldest if several
+    /// do. Only those are asked whether it fits that asked the name last and
+    /// take more of its type, or may go on with one of its bases.
+    pub(super) fn best(
         &self,
         asked: u64,
         bit: u8,
         readings: &Readings,
-    ) -> impl Iterator<Item = (usize, &Walk)> {
-        let (asked, bit, bases) = (part_of(asked), u32::from(bit), readings.bases());
-        // Without branches, for several to be compared at once.
-        let may_be = move |((last, takes), own): ((&u32, &u32), &u32)| {
-            (*last == asked) & (*takes & bit != 0) | (*own & bases != 0)
+        fit: impl Fn(&Walk) -> Option<Fit>,
+    ) -> Option<(Fit, usize)> {
+        let asked = mark_of(asked);
+        let wanted: &[Mark] = if self.going > 0 { readings.marks() } else { &[] };
+        let mut best: Option<(Fit, usize)> = None;
+        let mut look = |start: usize, last: &[Mark], bases: &[[Mark; BASES]]| {
+            for (at, (last, bases)) in (start..).zip(last.iter().zip(bases)) {
+                let again = *last == asked && self.takes.get(at).is_some_and(|has| has & bit != 0);
+                if (again || wanted.iter().any(|mark| bases.contains(mark)))
+                    && let Some(fit) = self.walks.get(at).and_then(|walk| fit(walk))
+                    && best.is_none_or(|(found, _)| fit < found)
+                {
+                    best = Some((fit, at));
+                }
+            }
         };
-        let groups = self.asked.chunks(GROUP).zip(self.takes.chunks(GROUP));
-        let groups = groups.zip(self.bases.chunks(GROUP)).enumerate();
-        let meant = groups.filter(move |(_, ((asked, takes), bases))| {
-            let all = asked.iter().zip(*takes).zip(*bases);
-            all.fold(false, |any, one| any | may_be(one))
-        });
-        let meant = meant.flat_map(move |(group, ((asked, takes), bases))| {
-            let all = asked.iter().zip(takes).zip(bases).enumerate();
-            let meant = all.filter(move |(_, one)| may_be(*one));
-            meant.map(move |(at, _)| group * GROUP + at)
-        });
-        meant.filter_map(|at| Some((at, &**self.walks.get(at)?)))
+        let (groups, rest) = self.asked.as_chunks::<GROUP>();
+        let (bases, bases_of_rest) = self.bases.as_chunks::<GROUP>();
+        for (number, (last, bases)) in groups.iter().zip(bases).enumerate() {
+            if has(last, asked) || wanted.iter().any(|mark| has_one(bases, *mark)) {
+                look(number * GROUP, last, bases);
+            }
+        }
+        look(groups.len() * GROUP, rest, bases_of_rest);
+        best
     }
 
-    /// Finds the walk that waits for the name, or by preference the one that
-    /// does so on this port.
+    /// Finds the walk that waits for the name, by preference one that does so on
+    /// this port, and says whether it does.
     pub(super) fn waiting(
         &self,
         asked: u64,
         waits: impl Fn(&Walk) -> Option<bool>,
-    ) -> Option<usize> {
+    ) -> Option<(bool, usize)> {
         let mut found = None;
         for (at, _) in self
             .asked
             .iter()
             .enumerate()
-            .filter(|(_, last)| **last == part_of(asked))
+            .filter(|(_, last)| **last == mark_of(asked))
         {
             match self.walks.get(at).and_then(|walk| waits(walk)) {
-                Some(true) => return Some(at),
-                Some(false) => found = found.or(Some(at)),
+                Some(true) => return Some((true, at)),
+                Some(false) => found = found.or(Some((false, at))),
                 None => {}
             }
         }
@@ -98,12 +112,17 @@ impl Open {
     pub(super) fn change(&mut self, at: usize, change: impl FnOnce(&mut Walk)) {
         let Some(walk) = self.walks.get_mut(at) else { return };
         change(walk);
-        let (asked, takes, bases) = (part_of(walk.asked()), walk.takes().into(), walk.bases());
-        let all = [(&mut self.asked, asked), (&mut self.takes, takes), (&mut self.bases, bases)];
-        for (all, new) in all {
-            if let Some(old) = all.get_mut(at) {
-                *old = new;
-            }
+        if let Some(old) = self.asked.get_mut(at) {
+            *old = mark_of(walk.asked());
+        }
+        if let Some(old) = self.takes.get_mut(at) {
+            *old = walk.takes();
+        }
+        if let Some(old) = self.bases.get_mut(at) {
+            let bases = marks_of(walk);
+            self.going += usize::from(bases != [NONE; BASES]);
+            self.going -= usize::from(*old != [NONE; BASES]);
+            *old = bases;
         }
         if let Some(old) = self.ends.get_mut(at) {
             *old = end_of(walk);
@@ -133,10 +152,9 @@ impl Open {
         leaving.for_each(|(walk, _)| {
             black_box(walk.deadline());
         });
-        for all in [&mut self.asked, &mut self.takes, &mut self.bases] {
-            let mut goes = goes.iter();
-            all.retain(|_| goes.next() == Some(&false));
-        }
+        keep(&mut self.asked, &goes);
+        keep(&mut self.takes, &goes);
+        keep(&mut self.bases, &goes);
         self.ends.retain(|end| *end > last);
         let mut goes = goes.iter();
         self.walks
@@ -155,6 +173,7 @@ impl Open {
         self.asked.clear();
         self.takes.clear();
         self.bases.clear();
+        self.going = 0;
         self.ends.clear();
         self.walks.drain(..)
     }
@@ -165,12 +184,47 @@ fn end_of(walk: &Walk) -> u64 {
     if walk.has_data() { micros } else { micros + UNFINISHED }
 }
 
-const fn part_of(hash: u64) -> u32 {
-    (hash & 0xffff_ffff) as u32
+/// Leaves what does not go.
+fn keep<T>(all: &mut Vec<T>, goes: &[bool]) {
+    let mut goes = goes.iter();
+    all.retain(|_| goes.next() == Some(&false));
 }
 
+/// Says whether a mark is among others, without branches: they are compared at
+/// once.
+fn has(marks: &[Mark; GROUP], wanted: Mark) -> bool {
+    let same = marks.map(|mark| mark == wanted);
+    same.into_iter().fold(false, |any, same| any | same)
+}
+
+/// The same for the marks of several walks.
+fn has_one(all: &[[Mark; BASES]; GROUP], wanted: Mark) -> bool {
+    let same = all.map(|marks| marks.map(|mark| mark == wanted));
+    let any = same.as_flattened().iter();
+    any.fold(false, |any, same| any | same)
+}
+
+/// Returns the marks of the bases that a walk may go on with.
+fn marks_of(walk: &Walk) -> [Mark; BASES] {
+    let mut marks = [NONE; BASES];
+    let mut bases = walk.bases();
+    for (mark, base) in marks.iter_mut().zip(&mut bases) {
+        *mark = mark_of(base);
+    }
+    if bases.next().is_some() {
+        marks = [ANY_MARK; BASES];
+    }
+    marks
+}
+
+/// No mark.
+const NONE: Mark = 0;
+
+/// Bases of a walk: with Kubernetes' three domains each name has four.
+const BASES: usize = 4;
+
 /// Walks that are compared at once.
-const GROUP: usize = 16;
+const GROUP: usize = 8;
 
 /// No moment has this bit: half a million years.
 const UNFINISHED: u64 = 1 << 63;

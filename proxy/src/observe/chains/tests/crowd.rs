@@ -4,8 +4,9 @@ use std::net::Ipv4Addr;
 
 use stub::Family;
 
-use super::pod::{Event, Pod, Truth, by_client, observe};
-use crate::observe::{Figures, Window};
+use super::pod::{Event, Pod, Truth, by_client, observe, observer};
+use crate::moment::Moment;
+use crate::observe::{Figures, Observer, Order, Part, Ring, Window};
 
 /// Numbers that look random and are the same each time.
 struct Noise(u64);
@@ -118,14 +119,60 @@ fn with_go_too_the_error_is_below_one_percent() {
     assert!(error < 0.01, "{error}");
 }
 
+/// The threads that answer them take turns as they please, and each may be late
+/// by up to 40 ms to note what it answered.
 #[test]
-fn records_out_of_order_make_no_difference() {
-    let (pods, mut events, _) = crowd(&[Family::Glibc, Family::Musl, Family::Go], 30, 8);
+fn whichever_threads_answer_makes_no_difference() {
+    let (pods, events, _) = crowd(&[Family::Glibc, Family::Musl, Family::Go], 30, 8);
     let straight = by_client(&observe(&pods, &events));
     let mut noise = Noise(9);
-    // Each by up to 40 ms.
-    events.sort_by_cached_key(|event| {
-        (event.record.arrived + event.record.took).as_micros() + noise.below(40_000)
-    });
-    assert!(by_client(&observe(&pods, &events)) == straight);
+    let mut free = [0; THREADS];
+    let mut noted: Vec<(u64, usize, &Event)> = Vec::new();
+    for event in &events {
+        let thread = usize::try_from(noise.below(THREADS as u64)).unwrap();
+        let done = (event.record.arrived + event.record.took).as_micros();
+        free[thread] = free[thread].max(done + noise.below(40_000));
+        noted.push((free[thread], thread, event));
+    }
+    noted.sort_by_key(|(at, ..)| *at);
+    let mut observer = observer(&pods);
+    read_rings(&mut observer, &noted);
+    assert!(by_client(&observer) == straight);
 }
+
+/// Lets an observer read what threads noted, each in a ring of its own.
+fn read_rings(observer: &mut Observer, noted: &[(u64, usize, &Event)]) {
+    let rings: [_; THREADS] = [(); THREADS].map(|()| Ring::pair(4 << 20));
+    let (mut writers, readers): (Vec<_>, Vec<_>) = rings.into_iter().unzip();
+    let (mut order, mut part) = (Order::new(readers), Part::default());
+    let mut look = |observer: &mut Observer, now: Moment, until: Option<Moment>| {
+        let before = order.look(now);
+        let until = until.unwrap_or(before);
+        loop {
+            order.fill(&mut part, until);
+            if part.is_empty() {
+                break;
+            }
+            observer.take_all(&part);
+        }
+        observer.advance(now);
+        observer.settle(until.min(now));
+        assert_eq!(order.missed(), 0);
+    };
+    let mut now = 0;
+    for (at, thread, Event { record, qname }) in noted {
+        while now + LOOK < *at {
+            now += LOOK;
+            look(observer, Moment::from_micros(now), None);
+        }
+        writers[*thread].push(record, qname);
+    }
+    look(observer, Moment::from_micros(now), Some(Moment::from_micros(u64::MAX)));
+    observer.finish();
+}
+
+/// Threads that answer.
+const THREADS: usize = 4;
+
+/// Microseconds from one look to the next.
+const LOOK: u64 = 40_000;

@@ -240,6 +240,13 @@ impl Pod {
 
 /// Lets an observer see events, as they come.
 pub(super) fn observe(pods: &[Pod], events: &[Event]) -> Observer {
+    let mut observer = observer(pods);
+    feed(&mut observer, events);
+    observer
+}
+
+/// Makes an observer that knows the search lists of these.
+pub(super) fn observer(pods: &[Pod]) -> Observer {
     let name = |text: &String| Name::from_text(text).unwrap();
     let rule = |pod: &Pod| SearchRule {
         clients: pod.address.into(),
@@ -248,12 +255,11 @@ pub(super) fn observe(pods: &[Pod], events: &[Event]) -> Observer {
     };
     let search = pods.iter().map(rule).collect();
     let config = ObserveConfig { search, ..ObserveConfig::default() };
-    let mut observer = Observer::new(config, &[], 1, Moment::default());
-    feed(&mut observer, events);
-    observer
+    Observer::new(config, &[], 1, Moment::default())
 }
 
-/// Lets an observer see events, and settle what is due as its thread does.
+/// Lets an observer see events in the order of their answers, and settle what is
+/// due as its thread does.
 fn feed(observer: &mut Observer, events: &[Event]) {
     let mut settled = Moment::default();
     for Event { record, qname } in events {
