@@ -154,7 +154,13 @@ fn thousand_names(pods: u32) -> Stream {
     let mut stream = Stream::new();
     for n in 0..QUERIES {
         let name = format!("api{}.example.com", u64::from(n) * 40_503 % 1000);
-        stream.ask(n % pods, 1000 + u16::try_from(n % 8).unwrap_or_default(), &name, Rtype::A, true);
+        stream.ask(
+            n % pods,
+            1000 + u16::try_from(n % 8).unwrap_or_default(),
+            &name,
+            Rtype::A,
+            true,
+        );
     }
     stream
 }
@@ -166,9 +172,7 @@ fn busy_walks(in_order: bool) -> Stream {
     let mut steps = [(0, 0); 32];
     let mut state = 7_u32;
     let mut random = |below: u32| {
-        state = state
-            .wrapping_mul(1_664_525)
-            .wrapping_add(1_013_904_223);
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 8) % below
     };
     for _ in 0..QUERIES / 2 {

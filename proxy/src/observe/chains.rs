@@ -189,7 +189,7 @@ impl Chains {
             (Verdict::New, Some((fit, at))) => self
                 .open
                 .change(at, |walk| walk.take(fit, seen, asked, readings, habits)),
-            (Verdict::New, None) if readings.is_whole_name() && seen.has_found() => {
+            (Verdict::New, None) if readings.is_whole_name() && Found::is(seen) => {
                 self.find_at_once(seen, asked, closer);
             }
             (Verdict::New, None) => self.begin(seen, asked, readings, search, closer, None),
@@ -281,7 +281,9 @@ impl Chains {
         let walk = self.open.waiting(asked, |walk| walk.waits_for(seen, asked));
         let found = self.found.waiting(seen, asked);
         match (walk, found) {
-            (Some((by_port, at)), found) if by_port || found.is_none_or(|(by_port, _)| !by_port) => {
+            (Some((by_port, at)), found)
+                if by_port || found.is_none_or(|(by_port, _)| !by_port) =>
+            {
                 self.open.change(at, |walk| walk.again(seen, again));
             }
             (_, Some((_, at))) => {

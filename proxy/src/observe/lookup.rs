@@ -70,7 +70,10 @@ impl Lookup {
 
     /// Says whether all there is to count of it are its queries.
     pub(super) const fn is_plain(&self) -> bool {
-        self.wasted_queries == 0 && !self.partial && !self.captured && matches!(self.repeats, [0, 0])
+        self.wasted_queries == 0
+            && !self.partial
+            && !self.captured
+            && matches!(self.repeats, [0, 0])
     }
 }
 

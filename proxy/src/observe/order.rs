@@ -1,6 +1,5 @@
 //! Records in the order of their answers, whichever thread gave them.
 
-
 use super::record::{Record, Seen};
 use super::ring::Reader;
 use crate::moment::Moment;
@@ -137,7 +136,9 @@ impl Part {
     pub fn push(&mut self, seen: &Seen<'_>) {
         let words = seen.qname.chunks(8).map(|chunk| {
             let mut word = [0; 8];
-            word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
+            word.iter_mut()
+                .zip(chunk)
+                .for_each(|(to, from)| *to = *from);
             word
         });
         self.put(seen.record, u8::try_from(seen.qname.len()).unwrap_or(u8::MAX), words);
@@ -151,7 +152,9 @@ impl Part {
         words: impl IntoIterator<Item = [u8; 8]>,
     ) {
         let start = self.names.len();
-        words.into_iter().for_each(|word| self.names.extend_from_slice(&word));
+        words
+            .into_iter()
+            .for_each(|word| self.names.extend_from_slice(&word));
         self.names.truncate(start + usize::from(len));
         // Length octets are below 64, so none of them is a letter.
         if let Some(name) = self.names.get_mut(start..) {

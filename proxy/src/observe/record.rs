@@ -45,14 +45,6 @@ pub struct Seen<'a> {
     pub qname: &'a [u8],
 }
 
-impl Seen<'_> {
-    /// Says whether the name was found, and all of the answer fitted.
-    pub(super) const fn has_found(&self) -> bool {
-        let traits = self.record.traits;
-        traits.has(Traits::DATA) && !traits.has(Traits::TC)
-    }
-}
-
 /// Where a response came from, or why it is a failure.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[repr(u8)]

@@ -236,7 +236,11 @@ mod tests {
         for n in 0..10_000_u32 {
             top.add(&n.to_be_bytes(), 1);
         }
-        assert!(top.heaviest(8).iter().all(|heavy| heavy.error == 0 && heavy.weight == 1000));
+        assert!(
+            top.heaviest(8)
+                .iter()
+                .all(|heavy| heavy.error == 0 && heavy.weight == 1000)
+        );
         assert_eq!(top.total(), 18_000);
         // One that comes often enough gets in, whatever shares its cell.
         top.add(b"new", 2000);

@@ -5,7 +5,7 @@
 //! they are counted when they begin, and only what tells their other types from
 //! new lookups is kept.
 
-use super::super::record::Seen;
+use super::super::record::{Seen, Traits};
 use super::super::retransmit::Again;
 use super::super::search::mark_of;
 use super::super::walk::{Fit, LINGER, TOGETHER, type_bit};
@@ -84,8 +84,7 @@ impl FoundAtOnce {
     pub(super) fn ended(&mut self, now: Moment) -> impl Iterator<Item = Found> {
         let mut ends = self.all.iter().map(|found| found.deadline < now);
         self.marks.retain(|_| ends.next() == Some(false));
-        self.all
-            .extract_if(.., move |found| found.deadline < now)
+        self.all.extract_if(.., move |found| found.deadline < now)
     }
 
     /// Takes them all out.
@@ -97,10 +96,10 @@ impl FoundAtOnce {
     fn of(&self, asked: u64) -> impl Iterator<Item = (usize, &Found)> {
         let mark = mark_of(asked);
         let groups = self.marks.chunks(GROUP).enumerate();
-        // Without branches, for several to be compared at once.
+        // In numbers, for the compiler to compare them at once.
         let meant = groups.filter(move |(_, marks)| {
-            let same = marks.iter().map(|other| *other == mark);
-            same.fold(false, |any, same| any | same)
+            let same = marks.iter().map(|other| u16::from(*other == mark));
+            same.fold(0, |any, same| any | same) != 0
         });
         let found = meant.flat_map(|(group, _)| {
             let start = group * GROUP;
@@ -111,6 +110,13 @@ impl FoundAtOnce {
 }
 
 impl Found {
+    /// Says whether a query of a whole name found it, and all of the answer
+    /// fitted.
+    pub(super) const fn is(seen: &Seen<'_>) -> bool {
+        let traits = seen.record.traits;
+        traits.has(Traits::DATA) && !traits.has(Traits::TC)
+    }
+
     pub(super) fn begin(seen: &Seen<'_>, asked: u64) -> Self {
         let record = &seen.record;
         let last = record.arrived + record.took;

@@ -60,29 +60,55 @@ impl Open {
         readings: &Readings,
         fit: impl Fn(&Walk) -> Option<Fit>,
     ) -> Option<(Fit, usize)> {
-        let asked = mark_of(asked);
-        let wanted: &[Mark] = if self.going > 0 { readings.marks() } else { &[] };
         let mut best: Option<(Fit, usize)> = None;
-        let mut look = |start: usize, last: &[Mark], bases: &[[Mark; BASES]]| {
-            for (at, (last, bases)) in (start..).zip(last.iter().zip(bases)) {
-                let again = *last == asked && self.takes.get(at).is_some_and(|has| has & bit != 0);
-                if (again || wanted.iter().any(|mark| bases.contains(mark)))
-                    && let Some(fit) = self.walks.get(at).and_then(|walk| fit(walk))
-                    && best.is_none_or(|(found, _)| fit < found)
-                {
-                    best = Some((fit, at));
-                }
+        let mut look = |at: usize| {
+            if let Some(fit) = self.walks.get(at).and_then(|walk| fit(walk))
+                && best.is_none_or(|(found, _)| fit < found)
+            {
+                best = Some((fit, at));
             }
+            best
         };
-        let (groups, rest) = self.asked.as_chunks::<GROUP>();
-        let (bases, bases_of_rest) = self.bases.as_chunks::<GROUP>();
-        for (number, (last, bases)) in groups.iter().zip(bases).enumerate() {
-            if has(last, asked) || wanted.iter().any(|mark| has_one(bases, *mark)) {
-                look(number * GROUP, last, bases);
+        for at in self.that_asked(mark_of(asked)) {
+            let takes = self.takes.get(at).is_some_and(|takes| takes & bit != 0);
+            if takes && let Some((Fit::JoinByPort, _)) = look(at) {
+                return best;
             }
         }
-        look(groups.len() * GROUP, rest, bases_of_rest);
+        if self.going > 0 {
+            self.that_go_on(readings.marks()).for_each(|at| {
+                look(at);
+            });
+        }
         best
+    }
+
+    /// Finds those that asked a name last.
+    fn that_asked(&self, wanted: Mark) -> impl Iterator<Item = usize> {
+        let (groups, rest) = self.asked.as_chunks::<GROUP>();
+        let starts = (0..).step_by(GROUP);
+        let meant = starts
+            .zip(groups)
+            .filter(move |(_, marks)| has(*marks, wanted))
+            .map(|(start, marks)| (start, &marks[..]));
+        let all = meant.chain([(groups.len() * GROUP, rest)]);
+        let all = all.flat_map(|(start, marks)| (start..).zip(marks));
+        all.filter(move |(_, mark)| **mark == wanted)
+            .map(|(at, _)| at)
+    }
+
+    /// Finds those that may go on with one of these bases.
+    fn that_go_on(&self, wanted: &[Mark]) -> impl Iterator<Item = usize> {
+        let (groups, rest) = self.bases.as_chunks::<GROUP>();
+        let starts = (0..).step_by(GROUP);
+        let meant = starts
+            .zip(groups)
+            .filter(|(_, bases)| wanted.iter().any(|mark| has_one(bases, *mark)))
+            .map(|(start, bases)| (start, &bases[..]));
+        let all = meant.chain([(groups.len() * GROUP, rest)]);
+        let all = all.flat_map(|(start, bases)| (start..).zip(bases));
+        all.filter(|(_, bases)| wanted.iter().any(|mark| bases.contains(mark)))
+            .map(|(at, _)| at)
     }
 
     /// Finds the walk that waits for the name, by preference one that does so on
@@ -190,18 +216,18 @@ fn keep<T>(all: &mut Vec<T>, goes: &[bool]) {
     all.retain(|_| goes.next() == Some(&false));
 }
 
-/// Says whether a mark is among others, without branches: they are compared at
-/// once.
+/// Says whether a mark is among others: in numbers, for the compiler to compare
+/// them at once.
 fn has(marks: &[Mark; GROUP], wanted: Mark) -> bool {
-    let same = marks.map(|mark| mark == wanted);
-    same.into_iter().fold(false, |any, same| any | same)
+    let same = marks.iter().map(|mark| Mark::from(*mark == wanted));
+    same.fold(0, |any, same| any | same) != 0
 }
 
 /// The same for the marks of several walks.
 fn has_one(all: &[[Mark; BASES]; GROUP], wanted: Mark) -> bool {
-    let same = all.map(|marks| marks.map(|mark| mark == wanted));
-    let any = same.as_flattened().iter();
-    any.fold(false, |any, same| any | same)
+    let same = all.as_flattened().iter();
+    let same = same.map(|mark| Mark::from(*mark == wanted));
+    same.fold(0, |any, same| any | same) != 0
 }
 
 /// Returns the marks of the bases that a walk may go on with.
