@@ -59,9 +59,11 @@ impl Stream {
         let mut settled = Moment::default();
         for queries in self.queries.chunks(Part::ROOM) {
             part.clear();
-            for (record, qname) in queries {
-                part.push(&Seen { record: *record, qname });
-            }
+            let seen = queries
+                .iter()
+                .map(|(record, qname)| Seen { record: *record, qname });
+            // As many as it holds.
+            assert!(seen.fold(true, |fits, seen| fits & part.push(&seen)));
             let Some((last, _)) = queries.last() else { continue };
             let done = last.arrived + last.took;
             if done.saturating_since(settled) >= TICK {

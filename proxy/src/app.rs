@@ -196,11 +196,12 @@ impl App {
             .await
             .ok();
         self.forwarder.stop();
-        let threads = self.upstream_threads;
-        self.stop_observer.store(true, Ordering::Relaxed);
-        let observer = self.observer;
+        let (threads, observer) = (self.upstream_threads, self.observer);
+        let stop_observer = self.stop_observer;
         spawn_blocking(move || {
             threads.join();
+            // What they noted last is taken as well.
+            stop_observer.store(true, Ordering::Relaxed);
             observer.map(JoinHandle::join)
         })
         .await

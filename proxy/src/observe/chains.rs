@@ -9,7 +9,7 @@ use super::lookup::Lookup;
 use super::record::{Origin, Seen, octets_of};
 use super::retransmit::Again;
 use super::search::{Readings, Search};
-use super::walk::{Fit, Walk, type_bit};
+use super::walk::{Fit, Meaning, Names, Walk, type_bit};
 use crate::moment::Moment;
 
 mod found;
@@ -53,9 +53,8 @@ pub struct Closer {
     /// Lookups that ended, or found their name at once, and were not collected
     /// yet.
     pub closed: Vec<Lookup>,
-    /// The hash of the name of which one of these was asked for another type
-    /// just now, and when.
-    pub(super) joined: Option<(u64, Moment)>,
+    /// What one of those was asked for besides just now.
+    pub(super) joined: Option<Joined>,
 }
 
 impl Closer {
@@ -80,8 +79,8 @@ impl Closer {
             self.finished.remember(asked ^ salt, at, is_start);
         }
         let name = self.names.pop().unwrap_or_default();
-        self.closed
-            .push(walk.close(&self.cluster_domain, search, name));
+        let names = Names { cluster_domain: &self.cluster_domain, search };
+        self.closed.push(walk.close(names, name));
         if self.spare.len() < SPARE {
             self.spare.push(walk);
         }
@@ -89,13 +88,19 @@ impl Closer {
     }
 
     /// Takes a lookup that found its name at once.
-    fn close_found(&mut self, seen: &Seen<'_>) {
-        let mut name = self.names.pop().unwrap_or_default();
-        name.clear();
-        name.extend_from_slice(seen.qname);
-        self.closed
-            .push(Lookup::found_at_once(name, seen.record.arrived, &self.cluster_domain));
+    fn close_found(&mut self, seen: &Seen<'_>, meaning: &Meaning, search: &Search) {
+        let name = self.names.pop().unwrap_or_default();
+        let names = Names { cluster_domain: &self.cluster_domain, search };
+        self.closed.push(names.found_at_once(seen, meaning, name));
     }
+}
+
+/// One more query of a lookup that found its name at once, for another type.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Joined {
+    /// What the lookup is of.
+    pub(super) meaning: Meaning,
+    pub(super) arrived: Moment,
 }
 
 impl Chains {
@@ -189,8 +194,10 @@ impl Chains {
             (Verdict::New, Some((fit, at))) => self
                 .open
                 .change(at, |walk| walk.take(fit, seen, asked, readings, habits)),
-            (Verdict::New, None) if readings.is_whole_name() && Found::is(seen) => {
-                self.find_at_once(seen, asked, closer);
+            (Verdict::New, None) if Found::is(seen) => {
+                let meaning = Meaning::all(readings, search).next().unwrap_or_default();
+                closer.close_found(seen, &meaning, search);
+                self.keep(Found::begin(seen, asked, meaning), closer);
             }
             (Verdict::New, None) => self.begin(seen, asked, readings, search, closer, None),
         }
@@ -208,18 +215,17 @@ impl Chains {
         let Some(found) = self.found.get_mut(at) else { return };
         found.join(seen, fit);
         habits.pair(fit == Fit::JoinByPort);
-        closer.joined = Some((found.asked, seen.record.arrived));
+        closer.joined = Some(Joined { meaning: found.meaning, arrived: seen.record.arrived });
     }
 
-    /// Counts a lookup that found its name at once.
-    fn find_at_once(&mut self, seen: &Seen<'_>, asked: u64, closer: &mut Closer) {
+    /// Keeps a lookup that found its name at once.
+    fn keep(&mut self, found: Found, closer: &mut Closer) {
         if self.found.len() >= self.capacity {
             for found in self.found.shed() {
                 self.forgets |= remember(&found, self.salt, closer);
             }
         }
-        closer.close_found(seen);
-        self.found.push(Found::begin(seen, asked));
+        self.found.push(found);
     }
 
     fn judge(&self, seen: &Seen<'_>, asked: u64, closer: &mut Closer) -> Verdict {
@@ -330,7 +336,7 @@ fn remember(found: &Found, salt: u64, closer: &mut Closer) -> bool {
     if found.apart {
         closer
             .finished
-            .remember(found.asked ^ salt, found.first, true);
+            .remember(found.asked ^ salt, found.first, found.meaning.whole);
     }
     found.apart
 }

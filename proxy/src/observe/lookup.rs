@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::zones::ends_with;
 use crate::moment::Moment;
 
 /// A walk over the search list, seen from its end.
@@ -46,28 +45,6 @@ pub struct Lookup {
 }
 
 impl Lookup {
-    /// The lookup of a name that was found as it is by its first query, which
-    /// came at `first`. Queries for other types may follow.
-    pub(super) fn found_at_once(base: Vec<u8>, first: Moment, cluster_domain: &[u8]) -> Self {
-        let end = if is_of_cluster(&base, cluster_domain) { End::Cluster } else { End::External };
-        Self {
-            base,
-            steps: 1,
-            queries: 1,
-            wasted_steps: 0,
-            wasted_queries: 0,
-            wasted: Duration::ZERO,
-            succeeded: Some(Step::Absolute),
-            end,
-            types: 1,
-            partial: false,
-            captured: false,
-            repeats: [0; 2],
-            first,
-            last: first,
-        }
-    }
-
     /// Says whether all there is to count of it are its queries.
     pub(super) const fn is_plain(&self) -> bool {
         self.wasted_queries == 0
@@ -75,11 +52,6 @@ impl Lookup {
             && !self.captured
             && matches!(self.repeats, [0, 0])
     }
-}
-
-/// Says whether a base is below the cluster's domain.
-pub(super) fn is_of_cluster(base: &[u8], cluster_domain: &[u8]) -> bool {
-    base != cluster_domain && ends_with(base, cluster_domain)
 }
 
 /// A name of a walk.

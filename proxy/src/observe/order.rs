@@ -132,8 +132,12 @@ impl Part {
         self.names.clear();
     }
 
-    /// Adds a record; its name is in lower case.
-    pub fn push(&mut self, seen: &Seen<'_>) {
+    /// Adds a record if there is room, and says whether there was.
+    #[must_use]
+    pub fn push(&mut self, seen: &Seen<'_>) -> bool {
+        if self.is_full() {
+            return false;
+        }
         let words = seen.qname.chunks(8).map(|chunk| {
             let mut word = [0; 8];
             word.iter_mut()
@@ -142,9 +146,11 @@ impl Part {
             word
         });
         self.put(seen.record, u8::try_from(seen.qname.len()).unwrap_or(u8::MAX), words);
+        true
     }
 
-    /// Adds a record and a name of `len` octets, which is in these words.
+    /// Adds a record, for which there is room, and its name of `len` octets in any
+    /// case, which is in these words.
     pub(super) fn put(
         &mut self,
         record: Record,

@@ -120,11 +120,6 @@ impl Readings {
         self.all.iter()
     }
 
-    /// Says whether it can only be the name as it is.
-    pub(super) const fn is_whole_name(&self) -> bool {
-        self.all.len() == 1
-    }
-
     /// The [marks](mark_of) of its bases, and the one that stands for any.
     pub(super) fn marks(&self) -> &[u16] {
         &self.marks

@@ -125,11 +125,11 @@ impl Sums<'_> {
     /// Counts the lookups of a client that were closed.
     fn collect(&mut self, client: &mut Client, closer: &mut Closer) {
         let Closer { closed, names, pair, joined, .. } = closer;
-        if let Some((name, arrived)) = joined.take() {
+        if let Some(joined) = joined.take() {
             let one_more = Count::LookupQueries as usize;
             client.counters.add(one_more, 1, self.now);
             self.node.add(one_more, 1, self.now);
-            client.bases.join(name, arrived);
+            client.bases.join(&joined);
         }
         for lookup in closed.drain(..) {
             client.close(&lookup, self.now);

@@ -6,20 +6,22 @@ use dns::Rtype;
 
 use super::family::Habits;
 use super::finished::GO_TIMEOUT;
-use super::lookup::{End, Lookup, Step, is_of_cluster};
+use super::lookup::{End, Lookup, Step};
 use super::record::{Seen, Traits};
 use super::retransmit::Again;
-use super::search::{Reading, Readings, Search, dots};
-use super::zones::ends_with;
+use super::search::{Readings, Search};
 use crate::moment::Moment;
 
 mod asking;
 pub(super) use asking::type_bit;
 
 mod meaning;
+pub(super) use meaning::Meaning;
+
+mod closing;
+pub(super) use closing::Names;
 
 use asking::Asking;
-use meaning::Meaning;
 
 /// The names that a stub resolver asks for one lookup, as far as they came.
 ///
@@ -81,16 +83,7 @@ impl Walk {
         name.clear();
         name.extend_from_slice(seen.qname);
         meanings.clear();
-        let meaning = |reading: &Reading| Meaning::at_start(reading, search);
-        // A walk from its beginning first; what began in the middle is the
-        // last that is believed.
-        meanings.extend(readings.iter().map(meaning).filter(|meaning| meaning.whole));
-        meanings.extend(
-            readings
-                .iter()
-                .map(meaning)
-                .filter(|meaning| !meaning.whole),
-        );
+        meanings.extend(Meaning::all(readings, search));
         let first = seen.record.arrived;
         *self = Self { name, meanings, first, ..Self::default() };
         self.ask(seen, asked);
@@ -241,50 +234,29 @@ impl Walk {
     }
 
     /// Says what it was, seen from now, with the memory of `base`.
-    pub(super) fn close(
-        &self,
-        cluster_domain: &[u8],
-        search: &Search,
-        mut base: Vec<u8>,
-    ) -> Lookup {
-        let meaning = self.meanings.first();
-        let at = meaning.map_or(Step::Absolute, |meaning| meaning.at);
-        let len = meaning.map_or(0, |meaning| usize::from(meaning.len));
-        base.clear();
-        base.extend_from_slice(self.name.get(..len).unwrap_or_default());
-        base.push(0);
-        let succeeded = self.step.data.then_some(at);
-        let is_of_cluster = is_of_cluster(&base, cluster_domain);
-        let searched = self.steps > 1 || at != Step::Absolute;
-        let captured = match succeeded {
-            Some(Step::Suffix(place)) if !is_of_cluster && dots(&base) > 0 => {
-                let domain = search.domains.get(usize::from(place));
-                domain.is_some_and(|domain| !ends_with(domain, cluster_domain))
-            }
-            _ => false,
-        };
-        let end = match succeeded {
-            _ if is_of_cluster && searched => End::FqdnNoDot,
-            Some(Step::Absolute) if !is_of_cluster => End::External,
-            Some(_) => End::Cluster,
-            None if self.step.is_denied() && !self.failed => End::Nonexistent,
-            None => End::Failed,
-        };
+    pub(super) fn close(&self, names: Names<'_>, mut base: Vec<u8>) -> Lookup {
+        let none = Meaning::default();
+        let meaning = self.meanings.first().unwrap_or(&none);
+        meaning.write_base(&self.name, &mut base);
+        let succeeded = self.step.data.then_some(meaning.at);
+        let is_denied = self.step.is_denied() && !self.failed;
+        let otherwise = if is_denied { End::Nonexistent } else { End::Failed };
+        let searched = self.steps > 1 || meaning.at != Step::Absolute;
         Lookup {
-            base,
             steps: self.steps,
             queries: self.queries,
             wasted_steps: self.wasted_steps,
             wasted_queries: self.wasted_queries,
             wasted: self.wasted,
             succeeded,
-            end,
+            end: names.end(&base, searched, succeeded, otherwise),
             types: if self.steps == 1 { self.step.type_count() } else { self.types },
-            partial: meaning.is_some_and(|meaning| !meaning.whole && !meaning.foreign),
-            captured,
+            partial: meaning.is_partial(),
+            captured: names.is_captured(&base, succeeded),
             repeats: self.repeats,
             first: self.first,
             last: self.last,
+            base,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::moment::Moment;
+use crate::observe::chains::Joined;
 use crate::observe::hash::{ByHash, hash_of_name};
 use crate::observe::{End, Lookup, Step};
 
@@ -135,14 +136,15 @@ impl Bases {
         self.insert(tally);
     }
 
-    /// Counts one more query, for another type, of a lookup that found its name at
-    /// once and was counted; `hash` is the name's.
-    pub(in crate::observe) fn join(&mut self, hash: u64, arrived: Moment) {
+    /// Counts one more query of a lookup that found its name at once.
+    pub(in crate::observe) fn join(&mut self, joined: &Joined) {
+        let Joined { meaning, arrived } = *joined;
         self.totals.queries += 1;
         self.saw(arrived, arrived);
-        let Some(tally) = self.tally_mut(hash) else { return };
+        let Some(tally) = self.tally_mut(meaning.base) else { return };
         tally.last = tally.last.max(arrived);
-        if let Some(way) = tally.ways.iter_mut().find(|way| way.kind == Kind::AT_ONCE) {
+        let kind = Kind { found: Some(meaning.at), steps: 1, whole: !meaning.is_partial() };
+        if let Some(way) = tally.ways.iter_mut().find(|way| way.kind == kind) {
             way.queries += 1;
             way.types += 1;
         }
@@ -337,9 +339,6 @@ impl Kind {
     /// Those for which there was no place: no walk asks no name, so none
     /// explains them.
     const REST: Self = Self { found: None, steps: 0, whole: false };
-
-    /// Those that found the name as it is with their first query.
-    const AT_ONCE: Self = Self { found: Some(Step::Absolute), steps: 1, whole: true };
 }
 
 /// Dots of a name in wire form: one less than its labels.

@@ -1,14 +1,14 @@
-//! Lookups of one client that found their name at once, under the name as it is.
+//! Lookups of one client that found their name with their first query.
 //!
-//! Most are so where programs write names with a dot at their end, or nobody
-//! knows a search list. Nothing can follow but other types of the same name, so
-//! they are counted when they begin, and only what tells their other types from
-//! new lookups is kept.
+//! Most are so: Services of a program's own namespace, and names with a dot at
+//! their end. Nothing can follow but other types of the same name, so they are
+//! counted when they begin, and only what tells their other types from new
+//! lookups is kept.
 
 use super::super::record::{Seen, Traits};
 use super::super::retransmit::Again;
 use super::super::search::mark_of;
-use super::super::walk::{Fit, LINGER, TOGETHER, type_bit};
+use super::super::walk::{Fit, LINGER, Meaning, TOGETHER, type_bit};
 use crate::moment::Moment;
 
 /// In the order of their beginning.
@@ -22,8 +22,10 @@ pub(super) struct FoundAtOnce {
 /// What is kept of one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found {
-    /// The hash of its name.
+    /// The hash of the name that was asked.
     pub(super) asked: u64,
+    /// What was looked up by it.
+    pub(super) meaning: Meaning,
     /// A bit for each type asked.
     types: u8,
     port: u16,
@@ -110,18 +112,18 @@ impl FoundAtOnce {
 }
 
 impl Found {
-    /// Says whether a query of a whole name found it, and all of the answer
-    /// fitted.
+    /// Says whether a query found its name, and all of the answer fitted.
     pub(super) const fn is(seen: &Seen<'_>) -> bool {
         let traits = seen.record.traits;
         traits.has(Traits::DATA) && !traits.has(Traits::TC)
     }
 
-    pub(super) fn begin(seen: &Seen<'_>, asked: u64) -> Self {
+    pub(super) fn begin(seen: &Seen<'_>, asked: u64, meaning: Meaning) -> Self {
         let record = &seen.record;
         let last = record.arrived + record.took;
         Self {
             asked,
+            meaning,
             types: type_bit(record.qtype),
             port: record.port,
             apart: false,

@@ -97,6 +97,16 @@ fn many_come_in_parts() {
     assert_eq!(order.missed(), 0);
 }
 
+#[test]
+fn a_part_takes_no_more_than_it_holds() {
+    let mut part = Part::default();
+    let seen = Seen { record: record(1, 1), qname: b"\x03Abc\0" };
+    assert!((0..Part::ROOM).all(|_| part.push(&seen)));
+    assert!(part.is_full() && !part.push(&seen));
+    assert_eq!(part.len(), Part::ROOM);
+    assert!(part.iter().all(|seen| seen.qname == b"\x03abc\0"));
+}
+
 /// A ring that is half full is not left to fill up for the sake of order.
 #[test]
 fn where_a_ring_would_be_full_records_wait_less() {

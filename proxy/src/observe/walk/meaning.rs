@@ -1,23 +1,50 @@
 //! What a walk can be the lookup of.
 
 use super::super::lookup::Step;
-use super::super::search::{First, Reading, Search};
+use super::super::search::{First, Reading, Readings, Search};
 
 /// One base that a walk can be of.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Meaning {
-    pub(super) base: u64,
+pub(in crate::observe) struct Meaning {
+    /// The hash of the base.
+    pub(in crate::observe) base: u64,
     pub(super) len: u8,
     pub(super) first: First,
-    pub(super) at: Step,
+    pub(in crate::observe) at: Step,
     /// Says whether the walk began where it begins for this base.
-    pub(super) whole: bool,
+    pub(in crate::observe) whole: bool,
     /// See [`Reading::foreign`].
     pub(super) foreign: bool,
 }
 
 impl Meaning {
-    pub(super) fn at_start(reading: &Reading, search: &Search) -> Self {
+    /// What a name can mean with which a walk begins, the likeliest first: that it
+    /// begins there; that it began before is believed last.
+    pub(in crate::observe) fn all(
+        readings: &Readings,
+        search: &Search,
+    ) -> impl Iterator<Item = Self> {
+        let all = move || {
+            let readings = readings.iter();
+            readings.map(move |reading| Self::at_start(reading, search))
+        };
+        let whole = all().filter(|meaning| meaning.whole);
+        whole.chain(all().filter(|meaning| !meaning.whole))
+    }
+
+    /// Says whether the beginning of the walk was not seen.
+    pub(in crate::observe) const fn is_partial(&self) -> bool {
+        !self.whole && !self.foreign
+    }
+
+    /// Writes the base that a walk has which asked `name` first.
+    pub(super) fn write_base(&self, name: &[u8], base: &mut Vec<u8>) {
+        base.clear();
+        base.extend_from_slice(name.get(..usize::from(self.len)).unwrap_or_default());
+        base.push(0);
+    }
+
+    fn at_start(reading: &Reading, search: &Search) -> Self {
         let first = search.ndots.first(reading.dots);
         let whole = match reading.step {
             Step::Suffix(0) => first != First::Absolute && !reading.foreign,
@@ -47,6 +74,20 @@ impl Meaning {
         match self.at {
             Step::Suffix(_) => true,
             Step::Absolute => self.first != First::Suffixes,
+        }
+    }
+}
+
+impl Default for Meaning {
+    /// The root as it is.
+    fn default() -> Self {
+        Self {
+            base: 0,
+            len: 0,
+            first: First::Absolute,
+            at: Step::Absolute,
+            whole: true,
+            foreign: false,
         }
     }
 }

@@ -1,0 +1,80 @@
+//! What a lookup was, seen from its end.
+
+use std::time::Duration;
+
+use super::super::lookup::{End, Lookup, Step};
+use super::super::record::Seen;
+use super::super::search::{Search, dots};
+use super::super::zones::ends_with;
+use super::meaning::Meaning;
+
+/// What the ends of lookups depend on.
+#[derive(Clone, Copy)]
+pub(in crate::observe) struct Names<'a> {
+    /// The cluster's domain in wire form and lower case.
+    pub(in crate::observe) cluster_domain: &'a [u8],
+    pub(in crate::observe) search: &'a Search,
+}
+
+impl Names<'_> {
+    /// Says how the lookup of `base` ended if it was found; `otherwise` if not.
+    pub(super) fn end(
+        &self,
+        base: &[u8],
+        searched: bool,
+        found: Option<Step>,
+        otherwise: End,
+    ) -> End {
+        let is_of_cluster = self.is_of_cluster(base);
+        match found {
+            _ if is_of_cluster && searched => End::FqdnNoDot,
+            Some(Step::Absolute) if !is_of_cluster => End::External,
+            Some(_) => End::Cluster,
+            None => otherwise,
+        }
+    }
+
+    /// Says whether a wildcard answered for another name.
+    pub(super) fn is_captured(&self, base: &[u8], found: Option<Step>) -> bool {
+        match found {
+            Some(Step::Suffix(place)) if !self.is_of_cluster(base) && dots(base) > 0 => {
+                let domain = self.search.domains.get(usize::from(place));
+                domain.is_some_and(|domain| !ends_with(domain, self.cluster_domain))
+            }
+            _ => false,
+        }
+    }
+
+    fn is_of_cluster(&self, base: &[u8]) -> bool {
+        base != self.cluster_domain && ends_with(base, self.cluster_domain)
+    }
+
+    /// The lookup that found its name with its first query, with the memory of
+    /// `base`. Queries for other types may follow.
+    pub(in crate::observe) fn found_at_once(
+        &self,
+        seen: &Seen<'_>,
+        meaning: &Meaning,
+        mut base: Vec<u8>,
+    ) -> Lookup {
+        meaning.write_base(seen.qname, &mut base);
+        let succeeded = Some(meaning.at);
+        let searched = meaning.at != Step::Absolute;
+        Lookup {
+            steps: 1,
+            queries: 1,
+            wasted_steps: 0,
+            wasted_queries: 0,
+            wasted: Duration::ZERO,
+            succeeded,
+            end: self.end(&base, searched, succeeded, End::Failed),
+            types: 1,
+            partial: meaning.is_partial(),
+            captured: self.is_captured(&base, succeeded),
+            repeats: [0; 2],
+            first: seen.record.arrived,
+            last: seen.record.arrived,
+            base,
+        }
+    }
+}
