@@ -7,6 +7,9 @@
 mod record;
 pub use record::{Origin, Record, Seen, Traits};
 
+mod part;
+pub use part::Part;
+
 mod ring;
 pub use ring::{Reader, Ring, Writer};
 
@@ -22,7 +25,7 @@ mod lookup;
 pub use lookup::{End, Lookup, Step};
 
 mod order;
-pub use order::{Order, Part};
+pub use order::Order;
 
 mod retransmit;
 pub use retransmit::{Again, Repeated, Retransmits};

@@ -13,7 +13,7 @@ use super::count::Counters;
 use super::hash::hash_of_name;
 use super::history::History;
 use super::names::{Names, Teller};
-use super::order::Part;
+use super::part::Part;
 use super::record::{Origin, Seen, Traits, octets_of};
 use super::retransmit::Retransmits;
 use super::top::Top;

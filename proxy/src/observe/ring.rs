@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::order::Part;
+use super::part::Part;
 use super::record::{DONE, Record, WORDS};
 use crate::moment::Moment;
 

@@ -5,20 +5,28 @@ use std::time::Duration;
 use crate::moment::Moment;
 use crate::observe::chains::Joined;
 use crate::observe::hash::{ByHash, hash_of_name};
-use crate::observe::{End, Lookup, Step};
+use crate::observe::{Lookup, Step};
+
+mod tally;
+pub(super) use tally::{Kind, Tally, Way};
 
 /// The lookups of a client, or of a group of clients, by base name.
 ///
-/// It holds so many names and no more. A new one takes the place of the one
-/// with the lowest rank and goes on from that rank (Space-Saving, by Metwally
-/// et al.): a name that is looked up often gets in and stays in, while the
-/// counts are of what was seen and nothing else.
+/// It holds so many names and no more. What others rank is summed up by a part
+/// of their hashes; one whose sum exceeds the lowest rank takes that place and
+/// goes on from the sum (Space-Saving with a filter, as in
+/// [`Top`](crate::observe::Top)): a name that is looked up often gets in and
+/// stays in, while the counts are of what was seen and nothing else.
 #[derive(Clone, Debug)]
 pub struct Bases {
     capacity: usize,
     tallies: Vec<Tally>,
     /// Places of tallies by the hashes of their names.
     index: ByHash<usize>,
+    /// How names rank that are not held; empty before there is no place left.
+    cells: Vec<u64>,
+    /// No tally ranks lower; found anew when a name ranks higher.
+    least: u64,
     totals: Totals,
     dropped: Dropped,
     /// Most dots of a base that has data under a domain of the search list.
@@ -43,49 +51,11 @@ pub struct Totals {
 /// What is held no more.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Dropped {
-    /// Names; one that came back and went again counts twice.
+    /// Names; one that came back and went again counts twice, several that never
+    /// had a place may count once.
     pub bases: u64,
     /// Their lookups.
     pub lookups: u64,
-}
-
-/// The lookups of one name.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Tally {
-    base: Box<[u8]>,
-    hash: u64,
-    /// The different ways they went, at most [`MAX_WAYS`] and one for the rest.
-    pub(super) ways: Vec<Way>,
-    /// Wasted steps whose time is known.
-    pub(super) timed_steps: u64,
-    /// What they took.
-    pub(super) timed: Duration,
-    rank: u64,
-    last: Moment,
-}
-
-/// Lookups of one name that went the same way.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Way {
-    pub(super) kind: Kind,
-    pub(super) lookups: u64,
-    pub(super) queries: u64,
-    /// The sum of the types that each asked for.
-    pub(super) types: u64,
-    pub(super) wasted_steps: u64,
-    pub(super) wasted_queries: u64,
-}
-
-/// What makes two lookups of a name alike.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Kind {
-    /// Where there was data.
-    pub(super) found: Option<Step>,
-    /// Names asked.
-    pub(super) steps: u32,
-    /// Seen from its beginning to an end that is no failure: a walk that can
-    /// be made again.
-    pub(super) whole: bool,
 }
 
 impl Bases {
@@ -99,6 +69,8 @@ impl Bases {
             capacity: capacity.max(1),
             tallies: Vec::new(),
             index: ByHash::default(),
+            cells: Vec::new(),
+            least: 0,
             totals: Totals::default(),
             dropped: Dropped::default(),
             deepest: None,
@@ -129,7 +101,11 @@ impl Bases {
             self.dropped.lookups += 1;
             return;
         }
-        let rank = if is_full { self.drop_least() } else { 0 };
+        let rank = if is_full { self.rank(hash) } else { Some(0) };
+        let Some(rank) = rank else {
+            self.dropped.lookups += 1;
+            return;
+        };
         let base = lookup.base.as_slice().into();
         let mut tally = Tally { base, hash, rank, ..Tally::default() };
         tally.note(lookup);
@@ -138,19 +114,39 @@ impl Bases {
 
     /// Counts one more query of a lookup that found its name at once.
     pub(in crate::observe) fn join(&mut self, joined: &Joined) {
-        let Joined { meaning, arrived } = *joined;
         self.totals.queries += 1;
-        self.saw(arrived, arrived);
-        let Some(tally) = self.tally_mut(meaning.base) else { return };
-        tally.last = tally.last.max(arrived);
-        let kind = Kind { found: Some(meaning.at), steps: 1, whole: !meaning.is_partial() };
-        if let Some(way) = tally.ways.iter_mut().find(|way| way.kind == kind) {
-            way.queries += 1;
-            way.types += 1;
+        self.saw(joined.arrived, joined.arrived);
+        if let Some(tally) = self.tally_mut(joined.meaning.base) {
+            tally.join(joined);
         }
     }
 
+    /// Counts a lookup of a name that is not held, and returns its rank if it has
+    /// a place now.
+    fn rank(&mut self, hash: u64) -> Option<u64> {
+        let cells = self.capacity.saturating_mul(CELLS).next_power_of_two();
+        self.cells.resize(cells, 0);
+        let at = usize::try_from(hash).unwrap_or_default() & (cells - 1);
+        let cell = self.cells.get_mut(at)?;
+        let rank = *cell;
+        *cell += 1;
+        if rank >= self.least {
+            let ranks = self.tallies.iter().map(|tally| tally.rank);
+            self.least = ranks.min().unwrap_or_default();
+        }
+        if rank < self.least {
+            self.dropped.bases += u64::from(rank == 0);
+            return None;
+        }
+        let (left, its_rank) = self.drop_least()?;
+        let at = usize::try_from(left).unwrap_or_default() & (cells - 1);
+        let cell = self.cells.get_mut(at)?;
+        *cell = its_rank.max(*cell);
+        Some(rank)
+    }
+
     fn insert(&mut self, tally: Tally) {
+        self.least = self.least.min(tally.rank);
         self.index.insert(tally.hash, self.tallies.len());
         self.tallies.push(tally);
     }
@@ -236,11 +232,11 @@ impl Bases {
     }
 
     /// Drops the name of the lowest rank, of those the one not seen for the
-    /// longest time, and returns its rank.
-    fn drop_least(&mut self) -> u64 {
+    /// longest time, and returns its hash and its rank.
+    fn drop_least(&mut self) -> Option<(u64, u64)> {
         let tallies = self.tallies.iter().enumerate();
         let least = tallies.min_by_key(|(_, tally)| (tally.rank, tally.last, &tally.base));
-        let Some(at) = least.map(|(at, _)| at) else { return 0 };
+        let (at, _) = least?;
         let tally = self.tallies.swap_remove(at);
         self.index.remove(&tally.hash);
         if let Some(moved) = self.tallies.get(at) {
@@ -248,7 +244,7 @@ impl Bases {
         }
         self.dropped.bases += 1;
         self.dropped.lookups += tally.ways.iter().map(|way| way.lookups).sum::<u64>();
-        tally.rank
+        Some((tally.hash, tally.rank))
     }
 }
 
@@ -267,80 +263,6 @@ impl Totals {
     }
 }
 
-impl Tally {
-    fn note(&mut self, lookup: &Lookup) {
-        self.add(&Way {
-            kind: Kind {
-                found: lookup.succeeded,
-                steps: lookup.steps,
-                whole: !lookup.partial && lookup.end != End::Failed,
-            },
-            lookups: 1,
-            queries: u64::from(lookup.queries),
-            types: u64::from(lookup.types),
-            wasted_steps: u64::from(lookup.wasted_steps),
-            wasted_queries: u64::from(lookup.wasted_queries),
-        });
-        if lookup.wasted < RETRANSMIT {
-            self.timed_steps += u64::from(lookup.wasted_steps);
-            self.timed += lookup.wasted;
-        }
-        self.rank += 1;
-        self.last = self.last.max(lookup.last);
-    }
-
-    fn merge(&mut self, other: &Self) {
-        other.ways.iter().for_each(|way| self.add(way));
-        self.timed_steps += other.timed_steps;
-        self.timed = self.timed.saturating_add(other.timed);
-        self.rank += other.rank;
-        self.last = self.last.max(other.last);
-    }
-
-    fn add(&mut self, way: &Way) {
-        let known = self.ways.iter().any(|mine| mine.kind == way.kind);
-        let kind = if known || self.ways.len() < MAX_WAYS { way.kind } else { Kind::REST };
-        match self.ways.iter_mut().find(|mine| mine.kind == kind) {
-            Some(mine) => mine.add(way),
-            None => self.ways.push(Way { kind, ..*way }),
-        }
-    }
-
-    /// The sums over all ways; the time is of those whose time is known.
-    fn totals(&self) -> Totals {
-        let sum = |of: fn(&Way) -> u64| self.ways.iter().map(of).sum();
-        Totals {
-            lookups: sum(|way| way.lookups),
-            queries: sum(|way| way.queries),
-            wasted_queries: sum(|way| way.wasted_queries),
-            wasted: self.timed,
-        }
-    }
-
-    /// Says whether the name is only ever found as it is, so that a dot at its
-    /// end changes nothing but the cost.
-    pub(super) fn may_end_in_a_dot(&self) -> bool {
-        let mut found = self.ways.iter().filter_map(|way| way.kind.found).peekable();
-        found.peek().is_some() && found.all(|step| step == Step::Absolute)
-    }
-}
-
-impl Way {
-    const fn add(&mut self, other: &Self) {
-        self.lookups += other.lookups;
-        self.queries += other.queries;
-        self.types += other.types;
-        self.wasted_steps += other.wasted_steps;
-        self.wasted_queries += other.wasted_queries;
-    }
-}
-
-impl Kind {
-    /// Those for which there was no place: no walk asks no name, so none
-    /// explains them.
-    const REST: Self = Self { found: None, steps: 0, whole: false };
-}
-
 /// Dots of a name in wire form: one less than its labels.
 fn dots(base: &[u8]) -> u8 {
     let mut rest = base;
@@ -356,14 +278,8 @@ fn dots(base: &[u8]) -> u8 {
     labels.saturating_sub(1)
 }
 
-/// The soonest that a stub resolver with default options sends again (musl's
-/// 5 s for two attempts; glibc and Go wait 5 s, c-ares 3 s). A lookup that
-/// waited as long says what a lost datagram costs, not what a step does.
-const RETRANSMIT: Duration = Duration::from_millis(2500);
-
-/// Ways that are told apart. With three search domains there are five: four
-/// steps to find it at, and nowhere. Partial and failed ones come on top.
-const MAX_WAYS: usize = 12;
+/// Cells for each name that is held.
+const CELLS: usize = 4;
 
 #[cfg(test)]
 mod tests;

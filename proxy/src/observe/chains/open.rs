@@ -89,7 +89,7 @@ impl Open {
         let starts = (0..).step_by(GROUP);
         let meant = starts
             .zip(groups)
-            .filter(move |(_, marks)| has(*marks, wanted))
+            .filter(move |(_, marks)| has(marks, wanted))
             .map(|(start, marks)| (start, &marks[..]));
         let all = meant.chain([(groups.len() * GROUP, rest)]);
         let all = all.flat_map(|(start, marks)| (start..).zip(marks));

@@ -7,7 +7,7 @@ use dns::{Rcode, Rtype};
 use std::time::Duration;
 
 use super::*;
-use crate::observe::{Origin, Ring, Traits, Writer};
+use crate::observe::{Origin, Record, Ring, Traits, Writer};
 
 fn record(arrived: u64, took: u64) -> Record {
     Record {
@@ -95,16 +95,6 @@ fn many_come_in_parts() {
     assert_eq!(times.len(), 1000);
     assert!(times.is_sorted());
     assert_eq!(order.missed(), 0);
-}
-
-#[test]
-fn a_part_takes_no_more_than_it_holds() {
-    let mut part = Part::default();
-    let seen = Seen { record: record(1, 1), qname: b"\x03Abc\0" };
-    assert!((0..Part::ROOM).all(|_| part.push(&seen)));
-    assert!(part.is_full() && !part.push(&seen));
-    assert_eq!(part.len(), Part::ROOM);
-    assert!(part.iter().all(|seen| seen.qname == b"\x03abc\0"));
 }
 
 /// A ring that is half full is not left to fill up for the sake of order.
