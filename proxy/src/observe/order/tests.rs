@@ -1,27 +1,15 @@
 //! Records of several rings in one order.
 
-use std::net::Ipv4Addr;
-
-use dns::{Rcode, Rtype};
-
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::*;
-use crate::observe::{Origin, Record, Ring, Traits, Writer};
+use crate::observe::{Record, Ring, Writer};
 
 fn record(arrived: u64, took: u64) -> Record {
-    Record {
-        arrived: Moment::from_micros(arrived),
-        took: Duration::from_micros(took),
-        client: Ipv4Addr::LOCALHOST.into(),
-        port: 1000,
-        id: 1,
-        qtype: Rtype::A,
-        rcode: Rcode::NOERROR,
-        origin: Origin::Cache,
-        upstream: None,
-        traits: Traits::ANSWERED,
-    }
+    let peer = SocketAddr::from(([10, 0, 0, 1], 1000));
+    let took = Duration::from_micros(took);
+    Record { took, ..Record::unparsed(1, peer, Moment::from_micros(arrived)) }
 }
 
 fn rings<const N: usize>(octets: usize) -> ([Writer; N], Order) {
