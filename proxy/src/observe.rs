@@ -32,6 +32,8 @@ pub use retransmit::{Again, Repeated, Retransmits};
 
 mod hash;
 
+mod filter;
+
 mod search;
 pub use search::{Ndots, Search, Source};
 

@@ -87,7 +87,7 @@ impl Order {
 /// clock, and may lose its processor before it notes the record. For the names
 /// of one walk nothing depends on it: a datagram is noted before it is sent, so
 /// all that came before a query is in the rings before that query is.
-pub(super) const TOLERANCE: u64 = 50_000;
+const TOLERANCE: u64 = 50_000;
 
 /// The same where waiting would cost records.
 const LEAST_TOLERANCE: u64 = 5_000;

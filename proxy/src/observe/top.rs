@@ -1,5 +1,6 @@
 //! Who asks most and what is asked most, of any number, in bounded memory.
 
+use super::filter::Filter;
 use super::hash::{ByHash, hash_of};
 
 /// The heaviest keys of a stream: Space-Saving with a filter in front (Homem and
@@ -21,7 +22,7 @@ pub struct Top {
     capacity: usize,
     /// What keys weigh that are not held; none weighs more than its cell, and no
     /// cell more than the lightest place.
-    cells: Box<[u64]>,
+    filter: Filter,
     total: u64,
     /// No place weighs less; found anew when none weighs as little.
     least: u64,
@@ -52,12 +53,11 @@ impl Top {
     /// Holds up to `capacity` keys, at least 1.
     pub fn new(capacity: usize) -> Self {
         let capacity = capacity.max(1);
-        let cells = capacity.saturating_mul(CELLS).next_power_of_two();
         Self {
             index: ByHash::default(),
             places: Vec::new(),
             capacity,
-            cells: vec![0; cells].into_boxed_slice(),
+            filter: Filter::new(capacity.saturating_mul(CELLS)),
             total: 0,
             least: 0,
             cursor: 0,
@@ -88,8 +88,7 @@ impl Top {
             self.least = 0;
             return;
         }
-        let cell = self.cell(hash);
-        let error = self.cells.get(cell).copied().unwrap_or_default();
+        let error = self.filter.cell(hash).map_or(0, |cell| *cell);
         let weight = error.saturating_add(weight);
         if weight > self.least {
             let at = self.lightest();
@@ -99,20 +98,13 @@ impl Top {
                 let was = place.replace(key, hash, weight, error);
                 self.index.remove(&was.hash);
                 self.index.insert(hash, at);
-                let left = self.cell(was.hash);
-                if let Some(cell) = self.cells.get_mut(left) {
-                    *cell = was.weight.max(*cell);
-                }
+                self.filter.take_back(was.hash, was.weight);
                 return;
             }
         }
-        if let Some(cell) = self.cells.get_mut(cell) {
+        if let Some(cell) = self.filter.cell(hash) {
             *cell = weight;
         }
-    }
-
-    fn cell(&self, hash: u64) -> usize {
-        usize::try_from(hash).unwrap_or_default() & (self.cells.len() - 1)
     }
 
     /// Halves every weight: what happened a while ago counts less and less.
@@ -120,7 +112,7 @@ impl Top {
     pub fn decay(&mut self) {
         self.total /= 2;
         self.least = 0;
-        self.cells.iter_mut().for_each(|cell| *cell /= 2);
+        self.filter.decay();
         for place in &mut self.places {
             // The error first: it may never exceed the weight.
             place.error /= 2;

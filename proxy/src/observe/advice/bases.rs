@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::moment::Moment;
 use crate::observe::chains::Joined;
+use crate::observe::filter::Filter;
 use crate::observe::hash::{ByHash, hash_of_name};
 use crate::observe::{Lookup, Step};
 
@@ -23,8 +24,8 @@ pub struct Bases {
     tallies: Vec<Tally>,
     /// Places of tallies by the hashes of their names.
     index: ByHash<usize>,
-    /// How names rank that are not held; empty before there is no place left.
-    cells: Vec<u64>,
+    /// How names rank that are not held; `None` before there is no place left.
+    filter: Option<Filter>,
     /// No tally ranks lower; found anew when a name ranks higher.
     least: u64,
     totals: Totals,
@@ -69,7 +70,7 @@ impl Bases {
             capacity: capacity.max(1),
             tallies: Vec::new(),
             index: ByHash::default(),
-            cells: Vec::new(),
+            filter: None,
             least: 0,
             totals: Totals::default(),
             dropped: Dropped::default(),
@@ -124,10 +125,11 @@ impl Bases {
     /// Counts a lookup of a name that is not held, and returns its rank if it has
     /// a place now.
     fn rank(&mut self, hash: u64) -> Option<u64> {
-        let cells = self.capacity.saturating_mul(CELLS).next_power_of_two();
-        self.cells.resize(cells, 0);
-        let at = usize::try_from(hash).unwrap_or_default() & (cells - 1);
-        let cell = self.cells.get_mut(at)?;
+        let cells = self.capacity.saturating_mul(CELLS);
+        let cell = self
+            .filter
+            .get_or_insert_with(|| Filter::new(cells))
+            .cell(hash)?;
         let rank = *cell;
         *cell += 1;
         if rank >= self.least {
@@ -139,9 +141,9 @@ impl Bases {
             return None;
         }
         let (left, its_rank) = self.drop_least()?;
-        let at = usize::try_from(left).unwrap_or_default() & (cells - 1);
-        let cell = self.cells.get_mut(at)?;
-        *cell = its_rank.max(*cell);
+        if let Some(filter) = &mut self.filter {
+            filter.take_back(left, its_rank);
+        }
         Some(rank)
     }
 
