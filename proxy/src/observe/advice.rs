@@ -6,6 +6,7 @@
 //! and never of what the client had cached or had to repeat.
 
 mod bases;
+pub(in crate::observe) use bases::Named;
 pub use bases::{Bases, Dropped, Totals};
 
 mod replay;

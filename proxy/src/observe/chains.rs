@@ -50,11 +50,10 @@ pub struct Closer {
     /// Lookups that had to end for want of room.
     pub cut: u64,
     pub(super) finished: Finished,
-    /// Lookups that ended, or found their name at once, and were not collected
-    /// yet.
+    /// Lookups that ended and were not collected yet.
     pub closed: Vec<Lookup>,
-    /// What one of those was asked for besides just now.
-    pub(super) joined: Option<Joined>,
+    /// What the last query was for, if it belongs to no walk.
+    pub(super) at_once: Option<AtOnce>,
 }
 
 impl Closer {
@@ -69,8 +68,13 @@ impl Closer {
             cut: 0,
             finished: Finished::default(),
             closed: Vec::new(),
-            joined: None,
+            at_once: None,
         }
+    }
+
+    /// What the ends of lookups depend on.
+    pub(super) fn names_under<'a>(&'a self, search: &'a Search) -> Names<'a> {
+        Names { cluster_domain: &self.cluster_domain, search }
     }
 
     fn close(&mut self, walk: Box<Walk>, search: &Search, salt: u64) -> bool {
@@ -79,28 +83,21 @@ impl Closer {
             self.finished.remember(asked ^ salt, at, is_start);
         }
         let name = self.names.pop().unwrap_or_default();
-        let names = Names { cluster_domain: &self.cluster_domain, search };
-        self.closed.push(walk.close(names, name));
+        self.closed.push(walk.close(self.names_under(search), name));
         if self.spare.len() < SPARE {
             self.spare.push(walk);
         }
         remains.is_some()
     }
-
-    /// Takes a lookup that found its name at once.
-    fn close_found(&mut self, seen: &Seen<'_>, meaning: &Meaning, search: &Search) {
-        let name = self.names.pop().unwrap_or_default();
-        let names = Names { cluster_domain: &self.cluster_domain, search };
-        self.closed.push(names.found_at_once(seen, meaning, name));
-    }
 }
 
-/// One more query of a lookup that found its name at once, for another type.
+/// What became of a query without a walk.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Joined {
-    /// What the lookup is of.
-    pub(super) meaning: Meaning,
-    pub(super) arrived: Moment,
+pub(super) enum AtOnce {
+    /// It found its name: a lookup of this.
+    Found(Meaning),
+    /// It asked for one more type of a lookup that had found its name.
+    Joined(Meaning),
 }
 
 impl Chains {
@@ -196,7 +193,7 @@ impl Chains {
                 .change(at, |walk| walk.take(fit, seen, asked, readings, habits)),
             (Verdict::New, None) if Found::is(seen) => {
                 let meaning = Meaning::all(readings, search).next().unwrap_or_default();
-                closer.close_found(seen, &meaning, search);
+                closer.at_once = Some(AtOnce::Found(meaning));
                 self.keep(Found::begin(seen, asked, meaning), closer);
             }
             (Verdict::New, None) => self.begin(seen, asked, readings, search, closer, None),
@@ -212,10 +209,9 @@ impl Chains {
         habits: &mut Habits,
         closer: &mut Closer,
     ) {
-        let Some(found) = self.found.get_mut(at) else { return };
-        found.join(seen, fit);
+        let Some(meaning) = self.found.join(at, seen, fit) else { return };
         habits.pair(fit == Fit::JoinByPort);
-        closer.joined = Some(Joined { meaning: found.meaning, arrived: seen.record.arrived });
+        closer.at_once = Some(AtOnce::Joined(meaning));
     }
 
     /// Keeps a lookup that found its name at once.

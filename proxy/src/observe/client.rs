@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::advice::Bases;
+use super::advice::{Bases, Named};
 use super::chains::{Chains, Closer};
 use super::config::ObserveConfig;
 use super::count::{Count, Counters};
@@ -14,6 +14,7 @@ use super::names::Identity;
 use super::record::{Origin, Seen, Traits};
 use super::retransmit::Repeated;
 use super::search::{Search, Source};
+use super::walk::Found;
 use super::window::Windows;
 use crate::moment::Moment;
 
@@ -116,6 +117,18 @@ impl Client {
         self.bases.note(lookup);
     }
 
+    /// Counts a lookup of `name` that found it with a query that arrived then.
+    pub(super) fn close_found(
+        &mut self,
+        name: Named<'_>,
+        found: &Found,
+        arrived: Moment,
+        now: Moment,
+    ) {
+        count_found(&mut self.counters, found, now);
+        self.bases.note_found(name, found, arrived);
+    }
+
     /// Learns what its resolv.conf says. What the configuration says goes first.
     pub(super) fn know(&mut self, search: &Search) {
         if self.search.source == Source::Told || self.search == *search {
@@ -156,18 +169,23 @@ pub(super) fn note(
     }
 }
 
+/// Counts a lookup that found its name at once.
+pub(super) fn count_found(counters: &mut Counters, found: &Found, now: Moment) {
+    counters.add_all(
+        [
+            (Count::Lookups as usize, 1),
+            (Count::Steps as usize, 1),
+            (Count::LookupQueries as usize, 1),
+            (Count::Partial as usize, found.partial.into()),
+            (Count::Captured as usize, found.captured.into()),
+            (Count::of_end(found.end) as usize, 1),
+        ],
+        now,
+    );
+}
+
 /// Counts a lookup that is over.
 pub(super) fn count(counters: &mut Counters, lookup: &Lookup, now: Moment) {
-    if lookup.is_plain() {
-        let all = [
-            (Count::Lookups as usize, 1),
-            (Count::Steps as usize, lookup.steps.into()),
-            (Count::LookupQueries as usize, lookup.queries.into()),
-            (Count::of_end(lookup.end) as usize, 1),
-        ];
-        counters.add_all(all, now);
-        return;
-    }
     let micros = u64::try_from(lookup.wasted.as_micros()).unwrap_or(u64::MAX);
     let [answered, failed] = lookup.repeats;
     // Adding nothing costs less than asking whether there is something.

@@ -27,6 +27,8 @@ pub(super) struct Learner {
 #[derive(Debug)]
 struct Denied {
     name: Vec<u8>,
+    /// See [`start_of`].
+    start: u64,
     at: Moment,
 }
 
@@ -70,19 +72,25 @@ impl Learner {
             }
             spare.clear();
             spare.extend_from_slice(seen.qname);
-            self.denied.push_back(Denied { name: spare, at: now });
+            let start = start_of(seen.qname);
+            self.denied
+                .push_back(Denied { name: spare, start, at: now });
         }
         learned
     }
 
     /// Compares a name with those that were denied before it.
     fn learn(&mut self, qname: &[u8], known: &Search) -> Option<Search> {
+        if self.denied.is_empty() {
+            return None;
+        }
         let base = qname.get(..qname.len().checked_sub(1)?)?;
         let mut suffixes: [&[u8]; REMEMBERED] = [&[]; REMEMBERED];
         let mut found = 0;
         let mut most = self.most_ndots;
         // All names of a walk have their beginning in common.
-        let begins_alike = |denied: &&Denied| denied.name.get(..2) == qname.get(..2);
+        let start = start_of(qname);
+        let begins_alike = |denied: &&Denied| denied.start == start;
         for denied in self.denied.iter().filter(begins_alike) {
             if *denied.name == *qname {
                 // What came under it was after it, or of a lookup before.
@@ -170,6 +178,19 @@ impl Learner {
         let longest = believed.max_by_key(|list| list.domains.len())?;
         Some(longest.domains.clone())
     }
+}
+
+/// The first label of a name, as far as it fits: names of one walk have it in
+/// common, others seldom.
+fn start_of(name: &[u8]) -> u64 {
+    let mut start = [0; 8];
+    let label = name.first().map_or(0, |len| usize::from(*len) + 1);
+    start
+        .iter_mut()
+        .zip(name)
+        .take(label)
+        .for_each(|(to, from)| *to = *from);
+    u64::from_le_bytes(start)
 }
 
 fn is_denied(seen: &Seen<'_>) -> bool {

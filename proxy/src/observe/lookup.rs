@@ -44,16 +44,6 @@ pub struct Lookup {
     pub last: Moment,
 }
 
-impl Lookup {
-    /// Says whether all there is to count of it are its queries.
-    pub(super) const fn is_plain(&self) -> bool {
-        self.wasted_queries == 0
-            && !self.partial
-            && !self.captured
-            && matches!(self.repeats, [0, 0])
-    }
-}
-
 /// A name of a walk.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Step {

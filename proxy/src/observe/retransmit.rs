@@ -17,7 +17,7 @@ use crate::moment::Moment;
 /// for a query of its own.
 #[derive(Debug)]
 pub struct Retransmits {
-    /// Sets of [`WAYS`] places, after as many words as bring them to the
+    /// Sets of [`WAYS`] places, the latest first, after as many words as bring them to the
     /// beginnings of cache lines. Zeros of numbers are memory that is not there
     /// before it is written.
     words: Box<[u64]>,
@@ -88,13 +88,17 @@ impl Retransmits {
         let now = millis(record.arrived);
         let new = Place::of(hash, record, now);
         let start = self.set_of(hash);
-        let words = self.words.get_mut(start..start + WAYS)?;
-        if let Some(word) = words.iter_mut().find(|word| Place(**word).is(new, now)) {
-            let (place, repeated) = Place(*word).again(record, now);
-            *word = place.0;
+        let words: &mut [u64; WAYS] = self.words.get_mut(start..)?.first_chunk_mut()?;
+        if let Some(at) = words.iter().position(|word| Place(*word).is(new, now)) {
+            let seen = words.get_mut(..=at)?;
+            seen.rotate_right(1);
+            let latest = seen.first_mut()?;
+            let (place, repeated) = Place(*latest).again(record, now);
+            *latest = place.0;
             return repeated;
         }
-        *words.iter_mut().max_by_key(|word| Place(**word).age(now))? = new.0;
+        let [a, b, c, d, e, f, g, _] = *words;
+        *words = [new.0, a, b, c, d, e, f, g];
         let waiting = Repeated { again: Again::Waiting, after: Duration::ZERO };
         record.traits.has(Traits::REPEATED).then_some(waiting)
     }
@@ -142,13 +146,6 @@ impl Place {
         let gap = now.wrapping_sub(self.0 >> AT) % TIMES;
         let gap = i64::try_from(gap).unwrap_or_default();
         if gap >= HALF { gap - 2 * HALF } else { gap }
-    }
-
-    /// Says which is forgotten first: that with the most. What is somewhat later
-    /// than now is younger, not an age of the clock older.
-    const fn age(self, now: u64) -> u64 {
-        let since = (now + AHEAD).wrapping_sub(self.0 >> AT) % TIMES;
-        if self.has(USED) { since } else { u64::MAX }
     }
 
     /// Says whether a query is this one. c-ares keeps the id and takes another
@@ -213,9 +210,6 @@ const TIMES: u64 = 1 << 20;
 
 /// What is earlier by more is taken to be later.
 const HALF: i64 = 1 << 19;
-
-/// By how much a query that was answered first may have arrived later.
-const AHEAD: u64 = 60_000;
 
 /// After twice glibc's timeout and a little more nobody asks again.
 const FORGOTTEN: u64 = 12_000;

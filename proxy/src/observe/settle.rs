@@ -3,8 +3,9 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::chains::{Closer, SPARE};
-use super::client::{Client, count};
+use super::advice::Named;
+use super::chains::{AtOnce, Closer, SPARE};
+use super::client::{Client, count, count_found};
 use super::count::{Count, Counters};
 use super::observer::{Observer, client_key};
 use super::record::Seen;
@@ -74,7 +75,11 @@ impl Observer {
             client.counters.add(again, 1, now);
         }
         client.place(seen, asked, repeated, closer);
-        Sums { node, top_pairs, now }.collect(client, closer);
+        let mut sums = Sums { node, top_pairs, now };
+        if let Some(at_once) = closer.at_once.take() {
+            sums.count_at_once(seen, at_once, client, closer);
+        }
+        sums.collect(client, closer);
     }
 
     /// Notes how much the clients asked since the last time: a busy one's
@@ -122,15 +127,37 @@ struct Sums<'a> {
 }
 
 impl Sums<'_> {
+    /// Counts what a query was for that belongs to no walk.
+    fn count_at_once(
+        &mut self,
+        seen: &Seen<'_>,
+        at_once: AtOnce,
+        client: &mut Client,
+        closer: &mut Closer,
+    ) {
+        let arrived = seen.record.arrived;
+        match at_once {
+            AtOnce::Joined(meaning) => {
+                let one_more = Count::LookupQueries as usize;
+                client.counters.add(one_more, 1, self.now);
+                self.node.add(one_more, 1, self.now);
+                client.bases.join(&meaning, arrived);
+            }
+            AtOnce::Found(meaning) => {
+                let mut base = closer.names.pop().unwrap_or_default();
+                let octets = meaning.base_of(seen.qname, &mut base);
+                let found = closer.names_under(&client.search).found(octets, &meaning);
+                count_found(self.node, &found, self.now);
+                let name = Named { octets, hash: meaning.base };
+                client.close_found(name, &found, arrived, self.now);
+                closer.names.push(base);
+            }
+        }
+    }
+
     /// Counts the lookups of a client that were closed.
     fn collect(&mut self, client: &mut Client, closer: &mut Closer) {
-        let Closer { closed, names, pair, joined, .. } = closer;
-        if let Some(joined) = joined.take() {
-            let one_more = Count::LookupQueries as usize;
-            client.counters.add(one_more, 1, self.now);
-            self.node.add(one_more, 1, self.now);
-            client.bases.join(&joined);
-        }
+        let Closer { closed, names, pair, .. } = closer;
         for lookup in closed.drain(..) {
             client.close(&lookup, self.now);
             count(self.node, &lookup, self.now);

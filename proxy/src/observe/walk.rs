@@ -19,7 +19,7 @@ mod meaning;
 pub(super) use meaning::Meaning;
 
 mod closing;
-pub(super) use closing::Names;
+pub(super) use closing::{Found, Names};
 
 use asking::Asking;
 

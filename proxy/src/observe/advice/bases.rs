@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::moment::Moment;
-use crate::observe::chains::Joined;
 use crate::observe::filter::Filter;
 use crate::observe::hash::{ByHash, hash_of_name};
+use crate::observe::walk::{Found, Meaning};
 use crate::observe::{Lookup, Step};
 
 mod tally;
@@ -34,6 +34,23 @@ pub struct Bases {
     /// Kept apart: what it protects has to outlive its place in the table.
     deepest: Option<u8>,
     seen: Option<(Moment, Moment)>,
+}
+
+/// A name in wire form and lower case, and the hash of it.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::observe) struct Named<'a> {
+    pub(in crate::observe) octets: &'a [u8],
+    pub(in crate::observe) hash: u64,
+}
+
+/// One lookup, to be counted.
+#[derive(Debug)]
+struct Entry<'a> {
+    name: Named<'a>,
+    way: Way,
+    wasted: Duration,
+    first: Moment,
+    last: Moment,
 }
 
 /// All lookups, whether their names are still held or not.
@@ -81,22 +98,44 @@ impl Bases {
 
     /// Counts a lookup that is over.
     pub fn note(&mut self, lookup: &Lookup) {
-        self.totals.add(&Totals {
-            lookups: 1,
-            queries: u64::from(lookup.queries),
-            wasted_queries: u64::from(lookup.wasted_queries),
+        let octets = lookup.base.as_slice();
+        self.enter(&Entry {
+            name: Named { octets, hash: hash_of_name(octets) },
+            way: Way::from(lookup),
             wasted: lookup.wasted,
+            first: lookup.first,
+            last: lookup.last,
         });
-        if matches!(lookup.succeeded, Some(Step::Suffix(_))) {
-            self.deepest = self.deepest.max(Some(dots(&lookup.base)));
+    }
+
+    /// Counts a lookup that found its name with a query that arrived then.
+    pub(in crate::observe) fn note_found(
+        &mut self,
+        name: Named<'_>,
+        found: &Found,
+        arrived: Moment,
+    ) {
+        let (way, wasted) = (Way::from(found), Duration::ZERO);
+        self.enter(&Entry { name, way, wasted, first: arrived, last: arrived });
+    }
+
+    fn enter(&mut self, entry: &Entry<'_>) {
+        let Entry { name: Named { octets, hash }, way, .. } = *entry;
+        self.totals.add(&Totals {
+            lookups: way.lookups,
+            queries: way.queries,
+            wasted_queries: way.wasted_queries,
+            wasted: entry.wasted,
+        });
+        if matches!(way.kind.found, Some(Step::Suffix(_))) {
+            self.deepest = self.deepest.max(Some(dots(octets)));
         }
-        self.saw(lookup.first, lookup.last);
-        let hash = hash_of_name(&lookup.base);
+        self.saw(entry.first, entry.last);
         if let Some(tally) = self.tally_mut(hash) {
-            return tally.note(lookup);
+            return tally.note(entry);
         }
         let is_full = self.tallies.len() >= self.capacity;
-        if is_full && lookup.steps == 1 && lookup.succeeded == Some(Step::Absolute) {
+        if is_full && way.kind.steps == 1 && way.kind.found == Some(Step::Absolute) {
             // No change saves anything of it, and none can break it: it takes
             // no other name's place.
             self.dropped.lookups += 1;
@@ -107,18 +146,17 @@ impl Bases {
             self.dropped.lookups += 1;
             return;
         };
-        let base = lookup.base.as_slice().into();
-        let mut tally = Tally { base, hash, rank, ..Tally::default() };
-        tally.note(lookup);
+        let mut tally = Tally { base: octets.into(), hash, rank, ..Tally::default() };
+        tally.note(entry);
         self.insert(tally);
     }
 
     /// Counts one more query of a lookup that found its name at once.
-    pub(in crate::observe) fn join(&mut self, joined: &Joined) {
+    pub(in crate::observe) fn join(&mut self, meaning: &Meaning, arrived: Moment) {
         self.totals.queries += 1;
-        self.saw(joined.arrived, joined.arrived);
-        if let Some(tally) = self.tally_mut(joined.meaning.base) {
-            tally.join(joined);
+        self.saw(arrived, arrived);
+        if let Some(tally) = self.tally_mut(meaning.base) {
+            tally.join(meaning, arrived);
         }
     }
 

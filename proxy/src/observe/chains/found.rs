@@ -7,15 +7,13 @@
 
 use super::super::record::{Seen, Traits};
 use super::super::retransmit::Again;
-use super::super::search::mark_of;
 use super::super::walk::{Fit, LINGER, Meaning, TOGETHER, type_bit};
 use crate::moment::Moment;
 
 /// In the order of their beginning.
 #[derive(Debug, Default)]
 pub(super) struct FoundAtOnce {
-    /// What is left of the hashes of their names.
-    marks: Vec<u16>,
+    marks: Vec<Mark>,
     all: Vec<Found>,
 }
 
@@ -44,7 +42,7 @@ impl FoundAtOnce {
     }
 
     pub(super) fn push(&mut self, found: Found) {
-        self.marks.push(mark_of(found.asked));
+        self.marks.push(found.mark());
         self.all.push(found);
     }
 
@@ -52,27 +50,44 @@ impl FoundAtOnce {
     /// by its port, or else the oldest.
     pub(super) fn best(&self, seen: &Seen<'_>, asked: u64) -> Option<(Fit, usize)> {
         let mut best: Option<(Fit, usize)> = None;
-        for (at, found) in self.of(asked) {
-            let Some(fit) = found.fit(seen) else { continue };
-            if best.is_none_or(|(least, _)| fit < least) {
+        let wanted = Mark::without(asked, type_bit(seen.record.qtype));
+        self.of(asked, wanted, |at, found| {
+            if let Some(fit) = found.fit(seen)
+                && best.is_none_or(|(least, _)| fit < least)
+            {
                 best = Some((fit, at));
             }
-        }
+        });
         best
     }
 
     /// Finds the one whose name was asked, by preference from this port, and says
     /// whether it was.
     pub(super) fn waiting(&self, seen: &Seen<'_>, asked: u64) -> Option<(bool, usize)> {
-        let waiting = self
-            .of(asked)
-            .filter(|(_, found)| seen.record.arrived <= found.deadline)
-            .map(|(at, found)| (found.port == seen.record.port, at));
-        waiting.max_by_key(|(by_port, at)| (*by_port, std::cmp::Reverse(*at)))
+        let mut waiting: Option<(bool, usize)> = None;
+        self.of(asked, Mark::with_any(asked), |at, found| {
+            let by_port = found.port == seen.record.port;
+            if seen.record.arrived <= found.deadline
+                && waiting.is_none_or(|(other, _)| by_port && !other)
+            {
+                waiting = Some((by_port, at));
+            }
+        });
+        waiting
     }
 
     pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut Found> {
         self.all.get_mut(at)
+    }
+
+    /// Adds another type of its name to the one at `at`; says what it is of.
+    pub(super) fn join(&mut self, at: usize, seen: &Seen<'_>, fit: Fit) -> Option<Meaning> {
+        let found = self.all.get_mut(at)?;
+        found.join(seen, fit);
+        if let Some(mark) = self.marks.get_mut(at) {
+            *mark = found.mark();
+        }
+        Some(found.meaning)
     }
 
     /// Takes out the oldest half.
@@ -95,21 +110,64 @@ impl FoundAtOnce {
         self.all.drain(..)
     }
 
-    fn of(&self, asked: u64) -> impl Iterator<Item = (usize, &Found)> {
-        let mark = mark_of(asked);
-        let groups = self.marks.chunks(GROUP).enumerate();
-        // In numbers, for the compiler to compare them at once.
-        let meant = groups.filter(move |(_, marks)| {
-            let same = marks.iter().map(|other| u16::from(*other == mark));
-            same.fold(0, |any, same| any | same) != 0
-        });
-        let found = meant.flat_map(|(group, _)| {
-            let start = group * GROUP;
-            (start..).zip(self.all.get(start..).unwrap_or_default().iter().take(GROUP))
-        });
-        found.filter(move |(_, found)| found.asked == asked)
+    /// Looks at all of a name that have the wanted mark.
+    fn of(&self, asked: u64, wanted: Wanted, mut look: impl FnMut(usize, &Found)) {
+        let mut start = 0;
+        let (groups, rest) = self.marks.as_chunks::<GROUP>();
+        for marks in groups.iter().map(|marks| &marks[..]).chain([rest]) {
+            if wanted.is_among(marks) {
+                let all = self.all.get(start..).unwrap_or_default();
+                for (at, found) in (start..).zip(all).take(marks.len()) {
+                    if found.asked == asked {
+                        look(at, found);
+                    }
+                }
+            }
+            start += GROUP;
+        }
     }
 }
+
+/// What is compared before a lookup is looked at: a bit for each type asked
+/// (see [`type_bit`]), below a part of the hash of its name.
+#[derive(Clone, Copy, Debug)]
+struct Mark(u16);
+
+/// The marks that are looked for: those with these bits, of those in the mask.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    bits: u16,
+    mask: u16,
+}
+
+impl Mark {
+    /// Those of a name that were not asked for a type.
+    const fn without(asked: u64, bit: u8) -> Wanted {
+        Wanted { bits: part_of(asked), mask: NAME | bit as u16 }
+    }
+
+    /// Those of a name.
+    const fn with_any(asked: u64) -> Wanted {
+        Wanted { bits: part_of(asked), mask: NAME }
+    }
+}
+
+impl Wanted {
+    /// In numbers, for the compiler to compare them at once.
+    fn is_among(self, marks: &[Mark]) -> bool {
+        let same = marks
+            .iter()
+            .map(|mark| u16::from(mark.0 & self.mask == self.bits));
+        same.fold(0, |any, same| any | same) != 0
+    }
+}
+
+const fn part_of(hash: u64) -> u16 {
+    (hash >> 48) as u16 & NAME
+}
+
+/// Where the types are not.
+const NAME: u16 = 0xff80;
 
 impl Found {
     /// Says whether a query found its name, and all of the answer fitted.
@@ -133,6 +191,10 @@ impl Found {
         }
     }
 
+    const fn mark(&self) -> Mark {
+        Mark(part_of(self.asked) | self.types as u16)
+    }
+
     fn fit(&self, seen: &Seen<'_>) -> Option<Fit> {
         let record = &seen.record;
         let takes = record.arrived <= self.deadline && self.types & type_bit(record.qtype) == 0;
@@ -141,7 +203,7 @@ impl Found {
     }
 
     /// Takes another type of its name.
-    pub(super) fn join(&mut self, seen: &Seen<'_>, fit: Fit) {
+    fn join(&mut self, seen: &Seen<'_>, fit: Fit) {
         self.types |= type_bit(seen.record.qtype);
         self.apart |= fit == Fit::Join;
         self.answered(seen);

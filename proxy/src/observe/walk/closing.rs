@@ -1,9 +1,6 @@
 //! What a lookup was, seen from its end.
 
-use std::time::Duration;
-
-use super::super::lookup::{End, Lookup, Step};
-use super::super::record::Seen;
+use super::super::lookup::{End, Step};
 use super::super::search::{Search, dots};
 use super::super::zones::ends_with;
 use super::meaning::Meaning;
@@ -49,32 +46,25 @@ impl Names<'_> {
         base != self.cluster_domain && ends_with(base, self.cluster_domain)
     }
 
-    /// The lookup that found its name with its first query, with the memory of
-    /// `base`. Queries for other types may follow.
-    pub(in crate::observe) fn found_at_once(
-        &self,
-        seen: &Seen<'_>,
-        meaning: &Meaning,
-        mut base: Vec<u8>,
-    ) -> Lookup {
-        meaning.write_base(seen.qname, &mut base);
-        let succeeded = Some(meaning.at);
+    /// Says how the lookup of `base` ended that found it with its first query.
+    pub(in crate::observe) fn found(&self, base: &[u8], meaning: &Meaning) -> Found {
+        let at = Some(meaning.at);
         let searched = meaning.at != Step::Absolute;
-        Lookup {
-            steps: 1,
-            queries: 1,
-            wasted_steps: 0,
-            wasted_queries: 0,
-            wasted: Duration::ZERO,
-            succeeded,
-            end: self.end(&base, searched, succeeded, End::Failed),
-            types: 1,
+        Found {
+            at: meaning.at,
+            end: self.end(base, searched, at, End::Failed),
             partial: meaning.is_partial(),
-            captured: self.is_captured(&base, succeeded),
-            repeats: [0; 2],
-            first: seen.record.arrived,
-            last: seen.record.arrived,
-            base,
+            captured: self.is_captured(base, at),
         }
     }
+}
+
+/// How a lookup ended that found its name with its first query.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::observe) struct Found {
+    pub(in crate::observe) at: Step,
+    /// See [`Lookup`](super::super::Lookup), as the next two.
+    pub(in crate::observe) end: End,
+    pub(in crate::observe) partial: bool,
+    pub(in crate::observe) captured: bool,
 }

@@ -37,6 +37,20 @@ impl Meaning {
         !self.whole && !self.foreign
     }
 
+    /// Returns the base of a walk that asked `name` first, in the memory of `base`
+    /// if need be.
+    pub(in crate::observe) fn base_of<'a>(
+        &self,
+        name: &'a [u8],
+        base: &'a mut Vec<u8>,
+    ) -> &'a [u8] {
+        if self.at == Step::Absolute {
+            return name;
+        }
+        self.write_base(name, base);
+        base
+    }
+
     /// Writes the base that a walk has which asked `name` first.
     pub(super) fn write_base(&self, name: &[u8], base: &mut Vec<u8>) {
         base.clear();

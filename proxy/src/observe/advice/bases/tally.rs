@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::Totals;
+use super::{Entry, Totals};
 use crate::moment::Moment;
-use crate::observe::chains::Joined;
+use crate::observe::walk::{Found, Meaning};
 use crate::observe::{End, Lookup, Step};
 
 /// The lookups of one name.
@@ -47,25 +47,14 @@ pub(in crate::observe::advice) struct Kind {
 }
 
 impl Tally {
-    pub(super) fn note(&mut self, lookup: &Lookup) {
-        self.add(&Way {
-            kind: Kind {
-                found: lookup.succeeded,
-                steps: lookup.steps,
-                whole: !lookup.partial && lookup.end != End::Failed,
-            },
-            lookups: 1,
-            queries: u64::from(lookup.queries),
-            types: u64::from(lookup.types),
-            wasted_steps: u64::from(lookup.wasted_steps),
-            wasted_queries: u64::from(lookup.wasted_queries),
-        });
-        if lookup.wasted < RETRANSMIT {
-            self.timed_steps += u64::from(lookup.wasted_steps);
-            self.timed += lookup.wasted;
+    pub(super) fn note(&mut self, entry: &Entry<'_>) {
+        self.add(&entry.way);
+        if entry.wasted < RETRANSMIT {
+            self.timed_steps += entry.way.wasted_steps;
+            self.timed += entry.wasted;
         }
         self.rank += 1;
-        self.last = self.last.max(lookup.last);
+        self.last = self.last.max(entry.last);
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
@@ -77,20 +66,25 @@ impl Tally {
     }
 
     fn add(&mut self, way: &Way) {
-        let known = self.ways.iter().any(|mine| mine.kind == way.kind);
-        let kind = if known || self.ways.len() < MAX_WAYS { way.kind } else { Kind::REST };
-        match self.ways.iter_mut().find(|mine| mine.kind == kind) {
+        if let Some(mine) = self.way_mut(way.kind) {
+            return mine.add(way);
+        }
+        let kind = if self.ways.len() < MAX_WAYS { way.kind } else { Kind::REST };
+        match self.way_mut(kind) {
             Some(mine) => mine.add(way),
             None => self.ways.push(Way { kind, ..*way }),
         }
     }
 
+    fn way_mut(&mut self, kind: Kind) -> Option<&mut Way> {
+        self.ways.iter_mut().find(|mine| mine.kind == kind)
+    }
+
     /// Counts one more query of a lookup that found its name at once.
-    pub(super) fn join(&mut self, joined: &Joined) {
-        let Joined { meaning, arrived } = joined;
-        self.last = self.last.max(*arrived);
+    pub(super) fn join(&mut self, meaning: &Meaning, arrived: Moment) {
+        self.last = self.last.max(arrived);
         let kind = Kind { found: Some(meaning.at), steps: 1, whole: !meaning.is_partial() };
-        if let Some(way) = self.ways.iter_mut().find(|way| way.kind == kind) {
+        if let Some(way) = self.way_mut(kind) {
             way.queries += 1;
             way.types += 1;
         }
@@ -122,6 +116,36 @@ impl Way {
         self.types += other.types;
         self.wasted_steps += other.wasted_steps;
         self.wasted_queries += other.wasted_queries;
+    }
+}
+
+impl From<&Lookup> for Way {
+    fn from(lookup: &Lookup) -> Self {
+        Self {
+            kind: Kind {
+                found: lookup.succeeded,
+                steps: lookup.steps,
+                whole: !lookup.partial && lookup.end != End::Failed,
+            },
+            lookups: 1,
+            queries: u64::from(lookup.queries),
+            types: u64::from(lookup.types),
+            wasted_steps: u64::from(lookup.wasted_steps),
+            wasted_queries: u64::from(lookup.wasted_queries),
+        }
+    }
+}
+
+impl From<&Found> for Way {
+    fn from(found: &Found) -> Self {
+        Self {
+            kind: Kind { found: Some(found.at), steps: 1, whole: !found.partial },
+            lookups: 1,
+            queries: 1,
+            types: 1,
+            wasted_steps: 0,
+            wasted_queries: 0,
+        }
     }
 }
 
