@@ -6,7 +6,7 @@ use super::family::Habits;
 use super::finished::{Finished, Verdict};
 use super::hash::hash_of;
 use super::lookup::Lookup;
-use super::record::{Origin, Seen, octets_of};
+use super::record::{Origin, Seen, Traits, octets_of};
 use super::retransmit::Again;
 use super::search::{Readings, Search};
 use super::walk::{Fit, Meaning, Names, Walk, type_bit};
@@ -15,7 +15,8 @@ use crate::moment::Moment;
 mod found;
 mod open;
 
-use found::{Found, FoundAtOnce};
+pub(super) use found::Joined;
+use found::{AllFound, Found};
 use open::Open;
 
 /// Puts the queries of a client together to lookups.
@@ -26,7 +27,7 @@ use open::Open;
 #[derive(Debug)]
 pub struct Chains {
     open: Open,
-    found: FoundAtOnce,
+    found: AllFound,
     /// Of either.
     capacity: usize,
     /// Sets this client's names apart from those of others.
@@ -82,22 +83,26 @@ impl Closer {
         if let Some((asked, at, is_start)) = remains {
             self.finished.remember(asked ^ salt, at, is_start);
         }
+        self.count(walk, search);
+        remains.is_some()
+    }
+
+    fn count(&mut self, walk: Box<Walk>, search: &Search) {
         let name = self.names.pop().unwrap_or_default();
         self.closed.push(walk.close(self.names_under(search), name));
         if self.spare.len() < SPARE {
             self.spare.push(walk);
         }
-        remains.is_some()
     }
 }
 
-/// What became of a query without a walk.
+/// What a query was for that no walk waits for any more.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum AtOnce {
     /// It found its name: a lookup of this.
     Found(Meaning),
     /// It asked for one more type of a lookup that had found its name.
-    Joined(Meaning),
+    Joined(Joined),
 }
 
 impl Chains {
@@ -106,7 +111,7 @@ impl Chains {
         let salt = hash_of(&octets_of(client));
         Self {
             open: Open::default(),
-            found: FoundAtOnce::default(),
+            found: AllFound::default(),
             capacity: capacity.max(1),
             salt,
             forgets: false,
@@ -178,6 +183,7 @@ impl Chains {
             Some((fit, at)) if fit != Fit::LateNext || !self.forgets => {
                 self.open
                     .change(at, |walk| walk.take(fit, seen, asked, readings, habits));
+                self.settle(at, search, closer);
                 return;
             }
             late => late,
@@ -188,9 +194,11 @@ impl Chains {
                 let earlier = Some((bit, arrived));
                 self.begin(seen, asked, readings, search, closer, earlier);
             }
-            (Verdict::New, Some((fit, at))) => self
-                .open
-                .change(at, |walk| walk.take(fit, seen, asked, readings, habits)),
+            (Verdict::New, Some((fit, at))) => {
+                self.open
+                    .change(at, |walk| walk.take(fit, seen, asked, readings, habits));
+                self.settle(at, search, closer);
+            }
             (Verdict::New, None) if Found::is(seen) => {
                 let meaning = Meaning::all(readings, search).next().unwrap_or_default();
                 closer.at_once = Some(AtOnce::Found(meaning));
@@ -209,12 +217,15 @@ impl Chains {
         habits: &mut Habits,
         closer: &mut Closer,
     ) {
-        let Some(meaning) = self.found.join(at, seen, fit) else { return };
-        habits.pair(fit == Fit::JoinByPort);
-        closer.at_once = Some(AtOnce::Joined(meaning));
+        let Some(joined) = self.found.join(at, seen, fit) else { return };
+        let shared_port = fit == Fit::JoinByPort;
+        if shared_port || !seen.record.traits.has(Traits::TCP) {
+            habits.pair(shared_port);
+        }
+        closer.at_once = Some(AtOnce::Joined(joined));
     }
 
-    /// Keeps a lookup that found its name at once.
+    /// Keeps a lookup that found its name.
     fn keep(&mut self, found: Found, closer: &mut Closer) {
         if self.found.len() >= self.capacity {
             for found in self.found.shed() {
@@ -248,6 +259,14 @@ impl Chains {
         }
         self.make_room(search, closer);
         self.open.push(walk);
+        self.settle(self.open.len() - 1, search, closer);
+    }
+
+    /// Counts a walk that has found its name.
+    fn settle(&mut self, at: usize, search: &Search, closer: &mut Closer) {
+        let Some(found) = self.open.get(at).and_then(Found::of) else { return };
+        closer.count(self.open.remove(at), search);
+        self.keep(found, closer);
     }
 
     /// Ends the lookups that nothing can belong to any more at `now`.
@@ -306,33 +325,26 @@ impl Chains {
             .best(asked, bit, readings, |walk| walk.fit(seen, asked, readings))
     }
 
-    /// Ends lookups until there is room for one more: those first that have
-    /// found their name.
+    /// Ends lookups until there is room for one more, those first that would end
+    /// first.
     fn make_room(&mut self, search: &Search, closer: &mut Closer) {
-        if self.open.len() < self.capacity {
-            return;
-        }
-        let (salt, mut forgets) = (self.salt, false);
-        self.open.shed(self.capacity.div_ceil(2), |walk| {
-            forgets |= closer.close(walk, search, salt);
-        });
-        self.forgets |= forgets;
         while self.open.len() >= self.capacity
             && let Some(at) = self.open.oldest()
         {
+            let was_over = self.open.get(at).is_some_and(Walk::is_over);
+            closer.cut += u64::from(!was_over);
             self.close(at, search, closer);
-            closer.cut += 1;
         }
     }
 }
 
-/// Remembers a lookup that found its name at once and is over, if its client may
-/// ask for the name again in a way that looks new; says whether it may.
+/// Remembers a lookup that found its name, if its client may ask for that again in
+/// a way that looks new; says whether it may.
 fn remember(found: &Found, salt: u64, closer: &mut Closer) -> bool {
     if found.apart {
         closer
             .finished
-            .remember(found.asked ^ salt, found.first, found.meaning.whole);
+            .remember(found.asked ^ salt, found.first, found.is_start);
     }
     found.apart
 }

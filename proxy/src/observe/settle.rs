@@ -137,11 +137,11 @@ impl Sums<'_> {
     ) {
         let arrived = seen.record.arrived;
         match at_once {
-            AtOnce::Joined(meaning) => {
+            AtOnce::Joined(joined) => {
                 let one_more = Count::LookupQueries as usize;
                 client.counters.add(one_more, 1, self.now);
                 self.node.add(one_more, 1, self.now);
-                client.bases.join(&meaning, arrived);
+                client.bases.join(&joined, arrived);
             }
             AtOnce::Found(meaning) => {
                 let mut base = closer.names.pop().unwrap_or_default();

@@ -13,7 +13,7 @@ use super::search::{Readings, Search};
 use crate::moment::Moment;
 
 mod asking;
-pub(super) use asking::type_bit;
+pub(super) use asking::{Asking, type_bit};
 
 mod meaning;
 pub(super) use meaning::Meaning;
@@ -21,7 +21,6 @@ pub(super) use meaning::Meaning;
 mod closing;
 pub(super) use closing::{Found, Names};
 
-use asking::Asking;
 
 /// The names that a stub resolver asks for one lookup, as far as they came.
 ///
@@ -68,6 +67,19 @@ pub(super) enum Fit {
     /// The next name, long after the last was answered: an answer was lost, or
     /// it is of another walk.
     LateNext,
+}
+
+/// The name that a walk asked last.
+#[derive(Debug)]
+pub(super) struct Last<'a> {
+    pub(super) asked: u64,
+    pub(super) step: &'a Asking,
+    /// What the walk is a lookup of.
+    pub(super) meaning: &'a Meaning,
+    /// Names asked until then.
+    pub(super) steps: u32,
+    /// Says whether a lookup of this begins with this name.
+    pub(super) is_start: bool,
 }
 
 impl Walk {
@@ -168,6 +180,15 @@ impl Walk {
         self.step.first = self.step.first.min(arrived);
     }
 
+    /// Its last name and what it looked up, once it has found that: nothing can
+    /// follow but other types of the name.
+    pub(super) fn found(&self) -> Option<Last<'_>> {
+        let meaning = self.meanings.first()?;
+        let is_found = self.step.data && self.step.truncated == 0;
+        let (asked, step, steps) = (self.asked, &self.step, self.steps);
+        is_found.then_some(Last { asked, step, meaning, steps, is_start: self.is_start() })
+    }
+
     /// What it leaves for the time after its end: the name asked last, when,
     /// and whether it was the first as well. `None` if nobody asks again for
     /// it in a way that looks new.
@@ -226,11 +247,6 @@ impl Walk {
 
     pub(super) const fn deadline(&self) -> Moment {
         self.deadline
-    }
-
-    /// Says whether it has found its name.
-    pub(super) const fn has_data(&self) -> bool {
-        self.step.data
     }
 
     /// Says what it was, seen from now, with the memory of `base`.
@@ -317,7 +333,7 @@ impl Walk {
     }
 
     /// Says whether no other name can follow.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.step.data || (self.step.is_denied() && !self.may_go_on())
     }
 

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::moment::Moment;
+use crate::observe::chains::Joined;
 use crate::observe::filter::Filter;
 use crate::observe::hash::{ByHash, hash_of_name};
-use crate::observe::walk::{Found, Meaning};
+use crate::observe::walk::Found;
 use crate::observe::{Lookup, Step};
 
 mod tally;
@@ -151,12 +152,12 @@ impl Bases {
         self.insert(tally);
     }
 
-    /// Counts one more query of a lookup that found its name at once.
-    pub(in crate::observe) fn join(&mut self, meaning: &Meaning, arrived: Moment) {
+    /// Counts one more query of a lookup that had found its name.
+    pub(in crate::observe) fn join(&mut self, joined: &Joined, arrived: Moment) {
         self.totals.queries += 1;
         self.saw(arrived, arrived);
-        if let Some(tally) = self.tally_mut(meaning.base) {
-            tally.join(meaning, arrived);
+        if let Some(tally) = self.tally_mut(joined.meaning.base) {
+            tally.join(joined, arrived);
         }
     }
 

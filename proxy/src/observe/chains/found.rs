@@ -1,18 +1,18 @@
-//! Lookups of one client that found their name with their first query.
+//! Lookups of one client that have found their name.
 //!
-//! Most are so: Services of a program's own namespace, and names with a dot at
-//! their end. Nothing can follow but other types of the same name, so they are
-//! counted when they begin, and only what tells their other types from new
-//! lookups is kept.
+//! Nothing can follow but other types of the same name, so they are counted at
+//! once, and only what tells their other types from new lookups is kept. Most
+//! find it with their first query: Services of a program's own namespace, and
+//! names with a dot at their end.
 
 use super::super::record::{Seen, Traits};
 use super::super::retransmit::Again;
-use super::super::walk::{Fit, LINGER, Meaning, TOGETHER, type_bit};
+use super::super::walk::{Fit, LINGER, Last, Meaning, TOGETHER, Walk, type_bit};
 use crate::moment::Moment;
 
 /// In the order of their beginning.
 #[derive(Debug, Default)]
-pub(super) struct FoundAtOnce {
+pub(super) struct AllFound {
     marks: Vec<Mark>,
     all: Vec<Found>,
 }
@@ -23,7 +23,11 @@ pub(super) struct Found {
     /// The hash of the name that was asked.
     pub(super) asked: u64,
     /// What was looked up by it.
-    pub(super) meaning: Meaning,
+    meaning: Meaning,
+    /// Names asked until then, this one included.
+    steps: u32,
+    /// Says whether a lookup of this begins with this name.
+    pub(super) is_start: bool,
     /// A bit for each type asked.
     types: u8,
     port: u16,
@@ -36,7 +40,18 @@ pub(super) struct Found {
     deadline: Moment,
 }
 
-impl FoundAtOnce {
+/// One more query of a lookup that is counted already.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::observe) struct Joined {
+    /// What the lookup is of.
+    pub(in crate::observe) meaning: Meaning,
+    /// Names asked for it.
+    pub(in crate::observe) steps: u32,
+    /// Says whether it has a type more now.
+    pub(in crate::observe) is_type: bool,
+}
+
+impl AllFound {
     pub(super) const fn len(&self) -> usize {
         self.all.len()
     }
@@ -80,14 +95,14 @@ impl FoundAtOnce {
         self.all.get_mut(at)
     }
 
-    /// Adds another type of its name to the one at `at`; says what it is of.
-    pub(super) fn join(&mut self, at: usize, seen: &Seen<'_>, fit: Fit) -> Option<Meaning> {
+    /// Adds another type of its name to the one at `at`.
+    pub(super) fn join(&mut self, at: usize, seen: &Seen<'_>, fit: Fit) -> Option<Joined> {
         let found = self.all.get_mut(at)?;
-        found.join(seen, fit);
+        let joined = found.join(seen, fit);
         if let Some(mark) = self.marks.get_mut(at) {
             *mark = found.mark();
         }
-        Some(found.meaning)
+        Some(joined)
     }
 
     /// Takes out the oldest half.
@@ -182,6 +197,8 @@ impl Found {
         Self {
             asked,
             meaning,
+            steps: 1,
+            is_start: meaning.whole,
             types: type_bit(record.qtype),
             port: record.port,
             apart: false,
@@ -189,6 +206,23 @@ impl Found {
             last,
             deadline: last + TOGETHER,
         }
+    }
+
+    /// What is left of a walk that found its name.
+    pub(super) fn of(walk: &Walk) -> Option<Self> {
+        let Last { asked, step, meaning, steps, is_start } = walk.found()?;
+        Some(Self {
+            asked,
+            meaning: *meaning,
+            steps,
+            is_start,
+            types: step.types,
+            port: step.port,
+            apart: step.apart,
+            first: step.first,
+            last: step.last,
+            deadline: walk.deadline(),
+        })
     }
 
     const fn mark(&self) -> Mark {
@@ -202,11 +236,17 @@ impl Found {
         takes.then_some(fit)
     }
 
-    /// Takes another type of its name.
-    fn join(&mut self, seen: &Seen<'_>, fit: Fit) {
-        self.types |= type_bit(seen.record.qtype);
-        self.apart |= fit == Fit::Join;
+    /// Takes another type of its name; one that was truncated will be asked for
+    /// again, over TCP.
+    fn join(&mut self, seen: &Seen<'_>, fit: Fit) -> Joined {
+        let traits = seen.record.traits;
+        let is_type = !traits.has(Traits::TC);
+        if is_type {
+            self.types |= type_bit(seen.record.qtype);
+        }
+        self.apart |= fit == Fit::Join && !traits.has(Traits::TCP);
         self.answered(seen);
+        Joined { meaning: self.meaning, steps: self.steps, is_type }
     }
 
     /// Takes a query of its name that was sent again.

@@ -1,8 +1,6 @@
 //! The walks of one client, and what is looked at of all of them for each
 //! query, side by side: a busy client has dozens, and few can be meant.
 
-use std::hint::black_box;
-
 use super::super::search::{ANY_MARK, Readings, mark_of};
 use super::super::walk::{Fit, Walk};
 use crate::moment::Moment;
@@ -20,8 +18,8 @@ pub(super) struct Open {
     bases: Vec<[Mark; BASES]>,
     /// How many may go on at all.
     going: usize,
-    /// When each ends; those that found their name come before all others.
-    ends: Vec<u64>,
+    /// When each ends.
+    ends: Vec<Moment>,
 }
 
 /// See [`mark_of`].
@@ -38,8 +36,12 @@ impl Open {
         self.asked.push(mark_of(walk.asked()));
         self.takes.push(walk.takes());
         self.bases.push(bases);
-        self.ends.push(end_of(&walk));
+        self.ends.push(walk.deadline());
         self.walks.push(walk);
+    }
+
+    pub(super) fn get(&self, at: usize) -> Option<&Walk> {
+        self.walks.get(at).map(|walk| &**walk)
     }
 
     pub(super) fn remove(&mut self, at: usize) -> Box<Walk> {
@@ -151,7 +153,7 @@ impl Open {
             *old = bases;
         }
         if let Some(old) = self.ends.get_mut(at) {
-            *old = end_of(walk);
+            *old = walk.deadline();
         }
     }
 
@@ -161,37 +163,10 @@ impl Open {
         ends.min_by_key(|(_, end)| **end).map(|(at, _)| at)
     }
 
-    /// Takes out those that found their name and end first, about `most` of
-    /// them; none if none has found it.
-    pub(super) fn shed(&mut self, most: usize, mut take: impl FnMut(Box<Walk>)) {
-        let found = self.ends.iter().filter(|end| **end < UNFINISHED);
-        let mut found: Vec<u64> = found.copied().collect();
-        if found.is_empty() {
-            return;
-        }
-        let last = most.min(found.len()) - 1;
-        let (_, last, _) = found.select_nth_unstable(last);
-        let last = *last;
-        let goes: Vec<bool> = self.ends.iter().map(|end| *end <= last).collect();
-        // Read side by side before they are closed one after another.
-        let leaving = self.walks.iter().zip(&goes).filter(|(_, goes)| **goes);
-        leaving.for_each(|(walk, _)| {
-            black_box(walk.deadline());
-        });
-        keep(&mut self.asked, &goes);
-        keep(&mut self.takes, &goes);
-        keep(&mut self.bases, &goes);
-        self.ends.retain(|end| *end > last);
-        let mut goes = goes.iter();
-        self.walks
-            .extract_if(.., |_| goes.next() == Some(&true))
-            .for_each(&mut take);
-    }
-
     /// Finds one after `from` that ended before `now`.
     pub(super) fn ended(&self, from: usize, now: Moment) -> Option<usize> {
         let ends = self.ends.iter().enumerate().skip(from);
-        let mut ended = ends.filter(|(_, end)| **end % UNFINISHED < now.as_micros());
+        let mut ended = ends.filter(|(_, end)| **end < now);
         ended.next().map(|(at, _)| at)
     }
 
@@ -203,17 +178,6 @@ impl Open {
         self.ends.clear();
         self.walks.drain(..)
     }
-}
-
-fn end_of(walk: &Walk) -> u64 {
-    let micros = walk.deadline().as_micros() % UNFINISHED;
-    if walk.has_data() { micros } else { micros + UNFINISHED }
-}
-
-/// Leaves what does not go.
-fn keep<T>(all: &mut Vec<T>, goes: &[bool]) {
-    let mut goes = goes.iter();
-    all.retain(|_| goes.next() == Some(&false));
 }
 
 /// Says whether a mark is among others: in numbers, for the compiler to compare
@@ -251,6 +215,3 @@ const BASES: usize = 4;
 
 /// Walks that are compared at once.
 const GROUP: usize = 8;
-
-/// No moment has this bit: half a million years.
-const UNFINISHED: u64 = 1 << 63;

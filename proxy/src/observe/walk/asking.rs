@@ -7,37 +7,42 @@ use crate::moment::Moment;
 
 /// The name that is being asked.
 #[derive(Debug, Default)]
-pub(super) struct Asking {
-    pub(super) port: u16,
-    pub(super) queries: u32,
+pub(in crate::observe) struct Asking {
+    pub(in crate::observe) port: u16,
+    pub(in crate::observe) queries: u32,
     /// A bit for each type asked.
-    pub(super) types: u8,
+    pub(in crate::observe) types: u8,
     /// Types whose answer was truncated.
-    pub(super) truncated: u8,
+    pub(in crate::observe) truncated: u8,
     /// Says whether two types came from one port.
-    pub(super) shared_port: bool,
+    pub(in crate::observe) shared_port: bool,
     /// Says whether two types came from two ports.
-    pub(super) apart: bool,
-    pub(super) data: bool,
-    pub(super) denied: bool,
+    pub(in crate::observe) apart: bool,
+    pub(in crate::observe) data: bool,
+    pub(in crate::observe) denied: bool,
     /// Of what was denied, all for want of the type.
-    pub(super) nodata: bool,
-    pub(super) failed: bool,
-    pub(super) first: Moment,
-    pub(super) last: Moment,
+    pub(in crate::observe) nodata: bool,
+    pub(in crate::observe) failed: bool,
+    pub(in crate::observe) first: Moment,
+    pub(in crate::observe) last: Moment,
     /// When A was asked last, and when another type was.
-    pub(super) asked: [Moment; 2],
+    pub(in crate::observe) asked: [Moment; 2],
 }
 
 impl Asking {
     pub(super) fn note(&mut self, seen: &Seen<'_>) {
         let record = &seen.record;
         let traits = record.traits;
+        if traits.has(Traits::TC) {
+            // The answer comes over TCP.
+            self.truncated |= type_bit(record.qtype);
+        } else if traits.has(Traits::TCP) {
+            self.truncated &= !type_bit(record.qtype);
+        }
         if traits.has(Traits::DATA) {
             self.data = true;
         } else if traits.has(Traits::TC) {
-            // The answer comes over TCP.
-            self.truncated |= type_bit(record.qtype);
+            // Nothing is said yet.
         } else if traits.has(Traits::REPEATED) {
             // The one that it repeats gets the answer.
         } else if traits.has(Traits::ANSWERED) && record.rcode == Rcode::NXDOMAIN {

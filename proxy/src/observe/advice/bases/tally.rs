@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{Entry, Totals};
 use crate::moment::Moment;
-use crate::observe::walk::{Found, Meaning};
+use crate::observe::chains::Joined;
+use crate::observe::walk::Found;
 use crate::observe::{End, Lookup, Step};
 
 /// The lookups of one name.
@@ -80,13 +81,15 @@ impl Tally {
         self.ways.iter_mut().find(|mine| mine.kind == kind)
     }
 
-    /// Counts one more query of a lookup that found its name at once.
-    pub(super) fn join(&mut self, meaning: &Meaning, arrived: Moment) {
+    /// Counts one more query of a lookup that had found its name; the types of
+    /// a walk are those of its first name.
+    pub(super) fn join(&mut self, joined: &Joined, arrived: Moment) {
+        let Joined { meaning, steps, is_type } = *joined;
         self.last = self.last.max(arrived);
-        let kind = Kind { found: Some(meaning.at), steps: 1, whole: !meaning.is_partial() };
+        let kind = Kind { found: Some(meaning.at), steps, whole: !meaning.is_partial() };
         if let Some(way) = self.way_mut(kind) {
             way.queries += 1;
-            way.types += 1;
+            way.types += u64::from(is_type && steps == 1);
         }
     }
 

@@ -164,3 +164,32 @@ fn types_asked_one_after_another_are_one_step() {
     let figures = figures(pod);
     assert_eq!((figures.lookups, figures.steps, figures.lookup_queries), (1, 2, 3));
 }
+
+/// A truncated answer is asked for again over TCP, from a port of its own: before
+/// the other type's, or once the name is found.
+#[test]
+fn a_truncated_answer_over_tcp_is_the_same_lookup() {
+    for (name, exists, steps) in [("cart", CART, 1), ("example.com", "example.com", 4)] {
+        for (which, with_data) in [(0, true), (0, false), (1, true), (1, false)] {
+            let mut pod = Pod::new(Glibc, 5).looks_up(name, exists);
+            let at = pod.events.len() - 2 + which;
+            let mut again = pod.events[at].clone();
+            again.record.arrived = again.record.arrived + again.record.took;
+            again.record.traits = again.record.traits | Traits::TCP;
+            again.record.port ^= 1;
+            let traits = Traits::ANSWERED | Traits::TC;
+            pod.events[at].record.traits = traits.with_if(Traits::DATA, with_data);
+            pod.events.push(again);
+            pod.events
+                .sort_by_key(|event| event.record.arrived + event.record.took);
+            let observer = pod.observed();
+            let figures = Figures::of(&observer.node, Window::Start);
+            let what = format!("{name} {which} {with_data}");
+            assert_eq!((figures.lookups, figures.steps), (1, steps), "{what}");
+            assert_eq!(figures.lookup_queries, 2 * steps + 1, "{what}");
+            let (_, client) = observer.clients.iter().next().unwrap();
+            let totals = client.bases.totals();
+            assert_eq!((totals.lookups, totals.queries), (1, 2 * steps + 1), "{what}");
+        }
+    }
+}
