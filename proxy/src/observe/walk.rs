@@ -21,7 +21,6 @@ pub(super) use meaning::Meaning;
 mod closing;
 pub(super) use closing::{Found, Names};
 
-
 /// The names that a stub resolver asks for one lookup, as far as they came.
 ///
 /// A name can mean several bases: `cart.svc.cluster.local` is `cart` under one
