@@ -7,7 +7,8 @@ use super::record::{Record, Seen};
 #[derive(Debug)]
 pub struct Part {
     records: Vec<Held>,
-    names: Vec<u8>,
+    /// In words, each beginning with one.
+    names: Vec<[u8; 8]>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +41,8 @@ impl Part {
         self.records.iter().map(|held| {
             let Held { record, name: (at, len) } = *held;
             let at = usize::try_from(at).unwrap_or(usize::MAX);
-            let qname = self.names.get(at..at.saturating_add(len.into()));
+            let names = self.names.as_flattened();
+            let qname = names.get(at..at.saturating_add(len.into()));
             Seen { record, qname: qname.unwrap_or_default() }
         })
     }
@@ -76,24 +78,30 @@ impl Part {
         len: u8,
         words: impl IntoIterator<Item = [u8; 8]>,
     ) {
-        let start = self.names.len();
-        words
-            .into_iter()
-            .for_each(|word| self.names.extend_from_slice(&word));
-        self.names.truncate(start + usize::from(len));
-        // Length octets are below 64, so none of them is a letter.
-        if let Some(name) = self.names.get_mut(start..) {
-            name.make_ascii_lowercase();
-        }
-        let at = u32::try_from(start).unwrap_or(u32::MAX);
+        let at = self.names.as_flattened().len();
+        self.names.extend(words.into_iter().map(folded));
+        let at = u32::try_from(at).unwrap_or(u32::MAX);
         self.records.push(Held { record, name: (at, len) });
     }
+}
+
+/// Eight octets of a name with letters in lower case. Length octets are below 64,
+/// so none of them is a letter (RFC 1035, section 2.3.4).
+const fn folded(octets: [u8; 8]) -> [u8; 8] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_le_bytes(octets);
+    // Without their highest bits, for no sum to reach into the next octet.
+    let low = word & (0x7f * ONES);
+    let from_a = low + (0x80 - b'A' as u64) * ONES;
+    let beyond_z = low + (0x7f - b'Z' as u64) * ONES;
+    let upper = (from_a ^ beyond_z) & !word & (0x80 * ONES);
+    (word | (upper >> 2)).to_le_bytes()
 }
 
 impl Default for Part {
     fn default() -> Self {
         // Names are longer only where nobody looks them up by hand.
-        Self { records: Vec::with_capacity(Self::ROOM), names: Vec::with_capacity(Self::ROOM * 64) }
+        Self { records: Vec::with_capacity(Self::ROOM), names: Vec::with_capacity(Self::ROOM * 8) }
     }
 }
 
@@ -119,5 +127,13 @@ mod tests {
         );
         part.clear();
         assert!(part.is_empty() && part.iter().next().is_none());
+    }
+
+    #[test]
+    fn letters_alone_are_folded() {
+        for octet in 0..=u8::MAX {
+            let octets = [octet, 0xff, octet, 0, b'Z', octet, 0x7f, octet];
+            assert_eq!(folded(octets), octets.map(|octet| octet.to_ascii_lowercase()), "{octet}");
+        }
     }
 }

@@ -157,6 +157,9 @@ impl Sums<'_> {
 
     /// Counts the lookups of a client that were closed.
     fn collect(&mut self, client: &mut Client, closer: &mut Closer) {
+        if closer.closed.is_empty() {
+            return;
+        }
         let Closer { closed, names, pair, .. } = closer;
         for lookup in closed.drain(..) {
             client.close(&lookup, self.now);
