@@ -65,7 +65,7 @@ impl AllFound {
     /// by its port, or else the oldest.
     pub(super) fn best(&self, seen: &Seen<'_>, asked: u64) -> Option<(Fit, usize)> {
         let mut best: Option<(Fit, usize)> = None;
-        let wanted = Mark::without(asked, type_bit(seen.record.qtype));
+        let wanted = Wanted::without(asked, type_bit(seen.record.qtype));
         self.of(asked, wanted, |at, found| {
             if let Some(fit) = found.fit(seen)
                 && best.is_none_or(|(least, _)| fit < least)
@@ -80,7 +80,7 @@ impl AllFound {
     /// whether it was.
     pub(super) fn waiting(&self, seen: &Seen<'_>, asked: u64) -> Option<(bool, usize)> {
         let mut waiting: Option<(bool, usize)> = None;
-        self.of(asked, Mark::with_any(asked), |at, found| {
+        self.of(asked, Wanted::of(asked), |at, found| {
             let by_port = found.port == seen.record.port;
             if seen.record.arrived <= found.deadline
                 && waiting.is_none_or(|(other, _)| by_port && !other)
@@ -155,19 +155,17 @@ struct Wanted {
     mask: u16,
 }
 
-impl Mark {
+impl Wanted {
     /// Those of a name that were not asked for a type.
-    const fn without(asked: u64, bit: u8) -> Wanted {
-        Wanted { bits: part_of(asked), mask: NAME | bit as u16 }
+    const fn without(asked: u64, bit: u8) -> Self {
+        Self { bits: part_of(asked), mask: NAME | bit as u16 }
     }
 
     /// Those of a name.
-    const fn with_any(asked: u64) -> Wanted {
-        Wanted { bits: part_of(asked), mask: NAME }
+    const fn of(asked: u64) -> Self {
+        Self { bits: part_of(asked), mask: NAME }
     }
-}
 
-impl Wanted {
     /// In numbers, for the compiler to compare them at once.
     fn is_among(self, marks: &[Mark]) -> bool {
         let same = marks
