@@ -179,16 +179,11 @@ impl Chains {
         habits: &mut Habits,
         closer: &mut Closer,
     ) {
-        let late = match walk {
-            Some((fit, at)) if fit != Fit::LateNext || !self.forgets => {
-                self.open
-                    .change(at, |walk| walk.take(fit, seen, asked, readings, habits));
-                self.settle(at, search, closer);
-                return;
-            }
-            late => late,
+        let verdict = match walk {
+            Some((fit, _)) if fit != Fit::LateNext => Verdict::New,
+            _ => self.judge(seen, asked, closer),
         };
-        match (self.judge(seen, asked, closer), late) {
+        match (verdict, walk) {
             (Verdict::Repeat, _) => {}
             (Verdict::Afresh(bit, arrived), _) => {
                 let earlier = Some((bit, arrived));
@@ -197,7 +192,7 @@ impl Chains {
             (Verdict::New, Some((fit, at))) => {
                 self.open
                     .change(at, |walk| walk.take(fit, seen, asked, readings, habits));
-                self.settle(at, search, closer);
+                self.close_if_found(at, search, closer);
             }
             (Verdict::New, None) if Found::is(seen) => {
                 let meaning = Meaning::all(readings, search).next().unwrap_or_default();
@@ -208,7 +203,7 @@ impl Chains {
         }
     }
 
-    /// Takes another type of a name that was found at once.
+    /// Takes another type of a name that was found.
     fn join(
         &mut self,
         at: usize,
@@ -259,11 +254,11 @@ impl Chains {
         }
         self.make_room(search, closer);
         self.open.push(walk);
-        self.settle(self.open.len() - 1, search, closer);
+        self.close_if_found(self.open.len() - 1, search, closer);
     }
 
-    /// Counts a walk that has found its name.
-    fn settle(&mut self, at: usize, search: &Search, closer: &mut Closer) {
+    /// Counts a walk that has found its name, and keeps what may be joined.
+    fn close_if_found(&mut self, at: usize, search: &Search, closer: &mut Closer) {
         let Some(found) = self.open.get(at).and_then(Found::of) else { return };
         closer.count(self.open.remove(at), search);
         self.keep(found, closer);

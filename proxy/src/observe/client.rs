@@ -14,7 +14,7 @@ use super::names::Identity;
 use super::record::{Origin, Seen, Traits};
 use super::retransmit::Repeated;
 use super::search::{Search, Source};
-use super::walk::Found;
+use super::walk::Ending;
 use super::window::Windows;
 use crate::moment::Moment;
 
@@ -121,12 +121,12 @@ impl Client {
     pub(super) fn close_found(
         &mut self,
         name: Named<'_>,
-        found: &Found,
+        ending: &Ending,
         arrived: Moment,
         now: Moment,
     ) {
-        count_found(&mut self.counters, found, now);
-        self.bases.note_found(name, found, arrived);
+        count_found(&mut self.counters, ending, now);
+        self.bases.note_found(name, ending, arrived);
     }
 
     /// Learns what its resolv.conf says. What the configuration says goes first.
@@ -170,15 +170,15 @@ pub(super) fn note(
 }
 
 /// Counts a lookup that found its name at once.
-pub(super) fn count_found(counters: &mut Counters, found: &Found, now: Moment) {
+pub(super) fn count_found(counters: &mut Counters, ending: &Ending, now: Moment) {
     counters.add_all(
         [
             (Count::Lookups as usize, 1),
             (Count::Steps as usize, 1),
             (Count::LookupQueries as usize, 1),
-            (Count::Partial as usize, found.partial.into()),
-            (Count::Captured as usize, found.captured.into()),
-            (Count::of_end(found.end) as usize, 1),
+            (Count::Partial as usize, ending.partial.into()),
+            (Count::Captured as usize, ending.captured.into()),
+            (Count::of_end(ending.end) as usize, 1),
         ],
         now,
     );

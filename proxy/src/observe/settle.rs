@@ -146,10 +146,10 @@ impl Sums<'_> {
             AtOnce::Found(meaning) => {
                 let mut base = closer.names.pop().unwrap_or_default();
                 let octets = meaning.base_of(seen.qname, &mut base);
-                let found = closer.names_under(&client.search).found(octets, &meaning);
-                count_found(self.node, &found, self.now);
+                let ending = closer.names_under(&client.search).found(octets, &meaning);
+                count_found(self.node, &ending, self.now);
                 let name = Named { octets, hash: meaning.base };
-                client.close_found(name, &found, arrived, self.now);
+                client.close_found(name, &ending, arrived, self.now);
                 closer.names.push(base);
             }
         }

@@ -19,7 +19,7 @@ mod meaning;
 pub(super) use meaning::Meaning;
 
 mod closing;
-pub(super) use closing::{Found, Names};
+pub(super) use closing::{Ending, Names};
 
 /// The names that a stub resolver asks for one lookup, as far as they came.
 ///

@@ -6,7 +6,7 @@ use crate::moment::Moment;
 use crate::observe::chains::Joined;
 use crate::observe::filter::Filter;
 use crate::observe::hash::{ByHash, hash_of_name};
-use crate::observe::walk::Found;
+use crate::observe::walk::Ending;
 use crate::observe::{Lookup, Step};
 
 mod tally;
@@ -113,10 +113,10 @@ impl Bases {
     pub(in crate::observe) fn note_found(
         &mut self,
         name: Named<'_>,
-        found: &Found,
+        ending: &Ending,
         arrived: Moment,
     ) {
-        let (way, wasted) = (Way::from(found), Duration::ZERO);
+        let (way, wasted) = (Way::from(ending), Duration::ZERO);
         self.enter(&Entry { name, way, wasted, first: arrived, last: arrived });
     }
 

@@ -47,10 +47,10 @@ impl Names<'_> {
     }
 
     /// Says how the lookup of `base` ended that found it with its first query.
-    pub(in crate::observe) fn found(&self, base: &[u8], meaning: &Meaning) -> Found {
+    pub(in crate::observe) fn found(&self, base: &[u8], meaning: &Meaning) -> Ending {
         let at = Some(meaning.at);
         let searched = meaning.at != Step::Absolute;
-        Found {
+        Ending {
             at: meaning.at,
             end: self.end(base, searched, at, End::Failed),
             partial: meaning.is_partial(),
@@ -61,7 +61,7 @@ impl Names<'_> {
 
 /// How a lookup ended that found its name with its first query.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::observe) struct Found {
+pub(in crate::observe) struct Ending {
     pub(in crate::observe) at: Step,
     /// See [`Lookup`](super::super::Lookup), as the next two.
     pub(in crate::observe) end: End,

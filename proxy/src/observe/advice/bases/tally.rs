@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Entry, Totals};
 use crate::moment::Moment;
 use crate::observe::chains::Joined;
-use crate::observe::walk::Found;
+use crate::observe::walk::Ending;
 use crate::observe::{End, Lookup, Step};
 
 /// The lookups of one name.
@@ -139,10 +139,10 @@ impl From<&Lookup> for Way {
     }
 }
 
-impl From<&Found> for Way {
-    fn from(found: &Found) -> Self {
+impl From<&Ending> for Way {
+    fn from(ending: &Ending) -> Self {
         Self {
-            kind: Kind { found: Some(found.at), steps: 1, whole: !found.partial },
+            kind: Kind { found: Some(ending.at), steps: 1, whole: !ending.partial },
             lookups: 1,
             queries: 1,
             types: 1,
