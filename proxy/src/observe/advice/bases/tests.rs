@@ -50,7 +50,8 @@ fn a_name_that_is_looked_up_often_stays_among_thousands_made_up() {
         .sum();
     assert_eq!(bases.totals().lookups, 5000);
     assert_eq!(bases.dropped().lookups, 5000 - held);
-    assert!(bases.dropped().bases > 8);
+    // The first of each cell that finds no place, and what had to leave one.
+    assert!(bases.dropped().bases >= 32);
 }
 
 #[test]
