@@ -74,9 +74,7 @@ fn run_file(args: &RunArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, C
         print(out, &plan_text(&scenario))?;
         return Ok(Exit::Passed);
     }
-    let text = std::fs::read_to_string(&args.file)
-        .map_err(|error| CommandError::Output(args.file.display().to_string(), error))?;
-    measure(&scenario, &text, args.json.as_deref(), stop, out)
+    measure(&scenario, args.json.as_deref(), stop, out)
 }
 
 fn run_quick(args: &QuickArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, CommandError> {
@@ -84,19 +82,18 @@ fn run_quick(args: &QuickArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit
     let scenario = Scenario::parse(&text, Path::new("quick"))
         .map_err(|error| CommandError::Usage(first_line(&error)))?;
     guard(&scenario, scenario.address(), args.i_own_this)?;
-    measure(&scenario, &text, args.json.as_deref(), stop, out)
+    measure(&scenario, args.json.as_deref(), stop, out)
 }
 
 fn measure(
     scenario: &Scenario,
-    text: &str,
     json: Option<&Path>,
     stop: &Stop,
     out: &mut impl Write,
 ) -> Result<Exit, CommandError> {
     let environment = Environment::read();
     let measured = run::execute(scenario, stop).map_err(CommandError::Run)?;
-    let report = Report::new(scenario, text, environment, &measured);
+    let report = Report::new(scenario, environment, &measured);
     print(out, &Text(&report).to_string())?;
     if let Some(path) = json {
         let shown = || path.display().to_string();

@@ -12,7 +12,7 @@ use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::recorder::PhaseRecord;
 use crate::run::Measured;
-use crate::scenario::{Scenario, fingerprint};
+use crate::scenario::Scenario;
 use crate::sender::Ports;
 
 mod figures;
@@ -89,13 +89,8 @@ pub struct Load {
 }
 
 impl Report {
-    /// Judges what was measured; `text` is the scenario as it was written.
-    pub fn new(
-        scenario: &Scenario,
-        text: &str,
-        environment: Environment,
-        measured: &Measured,
-    ) -> Self {
+    /// Judges what was measured.
+    pub fn new(scenario: &Scenario, environment: Environment, measured: &Measured) -> Self {
         let run = measured.recorder.total();
         let phases = phases(scenario, measured);
         let invalid = invalid_reasons(scenario, measured);
@@ -125,7 +120,7 @@ impl Report {
             outcome: exit,
             invalid,
             failed,
-            load: load(scenario, text),
+            load: load(scenario),
             environment,
             started_unix_ms: unix_ms(measured),
             took_s: measured.took.as_secs_f64(),
@@ -186,7 +181,7 @@ fn lasted(planned: Duration, left: Duration, measured: &Measured) -> Duration {
     if measured.interrupted.is_some() { planned.min(left) } else { planned }
 }
 
-fn load(scenario: &Scenario, text: &str) -> Load {
+fn load(scenario: &Scenario) -> Load {
     let config = scenario.sender;
     let ports = match (scenario.target.transport.as_str(), config.ports) {
         ("tcp", _) => format!("{} connection(s)", config.connections),
@@ -197,7 +192,7 @@ fn load(scenario: &Scenario, text: &str) -> Load {
     Load {
         name: scenario.name.clone(),
         about: scenario.about.clone(),
-        fingerprint: format!("{:016x}", fingerprint(text)),
+        fingerprint: format!("{:016x}", scenario.fingerprint),
         seed: scenario.seed,
         target: scenario.target.server.to_string(),
         transport: scenario.target.transport.as_str(),

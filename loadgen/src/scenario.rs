@@ -33,6 +33,8 @@ pub struct Scenario {
     pub name: String,
     /// A sentence about it; may be empty.
     pub about: String,
+    /// Of the text that all else here was parsed from (see [`fingerprint`]).
+    pub fingerprint: u64,
     /// Decides every random choice.
     pub seed: u64,
     /// Whom to ask.

@@ -10,7 +10,7 @@ use stub::Family;
 use crate::plan::PlannedPhase;
 use crate::scenario::{
     DEFAULT_MAX_LATENESS, DEFAULT_TIMEOUT, Limits, Phase, Scenario, SearchPath, SenderConfig,
-    Target, Transport,
+    Target, Transport, fingerprint,
 };
 use crate::schedule::{Rate, Shape};
 use crate::sender::Ports;
@@ -30,6 +30,8 @@ pub(super) fn scenario(target: SocketAddr, rate: f64, length: Duration) -> Optio
     Some(Scenario {
         name: "demo".to_owned(),
         about: String::new(),
+        // Made here, not parsed from a text.
+        fingerprint: fingerprint(""),
         seed: SEED,
         target: Target { server: target, transport: Transport::Udp, allow: Vec::new() },
         limits: Limits {

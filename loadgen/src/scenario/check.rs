@@ -15,7 +15,7 @@ use super::file::{
 use super::fit;
 use super::lookup::SearchPath;
 use super::target::parse_server;
-use super::{Limits, Phase, Scenario, SenderConfig, Target, Transport};
+use super::{Limits, Phase, Scenario, SenderConfig, Target, Transport, fingerprint};
 use crate::expect::{Expectation, parse_duration};
 use crate::plan::PlannedPhase;
 use crate::schedule::{Rate, Shape};
@@ -37,6 +37,7 @@ pub(super) fn check(file: ScenarioFile, source: &Source<'_>, folder: &Path) -> R
     let scenario = Scenario {
         name: file.name,
         about: file.about,
+        fingerprint: fingerprint(source.text),
         seed: file.seed,
         target: target(&file.target, source)?,
         limits,

@@ -4,10 +4,11 @@ use std::fs;
 use std::net::UdpSocket;
 use std::time::Duration;
 
+use loadgen::scenario::fingerprint;
 use tempfile::TempDir;
 use testbed::Process;
 
-use crate::program::{command, run, shared};
+use crate::program::{command, piped_scenario, run, shared};
 
 #[test]
 fn usage_is_64_and_help_is_0() {
@@ -72,7 +73,24 @@ fn a_wrong_scenario_is_78_and_nothing_is_sent_by_a_check() {
         assert_eq!(ran.code, 78, "{}", ran.errors);
         assert!(ran.errors.contains("s.toml:5: unknown field `max_qsp`"), "{}", ran.errors);
     }
-    assert_eq!(run(&["check", "gone.toml"]).code, 78);
+}
+
+/// A pipe gives its text once: what is fingerprinted is what ran.
+#[test]
+fn a_scenario_is_read_once() {
+    let _machine = shared();
+    let text = SCENARIO.replace("10s", "100ms");
+    let fingerprint = format!("{:016x}", fingerprint(&text));
+    assert_eq!(piped_scenario(&text).text_at("/load/fingerprint"), fingerprint);
+}
+
+#[test]
+fn a_scenario_that_cannot_be_read_is_78() {
+    for arguments in [&["run", "/gone.toml"][..], &["check", "/gone.toml"]] {
+        let ran = run(arguments);
+        assert_eq!(ran.code, 78, "{}", ran.errors);
+        assert!(ran.errors.contains("cannot read /gone.toml: No such file"), "{}", ran.errors);
+    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Runs the program and reads its JSON report.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde_json::Value;
@@ -25,6 +26,16 @@ impl Ran {
             .unwrap_or_else(|| panic!("no report: {}", self.errors));
         let value = json.pointer(pointer).and_then(Value::as_f64);
         value.unwrap_or_else(|| panic!("{pointer} is no number in {json:#}"))
+    }
+
+    /// A text of the report, by its path.
+    pub(crate) fn text_at(&self, pointer: &str) -> &str {
+        let json = self
+            .json
+            .as_ref()
+            .unwrap_or_else(|| panic!("no report: {}", self.errors));
+        let value = json.pointer(pointer).and_then(Value::as_str);
+        value.unwrap_or_else(|| panic!("{pointer} is no text in {json:#}"))
     }
 
     /// Whether the report has something there.
@@ -76,6 +87,22 @@ pub(crate) fn scenario(text: &str) -> Ran {
     let path = folder.path().join("scenario.toml");
     fs::write(&path, text).unwrap();
     report(&["run", path.to_str().unwrap()])
+}
+
+/// Runs a scenario that comes through a pipe, with `--json`.
+pub(crate) fn piped_scenario(text: &str) -> Ran {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("report.json");
+    let mut child = command(&["run", "/dev/stdin", "--json", path.to_str().unwrap()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(text.as_bytes()).unwrap();
+    drop(input);
+    ran(&child.wait_with_output().unwrap(), Some(&path))
 }
 
 fn ran(output: &Output, json: Option<&Path>) -> Ran {
