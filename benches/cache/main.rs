@@ -5,6 +5,7 @@
 //! million entries are built once, and pauses and hit ratios are no times.
 
 mod names;
+mod output;
 mod ratio;
 mod times;
 
@@ -12,10 +13,4 @@ fn main() {
     times::lookups();
     times::inserts();
     ratio::print();
-}
-
-/// Prints a line of the result.
-#[expect(clippy::print_stdout, reason = "the result, for the person")]
-fn say(line: &str) {
-    println!("{line}");
 }

@@ -14,12 +14,14 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::names::{Names, entry, query};
-use crate::say;
+use crate::output::print_line;
 
 /// Plays the trace to each policy and prints what it answered.
 pub(crate) fn print() {
-    say("\nhit ratio, Zipf(1.0) over 100,000 names, 30 % of the requests for one-time names");
-    say("entries      this cache  quick_cache (S3-FIFO kind)     LRU   random");
+    print_line(
+        "\nhit ratio, Zipf(1.0) over 100,000 names, 30 % of the requests for one-time names",
+    );
+    print_line("entries      this cache  quick_cache (S3-FIFO kind)     LRU   random");
     for bytes in [256 << 10, 1 << 20, 4 << 20] {
         let trace = trace();
         let (ours, entries) = of_ours(&trace, bytes);
@@ -27,7 +29,9 @@ pub(crate) fn print() {
             [of_quick(&trace, entries), of_lru(&trace, entries), of_random(&trace, entries)];
         let [quick, lru, random] = others.map(|hits| percent(hits, &trace));
         let ours = percent(ours, &trace);
-        say(&format!("{entries:<13}{ours:>9.1} %{quick:>26.1} %{lru:>8.1} %{random:>7.1} %"));
+        print_line(&format!(
+            "{entries:<13}{ours:>9.1} %{quick:>26.1} %{lru:>8.1} %{random:>7.1} %"
+        ));
     }
 }
 

@@ -11,12 +11,12 @@ use quick_cache::sync::Cache as QuickCache;
 use rand::seq::SliceRandom as _;
 
 use crate::names::{Names, entry, key, query};
-use crate::say;
+use crate::output::print_line;
 
 /// Nanoseconds for each uniform look-up with a copy of the answer: medians of
 /// [`ROUNDS`], the tables in turn within each.
 pub(crate) fn lookups() {
-    say("ns per look-up and copy         entries: 10,000    100,000  1,000,000");
+    print_line("ns per look-up and copy         entries: 10,000    100,000  1,000,000");
     let mut lines: [(&str, Vec<f64>); 4] = [
         ("this cache, batches of 8", Vec::new()),
         ("this cache, batches of 32", Vec::new()),
@@ -39,12 +39,12 @@ pub(crate) fn lookups() {
     }
     for (what, figures) in &lines {
         let figures: String = figures.iter().map(|ns| format!("{ns:>11.1}")).collect();
-        say(&format!("{what:<34}{figures}"));
+        print_line(&format!("{what:<34}{figures}"));
     }
     if let [(_, ours), _, (_, theirs), _] = &lines
         && let (Some(ours), Some(theirs)) = (ours.last(), theirs.last())
     {
-        say(&format!("at 1,000,000: {:.2} of hashbrown's time", ours / theirs));
+        print_line(&format!("at 1,000,000: {:.2} of hashbrown's time", ours / theirs));
     }
 }
 
@@ -147,7 +147,7 @@ pub(crate) fn inserts() {
             .unwrap_or_default()
     };
     let all: Duration = took.iter().sum();
-    say(&format!(
+    print_line(&format!(
         "\ninsert with eviction, {} entries: mean {} ns, p50 {:?}, p99.9 {:?}, p99.999 {:?}, longest {:?}",
         cache.len(),
         all.as_nanos() / took.len() as u128,
@@ -158,7 +158,7 @@ pub(crate) fn inserts() {
     ));
     let each = cache.bytes() as f64 / cache.len() as f64;
     let share = cache.bytes() as f64 / bytes as f64;
-    say(&format!(
+    print_line(&format!(
         "memory: {each:.0} octets for each A answer, {:.1} % of the bound in use, {at_full} entries after the first half",
         share * 100.0
     ));

@@ -9,10 +9,11 @@ use clap::ValueEnum as _;
 use serde::Serialize;
 use testbed::Process;
 
-use crate::RunArgs;
+use crate::cli::RunArgs;
 use crate::load::{self, Watched};
+use crate::output::{print_line, print_progress};
 use crate::place::Place;
-use crate::report::{self, Environment, Memory, Row, complain, say};
+use crate::report::{self, Environment, Memory, Row};
 use crate::subject::{Kind, Over, Subject, Surroundings};
 use crate::workload::{FILL, Workload, fill};
 
@@ -47,7 +48,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     let mut rows: Vec<Row> = Vec::new();
     for round in 1..=args.rounds {
         for &workload in &args.workloads {
-            complain(&format!("round {round} of {}: {}", args.rounds, workload.name()));
+            print_progress(&format!("round {round} of {}: {}", args.rounds, workload.name()));
             for subject in lab.of(workload) {
                 let sample = lab.measure(subject, workload, round as u64)?;
                 let kind = subject.kind;
@@ -69,7 +70,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     write_json(args, &rows, &memory)?;
     let faults = faults(args, &rows);
     for fault in &faults {
-        say(&format!("FAIL {fault}"));
+        print_line(&format!("FAIL {fault}"));
     }
     Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -106,7 +107,7 @@ impl<'a> Lab<'a> {
         let mut over_tcp = Vec::new();
         for &kind in &args.subjects {
             if kind.program(&args.programs).is_none() {
-                say(&format!("skipped: {} is not installed", kind.name()));
+                print_line(&format!("skipped: {} is not installed", kind.name()));
                 continue;
             }
             subjects.push(start(kind, Over::Udp)?);
@@ -161,7 +162,7 @@ impl<'a> Lab<'a> {
             .iter()
             .filter(|subject| !subject.kind.is_floor())
         {
-            complain(&format!("filling {}", subject.kind.name()));
+            print_progress(&format!("filling {}", subject.kind.name()));
             let loadgen = self.args.programs.join("fivedots-loadgen");
             let (scenario, seconds) = fill(subject.addr);
             let watched = self.watched(subject);

@@ -10,21 +10,19 @@ use std::net::SocketAddr;
 use anyhow::Result;
 use udp::{Datagram, Options, RecvBatch, Socket, Train};
 
-use crate::ServeArgs;
-
 /// Serves until it is killed, with a socket and a thread for each flow that
 /// the kernel's hash leads to it.
 ///
 /// # Errors
 ///
 /// When the address cannot be bound.
-pub(crate) fn run(args: &ServeArgs) -> Result<()> {
+pub(crate) fn run(listen: SocketAddr, threads: usize) -> Result<()> {
     let mut workers = Vec::new();
-    for _ in 0..args.threads {
-        let socket = bind(args.listen)?;
+    for _ in 0..threads {
+        let socket = bind(listen)?;
         workers.push(std::thread::spawn(move || serve(&socket)));
     }
-    crate::report::say("serving");
+    crate::output::print_line("serving");
     for worker in workers {
         if let Ok(outcome) = worker.join() {
             outcome?;

@@ -3,8 +3,9 @@
 
 use serde::Serialize;
 
-use crate::RunArgs;
+use crate::cli::RunArgs;
 use crate::load::Sample;
+use crate::output::print_line;
 use crate::subject::Kind;
 use crate::workload::Workload;
 
@@ -99,7 +100,7 @@ impl Row {
 pub(crate) fn print(workload: Workload, rows: &[Row]) {
     let rows: Vec<_> = rows.iter().filter(|row| row.workload == workload).collect();
     let ours = rows.iter().find(|row| row.subject == Kind::Fivedots);
-    say(&format!(
+    print_line(&format!(
         "\n{:<14} {:>20} {:>8} {:>8} {:>10} {:>9} {:>17} {:>10} {:>9} {:>7}",
         workload.name(),
         "CPU us/answer",
@@ -120,7 +121,7 @@ pub(crate) fn print(workload: Workload, rows: &[Row]) {
             .and_then(|ours| ours.ratio(row))
             .map(|ratio| format!("{:.2} [{:.2}-{:.2}]", ratio.median, ratio.least, ratio.most));
         let lost: u64 = row.rounds.iter().map(|sample| sample.lost).sum();
-        say(&format!(
+        print_line(&format!(
             "{:<14} {:>20} {:>8} {:>8} {:>10} {:>9} {:>17} {:>10} {:>9} {lost:>7}",
             row.subject.name(),
             format!("{:.2} [{:.2}-{:.2}]", cpu.median, cpu.least, cpu.most),
@@ -146,27 +147,20 @@ pub(crate) fn print_memory(memory: &[Memory], names: u64) {
     if memory.is_empty() {
         return;
     }
-    say(&format!("\n{:<14} {:>10} {:>12} {:>12}", "memory", "idle MiB", "full MiB", "B per name"));
+    print_line(&format!(
+        "\n{:<14} {:>10} {:>12} {:>12}",
+        "memory", "idle MiB", "full MiB", "B per name"
+    ));
     for Memory { subject, idle_bytes, full_bytes } in memory {
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         let each = full_bytes.saturating_sub(*idle_bytes) as f64 / names as f64;
         let (idle, full) = (mib(*idle_bytes), mib(*full_bytes));
-        say(&format!("{:<14} {idle:>10.1} {full:>12.1} {each:>12.0}", subject.name()));
+        print_line(&format!("{:<14} {idle:>10.1} {full:>12.1} {each:>12.0}", subject.name()));
     }
 }
 
 fn shown(figure: Option<f64>, digits: usize) -> String {
     figure.map_or_else(|| "-".to_owned(), |figure| format!("{figure:.digits$}"))
-}
-
-#[expect(clippy::print_stdout, reason = "the report, for the person or a file")]
-pub(crate) fn say(line: &str) {
-    println!("{line}");
-}
-
-#[expect(clippy::print_stderr, reason = "progress and errors, for the person")]
-pub(crate) fn complain(line: &str) {
-    eprintln!("{line}");
 }
 
 #[cfg(test)]

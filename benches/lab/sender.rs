@@ -16,66 +16,17 @@ use serde::Serialize;
 use serde_json::Value;
 use testbed::Process;
 
-use crate::RunArgs;
+use crate::cli::RunArgs;
 use crate::cpu::CpuTime;
-use crate::report::{Environment, complain, say};
+use crate::output::{print_line, print_progress};
+use crate::report::Environment;
 use crate::serve::Mode;
 use crate::workload::Workload;
 
 mod figures;
+mod row;
 
-/// A load, sent by one of the two to one server.
-#[derive(Clone, Copy, Debug, Serialize)]
-struct Case {
-    name: &'static str,
-    #[serde(skip)]
-    by: By,
-    sender: &'static str,
-    #[serde(skip)]
-    server: usize,
-    sockets: u16,
-    threads: u16,
-    load: Load,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum By {
-    Datagrams,
-    Trains,
-    Dnsperf,
-}
-
-/// How much at once.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Load {
-    /// As fast as it goes, with this many outstanding.
-    Window(u32),
-    /// Queries per second.
-    Rate(u32),
-}
-
-/// What one run measured.
-#[derive(Clone, Copy, Debug, Serialize)]
-struct Sample {
-    sent: u64,
-    answered: u64,
-    /// Answers per second of the run.
-    rate: f64,
-    /// CPU of the sender for each query, microseconds.
-    user_us: f64,
-    system_us: f64,
-    /// CPU of the server for each query.
-    server_us: f64,
-}
-
-#[derive(Serialize)]
-struct Row {
-    #[serde(flatten)]
-    case: Case,
-    server: &'static str,
-    rounds: Vec<Sample>,
-}
+use row::{By, Case, Load, Row, Sample};
 
 #[derive(Serialize)]
 struct Findings<'a> {
@@ -93,7 +44,7 @@ struct Findings<'a> {
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     let dnsperf = Path::new(DNSPERF).is_file();
     if !dnsperf {
-        say("skipped: dnsperf is not installed");
+        print_line("skipped: dnsperf is not installed");
     }
     let bench = Bench::start(args)?;
     let mut rows: Vec<Row> = CASES
@@ -106,7 +57,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
         })
         .collect();
     for round in 1..=args.rounds {
-        complain(&format!("round {round} of {}", args.rounds));
+        print_progress(&format!("round {round} of {}", args.rounds));
         for row in &mut rows {
             let sample = bench.measure(&row.case);
             row.rounds
@@ -278,12 +229,6 @@ fn version() -> Option<String> {
     text.lines()
         .find(|line| line.starts_with("Version"))
         .map(str::to_owned)
-}
-
-impl Sample {
-    const fn total_us(&self) -> f64 {
-        self.user_us + self.system_us
-    }
 }
 
 const DNSPERF: &str = "/usr/bin/dnsperf";

@@ -2,7 +2,7 @@
 //! this machine, and the upstream behind the subjects.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -11,7 +11,7 @@ use proxy::cache::BATCH;
 use proxy::serve::{bind_udp, next_want};
 use udp::{RecvBatch, SendBatch, Socket};
 
-use crate::ServeArgs;
+use crate::null;
 
 /// What a server does with a query.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -20,10 +20,23 @@ pub(crate) enum Mode {
     Echo,
     /// The same, one datagram at a time
     BlockingEcho,
-    /// Turns it into a response, in trains; see [`null`](crate::null)
+    /// Turns it into a response, in trains; see [`null`]
     Null,
     /// Answers it; see [`answer`]
     Upstream,
+}
+
+/// What a server of ours is told.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ServeArgs {
+    #[arg(long)]
+    pub(crate) listen: SocketAddr,
+    /// Threads, each with a socket
+    #[arg(long, default_value_t = 2)]
+    pub(crate) threads: usize,
+    /// What it does
+    #[arg(long, value_enum)]
+    pub(crate) mode: Mode,
 }
 
 /// Serves until it is killed.
@@ -33,7 +46,7 @@ pub(crate) enum Mode {
 /// When the address cannot be bound.
 pub(crate) fn run(args: &ServeArgs) -> Result<()> {
     if args.mode == Mode::Null {
-        return crate::null::run(args);
+        return null::run(args.listen, args.threads);
     }
     let threads = if args.mode == Mode::Upstream { 1 } else { args.threads };
     let mut workers = Vec::new();
@@ -45,7 +58,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<()> {
     let listener = TcpListener::bind(args.listen)?;
     let mode = args.mode;
     workers.push(std::thread::spawn(move || serve_tcp(&listener, mode)));
-    crate::report::say("serving");
+    crate::output::print_line("serving");
     for worker in workers {
         if let Ok(outcome) = worker.join() {
             outcome?;

@@ -1,11 +1,12 @@
 //! The figures of the sender as a table, and how they stand to what is aimed at.
 
-use super::{By, Row, Sample};
-use crate::report::{Spread, say};
+use super::row::{By, Row, Sample};
+use crate::output::print_line;
+use crate::report::Spread;
 
 /// Prints a line for each case: medians over the rounds with their range.
 pub(super) fn print(rows: &[Row]) {
-    say(&format!(
+    print_line(&format!(
         "{:<14} {:<14} {:<12} {:>20} {:>18} {:>18} {:>18} {:>18} {:>8}",
         "",
         "sender",
@@ -29,7 +30,7 @@ pub(super) fn print(rows: &[Row]) {
             .iter()
             .map(|s| s.sent.saturating_sub(s.answered))
             .sum();
-        say(&format!(
+        print_line(&format!(
             "{:<14} {:<14} {:<12} {:>20} {:>18} {:>18} {:>18} {:>18} {lost:>8}",
             row.case.name,
             row.case.sender,
@@ -55,9 +56,9 @@ pub(super) fn print_targets(rows: &[Row]) -> usize {
     let mut missed = 0;
     let mut judge = |text: String, is_met: bool| {
         missed += usize::from(!is_met);
-        say(&format!("{} {text}", if is_met { "ok  " } else { "MISS" }));
+        print_line(&format!("{} {text}", if is_met { "ok  " } else { "MISS" }));
     };
-    say("");
+    print_line("");
     for (name, most) in RATIOS {
         let Some((ours, theirs)) = find(name, false).zip(find(name, true)) else { continue };
         let pairs = ours.rounds.iter().zip(&theirs.rounds);
