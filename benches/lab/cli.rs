@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::serve::ServeArgs;
-use crate::subject::Kind;
+use crate::subject::{Kind, Programs};
 use crate::workload::Workload;
 
 /// Measures Fivedots beside its peers.
@@ -51,10 +51,21 @@ pub(crate) struct RunArgs {
     /// is far from its target
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Also the `fivedots` of another build, such as that of the commit before;
+    /// alone with ours unless `--subjects` names more
+    #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["sender", "quick"])]
+    pub(crate) beside: Option<PathBuf>,
     /// Where the figures go as JSON, every round of them
     #[arg(long)]
     pub(crate) json: Option<PathBuf>,
     /// Where the programs `fivedots` and `fivedots-loadgen` are
     #[arg(long, hide = true)]
     pub(crate) programs: PathBuf,
+}
+
+impl RunArgs {
+    /// Our own programs: those of this build, and that of `--beside`.
+    pub(crate) fn programs(&self) -> Programs<'_> {
+        Programs { folder: &self.programs, before: self.beside.as_deref() }
+    }
 }

@@ -49,7 +49,13 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     for round in 1..=args.rounds {
         for &workload in &args.workloads {
             print_progress(&format!("round {round} of {}: {}", args.rounds, workload.name()));
-            for subject in lab.of(workload) {
+            let mut subjects: Vec<_> = lab.of(workload).collect();
+            // Each of two neighbors is the second as often as the first, since
+            // the second finds the machine as the first left it.
+            if round % 2 == 0 {
+                subjects.reverse();
+            }
+            for subject in subjects {
                 let sample = lab.measure(subject, workload, round as u64)?;
                 let kind = subject.kind;
                 match rows
@@ -66,6 +72,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     for &workload in &args.workloads {
         report::print(workload, &rows);
     }
+    if args.beside.is_some() {
+        report::print_before_and_now(&args.workloads, &rows);
+    }
     report::print_memory(&memory, FILL);
     write_json(args, &rows, &memory)?;
     let faults = faults(args, &rows);
@@ -75,7 +84,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Fills in what was not said.
+/// Fills in the defaults that depend on other arguments.
 fn settle(args: &RunArgs) -> RunArgs {
     let mut args = args.clone();
     if args.quick {
@@ -87,7 +96,15 @@ fn settle(args: &RunArgs) -> RunArgs {
         args.workloads = Workload::all().to_vec();
     }
     if args.subjects.is_empty() {
-        args.subjects = Kind::value_variants().to_vec();
+        args.subjects = match args.beside {
+            Some(_) => vec![Kind::Fivedots],
+            None => Kind::value_variants().to_vec(),
+        };
+    }
+    if args.beside.is_some() {
+        // Neighbors in each round, so that both meet the same machine.
+        args.subjects.retain(|&kind| kind != Kind::Fivedots);
+        args.subjects.extend([Kind::FivedotsBefore, Kind::Fivedots]);
     }
     args
 }
@@ -100,13 +117,13 @@ impl<'a> Lab<'a> {
         let mut ports = (PORTS + 10..).step_by(10);
         let mut start = |kind: Kind, over| {
             let port = ports.next().unwrap_or_default();
-            let around = Surroundings { programs: &args.programs, upstream: upstream_addr, over };
+            let around = Surroundings { programs: args.programs(), upstream: upstream_addr, over };
             kind.start(&place, port, around)
         };
         let mut subjects = Vec::new();
         let mut over_tcp = Vec::new();
         for &kind in &args.subjects {
-            if kind.program(&args.programs).is_none() {
+            if kind.program(args.programs()).is_none() {
                 print_line(&format!("skipped: {} is not installed", kind.name()));
                 continue;
             }
@@ -132,10 +149,9 @@ impl<'a> Lab<'a> {
         let first_client = self.place.first_client();
         let run = |seconds| {
             let scenario = workload.scenario(subject.addr, first_client, seconds, round);
-            let loadgen = self.args.programs.join("fivedots-loadgen");
             load::run(
                 &self.place,
-                &loadgen,
+                &self.args.programs().loadgen(),
                 self.dir.path(),
                 &scenario,
                 self.watched(subject),
@@ -163,7 +179,7 @@ impl<'a> Lab<'a> {
             .filter(|subject| !subject.kind.is_floor())
         {
             print_progress(&format!("filling {}", subject.kind.name()));
-            let loadgen = self.args.programs.join("fivedots-loadgen");
+            let loadgen = self.args.programs().loadgen();
             let (scenario, seconds) = fill(subject.addr);
             let watched = self.watched(subject);
             load::run(&self.place, &loadgen, self.dir.path(), &scenario, watched, seconds)?;

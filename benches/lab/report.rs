@@ -101,7 +101,7 @@ pub(crate) fn print(workload: Workload, rows: &[Row]) {
     let rows: Vec<_> = rows.iter().filter(|row| row.workload == workload).collect();
     let ours = rows.iter().find(|row| row.subject == Kind::Fivedots);
     print_line(&format!(
-        "\n{:<14} {:>20} {:>8} {:>8} {:>10} {:>9} {:>17} {:>10} {:>9} {:>7}",
+        "\n{:<18} {:>20} {:>8} {:>8} {:>10} {:>9} {:>17} {:>10} {:>9} {:>7}",
         workload.name(),
         "CPU us/answer",
         "user us",
@@ -122,7 +122,7 @@ pub(crate) fn print(workload: Workload, rows: &[Row]) {
             .map(|ratio| format!("{:.2} [{:.2}-{:.2}]", ratio.median, ratio.least, ratio.most));
         let lost: u64 = row.rounds.iter().map(|sample| sample.lost).sum();
         print_line(&format!(
-            "{:<14} {:>20} {:>8} {:>8} {:>10} {:>9} {:>17} {:>10} {:>9} {lost:>7}",
+            "{:<18} {:>20} {:>8} {:>8} {:>10} {:>9} {:>17} {:>10} {:>9} {lost:>7}",
             row.subject.name(),
             format!("{:.2} [{:.2}-{:.2}]", cpu.median, cpu.least, cpu.most),
             shown(user, 2),
@@ -132,6 +132,37 @@ pub(crate) fn print(workload: Workload, rows: &[Row]) {
             ratio.unwrap_or_default(),
             shown(row.median(|sample| sample.p50_ms), 3),
             shown(row.median(|sample| sample.p99_ms), 3),
+        ));
+    }
+}
+
+/// Prints what another build of ours costs and what this one does: CPU per
+/// answer, the ratio of the two medians, and the spread of the ratios of the
+/// rounds, which shows how far to trust it.
+pub(crate) fn print_before_and_now(workloads: &[Workload], rows: &[Row]) {
+    print_line(&format!(
+        "\n{:<18} {:>10} {:>10} {:>12} {:>17}",
+        "us/answer", "before", "now", "now / before", "of the rounds"
+    ));
+    for &workload in workloads {
+        let row = |kind| {
+            rows.iter()
+                .find(|row| row.workload == workload && row.subject == kind)
+        };
+        let Some((before, now)) = row(Kind::FivedotsBefore).zip(row(Kind::Fivedots)) else {
+            continue;
+        };
+        let cpu = |row: &Row| row.median(|sample| Some(sample.cpu_us));
+        let medians = cpu(now).zip(cpu(before)).map(|(now, before)| now / before);
+        print_line(&format!(
+            "{:<18} {:>10} {:>10} {:>12} {:>17}",
+            workload.name(),
+            shown(cpu(before), 3),
+            shown(cpu(now), 3),
+            shown(medians, 3),
+            now.ratio(before)
+                .map(|ratio| format!("[{:.3}-{:.3}]", ratio.least, ratio.most))
+                .unwrap_or_default(),
         ));
     }
 }
@@ -148,14 +179,14 @@ pub(crate) fn print_memory(memory: &[Memory], names: u64) {
         return;
     }
     print_line(&format!(
-        "\n{:<14} {:>10} {:>12} {:>12}",
+        "\n{:<18} {:>10} {:>12} {:>12}",
         "memory", "idle MiB", "full MiB", "B per name"
     ));
     for Memory { subject, idle_bytes, full_bytes } in memory {
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         let each = full_bytes.saturating_sub(*idle_bytes) as f64 / names as f64;
         let (idle, full) = (mib(*idle_bytes), mib(*full_bytes));
-        print_line(&format!("{:<14} {idle:>10.1} {full:>12.1} {each:>12.0}", subject.name()));
+        print_line(&format!("{:<18} {idle:>10.1} {full:>12.1} {each:>12.0}", subject.name()));
     }
 }
 

@@ -23,6 +23,9 @@ pub(crate) enum Kind {
     BlockingEcho,
     /// Ours
     Fivedots,
+    /// Another build of ours, from `--beside`
+    #[value(skip)]
+    FivedotsBefore,
     /// CoreDNS 1.14.4 with `cache` and `forward`
     Coredns,
     /// Unbound, two threads
@@ -40,10 +43,26 @@ pub(crate) enum Over {
     Tcp,
 }
 
-/// Where the programs of ours are, and where files may be written.
+/// Our own programs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Programs<'a> {
+    /// The folder of this build.
+    pub(crate) folder: &'a Path,
+    /// The `fivedots` of another build, to be compared with this one.
+    pub(crate) before: Option<&'a Path>,
+}
+
+impl Programs<'_> {
+    /// The load generator.
+    pub(crate) fn loadgen(self) -> PathBuf {
+        self.folder.join("fivedots-loadgen")
+    }
+}
+
+/// What a server is started with beside its address.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Surroundings<'a> {
-    pub(crate) programs: &'a Path,
+    pub(crate) programs: Programs<'a>,
     pub(crate) upstream: SocketAddr,
     pub(crate) over: Over,
 }
@@ -60,6 +79,9 @@ pub(crate) struct Subject {
 impl Kind {
     /// Its name on the command line and in the report.
     pub(crate) fn name(self) -> String {
+        if self == Self::FivedotsBefore {
+            return "fivedots (before)".to_owned();
+        }
         let value = self.to_possible_value();
         value
             .map(|value| value.get_name().to_owned())
@@ -73,11 +95,11 @@ impl Kind {
 
     /// Whether it can be told to ask its upstream over TCP alone.
     pub(crate) const fn forwards_over_tcp(self) -> bool {
-        matches!(self, Self::Fivedots | Self::Coredns | Self::Unbound)
+        matches!(self, Self::Fivedots | Self::FivedotsBefore | Self::Coredns | Self::Unbound)
     }
 
     /// The program, if it is installed.
-    pub(crate) fn program(self, programs: &Path) -> Option<PathBuf> {
+    pub(crate) fn program(self, programs: Programs<'_>) -> Option<PathBuf> {
         let installed = |name: &str| {
             ["/usr/sbin", "/usr/bin", "/usr/local/bin"]
                 .iter()
@@ -86,7 +108,8 @@ impl Kind {
         };
         match self {
             Self::Echo | Self::BlockingEcho => std::env::current_exe().ok(),
-            Self::Fivedots => Some(programs.join("fivedots")),
+            Self::Fivedots => Some(programs.folder.join("fivedots")),
+            Self::FivedotsBefore => programs.before.map(Path::to_path_buf),
             Self::Coredns => coredns::binary().ok(),
             Self::Unbound => installed("unbound"),
             Self::Dnsdist => installed("dnsdist"),
@@ -136,7 +159,7 @@ impl Kind {
                 let mode = mode.to_possible_value().context("a hidden mode")?;
                 command.args(["serve", "--listen", &addr.to_string(), "--mode", mode.get_name()]);
             }
-            Self::Fivedots => {
+            Self::Fivedots | Self::FivedotsBefore => {
                 let zone = format!(".={upstream}{}", if tcp { "+tcp" } else { "" });
                 let (metrics, admin) = (format!("{ip}:{}", port + 1), format!("{ip}:{}", port + 2));
                 command.args(["run", "--listen", &addr.to_string(), "--zone", &zone]);
@@ -167,12 +190,12 @@ fn wait_until_it_answers(
     process: &Process,
     place: &Place,
     addr: SocketAddr,
-    programs: &Path,
+    programs: Programs<'_>,
 ) -> Result<()> {
     let mut ended = false;
     let answered = testbed::eventually(Duration::from_secs(20), || {
         ended = process.status().is_some();
-        let mut client = place.client(&programs.join("fivedots-loadgen"));
+        let mut client = place.client(&programs.loadgen());
         client.args(["quick", &addr.to_string(), "--rate", "20", "--for", "100ms"]);
         client.args(["--allow", "10.77.9.0/24", "n0.default.svc.cluster.local"]);
         ended || client.output().is_ok_and(|output| output.status.success())
