@@ -37,9 +37,10 @@ mod zone;
 pub use zone::{Flags, Zone, synthetic_address};
 
 mod log;
-pub use log::{LOG_CAPACITY, NAME_CAPACITY, Received, Transport};
+pub use log::{LOG_CAPACITY, NAME_CAPACITY, Received};
 
 mod question;
+pub use question::Transport;
 
 mod kubernetes;
 pub use kubernetes::{CLUSTER_DELAY, EXTERNAL_DELAY, SERVICES, kubernetes};

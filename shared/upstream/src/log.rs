@@ -7,16 +7,7 @@ use std::time::{Duration, Instant};
 
 use hickory_proto::rr::RecordType;
 
-use crate::question::Question;
-
-/// Over what a query came.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Transport {
-    /// A datagram.
-    Udp,
-    /// A length-prefixed frame of a connection (RFC 7766).
-    Tcp,
-}
+use crate::question::{Question, Transport};
 
 /// One query as it arrived.
 #[derive(Clone, Debug)]

@@ -4,8 +4,16 @@ use hickory_proto::op::{Edns, Message, MessageType, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::{DNSClass, Name, RecordType};
 
-use crate::log::Transport;
 use crate::zone::Found;
+
+/// Over what a query came.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Transport {
+    /// A datagram.
+    Udp,
+    /// A length-prefixed frame of a connection (RFC 7766).
+    Tcp,
+}
 
 /// A query we can answer: one question, parsed, beside its octets.
 pub(crate) struct Question {

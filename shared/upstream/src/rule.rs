@@ -7,8 +7,8 @@ use std::time::Duration;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 
-use crate::log::Transport;
 use crate::question::Question;
+use crate::question::Transport;
 use crate::wrong::Wrong;
 
 /// What a matching query is answered with.

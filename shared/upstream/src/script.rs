@@ -8,8 +8,8 @@ use hickory_proto::rr::LowerName;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::log::Transport;
 use crate::question::Question;
+use crate::question::Transport;
 use crate::rule::{CountedRule, Delivery, Reply, Rule};
 use crate::wrong::Wrong;
 use crate::zone::{CompiledZone, Found, Zone};

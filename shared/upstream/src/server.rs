@@ -1,22 +1,25 @@
 //! The running server: sockets, a thread of its own, and what it remembers.
 
+mod shared;
 mod tcp;
 mod udp;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::runtime::Runtime;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
-use crate::log::{Log, Received, Transport};
-use crate::question::Question;
+use crate::log::Received;
 use crate::rule::Rule;
-use crate::script::{Plan, Running, Script};
+use crate::script::Script;
 use crate::zone::Zone;
+
+use shared::Shared;
+pub use tcp::TcpMode;
 
 /// A scripted server on one address, UDP and TCP on the same port. It stops,
 /// and its sockets are closed, when it is dropped.
@@ -99,20 +102,6 @@ impl Drop for Upstream {
         self.stop.take().map(|stop| stop.send(()));
         self.thread.take().map(JoinHandle::join);
     }
-}
-
-/// What the server does with connections.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum TcpMode {
-    /// Accepts and answers.
-    #[default]
-    Serve,
-    /// Listens not at all: a connection is reset.
-    Refuse,
-    /// The kernel takes the connection, nobody ever reads from it.
-    NeverAccept,
-    /// The SYN is lost: the accept queue is full, as of a host that is gone.
-    BlackHole,
 }
 
 /// Describes a server before it starts.
@@ -229,43 +218,5 @@ impl Builder {
     }
 }
 
-/// What all tasks of the server share.
-struct Shared {
-    running: RwLock<Arc<Running>>,
-    log: Log,
-    /// One permit for each reply that waits for its time.
-    pending: Arc<Semaphore>,
-    /// One permit for each open connection.
-    connections: Arc<Semaphore>,
-}
-
-impl Shared {
-    fn new(running: Running) -> Self {
-        Self {
-            running: RwLock::new(Arc::new(running)),
-            log: Log::default(),
-            pending: Arc::new(Semaphore::new(MAX_PENDING)),
-            connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
-        }
-    }
-
-    /// Remembers a message, and decides on its replies.
-    async fn receive(&self, octets: &[u8], from: SocketAddr, transport: Transport) -> Plan {
-        #[expect(clippy::disallowed_methods, reason = "this is the socket loop's one clock")]
-        let now = Instant::now();
-        let Some(question) = Question::parse(octets, transport) else {
-            self.log.record_malformed();
-            return Plan::default();
-        };
-        self.log.record(Received::new(&question, from, now));
-        let running = Arc::clone(&self.running.read().unwrap_or_else(PoisonError::into_inner));
-        running.plan(&question).await
-    }
-}
-
 /// How often a port free for both transports is looked for.
 const PORT_TRIES: u32 = 64;
-/// Replies waiting for their time; beyond it a reply is lost, as in a network.
-const MAX_PENDING: usize = 200_000;
-/// Open connections; the next one waits in the accept queue.
-const MAX_CONNECTIONS: usize = 4096;

@@ -9,9 +9,23 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Mutex;
 
-use super::{Shared, TcpMode};
-use crate::log::Transport;
+use super::shared::Shared;
+use crate::question::Transport;
 use crate::rule::Delivery;
+
+/// What the server does with connections.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum TcpMode {
+    /// Accepts and answers.
+    #[default]
+    Serve,
+    /// Listens not at all: a connection is reset.
+    Refuse,
+    /// The kernel takes the connection, nobody ever reads from it.
+    NeverAccept,
+    /// The SYN is lost: the accept queue is full, as of a host that is gone.
+    BlackHole,
+}
 
 /// A bound port, or none, by mode.
 pub(super) struct Listening {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use tokio::net::UdpSocket;
 
-use super::Shared;
-use crate::log::Transport;
+use super::shared::Shared;
+use crate::question::Transport;
 use crate::script::Planned;
 
 /// Binds a socket inside the current runtime.

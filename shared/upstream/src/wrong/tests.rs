@@ -7,7 +7,7 @@ use hickory_proto::op::{Message, MessageType, OpCode, Query};
 use hickory_proto::rr::{DNSClass, Name, RData};
 
 use super::*;
-use crate::log::Transport;
+use crate::question::Transport;
 
 /// `web.example. A`, id 0x1234.
 fn question() -> Question {
