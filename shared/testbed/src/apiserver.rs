@@ -11,8 +11,8 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use crate::built::{Built, go};
+use crate::path::missing_program;
 use crate::process::Process;
-use crate::require::missing_program;
 use crate::{port, wait};
 
 /// A running API server; stopped, with its etcd, when it is dropped.

@@ -15,8 +15,8 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::path::find_program;
 use crate::require::BROWSERS;
-use crate::require::find_program;
 use crate::wait::eventually;
 
 /// A browser with one tab; killed, with all its files, when it is dropped.

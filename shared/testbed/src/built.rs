@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, anyhow, bail};
 use tempfile::TempDir;
 
-use crate::require::find_program;
+use crate::path::find_program;
 
 /// A program in Go.
 pub(crate) struct Built {

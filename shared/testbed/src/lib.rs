@@ -12,6 +12,7 @@ pub mod capture;
 pub mod client;
 pub mod coredns;
 pub mod netns;
+mod path;
 pub mod port;
 pub mod process;
 pub mod require;

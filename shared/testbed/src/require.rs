@@ -6,12 +6,12 @@
 use std::fmt;
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use crate::apiserver;
 use crate::coredns::COREDNS;
+use crate::path::{find_program, missing_program};
 
 /// A part of the outside world that not every machine has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -161,13 +161,6 @@ fn report_skip(reason: &str) {
         .unwrap_or_else(|error| eprintln!("cannot write {}: {error}", path.display()));
 }
 
-pub(crate) fn missing_program(programs: &[&str]) -> Option<String> {
-    let missing = programs
-        .iter()
-        .find(|program| find_program(program).is_none());
-    missing.map(|program| format!("{program} is not in PATH"))
-}
-
 fn missing_namespaces() -> Option<String> {
     missing_program(&["ip", "nsenter", "unshare"]).or_else(|| {
         let mut trial = Command::new("unshare");
@@ -178,14 +171,6 @@ fn missing_namespaces() -> Option<String> {
         let works = trial.status().is_ok_and(|status| status.success());
         (!works).then(|| "this user may not make a network namespace".to_owned())
     })
-}
-
-/// Finds a program the way a shell does.
-pub(crate) fn find_program(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|dir| dir.join(program))
-        .find(|file| file.is_file())
 }
 
 /// Programs that are Chromium.
@@ -208,14 +193,5 @@ mod tests {
     #[should_panic(expected = "unknown word \"cordns\"")]
     fn an_unknown_word_is_named() {
         parse("netns,cordns");
-    }
-
-    #[test]
-    fn a_program_is_found_in_the_path() {
-        assert!(find_program("sh").is_some());
-        assert_eq!(
-            missing_program(&["sh", "no-such-program"]).unwrap(),
-            "no-such-program is not in PATH"
-        );
     }
 }
