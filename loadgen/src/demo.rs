@@ -4,8 +4,7 @@
 //! Everything runs in this machine, on loopback: the server that plays CoreDNS
 //! and the Internet is part of this program, the proxy is its child.
 
-use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::io::Write;
 use std::time::Duration;
 
 use upstream::Upstream;
@@ -18,44 +17,14 @@ use crate::run::{self, Measured};
 use crate::scenario::Scenario;
 use crate::sender::Stop;
 
+mod error;
 mod page;
 mod pods;
 mod subject;
 
+pub use error::DemoError;
 use page::{Page, Side};
 use subject::Subject;
-
-/// Why the demo could not be shown.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
-pub enum DemoError {
-    #[error("--for {0:?} is not a duration such as 15s")]
-    Length(String),
-    #[error("--rate {0} is not 1 to 5000 lookups per second")]
-    Rate(f64),
-    #[error("cannot start the server that plays CoreDNS: {0}")]
-    Upstream(String),
-    #[error("cannot start {0}: {1}")]
-    Start(String, io::Error),
-    #[error("{0} ended before it was ready; it said:\n{1}")]
-    Ended(String, String),
-    #[error("{0} was not ready within {1:?}; it said:\n{2}")]
-    NotReady(String, Duration, String),
-    #[error("cannot run the load: {0}")]
-    Run(io::Error),
-    #[error("cannot write the page: {0}")]
-    Output(io::Error),
-}
-
-impl DemoError {
-    /// Returns how the program ends because of it.
-    pub const fn exit(&self) -> Exit {
-        match self {
-            Self::Length(_) | Self::Rate(_) => Exit::Usage,
-            _ => Exit::RunError,
-        }
-    }
-}
 
 /// Shows the demo.
 ///
@@ -122,7 +91,3 @@ fn announce(out: &mut impl Write, length: Duration, subject: &str) -> Result<(),
     .and_then(|()| out.flush())
     .map_err(DemoError::Output)
 }
-
-/// Loopback, and a port of the system's choice.
-const ANY_PORT: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);

@@ -4,7 +4,6 @@
 //! of it: complete, typed and consistent, or an error with its line.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ mod check;
 mod error;
 pub mod file;
 mod fit;
+mod load;
 mod lookup;
 mod target;
 
@@ -121,32 +121,6 @@ pub struct Phase {
 }
 
 impl Scenario {
-    /// Reads and checks a file.
-    ///
-    /// # Errors
-    ///
-    /// The first thing that is wrong, with its line.
-    pub fn load(path: &Path) -> Result<Self, ScenarioError> {
-        let text = std::fs::read_to_string(path).map_err(|source| {
-            let path = path.display().to_string();
-            ScenarioError::Unreadable { path, source }
-        })?;
-        Self::parse(&text, path)
-    }
-
-    /// Checks the text of a file; names in other files are found from where
-    /// `path` is.
-    ///
-    /// # Errors
-    ///
-    /// As [`load`](Self::load).
-    pub fn parse(text: &str, path: &Path) -> Result<Self, ScenarioError> {
-        let source = error::Source { path, text };
-        let file = toml::from_str(text).map_err(|error| source.toml_error(&error))?;
-        let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-        check::check(file, &source, &folder)
-    }
-
     /// Returns how long the phases take together.
     pub fn duration(&self) -> Duration {
         self.phases.iter().map(|phase| phase.plan.length).sum()

@@ -3,12 +3,12 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{ANY_PORT, DemoError};
+use super::error::DemoError;
 use crate::sender::Stop;
 
 /// A running proxy. It ends in Drop.
@@ -120,3 +120,5 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(20);
 /// How often a port free for both transports is looked for.
 const PORT_TRIES: u32 = 64;
+/// Loopback, and a port of the system's choice.
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);

@@ -1,5 +1,7 @@
 //! A file is read whole, or refused with its line.
 
+use std::path::Path;
+
 use super::*;
 
 const GOOD: &str = r#"
