@@ -1,5 +1,6 @@
-//! A server that does no DNS: it receives trains of queries as one (`UDP_GRO`),
-//! turns each into a response and sends the train back as one (`UDP_SEGMENT`).
+//! A server that does no DNS: it receives segmented batches of queries
+//! (`UDP_GRO`), turns each into a response and sends the batch back with one call
+//! (`UDP_SEGMENT`).
 //!
 //! It costs a fraction of any server, so that what a client reaches against it
 //! is the client's own limit.
@@ -8,7 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use anyhow::Result;
-use udp::{Datagram, Options, RecvBatch, Socket, Train};
+use udp::{Datagram, Options, RecvBatch, SegmentedBatch, Socket};
 
 /// Serves until it is killed, with a socket and a thread for each flow that
 /// the kernel's hash leads to it.
@@ -43,44 +44,44 @@ fn bind(addr: SocketAddr) -> io::Result<Socket> {
 
 fn serve(socket: &Socket) -> io::Result<()> {
     let mut received = RecvBatch::new(BATCH, 65_535);
-    let mut train = Train::new();
+    let mut batch = SegmentedBatch::new();
     loop {
         socket.recv_batch(&mut received, BATCH)?;
         for datagram in received.iter() {
-            answer(socket, &datagram, &mut train)?;
+            answer(socket, &datagram, &mut batch)?;
         }
     }
 }
 
-/// Answers a train by a train; one that the kernel joined from more than a
-/// train may hold by several.
-fn answer(socket: &Socket, queries: &Datagram<'_>, train: &mut Train) -> io::Result<()> {
+/// Answers a segmented batch with one; with several where the kernel joined
+/// more datagrams than one batch may hold.
+fn answer(socket: &Socket, queries: &Datagram<'_>, batch: &mut SegmentedBatch) -> io::Result<()> {
     for query in queries.segments() {
-        let mut is_queued = push(train, query);
-        if !is_queued && !train.is_empty() {
-            socket.send_train(train, Some(queries.peer))?;
-            train.clear();
-            is_queued = push(train, query);
+        let mut is_queued = push(batch, query);
+        if !is_queued && !batch.is_empty() {
+            socket.send_segmented(batch, Some(queries.peer))?;
+            batch.clear();
+            is_queued = push(batch, query);
         }
-        debug_assert!(is_queued || query.is_empty(), "a datagram fits an empty train");
+        debug_assert!(is_queued || query.is_empty(), "a datagram fits an empty batch");
     }
-    socket.send_train(train, Some(queries.peer))?;
-    train.clear();
+    socket.send_segmented(batch, Some(queries.peer))?;
+    batch.clear();
     Ok(())
 }
 
 /// Queues the query with QR set: an answer without records.
-fn push(train: &mut Train, query: &[u8]) -> bool {
-    let Some(buffer) = train.next_buffer(query.len()) else { return false };
+fn push(batch: &mut SegmentedBatch, query: &[u8]) -> bool {
+    let Some(buffer) = batch.next_buffer(query.len()) else { return false };
     buffer.copy_from_slice(query);
     if let Some(flags) = buffer.get_mut(2) {
         *flags |= 0x80;
     }
-    train.commit(query.len());
+    batch.commit(query.len());
     true
 }
 
-/// Trains of one `recvmmsg`.
+/// Segmented batches of one `recvmmsg`.
 const BATCH: usize = 16;
 /// Bytes of the receive queue.
 const RECV_BUFFER: usize = 8 << 20;

@@ -146,7 +146,7 @@ impl<'a> Bench<'a> {
                 .addr(),
             case.sockets,
             case.threads,
-            case.by == By::Trains,
+            case.by == By::LoadgenGso,
             self.args.seconds,
         );
         let file = self.dir.path().join("scenario.toml");
@@ -247,15 +247,15 @@ const SERVERS: [Server; 3] = [
 
 /// Each of dnsperf follows the one of ours that it is compared with.
 const CASES: [Case; 9] = [
-    case("flat-out", By::Datagrams, ECHO, [16, 1], Load::Window(256)),
+    case("flat-out", By::Loadgen, ECHO, [16, 1], Load::Window(256)),
     case("flat-out", By::Dnsperf, ECHO, [16, 1], Load::Window(256)),
-    case("paced", By::Datagrams, ECHO, [16, 1], Load::Rate(20_000)),
+    case("paced", By::Loadgen, ECHO, [16, 1], Load::Rate(20_000)),
     case("paced", By::Dnsperf, ECHO, [16, 1], Load::Rate(20_000)),
-    case("one-flow", By::Trains, ECHO, [1, 1], Load::Window(256)),
+    case("one-flow", By::LoadgenGso, ECHO, [1, 1], Load::Window(256)),
     case("one-flow", By::Dnsperf, ECHO, [1, 1], Load::Window(256)),
-    case("one-flow-plain", By::Datagrams, ECHO, [1, 1], Load::Window(256)),
-    case("null-1", By::Trains, NULL_1, [1, 1], Load::Window(2048)),
-    case("null-2", By::Trains, NULL_2, [8, 2], Load::Window(4096)),
+    case("one-flow-plain", By::Loadgen, ECHO, [1, 1], Load::Window(256)),
+    case("null-1", By::LoadgenGso, NULL_1, [1, 1], Load::Window(2048)),
+    case("null-2", By::LoadgenGso, NULL_2, [8, 2], Load::Window(4096)),
 ];
 
 const fn case(
@@ -266,8 +266,8 @@ const fn case(
     load: Load,
 ) -> Case {
     let sender = match by {
-        By::Datagrams => "fivedots",
-        By::Trains => "fivedots, GSO",
+        By::Loadgen => "fivedots",
+        By::LoadgenGso => "fivedots, GSO",
         By::Dnsperf => "dnsperf",
     };
     Case { name, by, sender, server, sockets, threads, load }

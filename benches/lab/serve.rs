@@ -20,7 +20,7 @@ pub(crate) enum Mode {
     Echo,
     /// The same, one datagram at a time
     BlockingEcho,
-    /// Turns it into a response, in trains; see [`null`]
+    /// Turns it into a response, in segmented batches; see [`null`]
     Null,
     /// Answers it; see [`answer`]
     Upstream,

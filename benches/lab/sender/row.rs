@@ -18,8 +18,8 @@ pub(super) struct Case {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum By {
-    Datagrams,
-    Trains,
+    Loadgen,
+    LoadgenGso,
     Dnsperf,
 }
 

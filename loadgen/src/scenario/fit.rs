@@ -27,7 +27,7 @@ pub(super) fn first_source(
     Err(source.error(first.span(), reason))
 }
 
-/// Trains are many queries of one socket at once, in datagrams.
+/// A segmented batch is many queries of one socket at once, in datagrams.
 pub(super) fn gso(file: &SenderFile, scenario: &Scenario, source: &Source<'_>) -> Result<()> {
     let Some(gso) = file.gso.as_ref().filter(|_| scenario.sender.gso) else { return Ok(()) };
     let reason = if scenario.target.transport == Transport::Tcp {

@@ -1,11 +1,11 @@
 //! Queries on their way to one socket: a batch that leaves datagram by
-//! datagram, or trains that leave as one and are cut apart by the kernel.
+//! datagram, or segmented batches that leave as one and are cut apart by the kernel.
 //!
 //! HOT: every query passes here.
 
 use std::io;
 
-use udp::{SendBatch, SendReport, Socket, Train};
+use udp::{SegmentedBatch, SendBatch, SendReport, Socket};
 
 use super::with_context;
 
@@ -13,60 +13,65 @@ use super::with_context;
 #[derive(Debug)]
 pub(super) enum Outbox {
     /// One `sendmmsg`.
-    Batch(SendBatch),
+    Plain(SendBatch),
     /// A `sendmsg` for each length there is.
-    Trains(Trains),
+    Segmented(SegmentedBatches),
 }
 
 impl Outbox {
-    /// For datagrams that leave one by one.
-    pub(super) fn of_datagrams() -> Self {
-        Self::Batch(SendBatch::new(BATCH, MAX_QUERY))
+    /// Datagrams leave one by one.
+    pub(super) fn plain() -> Self {
+        Self::Plain(SendBatch::new(BATCH, MAX_QUERY))
     }
 
-    /// For datagrams that leave in trains.
-    pub(super) const fn of_trains() -> Self {
-        Self::Trains(Trains { by_len: Vec::new(), used: Vec::new(), queued: 0, unsent: Vec::new() })
+    /// Datagrams leave in segmented batches.
+    pub(super) const fn segmented() -> Self {
+        Self::Segmented(SegmentedBatches {
+            by_len: Vec::new(),
+            used: Vec::new(),
+            queued: 0,
+            unsent: Vec::new(),
+        })
     }
 
     /// Returns room for a query of `len` octets, if there is any before the
     /// next send.
     pub(super) fn room(&mut self, len: usize) -> Option<&mut [u8]> {
         match self {
-            Self::Batch(batch) => batch.next_buffer()?.get_mut(..len),
-            Self::Trains(trains) => trains.of(len)?.next_buffer(len),
+            Self::Plain(batch) => batch.next_buffer()?.get_mut(..len),
+            Self::Segmented(batches) => batches.of(len)?.next_buffer(len),
         }
     }
 
     /// Queues what was written to [`room`](Self::room) of `len`.
     pub(super) fn commit(&mut self, len: usize) {
         match self {
-            Self::Batch(batch) => batch.commit(len, None, None),
-            Self::Trains(trains) => trains.commit(len),
+            Self::Plain(batch) => batch.commit(len, None, None),
+            Self::Segmented(batches) => batches.commit(len),
         }
     }
 
     /// Says whether nothing is queued.
     pub(super) const fn is_empty(&self) -> bool {
         match self {
-            Self::Batch(batch) => batch.is_empty(),
-            Self::Trains(trains) => trains.queued == 0,
+            Self::Plain(batch) => batch.is_empty(),
+            Self::Segmented(batches) => batches.queued == 0,
         }
     }
 
     /// Says whether it is time to send: the next query might have no room.
     pub(super) fn is_full(&self) -> bool {
         match self {
-            Self::Batch(batch) => batch.is_full(),
-            Self::Trains(trains) => trains.is_full(),
+            Self::Plain(batch) => batch.is_full(),
+            Self::Segmented(batches) => batches.is_full(),
         }
     }
 
     /// Sends all that is queued, by `socket`.
     pub(super) fn send(&mut self, socket: &Socket) -> io::Result<SendReport> {
         match self {
-            Self::Batch(batch) => socket.send_batch(batch),
-            Self::Trains(trains) => trains.send(socket),
+            Self::Plain(batch) => socket.send_batch(batch),
+            Self::Segmented(batches) => batches.send(socket),
         }
     }
 
@@ -74,29 +79,29 @@ impl Outbox {
     /// batch it is only known how many.
     pub(super) fn unsent(&self) -> Option<&[u16]> {
         match self {
-            Self::Batch(_) => None,
-            Self::Trains(trains) => Some(&trains.unsent),
+            Self::Plain(_) => None,
+            Self::Segmented(batches) => Some(&batches.unsent),
         }
     }
 }
 
-/// A train for each length, since all datagrams of one must be equally long.
+/// One segmented batch for each length, since all datagrams of one are equally long.
 ///
 /// Queries are sorted by length within what is queued, not padded: each
 /// leaves as it would have left alone, at most [`MAX_QUEUED`] places later.
 #[derive(Debug)]
-pub(super) struct Trains {
+pub(super) struct SegmentedBatches {
     /// Indexed by length, made when first needed.
-    by_len: Vec<Option<Train>>,
-    /// Lengths with a train that is not empty.
+    by_len: Vec<Option<SegmentedBatch>>,
+    /// Lengths whose batch is not empty.
     used: Vec<usize>,
     queued: usize,
     /// Ids of queries that did not leave.
     unsent: Vec<u16>,
 }
 
-impl Trains {
-    fn of(&mut self, len: usize) -> Option<&mut Train> {
+impl SegmentedBatches {
+    fn of(&mut self, len: usize) -> Option<&mut SegmentedBatch> {
         if len > MAX_QUERY {
             return None;
         }
@@ -107,9 +112,9 @@ impl Trains {
     }
 
     fn commit(&mut self, len: usize) {
-        let Some(train) = self.of(len) else { return };
-        let is_first = train.is_empty();
-        train.commit(len);
+        let Some(batch) = self.of(len) else { return };
+        let is_first = batch.is_empty();
+        batch.commit(len);
         if is_first {
             self.used.push(len);
         }
@@ -117,11 +122,11 @@ impl Trains {
     }
 
     fn is_full(&self) -> bool {
-        let mut trains = self
+        let mut batches = self
             .used
             .iter()
             .filter_map(|&len| self.by_len.get(len)?.as_ref());
-        self.queued >= MAX_QUEUED || trains.any(Train::is_full)
+        self.queued >= MAX_QUEUED || batches.any(SegmentedBatch::is_full)
     }
 
     fn send(&mut self, socket: &Socket) -> io::Result<SendReport> {
@@ -129,16 +134,16 @@ impl Trains {
         self.unsent.clear();
         self.queued = 0;
         for len in self.used.drain(..) {
-            let Some(Some(train)) = self.by_len.get_mut(len) else { continue };
-            let report = socket.send_train(train, None)?;
+            let Some(Some(batch)) = self.by_len.get_mut(len) else { continue };
+            let report = socket.send_segmented(batch, None)?;
             if let Some(errno @ (EIO | EINVAL)) = report.first_errno {
                 let error = io::Error::from_raw_os_error(errno);
                 return Err(with_context(&error, CANNOT));
             }
             if report.failed > 0 {
-                self.unsent.extend(train.iter().filter_map(id_of));
+                self.unsent.extend(batch.iter().filter_map(id_of));
             }
-            train.clear();
+            batch.clear();
             sum.sent += report.sent;
             sum.failed += report.failed;
             sum.refused += report.refused;
@@ -157,14 +162,15 @@ fn id_of(query: &[u8]) -> Option<u16> {
 const MAX_QUERY: usize = 12 + 255 + 4;
 /// Queries of one `sendmmsg`; 64 gain another 3 % and double the burst.
 const BATCH: usize = 32;
-/// Queries in all trains together: with many lengths, none may ever be full.
+/// Queries in all segmented batches together: with many lengths, none may ever
+/// be full.
 const MAX_QUEUED: usize = 256;
 
 /// The interface computes no checksums, or the query exceeds its MTU: errors
-/// of trains as such, so that no other query would fare better.
+/// of segmentation as such, so that no other query would fare better.
 const EIO: i32 = 5;
 const EINVAL: i32 = 22;
-const CANNOT: &str = "gso: queries cannot leave in trains on the way to this target";
+const CANNOT: &str = "gso: the route to this target takes no segmented batch";
 
 #[cfg(test)]
 mod tests {
@@ -184,7 +190,7 @@ mod tests {
         let server = Socket::bind("127.0.0.1:0".parse().unwrap(), &Options::default()).unwrap();
         let to = server.local_addr().unwrap();
         let client = Socket::connect(None, to, &Options::default()).unwrap();
-        let mut outbox = Outbox::of_trains();
+        let mut outbox = Outbox::segmented();
         let queries: Vec<_> = (0..60).map(|id| (id, 20 + usize::from(id % 3))).collect();
         for &(id, len) in &queries {
             queue(&mut outbox, id, len);
@@ -206,8 +212,8 @@ mod tests {
     }
 
     #[test]
-    fn a_full_train_or_many_short_ones_are_to_be_sent() {
-        let mut outbox = Outbox::of_trains();
+    fn a_full_batch_or_many_short_ones_are_to_be_sent() {
+        let mut outbox = Outbox::segmented();
         for id in 0..63 {
             queue(&mut outbox, id, 30);
         }
@@ -215,7 +221,7 @@ mod tests {
         queue(&mut outbox, 63, 30);
         assert!(outbox.is_full());
 
-        let mut outbox = Outbox::of_trains();
+        let mut outbox = Outbox::segmented();
         for id in 0..255 {
             queue(&mut outbox, id, 17 + usize::from(id));
         }
@@ -228,7 +234,7 @@ mod tests {
     #[test]
     fn what_did_not_leave_is_known_by_its_id() {
         let nowhere = Socket::bind("127.0.0.1:0".parse().unwrap(), &Options::default()).unwrap();
-        let mut outbox = Outbox::of_trains();
+        let mut outbox = Outbox::segmented();
         for (id, len) in [(7, 20), (8, 30), (9, 20)] {
             queue(&mut outbox, id, len);
         }

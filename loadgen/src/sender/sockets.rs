@@ -19,7 +19,7 @@ pub(super) struct Sockets {
     target: SocketAddr,
     /// The address of the first socket; each further one has the next.
     first_source: Option<IpAddr>,
-    /// Queries leave in trains; then answers may come in trains, too.
+    /// Queries leave in segmented batches; then answers may be received in them.
     gso: bool,
     open: Vec<Option<Socket>>,
     /// Places without a socket.
@@ -139,9 +139,9 @@ impl Sockets {
         let socket = Socket::connect(self.source(place), self.target, &options)
             .map_err(|error| with_context(&error, "cannot open a UDP socket"))?;
         if self.gso {
-            socket
-                .check_trains()
-                .map_err(|error| with_context(&error, "gso: this kernel sends no trains"))?;
+            socket.check_segmentation().map_err(|error| {
+                with_context(&error, "gso: this kernel has no UDP segmentation offload")
+            })?;
         }
         let fd = socket.as_raw_fd();
         let token = Token(usize::from(place));

@@ -37,7 +37,7 @@ pub struct UdpSender {
     tick: u64,
     is_woken_by_answers: bool,
     /// Answers lead to queries, but are looked for once a tick: woken by the
-    /// first of them, trains would be short.
+    /// first of them, batches would be small.
     is_looking: bool,
 }
 
@@ -52,9 +52,9 @@ impl UdpSender {
         let ids = SplitMix::new(order.seed);
         let sockets = Sockets::new(&order, ports)?;
         let (outbox, received) = if order.gso {
-            (Outbox::of_trains(), RecvBatch::new(RECV_TRAINS, TRAIN_LEN))
+            (Outbox::segmented(), RecvBatch::new(RECV_SEGMENTED, SEGMENTED_LEN))
         } else {
-            (Outbox::of_datagrams(), RecvBatch::new(RECV_BATCH, MESSAGE_LEN))
+            (Outbox::plain(), RecvBatch::new(RECV_BATCH, MESSAGE_LEN))
         };
         let gso = order.gso;
         let desk = Desk::new(order);
@@ -314,11 +314,11 @@ fn is_refusal(error: &io::Error) -> bool {
 
 /// Answers of one `recvmmsg`.
 const RECV_BATCH: usize = 64;
-/// Answers, or trains of them, of one `recvmmsg` with GSO: as fast as 64, which
+/// Segmented batches of answers for each `recvmmsg` with GSO: as fast as 64, which
 /// are 4 MiB.
-const RECV_TRAINS: usize = 16;
-/// Octets of a train at most.
-const TRAIN_LEN: usize = 65_535;
+const RECV_SEGMENTED: usize = 16;
+/// Octets of a segmented batch at most.
+const SEGMENTED_LEN: usize = 65_535;
 /// Sockets told about at once.
 const EVENTS: usize = 256;
 /// Octets that are read of an answer; without EDNS it has at most 512.

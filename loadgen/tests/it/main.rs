@@ -5,7 +5,7 @@ mod answering;
 mod commands;
 mod counts;
 mod figures;
+mod gso;
 mod program;
 mod sockets;
 mod stall;
-mod trains;

@@ -20,8 +20,8 @@ pub use recv::{Datagram, RecvBatch};
 mod send;
 pub use send::{SendBatch, SendReport};
 
-mod train;
-pub use train::Train;
+mod segmented;
+pub use segmented::SegmentedBatch;
 
 mod local;
 pub use local::LocalAddr;

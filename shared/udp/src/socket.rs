@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Type};
 
-use crate::{LocalAddr, RecvBatch, SendBatch, SendReport, Train, sys};
+use crate::{LocalAddr, RecvBatch, SegmentedBatch, SendBatch, SendReport, sys};
 
 /// A UDP socket whose datagrams move in batches.
 ///
@@ -50,7 +50,7 @@ pub struct Options {
     /// with EMSGSIZE. `IP_PMTUDISC_DO` would believe ICMP "packet too big" as
     /// well, which anyone can forge, and then fail to send what fits.
     pub dont_fragment: bool,
-    /// Datagrams that a peer sent as a [`Train`] may be received as one
+    /// Datagrams that a peer sent as a [`SegmentedBatch`] may be received as one
     /// (`UDP_GRO`, Linux 5.0): take them apart with
     /// [`Datagram::segments`](crate::Datagram::segments), and give the batch
     /// buffers of 65,535 octets, or what does not fit is lost.
@@ -157,8 +157,8 @@ impl Socket {
         batch.send(self.as_fd())
     }
 
-    /// Sends the datagrams of `train` to `peer` (`None` on a connected socket)
-    /// by one system call: all of them leave, or none. The train keeps them,
+    /// Sends the datagrams of `batch` to `peer` (`None` on a connected socket)
+    /// by one system call: all of them leave, or none. The batch keeps them,
     /// so that the caller can tell which failed, until it is cleared.
     ///
     /// # Errors
@@ -166,16 +166,20 @@ impl Socket {
     /// Only when the socket itself can send nothing any more. Failures that
     /// come from sending them as one are `EINVAL` (longer than the path's
     /// MTU) and `EIO` (the interface computes no checksums), in the report.
-    pub fn send_train(&self, train: &Train, peer: Option<SocketAddr>) -> io::Result<SendReport> {
-        train.send(self.as_fd(), peer)
+    pub fn send_segmented(
+        &self,
+        batch: &SegmentedBatch,
+        peer: Option<SocketAddr>,
+    ) -> io::Result<SendReport> {
+        batch.send(self.as_fd(), peer)
     }
 
-    /// Asks whether the kernel can send a [`Train`].
+    /// Asks whether the kernel can send a [`SegmentedBatch`].
     ///
     /// # Errors
     ///
     /// What it says, such as `ENOPROTOOPT` before Linux 4.18.
-    pub fn check_trains(&self) -> io::Result<()> {
+    pub fn check_segmentation(&self) -> io::Result<()> {
         // Zero is the default of the option: nothing is cut unless a send asks.
         sys::set_option(self.as_fd(), libc::SOL_UDP, libc::UDP_SEGMENT, 0)
     }

@@ -4,7 +4,7 @@
 mod batches;
 mod errors;
 mod metadata;
-mod trains;
+mod segmented;
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -12,7 +12,7 @@ fn server() -> upstream::Builder {
 }
 
 /// 200 queries of three lengths within 2 ms; the sender wakes up every 0.2 ms,
-/// so that there are trains.
+/// so that there are segmented batches.
 fn burst(address: &str, timeout: &str) -> Ran {
     scenario(&format!(
         r#"
@@ -31,7 +31,7 @@ fn burst(address: &str, timeout: &str) -> Ran {
 }
 
 #[test]
-fn trains_of_all_lengths_are_answered_query_by_query() {
+fn queries_of_all_lengths_are_answered_one_by_one() {
     let _machine = shared();
     let server = server().start().unwrap();
     let ran = burst(&server.addr().to_string(), "5s");
@@ -45,7 +45,7 @@ fn trains_of_all_lengths_are_answered_query_by_query() {
 }
 
 #[test]
-fn each_lost_query_of_a_train_is_counted() {
+fn each_lost_query_of_a_segmented_batch_is_counted() {
     let _machine = shared();
     let server = server().rule(Rule::any().loss(0.25)).start().unwrap();
     let ran = burst(&server.addr().to_string(), "500ms");
@@ -54,7 +54,7 @@ fn each_lost_query_of_a_train_is_counted() {
 }
 
 #[test]
-fn a_closed_port_refuses_every_query_of_a_train() {
+fn a_closed_port_refuses_every_query_of_a_segmented_batch() {
     let _machine = shared();
     // Connected to another: its port refuses us, and nobody else gets it.
     let other = UdpSocket::bind("127.0.0.1:0").unwrap();

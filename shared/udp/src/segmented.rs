@@ -17,9 +17,9 @@ use crate::sys::{self, Slot};
 
 /// Up to 64 datagrams that leave by one `sendmsg`, used again for each.
 ///
-/// All have the length of the first; one that is shorter ends the train.
+/// All have the length of the first; one that is shorter ends the batch.
 #[derive(Debug)]
-pub struct Train {
+pub struct SegmentedBatch {
     octets: Vec<u8>,
     /// Where the last datagram ends.
     end: usize,
@@ -28,8 +28,8 @@ pub struct Train {
     count: usize,
 }
 
-impl Train {
-    /// Makes room for a train; the system backs it with memory as it is used.
+impl SegmentedBatch {
+    /// Makes room for a batch; the system backs it with memory as it is used.
     pub fn new() -> Self {
         Self { octets: vec![0; MAX_OCTETS], end: 0, segment: 0, count: 0 }
     }
@@ -50,7 +50,7 @@ impl Train {
     }
 
     /// Returns the buffer of the next datagram, of exactly `len` octets, to be
-    /// written to and then [committed](Self::commit). `None` when the train
+    /// written to and then [committed](Self::commit). `None` when the batch
     /// cannot take it: it is full or ended, or `len` is zero or more than the
     /// first datagram's.
     pub fn next_buffer(&mut self, len: usize) -> Option<&mut [u8]> {
@@ -73,7 +73,7 @@ impl Train {
         self.count += 1;
     }
 
-    /// Queues a copy of `bytes`; returns false when the train cannot take it.
+    /// Queues a copy of `bytes`; returns false when the batch cannot take it.
     pub fn push(&mut self, bytes: &[u8]) -> bool {
         let Some(buffer) = self.next_buffer(bytes.len()) else { return false };
         buffer.copy_from_slice(bytes);
@@ -108,7 +108,7 @@ impl Train {
                 report.sent = self.count;
                 break;
             };
-            // News of an earlier datagram: this train has not been tried yet.
+            // News of an earlier datagram: this batch has not been tried yet.
             // A peer that refuses as fast as we send must not keep us here.
             if error.kind() == io::ErrorKind::ConnectionRefused && report.refused < MAX_REFUSALS {
                 report.refused += 1;
@@ -139,7 +139,7 @@ impl Train {
     }
 }
 
-impl Default for Train {
+impl Default for SegmentedBatch {
     fn default() -> Self {
         Self::new()
     }
@@ -158,40 +158,40 @@ const MAX_REFUSALS: usize = 64;
 mod tests {
     use super::*;
 
-    fn of(lengths: &[usize]) -> (Train, Vec<bool>) {
-        let mut train = Train::new();
+    fn of(lengths: &[usize]) -> (SegmentedBatch, Vec<bool>) {
+        let mut batch = SegmentedBatch::new();
         let taken = lengths
             .iter()
-            .map(|&len| train.push(&vec![b'x'; len]))
+            .map(|&len| batch.push(&vec![b'x'; len]))
             .collect();
-        (train, taken)
+        (batch, taken)
     }
 
     #[test]
     fn only_the_last_may_be_shorter() {
-        let (train, taken) = of(&[5, 5, 6, 0, 3, 3, 5]);
+        let (batch, taken) = of(&[5, 5, 6, 0, 3, 3, 5]);
         assert_eq!(taken, [true, true, false, false, true, false, false]);
-        let lengths: Vec<_> = train.iter().map(<[u8]>::len).collect();
+        let lengths: Vec<_> = batch.iter().map(<[u8]>::len).collect();
         assert_eq!(lengths, [5, 5, 3]);
-        assert!(train.is_full());
+        assert!(batch.is_full());
     }
 
     #[test]
     fn segments_and_octets_are_bounded() {
-        let (train, taken) = of(&[10; 65]);
-        assert_eq!((train.len(), taken.last()), (64, Some(&false)));
-        assert!(train.is_full());
-        let (train, taken) = of(&[30_000, 30_000, 5_508, 5_507]);
+        let (batch, taken) = of(&[10; 65]);
+        assert_eq!((batch.len(), taken.last()), (64, Some(&false)));
+        assert!(batch.is_full());
+        let (batch, taken) = of(&[30_000, 30_000, 5_508, 5_507]);
         assert_eq!(taken, [true, true, false, true]);
-        assert_eq!(train.iter().map(<[u8]>::len).sum::<usize>(), 65_507);
+        assert_eq!(batch.iter().map(<[u8]>::len).sum::<usize>(), 65_507);
     }
 
     #[test]
-    fn a_cleared_train_takes_another_length() {
-        let (mut train, _) = of(&[5, 4]);
-        train.clear();
-        assert!(train.is_empty() && !train.is_full());
-        assert!(train.push(b"longer than before"));
-        assert_eq!(train.iter().count(), 1);
+    fn a_cleared_batch_takes_another_length() {
+        let (mut batch, _) = of(&[5, 4]);
+        batch.clear();
+        assert!(batch.is_empty() && !batch.is_full());
+        assert!(batch.push(b"longer than before"));
+        assert_eq!(batch.iter().count(), 1);
     }
 }
