@@ -2,13 +2,13 @@
 //!
 //! A `cmsghdr` is its length (in the kernel's ABI a `size_t`, its own 16 octets
 //! included), level and type; data follow, and the next header at the next
-//! multiple of 8. Read and written octet by octet, as [`Name`](crate::name) is.
+//! multiple of 8. Read and written octet by octet, as [`SockAddr`](crate::sockaddr::SockAddr) is.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::LocalAddr;
-use crate::name::{field, put};
+use crate::sockaddr::{field, put};
 
 /// Room for the control messages of one datagram.
 #[derive(Clone, Copy, Debug)]

@@ -33,5 +33,5 @@ mod wait;
 pub use wait::wait_readable;
 
 mod control;
-mod name;
+mod sockaddr;
 mod sys;

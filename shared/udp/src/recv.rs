@@ -89,7 +89,7 @@ impl RecvBatch {
         let about = slot.control.received();
         Some(Datagram {
             bytes: buffer.get(..slot.len)?,
-            peer: slot.name.addr()?,
+            peer: slot.peer.addr()?,
             local: about.local,
             received: about.at,
             truncated: slot.truncated,

@@ -11,8 +11,8 @@ use std::os::fd::BorrowedFd;
 
 use crate::SendReport;
 use crate::control::Control;
-use crate::name::Name;
 use crate::send::is_fatal;
+use crate::sockaddr::SockAddr;
 use crate::sys::{self, Slot};
 
 /// Up to 64 datagrams that leave by one `sendmsg`, used again for each.
@@ -99,7 +99,7 @@ impl SegmentedBatch {
     ) -> io::Result<SendReport> {
         let mut report = SendReport::default();
         let slot = Slot {
-            name: peer.map_or(Name::NONE, Name::new),
+            peer: peer.map_or(SockAddr::NONE, SockAddr::new),
             control: if self.count > 1 { self.control() } else { Control::EMPTY },
             ..Slot::EMPTY
         };

@@ -6,8 +6,8 @@ use std::os::fd::BorrowedFd;
 
 use crate::LocalAddr;
 use crate::control::Control;
-use crate::name::Name;
 use crate::recv::{MAX_CAPACITY, MAX_DATAGRAM};
+use crate::sockaddr::SockAddr;
 use crate::sys::{Headers, Slot};
 
 /// A queue of datagrams that leave together, used again for each batch.
@@ -116,7 +116,7 @@ impl SendBatch {
         debug_assert!(len <= self.buffer_len, "{len} octets in {}", self.buffer_len);
         if let Some(slot) = self.slots.get_mut(self.len) {
             slot.len = len.min(self.buffer_len);
-            slot.name = peer.map_or(Name::NONE, Name::new);
+            slot.peer = peer.map_or(SockAddr::NONE, SockAddr::new);
             slot.control = local.map_or(Control::EMPTY, Control::from);
             self.len += 1;
         }
@@ -195,7 +195,7 @@ impl SendBatch {
 fn is_connected(slots: &[Slot]) -> bool {
     slots
         .first()
-        .is_some_and(|slot| slot.name.octets().is_empty())
+        .is_some_and(|slot| slot.peer.octets().is_empty())
 }
 
 /// Says whether an error is about the socket, and so about every datagram.

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use crate::LocalAddr;
 use crate::control::Control;
-use crate::name::Name;
+use crate::sockaddr::SockAddr;
 
 /// What lies beside the octets of one datagram.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
     /// The peer's address.
-    pub(crate) name: Name,
+    pub(crate) peer: SockAddr,
     pub(crate) control: Control,
     /// Octets of the datagram in its buffer.
     pub(crate) len: usize,
@@ -26,7 +26,7 @@ pub(crate) struct Slot {
 
 impl Slot {
     pub(crate) const EMPTY: Self =
-        Self { name: Name::NONE, control: Control::EMPTY, len: 0, truncated: false };
+        Self { peer: SockAddr::NONE, control: Control::EMPTY, len: 0, truncated: false };
 }
 
 /// The headers that describe a batch to the kernel.
@@ -127,13 +127,13 @@ impl Headers {
         let parts = slots.iter_mut().zip(buffers.chunks_exact_mut(buffer_len));
         let mut described = 0;
         for ((message, iovec), (slot, buffer)) in headers.zip(parts) {
-            let name = slot.name.octets_mut();
+            let peer = slot.peer.octets_mut();
             let control = slot.control.octets_mut();
             iovec.iov_base = buffer.as_mut_ptr().cast();
             iovec.iov_len = buffer.len();
             let header = &mut message.msg_hdr;
-            header.msg_name = name.as_mut_ptr().cast();
-            header.msg_namelen = fit(name.len());
+            header.msg_name = peer.as_mut_ptr().cast();
+            header.msg_namelen = fit(peer.len());
             header.msg_iov = iovec;
             header.msg_iovlen = 1;
             header.msg_control = control.as_mut_ptr().cast();
@@ -167,7 +167,7 @@ pub(crate) fn send_one(
     local: Option<LocalAddr>,
 ) -> io::Result<()> {
     let mut slot = Slot::EMPTY;
-    slot.name = peer.map_or(Name::NONE, Name::new);
+    slot.peer = peer.map_or(SockAddr::NONE, SockAddr::new);
     slot.control = local.map_or(Control::EMPTY, Control::from);
     send_slot(fd, bytes, &slot)
 }
@@ -176,7 +176,7 @@ pub(crate) fn send_one(
 /// socket's own and nothing goes with it, else `sendmsg`. Either is cheaper
 /// than `sendmmsg` of one.
 pub(crate) fn send_slot(fd: BorrowedFd<'_>, bytes: &[u8], slot: &Slot) -> io::Result<()> {
-    if slot.name.octets().is_empty() && slot.control.octets().is_empty() {
+    if slot.peer.octets().is_empty() && slot.control.octets().is_empty() {
         return retry(|| {
             let (start, len) = (bytes.as_ptr().cast(), bytes.len());
             // SAFETY: `bytes` outlives the call, which only reads it.
@@ -203,12 +203,12 @@ fn describe_datagram(
     bytes: &[u8],
     slot: &Slot,
 ) {
-    let (name, control) = (slot.name.octets(), slot.control.octets());
+    let (peer, control) = (slot.peer.octets(), slot.control.octets());
     // The structures have no const pointers; the kernel does not write here.
     iovec.iov_base = bytes.as_ptr().cast_mut().cast();
     iovec.iov_len = bytes.len();
-    header.msg_name = pointer_or_null(name).cast();
-    header.msg_namelen = fit(name.len());
+    header.msg_name = pointer_or_null(peer).cast();
+    header.msg_namelen = fit(peer.len());
     header.msg_iov = iovec;
     header.msg_iovlen = 1;
     header.msg_control = pointer_or_null(control).cast();

@@ -7,12 +7,12 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 /// The octets of a `sockaddr_in` or a `sockaddr_in6`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Name {
+pub(crate) struct SockAddr {
     octets: [u8; Self::CAPACITY],
     len: u8,
 }
 
-impl Name {
+impl SockAddr {
     /// The size of the larger of the two.
     pub(crate) const CAPACITY: usize = 28;
 
@@ -45,7 +45,7 @@ impl Name {
         }
     }
 
-    /// The octets in use; none for [`Name::NONE`].
+    /// The octets in use; none for [`SockAddr::NONE`].
     pub(crate) fn octets(&self) -> &[u8] {
         self.octets.get(..usize::from(self.len)).unwrap_or_default()
     }
@@ -56,21 +56,21 @@ impl Name {
     }
 
     fn v4(addr: SocketAddrV4) -> Self {
-        let mut name = Self { octets: [0; Self::CAPACITY], len: 16 };
-        name.put(FAMILY, &FAMILY_V4.to_ne_bytes());
-        name.put(PORT, &addr.port().to_be_bytes());
-        name.put(V4_ADDRESS, &addr.ip().octets());
-        name
+        let mut sockaddr = Self { octets: [0; Self::CAPACITY], len: 16 };
+        sockaddr.put(FAMILY, &FAMILY_V4.to_ne_bytes());
+        sockaddr.put(PORT, &addr.port().to_be_bytes());
+        sockaddr.put(V4_ADDRESS, &addr.ip().octets());
+        sockaddr
     }
 
     fn v6(addr: SocketAddrV6) -> Self {
-        let mut name = Self { octets: [0; Self::CAPACITY], len: 28 };
-        name.put(FAMILY, &FAMILY_V6.to_ne_bytes());
-        name.put(PORT, &addr.port().to_be_bytes());
-        name.put(V6_FLOW, &addr.flowinfo().to_be_bytes());
-        name.put(V6_ADDRESS, &addr.ip().octets());
-        name.put(V6_SCOPE, &addr.scope_id().to_ne_bytes());
-        name
+        let mut sockaddr = Self { octets: [0; Self::CAPACITY], len: 28 };
+        sockaddr.put(FAMILY, &FAMILY_V6.to_ne_bytes());
+        sockaddr.put(PORT, &addr.port().to_be_bytes());
+        sockaddr.put(V6_FLOW, &addr.flowinfo().to_be_bytes());
+        sockaddr.put(V6_ADDRESS, &addr.ip().octets());
+        sockaddr.put(V6_SCOPE, &addr.scope_id().to_ne_bytes());
+        sockaddr
     }
 
     fn put(&mut self, at: usize, bytes: &[u8]) {
@@ -107,7 +107,7 @@ const FAMILY_V4: u16 = 2;
 const FAMILY_V6: u16 = 10;
 const _: () = assert!(FAMILY_V4 as i32 == libc::AF_INET && FAMILY_V6 as i32 == libc::AF_INET6);
 const _: () = assert!(size_of::<libc::sockaddr_in>() == 16);
-const _: () = assert!(size_of::<libc::sockaddr_in6>() == Name::CAPACITY);
+const _: () = assert!(size_of::<libc::sockaddr_in6>() == SockAddr::CAPACITY);
 
 #[cfg(test)]
 mod tests {
@@ -117,15 +117,15 @@ mod tests {
     fn an_address_survives_the_kernels_layout() {
         for text in ["127.0.0.2:53", "0.0.0.0:0", "[::1]:5353", "[2001:db8::1]:65535"] {
             let addr: SocketAddr = text.parse().unwrap();
-            assert_eq!(Name::new(addr).addr(), Some(addr), "{text}");
+            assert_eq!(SockAddr::new(addr).addr(), Some(addr), "{text}");
         }
         let scoped = SocketAddrV6::new("fe80::1".parse().unwrap(), 53, 0x000a_bcde, 7);
-        assert_eq!(Name::new(scoped.into()).addr(), Some(scoped.into()));
+        assert_eq!(SockAddr::new(scoped.into()).addr(), Some(scoped.into()));
     }
 
     #[test]
     fn another_family_is_no_address() {
-        assert_eq!(Name::NONE.addr(), None);
-        assert!(Name::NONE.octets().is_empty());
+        assert_eq!(SockAddr::NONE.addr(), None);
+        assert!(SockAddr::NONE.octets().is_empty());
     }
 }
