@@ -34,4 +34,5 @@ pub use wait::wait_readable;
 
 mod control;
 mod sockaddr;
+mod storage;
 mod sys;

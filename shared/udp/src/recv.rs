@@ -6,17 +6,14 @@ use std::os::fd::BorrowedFd;
 use std::time::SystemTime;
 
 use crate::LocalAddr;
-use crate::sys::{Headers, Slot};
+use crate::storage::Storage;
 
 /// Room for a batch of received datagrams, used again for each batch.
 ///
 /// Filled by [`Socket::recv_batch`](crate::Socket::recv_batch).
 #[derive(Debug)]
 pub struct RecvBatch {
-    headers: Headers,
-    slots: Vec<Slot>,
-    buffers: Vec<u8>,
-    buffer_len: usize,
+    storage: Storage,
     len: usize,
 }
 
@@ -56,20 +53,12 @@ impl RecvBatch {
     /// one call) of `buffer` octets (1 to 65,535) each; a number outside is
     /// taken for the nearest inside.
     pub fn new(capacity: usize, buffer: usize) -> Self {
-        let capacity = capacity.clamp(1, MAX_CAPACITY);
-        let buffer_len = buffer.clamp(1, MAX_DATAGRAM);
-        Self {
-            headers: Headers::new(capacity),
-            slots: vec![Slot::EMPTY; capacity],
-            buffers: vec![0; capacity * buffer_len],
-            buffer_len,
-            len: 0,
-        }
+        Self { storage: Storage::new(capacity, buffer), len: 0 }
     }
 
     /// Returns how many datagrams the batch has room for.
     pub const fn capacity(&self) -> usize {
-        self.slots.len()
+        self.storage.capacity()
     }
 
     /// Returns how many datagrams the last receive brought.
@@ -84,8 +73,9 @@ impl RecvBatch {
 
     /// Returns the datagram at `index`, in the order of arrival.
     pub fn get(&self, index: usize) -> Option<Datagram<'_>> {
-        let slot = self.slots.get(..self.len)?.get(index)?;
-        let buffer = self.buffers.get(index * self.buffer_len..)?;
+        let Storage { slots, buffers, buffer_len, .. } = &self.storage;
+        let slot = slots.get(..self.len)?.get(index)?;
+        let buffer = buffers.get(index * buffer_len..)?;
         let about = slot.control.received();
         Some(Datagram {
             bytes: buffer.get(..slot.len)?,
@@ -105,16 +95,9 @@ impl RecvBatch {
     pub(crate) fn receive(&mut self, fd: BorrowedFd<'_>, want: usize) -> io::Result<usize> {
         self.len = 0;
         let want = want.clamp(1, self.capacity());
-        let slots = self.slots.get_mut(..want).unwrap_or_default();
-        self.len = self
-            .headers
-            .receive(fd, slots, &mut self.buffers, self.buffer_len)?;
+        let Storage { headers, slots, buffers, buffer_len } = &mut self.storage;
+        let slots = slots.get_mut(..want).unwrap_or_default();
+        self.len = headers.receive(fd, slots, buffers, *buffer_len)?;
         Ok(self.len)
     }
 }
-
-/// The kernel takes no more messages than this in one call (`UIO_MAXIOV`).
-pub(crate) const MAX_CAPACITY: usize = 1024;
-
-/// A UDP datagram's length field has 16 bits.
-pub(crate) const MAX_DATAGRAM: usize = 65_535;

@@ -6,9 +6,9 @@ use std::os::fd::BorrowedFd;
 
 use crate::LocalAddr;
 use crate::control::Control;
-use crate::recv::{MAX_CAPACITY, MAX_DATAGRAM};
 use crate::sockaddr::SockAddr;
-use crate::sys::{Headers, Slot};
+use crate::storage::Storage;
+use crate::sys::Slot;
 
 /// A queue of datagrams that leave together, used again for each batch.
 ///
@@ -25,10 +25,7 @@ use crate::sys::{Headers, Slot};
 /// ```
 #[derive(Debug)]
 pub struct SendBatch {
-    headers: Headers,
-    slots: Vec<Slot>,
-    buffers: Vec<u8>,
-    buffer_len: usize,
+    storage: Storage,
     len: usize,
 }
 
@@ -62,20 +59,12 @@ impl SendBatch {
     /// one call) of `buffer` octets (1 to 65,535) each; a number outside is
     /// taken for the nearest inside.
     pub fn new(capacity: usize, buffer: usize) -> Self {
-        let capacity = capacity.clamp(1, MAX_CAPACITY);
-        let buffer_len = buffer.clamp(1, MAX_DATAGRAM);
-        Self {
-            headers: Headers::new(capacity),
-            slots: vec![Slot::EMPTY; capacity],
-            buffers: vec![0; capacity * buffer_len],
-            buffer_len,
-            len: 0,
-        }
+        Self { storage: Storage::new(capacity, buffer), len: 0 }
     }
 
     /// Returns how many datagrams the batch has room for.
     pub const fn capacity(&self) -> usize {
-        self.slots.len()
+        self.storage.capacity()
     }
 
     /// Returns how many datagrams are queued.
@@ -90,7 +79,7 @@ impl SendBatch {
 
     /// Says whether there is no room left.
     pub const fn is_full(&self) -> bool {
-        self.len == self.slots.len()
+        self.len == self.storage.capacity()
     }
 
     /// Forgets what is queued.
@@ -105,7 +94,8 @@ impl SendBatch {
         if self.is_full() {
             return None;
         }
-        self.buffers.chunks_exact_mut(self.buffer_len).nth(self.len)
+        let Storage { buffers, buffer_len, .. } = &mut self.storage;
+        buffers.chunks_exact_mut(*buffer_len).nth(self.len)
     }
 
     /// Queues the first `len` octets of [`next_buffer`](Self::next_buffer), to
@@ -113,9 +103,10 @@ impl SendBatch {
     ///
     /// A full batch takes nothing, and `len` ends at the buffer's end.
     pub fn commit(&mut self, len: usize, peer: Option<SocketAddr>, local: Option<LocalAddr>) {
-        debug_assert!(len <= self.buffer_len, "{len} octets in {}", self.buffer_len);
-        if let Some(slot) = self.slots.get_mut(self.len) {
-            slot.len = len.min(self.buffer_len);
+        let Storage { slots, buffer_len, .. } = &mut self.storage;
+        debug_assert!(len <= *buffer_len, "{len} octets in {buffer_len}");
+        if let Some(slot) = slots.get_mut(self.len) {
+            slot.len = len.min(*buffer_len);
             slot.peer = peer.map_or(SockAddr::NONE, SockAddr::new);
             slot.control = local.map_or(Control::EMPTY, Control::from);
             self.len += 1;
@@ -151,14 +142,15 @@ impl SendBatch {
     /// says why, or it leaves, if what stopped it was a pending refusal, of
     /// which the kernel then says nothing more.
     fn send_from(&mut self, fd: BorrowedFd<'_>, report: &mut SendReport) -> io::Result<()> {
+        let Storage { headers, slots, buffers, buffer_len } = &mut self.storage;
         let mut at = 0;
         let mut stopped = false;
         // A peer that refuses as fast as we send must not keep us here.
         let mut retries_left = self.len;
         while at < self.len {
-            let slots = self.slots.get(at..self.len).unwrap_or_default();
-            let buffers = self.buffers.get(at * self.buffer_len..).unwrap_or_default();
-            let error = match self.headers.send(fd, slots, buffers, self.buffer_len) {
+            let slots = slots.get(at..self.len).unwrap_or_default();
+            let buffers = buffers.get(at * *buffer_len..).unwrap_or_default();
+            let error = match headers.send(fd, slots, buffers, *buffer_len) {
                 Ok(sent) => {
                     report.refused += usize::from(stopped && is_connected(slots));
                     report.sent += sent;
