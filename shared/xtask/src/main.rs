@@ -10,6 +10,7 @@ mod lab;
 mod lint;
 mod shell;
 mod soak;
+mod stages;
 mod test;
 
 use std::process::ExitCode;
@@ -34,11 +35,7 @@ enum Chore {
     },
     /// Runs all tests, after installing or building what they need and can
     /// have; REQUIRE=coredns,netns makes the lack of a component a failure
-    Test {
-        /// Passed on to `cargo test`, as `-p proxy` or `--test netns`
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<String>,
-    },
+    Test(test::Options),
     /// Runs a long test, as octets; `cargo xtask test` runs each for 30 s
     Soak {
         /// Which one
@@ -65,7 +62,7 @@ enum Chore {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Demo { arguments } => demo::run(&arguments),
-        Chore::Test { arguments } => test::run(&arguments),
+        Chore::Test(options) => test::run(&options),
         Chore::Soak { name, length } => soak::run(&name, length),
         Chore::Lab { arguments } => lab::run(&arguments),
         Chore::Lint => lint::run(),

@@ -1,57 +1,153 @@
-//! `cargo xtask test`: set-up, all tests once, and the count at the very end.
+//! `cargo xtask test`: builds all test programs at once, runs them one after
+//! another, cheap ones first, and shows where the time goes. The count of tests
+//! is the last line.
 
+mod build;
 mod count;
+mod options;
+mod program;
 mod setup;
+mod times;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::process::{ExitCode, Stdio};
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context as _, Result, anyhow};
 
 use crate::shell;
+use crate::stages::{Stages, timed};
 use count::Count;
+pub(crate) use options::Options;
+use program::{Kind, Program};
+use times::Times;
 
 /// Runs the tests; succeeds when none failed.
-pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    setup::run();
-    let skips = shell::target().join("skips");
-    // Absent unless an earlier run skipped something.
-    fs::remove_file(&skips).unwrap_or_default();
-
-    let scope: &[&str] = if arguments.is_empty() { &WHOLE } else { &[] };
-    // One failure must not hide the tests after it.
-    let mut cargo = shell::cargo(&[&["test", "--no-fail-fast"], scope].concat());
-    // testbed::require adds a line here for each test it skips.
-    cargo
-        .args(arguments)
-        .env("TESTBED_SKIPS_FILE", &skips)
-        .stdout(Stdio::piped());
-    let mut child = cargo.spawn().context("cannot start cargo")?;
-    let output = child
-        .stdout
-        .take()
-        .ok_or_else(|| anyhow!("cargo has no output"))?;
-    let mut count = Count::default();
-    for line in BufReader::new(output).split(b'\n') {
-        let line = line?;
-        let line = String::from_utf8_lossy(&line);
-        shell::say(&line);
-        count.add_line(&line);
-    }
-    let status = child.wait()?;
-
-    let skipped = fs::read_to_string(&skips).unwrap_or_default();
-    count.add_skips(&skipped);
-    for line in count.skips() {
-        shell::say(&format!("skipped: {line}"));
-    }
-    if !status.success() && count.failed() == 0 {
-        shell::say("a test did not build, or a test program ended before its result");
-    }
-    shell::say(&count.to_string());
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    let mut stages = Stages::default();
+    let tested = Tested::run(options, &mut stages)?;
+    shell::say(&format!("\n{stages}"));
+    Ok(tested.finish())
 }
 
-/// All that is built for the image: the client of the Kubernetes API too.
-const WHOLE: [&str; 3] = ["--workspace", "--features", "proxy/kubernetes"];
+/// What came of the tests.
+#[derive(Default)]
+pub(crate) struct Tested {
+    count: Count,
+    times: Times,
+    did_build: bool,
+    /// Where `testbed::require` adds a line for each test it skips.
+    skips: PathBuf,
+}
+
+impl Tested {
+    /// Builds and runs the tests, whose times go to `stages` and whose results
+    /// are shown, but for the count.
+    ///
+    /// # Errors
+    ///
+    /// When a program cannot be started. A failure of a test is none.
+    pub(crate) fn run(options: &Options, stages: &mut Stages) -> Result<Self> {
+        stages.time("set-up", setup::run);
+        let mut tested = Self { skips: shell::target().join("skips"), ..Self::default() };
+        // Absent unless an earlier run skipped something.
+        fs::remove_file(&tested.skips).unwrap_or_default();
+        match stages.time("build of the tests", || build::build(options)) {
+            Ok(programs) => tested.run_all(&programs, options, stages)?,
+            Err(error) => shell::complain(&format!("error: {error:#}")),
+        }
+        Ok(tested)
+    }
+
+    /// Whether all were built and none failed.
+    pub(crate) fn is_good(&self) -> bool {
+        self.did_build && self.count.failed() == 0
+    }
+
+    /// Shows the count, which must be the last line.
+    pub(crate) fn finish(&self) -> ExitCode {
+        shell::say(&self.count.to_string());
+        if self.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    /// One failure must not hide the tests after it.
+    fn run_all(
+        &mut self,
+        programs: &[Program],
+        options: &Options,
+        stages: &mut Stages,
+    ) -> Result<()> {
+        self.did_build = true;
+        for kind in Kind::ALL {
+            let mut commands: Vec<_> = programs
+                .iter()
+                .filter(|program| program.kind() == kind)
+                .map(|program| (program.title(), program.command(options)))
+                .collect();
+            if kind == Kind::Documentation {
+                commands.extend(documentation(programs, options));
+            }
+            if !commands.is_empty() {
+                stages.time(kind.stage(), || {
+                    commands.into_iter().try_for_each(|(title, mut command)| {
+                        command.envs(options.length().map(|length| ("TEST_LENGTH", length)));
+                        self.run_one(&title, &mut command)
+                    })
+                })?;
+            }
+        }
+        let skips = fs::read_to_string(&self.skips).unwrap_or_default();
+        self.count.add_skips(&skips);
+        for line in self.count.skips() {
+            shell::say(&format!("skipped: {line}"));
+        }
+        shell::say(&format!("\n{}", self.times));
+        for line in self.count.failures() {
+            shell::say(&format!("failed: {line}"));
+        }
+        Ok(())
+    }
+
+    fn run_one(&mut self, title: &str, command: &mut Command) -> Result<()> {
+        shell::say(&format!("\n{title}"));
+        let (outcome, took) = timed(|| self.read(title, command));
+        outcome.with_context(|| format!("cannot run the tests of {title}"))?;
+        shell::say(&format!("{title}: {:.1} s", took.as_secs_f64()));
+        self.times.add_program(title, took);
+        Ok(())
+    }
+
+    /// Runs a test program; shows and reads what it prints.
+    fn read(&mut self, title: &str, command: &mut Command) -> Result<()> {
+        command
+            .env("TESTBED_SKIPS_FILE", &self.skips)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        let mut child = command.spawn()?;
+        let output = child.stdout.take().ok_or_else(|| anyhow!("no output"))?;
+        self.count.begin(title);
+        for line in BufReader::new(output).split(b'\n') {
+            let line = line?;
+            let line = String::from_utf8_lossy(&line);
+            shell::say(&line);
+            self.count.add_line(&line);
+            self.times.add_line(title, &line);
+        }
+        self.count.end(child.wait()?.success());
+        Ok(())
+    }
+}
+
+/// The command that runs the examples in documentation: `cargo test --doc`, for
+/// only rustdoc knows them.
+fn documentation(programs: &[Program], options: &Options) -> Option<(String, Command)> {
+    let mut cargo = shell::cargo(&["test", "--quiet", "--doc", "--no-fail-fast"]);
+    cargo
+        .args(options.crates())
+        .arg("--")
+        .args(options.filters());
+    // To ask it of a crate without a library is an error.
+    let has_library = programs.iter().any(Program::is_library);
+    (has_library && options.has_documentation()).then(|| ("examples".to_owned(), cargo))
+}
