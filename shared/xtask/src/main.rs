@@ -4,6 +4,7 @@
 //! say, and depends on no crate of the repository, so that it builds in seconds
 //! and also where the rest does not.
 
+mod check;
 mod coredns;
 mod demo;
 mod lab;
@@ -12,6 +13,7 @@ mod shell;
 mod soak;
 mod stages;
 mod test;
+mod workspace;
 
 use std::process::ExitCode;
 
@@ -32,6 +34,13 @@ enum Chore {
         /// Passed on to `fivedots-loadgen demo`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
+    },
+    /// Checks format, lints and unit tests of one crate, or of all that the
+    /// uncommitted change touches
+    Check {
+        /// As dns or proxy
+        #[arg(name = "CRATE")]
+        wanted: Option<String>,
     },
     /// Runs all tests, after installing or building what they need and can
     /// have; REQUIRE=coredns,netns makes the lack of a component a failure
@@ -62,6 +71,7 @@ enum Chore {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Demo { arguments } => demo::run(&arguments),
+        Chore::Check { wanted } => check::run(wanted.as_deref()),
         Chore::Test(options) => test::run(&options),
         Chore::Soak { name, length } => soak::run(&name, length),
         Chore::Lab { arguments } => lab::run(&arguments),

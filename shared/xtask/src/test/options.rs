@@ -1,5 +1,7 @@
 //! Which tests to run.
 
+use crate::workspace::FEATURES;
+
 /// What `cargo xtask test` was asked for.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Options {
@@ -67,10 +69,6 @@ impl Options {
         self.slow.then_some("long")
     }
 }
-
-/// The one set of features that is checked, tested and shipped: a second one
-/// would compile everything again.
-const FEATURES: [&str; 2] = ["--features", "proxy/kubernetes"];
 
 #[cfg(test)]
 mod tests {
