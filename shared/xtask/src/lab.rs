@@ -6,11 +6,14 @@ use anyhow::Result;
 
 use crate::shell;
 
-/// Builds the programs as they are released, then lets the lab compare them.
-pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
+/// Builds the programs, with the profile `lab` or as they ship, then lets the
+/// lab compare them.
+pub(crate) fn run(shipped: bool, arguments: &[String]) -> Result<ExitCode> {
+    let profile = if shipped { "release" } else { "lab" };
     let packages = ["--package", "proxy", "--package", "loadgen", "--package", "benches"];
-    shell::run(shell::cargo(&["build", "--release", "--bins"]).args(packages))?;
-    let programs = shell::target().join("release");
+    let mut build = shell::cargo(&["build", "--bins", "--profile", profile]);
+    shell::run(build.args(packages))?;
+    let programs = shell::target().join(profile);
     let mut lab = Command::new(programs.join("lab"));
     lab.arg("run")
         .arg("--programs")

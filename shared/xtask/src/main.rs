@@ -56,6 +56,9 @@ enum Chore {
     /// Measures CPU per query beside CoreDNS, Unbound, dnsdist, Knot Resolver
     /// and a bare echo
     Lab {
+        /// The programs as they ship: a slower build, for figures to publish
+        #[arg(long)]
+        release: bool,
         /// Passed on to `lab run`, as `--quick`, `--veth` or `--json FILE`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
@@ -74,7 +77,7 @@ fn main() -> ExitCode {
         Chore::Check { wanted } => check::run(wanted.as_deref()),
         Chore::Test(options) => test::run(&options),
         Chore::Soak { name, length } => soak::run(&name, length),
-        Chore::Lab { arguments } => lab::run(&arguments),
+        Chore::Lab { release, arguments } => lab::run(release, &arguments),
         Chore::Lint => lint::run(),
         Chore::Coredns => coredns::run(),
         Chore::Apiserver => coredns::apiserver(),
