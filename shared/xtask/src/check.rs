@@ -19,13 +19,17 @@ pub(crate) fn run(wanted: Option<&str>) -> Result<ExitCode> {
     let (tested, dependents) = match wanted {
         Some(name) => (vec![workspace.find(name)?], vec![]),
         None => {
-            let tested = workspace.touched_by(&changed()?);
+            let files = changed()?;
+            for file in workspace.outside(&files) {
+                shell::say(&format!("not tested here, only by cargo xtask test: {file}"));
+            }
+            let tested = workspace.touched_by(&files);
             let dependents = workspace.dependents(&tested);
             (tested, dependents)
         }
     };
     shell::say(&format!("tested: {}", names(&tested)));
-    shell::say(&format!("only linted, for they depend on those: {}", names(&dependents)));
+    shell::say(&format!("only linted, because they depend on those: {}", names(&dependents)));
     let mut stages = Stages::default();
     let outcome = parts(&tested, &dependents, &mut stages);
     shell::say(&format!("\n{stages}"));

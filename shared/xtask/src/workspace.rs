@@ -1,6 +1,5 @@
 //! The crates of this repository: where each is, and which depend on which.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -58,18 +57,21 @@ impl Workspace {
         })
     }
 
-    /// The crates that these files, from the root, are part of or that read
-    /// them; a file of the build itself is part of all.
+    /// The crates that these files, from the root, are part of; a file of the
+    /// build itself is part of all.
     pub(crate) fn touched_by(&self, files: &[String]) -> Vec<&Krate> {
-        let touches = |krate: &Krate, file: &String| {
-            let holder = self.holder(Path::new(file));
-            match holder {
-                Some(holder) => holder == krate,
-                None => BUILD.contains(&file.as_str()) || krate.reads(file),
-            }
-        };
-        let touched = |krate: &&Krate| files.iter().any(|file| touches(krate, file));
+        if files.iter().any(|file| BUILD.contains(&file.as_str())) {
+            return self.krates.iter().collect();
+        }
+        let is_part = |krate: &Krate, file| self.holder(file) == Some(krate);
+        let touched = |krate: &&Krate| files.iter().any(|file| is_part(krate, file));
         self.krates.iter().filter(touched).collect()
+    }
+
+    /// The files that are part of no crate.
+    pub(crate) fn outside<'a>(&self, files: &'a [String]) -> Vec<&'a str> {
+        let outside = files.iter().filter(|file| self.holder(file).is_none());
+        outside.map(String::as_str).collect()
     }
 
     /// The other crates that need one of these, directly or not.
@@ -85,11 +87,11 @@ impl Workspace {
     }
 
     /// The innermost crate around a file.
-    fn holder(&self, file: &Path) -> Option<&Krate> {
+    fn holder(&self, file: &str) -> Option<&Krate> {
         let around = self
             .krates
             .iter()
-            .filter(|krate| file.starts_with(&krate.folder));
+            .filter(|krate| Path::new(file).starts_with(&krate.folder));
         around.max_by_key(|krate| krate.folder.components().count())
     }
 }
@@ -127,18 +129,6 @@ impl Krate {
                 .collect(),
         })
     }
-
-    /// Whether a source of it names the file, or the folder of the file as one
-    /// that it walks through: documentation, scenarios and manifests have tests.
-    fn reads(&self, file: &str) -> bool {
-        let folder = file
-            .rsplit_once('/')
-            .map(|(folder, _)| format!("../{folder}\""));
-        let names = |text: &str| {
-            text.contains(file) || folder.as_ref().is_some_and(|folder| text.contains(folder))
-        };
-        any_source(&shell::root().join(&self.folder), &names)
-    }
 }
 
 /// Arguments of cargo for these crates: the one set of features.
@@ -156,21 +146,6 @@ fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
         .get(key)
         .and_then(Value::as_array)
         .map_or(&[], Vec::as_slice)
-}
-
-/// Whether a `.rs` file below `folder` has it; one that cannot be read has not.
-fn any_source(folder: &Path, has: &dyn Fn(&str) -> bool) -> bool {
-    let Ok(entries) = fs::read_dir(folder) else { return false };
-    entries.flatten().any(|entry| {
-        let path = entry.path();
-        match path.extension() {
-            Some(extension) if extension == "rs" => {
-                fs::read_to_string(&path).is_ok_and(|text| has(&text))
-            }
-            None => any_source(&path, has),
-            Some(_) => false,
-        }
-    })
 }
 
 /// Files that change how everything is built or judged.
@@ -206,7 +181,9 @@ mod tests {
         assert_eq!(touched("house/hall/src/lib.rs"), ["hall"]);
         assert_eq!(touched("house/src/main.rs"), ["house"]);
         assert_eq!(touched("Cargo.lock"), ["cellar", "garden", "hall", "house"]);
-        assert_eq!(touched("no/such/page.md"), Vec::<String>::new());
+        assert_eq!(touched("docs/page.md"), Vec::<String>::new());
+        let files = ["docs/page.md", "house/README.md"].map(str::to_owned);
+        assert_eq!(house.outside(&files), ["docs/page.md"]);
     }
 
     #[test]
@@ -228,8 +205,6 @@ mod tests {
         let workspace = Workspace::read().unwrap();
         let xtask = workspace.find("xtask").unwrap();
         assert!(xtask.has_program() && !xtask.has_library());
-        let page = workspace.touched_by(&["docs/metrics.md".to_owned()]);
-        assert!(!page.is_empty() && page.len() < 4, "{page:?}");
         let dns = workspace.find("dns").unwrap();
         assert!(names(&workspace.dependents(&[dns])).contains(&"loadgen".to_owned()));
     }
