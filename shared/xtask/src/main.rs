@@ -5,6 +5,7 @@
 //! and also where the rest does not.
 
 mod check;
+mod ci;
 mod coredns;
 mod demo;
 mod lab;
@@ -18,6 +19,8 @@ mod workspace;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use lab::Lab;
 
 /// The chores of Fivedots.
 #[derive(Parser)]
@@ -63,6 +66,8 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Everything that must pass before a change is in: lints, tests, a short lab
+    Ci,
     /// Checks format, lints, documentation and, where cargo-deny is, licenses
     Lint,
     /// Builds the real CoreDNS where it is missing, and prints its path
@@ -77,7 +82,8 @@ fn main() -> ExitCode {
         Chore::Check { wanted } => check::run(wanted.as_deref()),
         Chore::Test(options) => test::run(&options),
         Chore::Soak { name, length } => soak::run(&name, length),
-        Chore::Lab { release, arguments } => lab::run(release, &arguments),
+        Chore::Lab { release, arguments } => compare(release, &arguments),
+        Chore::Ci => ci::run(),
         Chore::Lint => lint::run(),
         Chore::Coredns => coredns::run(),
         Chore::Apiserver => coredns::apiserver(),
@@ -89,4 +95,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn compare(release: bool, arguments: &[String]) -> anyhow::Result<ExitCode> {
+    let profile = if release { "release" } else { "lab" };
+    Lab::build(profile)?.run(arguments)?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,42 @@
+//! `cargo xtask ci`: all checks of the repository, cheap ones first.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::lab::Lab;
+use crate::stages::Stages;
+use crate::test::{Options, Tested};
+use crate::{lint, shell};
+
+/// Lints, tests, then compares speed. Shows where the time went and, as the
+/// very last line, the count of tests.
+///
+/// # Errors
+///
+/// When the lints fail, and nothing was tested.
+pub(crate) fn run() -> Result<ExitCode> {
+    let mut stages = Stages::default();
+    let linted = lint::parts(&mut stages);
+    if linted.is_err() {
+        shell::say(&format!("\n{stages}"));
+    }
+    linted?;
+    let tested = Tested::run(&Options::default(), &mut stages)?;
+    // The speed of a program that is wrong is worth no minutes.
+    let compared = tested.is_good().then(|| compare(&mut stages));
+    shell::say(&format!("\n{stages}"));
+    let code = tested.finish();
+    Ok(if matches!(compared, Some(Err(_))) { ExitCode::FAILURE } else { code })
+}
+
+/// Two ratios of CPU per answer, with a wide margin.
+fn compare(stages: &mut Stages) -> Result<()> {
+    let compared = stages
+        .time("build of the lab", || Lab::build("lab"))
+        .and_then(|lab| stages.time("lab", || lab.run(&["--quick".to_owned()])));
+    if let Err(error) = &compared {
+        shell::say(&format!("the lab failed: {error:#}"));
+    }
+    compared
+}
