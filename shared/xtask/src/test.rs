@@ -18,6 +18,7 @@ use anyhow::{Context as _, Result, anyhow};
 
 use crate::shell;
 use crate::stages::{Stages, timed};
+use crate::workspace::Workspace;
 use count::Count;
 pub(crate) use options::Options;
 use program::{Kind, Program};
@@ -49,12 +50,16 @@ impl Tested {
     ///
     /// When a program cannot be started. A failure of a test is none.
     pub(crate) fn run(options: &Options, stages: &mut Stages) -> Result<Self> {
-        stages.time("set-up", setup::run);
         let mut tested = Self { skips: shell::target().join("skips"), ..Self::default() };
         // Absent unless an earlier run skipped something.
         fs::remove_file(&tested.skips).unwrap_or_default();
         match stages.time("build of the tests", || build::build(options)) {
-            Ok(programs) => tested.run_all(&programs, options, stages)?,
+            Ok(programs) => {
+                if needs_more(&programs)? {
+                    stages.time("set-up of the machine", setup::run);
+                }
+                tested.run_all(&programs, options, stages)?;
+            }
             Err(error) => shell::complain(&format!("error: {error:#}")),
         }
         Ok(tested)
@@ -137,6 +142,15 @@ impl Tested {
         self.count.end(child.wait()?.success());
         Ok(())
     }
+}
+
+/// Whether some of them need more of the machine than a compiler: then their
+/// crates need the testbed.
+fn needs_more(programs: &[Program]) -> Result<bool> {
+    let workspace = Workspace::read()?;
+    let needy = |program: &Program| Ok(workspace.find(program.krate())?.needs("testbed"));
+    let needy: Result<Vec<bool>> = programs.iter().map(needy).collect();
+    Ok(needy?.contains(&true))
 }
 
 /// The command that runs the examples in documentation: `cargo test --doc`, for

@@ -101,6 +101,11 @@ impl Krate {
         &self.name
     }
 
+    /// Whether it is the crate of that name or depends on it, if only for tests.
+    pub(crate) fn needs(&self, name: &str) -> bool {
+        self.name == name || self.needs.iter().any(|needed| needed == name)
+    }
+
     pub(crate) fn has_library(&self) -> bool {
         self.kinds.iter().any(|kind| kind == "lib")
     }
