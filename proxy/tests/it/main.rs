@@ -6,6 +6,8 @@ mod api;
 mod cli;
 mod coredns;
 mod drain;
+mod examples;
+mod json;
 mod loops;
 mod loops_legit;
 mod loops_netns;
