@@ -5,6 +5,7 @@
 //! snippet beside it, which it must complain about.
 #![cfg(test)]
 
+mod docs;
 mod files;
 mod hot;
 mod layers;
