@@ -5,11 +5,13 @@
 //! snippet beside it, which it must complain about.
 #![cfg(test)]
 
+mod cycles;
 mod docs;
 mod files;
 mod hot;
 mod layers;
 mod manifests;
+mod modules;
 mod rfcs;
 mod scan;
 mod words;

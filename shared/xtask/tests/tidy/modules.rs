@@ -260,8 +260,9 @@ mod tests {
         assert_eq!(uses(&[face, room, table, guest]), ["guest -> room/table"]);
         let guest = ("a/src/guest.rs", "use crate::room; fn f() { room::Table; }");
         assert_eq!(uses(&[face, room, table, guest]), ["guest -> room/table"]);
+        // Who takes all there is uses the face.
         let guest = ("a/src/guest.rs", "use super::room::*; fn f() -> Table {}");
-        assert_eq!(uses(&[face, room, table, guest]), ["guest -> room/table"]);
+        assert_eq!(uses(&[face, room, table, guest]), ["guest -> room"]);
     }
 
     #[test]

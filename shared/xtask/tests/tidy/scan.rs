@@ -32,6 +32,49 @@ pub(crate) fn without_tests(code: &str) -> (&str, &str) {
     code.split_at(code.find("#[cfg(test)]").unwrap_or(code.len()))
 }
 
+/// The code without each item under `#[cfg(test)]`.
+pub(crate) fn without_test_items(code: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = code;
+    while let Some((before, item)) = rest.split_once("#[cfg(test)]") {
+        kept.push_str(before);
+        rest = &item[item_end(item)..];
+    }
+    kept + rest
+}
+
+/// Where an item ends: at its semicolon, or at the brace that closes its body.
+fn item_end(item: &str) -> usize {
+    let mut depth = 0_usize;
+    for (at, c) in item.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth <= 1 => return at + 1,
+            '}' => depth -= 1,
+            ';' if depth == 0 => return at + 1,
+            _ => {}
+        }
+    }
+    item.len()
+}
+
+/// Words, `::` and single signs; blanks are between them.
+pub(crate) fn tokens(code: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut rest = code.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            c if is_word(c) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
+            ':' if rest.starts_with("::") => 2,
+            c => c.len_utf8(),
+        };
+        let (token, after) = rest.split_at(length);
+        found.push(token);
+        rest = after.trim_start();
+    }
+    found
+}
+
 /// Whether `code` holds `word` with no letter, digit or `_` beside it.
 pub(crate) fn has_word(code: &str, word: &str) -> bool {
     code.match_indices(word).any(|(at, _)| {
@@ -123,4 +166,15 @@ fn a_word_ends_where_its_letters_end() {
     assert!(has_word("unsafe {", "unsafe"));
     assert!(!has_word("forbid(unsafe_code)", "unsafe"));
     assert!(!has_word("notunsafe", "unsafe"));
+}
+
+#[test]
+fn items_under_test_are_taken_out() {
+    let code = "a;\n#[cfg(test)]\nmod t;\nb;\n#[cfg(test)]\nmod u { fn c() { d; } }\ne;";
+    let kept = without_test_items(code);
+    assert_eq!(tokens(&kept), ["a", ";", "b", ";", "e", ";"]);
+    assert_eq!(
+        tokens("a::b_1<'c>(d:e)"),
+        ["a", "::", "b_1", "<", "'", "c", ">", "(", "d", ":", "e", ")"]
+    );
 }
