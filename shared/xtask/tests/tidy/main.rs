@@ -5,6 +5,7 @@
 //! snippet beside it, which it must complain about.
 #![cfg(test)]
 
+mod commits;
 mod cycles;
 mod docs;
 mod files;
