@@ -4,6 +4,7 @@
 
 mod api;
 mod cli;
+mod commands;
 mod coredns;
 mod drain;
 mod examples;
