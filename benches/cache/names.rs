@@ -1,9 +1,9 @@
 //! Names of one length, as those of Services are, in a row of octets.
 
 use dns::{Class, Flags, Name, Question, Rtype};
-use proxy::cache::{CacheConfig, Entry, KeyHasher, KeyView, admit};
-use proxy::moment::Moment;
-use proxy::query::Query;
+use resolver::Moment;
+use resolver::Query;
+use resolver::{CacheConfig, Entry, KeyHasher, KeyView, admit};
 
 /// Wire names, one after the other.
 pub(crate) struct Names {

@@ -7,11 +7,11 @@
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 
-use proxy::cache::{Cache, CacheConfig, Key, KeyHasher};
-use proxy::moment::Moment;
 use quick_cache::unsync::Cache as QuickCache;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use resolver::Moment;
+use resolver::{Cache, CacheConfig, Key, KeyHasher};
 
 use crate::names::{Names, entry, query};
 use crate::output::print_line;

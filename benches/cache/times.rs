@@ -5,10 +5,10 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use foldhash::fast::RandomState;
-use proxy::cache::{Cache, CacheConfig, Key, KeyHasher, KeyView};
-use proxy::moment::Moment;
 use quick_cache::sync::Cache as QuickCache;
 use rand::seq::SliceRandom as _;
+use resolver::Moment;
+use resolver::{Cache, CacheConfig, Key, KeyHasher, KeyView};
 
 use crate::names::{Names, entry, key, query};
 use crate::output::print_line;

@@ -7,8 +7,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use anyhow::Result;
 use clap::ValueEnum;
 use dns::{Class, Flags, Header, Name, Question, Rcode, Rtype};
-use proxy::cache::BATCH;
 use proxy::serve::{bind_udp, next_want};
+use resolver::BATCH;
 use udp::{RecvBatch, SendBatch, Socket};
 
 use crate::null;

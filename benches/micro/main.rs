@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use criterion::{Criterion, criterion_group, criterion_main};
 use dns::{Class, Flags, Name, Rtype};
 use hickory_proto::op::Message;
-use proxy::answer::render;
-use proxy::cache::{Cache, CacheConfig, Key, KeyHasher, KeyView, admit};
-use proxy::moment::Moment;
-use proxy::query::{Query, Retained};
-use proxy::stats::Counter;
+use observe::stats::Counter;
+use resolver::Moment;
+use resolver::render;
+use resolver::{Cache, CacheConfig, Key, KeyHasher, KeyView, admit};
+use resolver::{Query, Retained};
 
 fn query(n: usize) -> Retained {
     let qname =

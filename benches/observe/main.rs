@@ -8,8 +8,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use dns::{Name, Rcode, Rtype};
-use proxy::moment::Moment;
-use proxy::observe::{ObserveConfig, Observer, Origin, Part, Record, SearchRule, Seen, Traits};
+use observe::{ObserveConfig, Observer, Part, Record, SearchRule, Seen, Traits};
+use resolver::Moment;
+use resolver::Origin;
 
 fn main() {
     let wanted = std::env::args().skip(1).find(|word| !word.starts_with('-'));

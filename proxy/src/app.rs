@@ -11,21 +11,21 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-use crate::admin::{self, AdminListener, AdminState};
-use crate::cache::{Cache, KeyHasher};
 use crate::config::Config;
-use crate::forward::{Forwarder, ForwarderThreads};
 use crate::health::{self, Health};
-use crate::http::bounded;
 use crate::kubernetes;
-use crate::ledger::Ledger;
 use crate::metrics::{self, Metrics, Sources};
-use crate::moment::Clock;
-use crate::observe::{Books, Observer};
-use crate::redact::Pseudonyms;
-use crate::resolver::Resolver;
 use crate::serve::{Service, TcpServer, UdpWorker, bind_tcp, bind_udp};
 use crate::shutdown::Signals;
+use console::admin::{self, AdminListener, AdminState};
+use console::http::bounded;
+use console::redact::Pseudonyms;
+use forward::{Forwarder, ForwarderThreads};
+use observe::ledger::Ledger;
+use observe::{Books, Observer};
+use resolver::Clock;
+use resolver::Resolver;
+use resolver::{Cache, KeyHasher};
 
 /// Answers queries until SIGTERM or SIGINT, then what was asked already.
 ///

@@ -19,13 +19,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::admin::AdminAddr;
-use crate::cache::CacheConfig;
 use crate::cli::{LogFormat, RunArgs};
-use crate::forward::{ForwardConfig, ForwardZone};
 use crate::kubernetes::KubernetesConfig;
-use crate::observe::ObserveConfig;
 use crate::serve::TcpConfig;
+use ::observe::ObserveConfig;
+use console::admin::AdminAddr;
+use forward::{ForwardConfig, ForwardZone};
+use resolver::CacheConfig;
 
 pub use defaults::DEFAULTS;
 pub use error::ConfigError;

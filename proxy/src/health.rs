@@ -13,9 +13,9 @@ use dns::{Flags, Header};
 use tokio::net::UdpSocket;
 use tokio::time::{sleep, timeout};
 
-use crate::forward::Forwarder;
-use crate::loops::{Event, Sighting};
-use crate::moment::{Clock, Moment};
+use forward::Forwarder;
+use forward::loops::{Event, Sighting};
+use resolver::{Clock, Moment};
 
 /// What readiness depends on.
 ///
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn the_self_query_is_one_that_is_answered_locally() {
-        let query = crate::query::Query::parse(&SELF_QUERY).unwrap();
+        let query = resolver::Query::parse(&SELF_QUERY).unwrap();
         assert_eq!((query.id, query.question.qtype), (0x5d5d, dns::Rtype::ANY));
     }
 }

@@ -9,8 +9,8 @@ mod identities;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use crate::ledger::Ledger;
-use crate::moment::Clock;
+use observe::ledger::Ledger;
+use resolver::Clock;
 
 /// How the Kubernetes API is asked.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -5,14 +5,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use proxy::api::{FailurePage, LoopPage, Summary, Text};
-use proxy::cli::{
-    Cli, Command, ConfigCommand, LogFormat, RemoteArgs, RunArgs, StatsArgs, TapArgs, TopArgs,
-};
+use console::admin_client::{self, RemoteError};
+use console::api::{FailurePage, LoopPage, Summary, Text};
+use console::args::{RemoteArgs, StatsArgs, TapArgs, TopArgs};
+use console::tap::{self, TailError};
+use console::top;
+use proxy::cli::{Cli, Command, ConfigCommand, LogFormat, RunArgs};
 use proxy::config::{Config, DEFAULTS};
-use proxy::remote::{self, RemoteError};
-use proxy::tail::{self, TailError};
-use proxy::top;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -59,16 +58,16 @@ async fn stats_text(args: &StatsArgs) -> Result<String, RemoteError> {
     let RemoteArgs { admin, redact } = &args.remote;
     let redact = redact
         .as_ref()
-        .map(|what| format!("?redact={}", remote::encoded(what)));
+        .map(|what| format!("?redact={}", admin_client::encoded(what)));
     let redact = redact.unwrap_or_default();
     let page = |name| format!("/api/v1/{name}{redact}");
     if args.json {
-        let page: serde_json::Value = remote::get(admin, &page("summary")).await?;
+        let page: serde_json::Value = admin_client::get(admin, &page("summary")).await?;
         return Ok(format!("{page:#}"));
     }
-    let summary: Summary = remote::get(admin, &page("summary")).await?;
-    let failures: FailurePage = remote::get(admin, &page("failures")).await?;
-    let loops: LoopPage = remote::get(admin, &page("loops")).await?;
+    let summary: Summary = admin_client::get(admin, &page("summary")).await?;
+    let failures: FailurePage = admin_client::get(admin, &page("failures")).await?;
+    let loops: LoopPage = admin_client::get(admin, &page("loops")).await?;
     let text = Text { summary: &summary, failures: &failures, loops: &loops };
     Ok(text.to_string())
 }
@@ -89,7 +88,7 @@ fn top(args: &TopArgs) -> ExitCode {
 
 fn tap(args: &TapArgs) -> ExitCode {
     let (mut out, mut aside) = (io::stdout(), io::stderr());
-    match wait_for(tail::run(args, &mut out, &mut aside)) {
+    match wait_for(tap::run(args, &mut out, &mut aside)) {
         // `fivedots tap | head` has seen enough.
         Ok(Ok(()) | Err(TailError::Output(_))) => ExitCode::SUCCESS,
         Ok(Err(error)) => fail(RUN, &error),

@@ -16,15 +16,15 @@ use axum::routing::get;
 use metrics::{Key, Label, Level, Metadata, Recorder as _};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
-use crate::cache::Cache;
-use crate::forward::{Forwarder, NotAnAnswer, UpstreamFailure};
-use crate::ledger::Ledger;
-use crate::loops::Evidence;
-use crate::moment::Clock;
-use crate::query::QueryError;
-use crate::stats::{
+use forward::loops::Evidence;
+use forward::{Forwarder, NotAnAnswer, UpstreamFailure};
+use observe::ledger::Ledger;
+use observe::stats::{
     BOUNDS_MICROS, HistogramSum, Lookup, RCODE_LABELS, Source, Stats, Transport, WorkerStats,
 };
+use resolver::Cache;
+use resolver::Clock;
+use resolver::QueryError;
 
 /// All series of the process.
 pub struct Metrics {

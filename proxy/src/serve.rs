@@ -12,14 +12,14 @@ use dns::{ExtendedError, Header, Rcode, get_u16};
 pub use tcp::{TcpConfig, TcpServer, bind_tcp};
 pub use udp::{UdpWorker, bind_udp, next_want};
 
-use crate::answer;
-use crate::cache::{self, Kind};
-use crate::forward::{Ask, Forwarder, ReplyTo};
-use crate::moment::{Clock, Moment};
-use crate::observe::{Origin, Record, Traits, Writer};
-use crate::query::{Hops, Query, QueryError};
-use crate::resolver::{Decision, Resolver, Terms};
-use crate::stats::{Lookup, WorkerStats, rcode_index};
+use forward::{Ask, Forwarder, ReplyTo};
+use observe::stats::{Lookup, WorkerStats, rcode_index};
+use observe::{Record, Traits, Writer};
+use resolver::Kind;
+use resolver::Origin;
+use resolver::{Clock, Moment};
+use resolver::{Decision, Resolver, Terms};
+use resolver::{Hops, Query, QueryError};
 
 /// What every serving thread and task shares.
 #[derive(Clone, Debug)]
@@ -128,9 +128,10 @@ fn ask(query: &Query<'_>, hash: u64, terms: Terms, to: ReplyTo) -> Ask {
 fn refuse(ask: &Ask, now: Moment, stats: &WorkerStats, out: &mut [u8]) -> Option<usize> {
     let text = Origin::Limit.extra_text(None);
     let error = ExtendedError { code: Origin::Limit.info_code(), text: text.as_bytes() };
-    let entry = cache::failure(&ask.query, Rcode::REFUSED, error, std::time::Duration::ZERO, now);
+    let entry =
+        resolver::failure(&ask.query, Rcode::REFUSED, error, std::time::Duration::ZERO, now);
     let query = ask.query.as_query();
-    let len = answer::render(&entry.view(), &query, now, ask.limit, None, out)?;
+    let len = resolver::render(&entry.view(), &query, now, ask.limit, None, out)?;
     stats.inflight_refused.add(1);
     stats.responses.add(rcode_index(Rcode::REFUSED));
     Some(len)

@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dns::Name;
-use proxy::cache::{Cache, CacheConfig, KeyHasher};
-use proxy::forward::{ForwardConfig, ForwardZone, Forwarder, Transport};
-use proxy::moment::Clock;
-use proxy::observe::Books;
-use proxy::resolver::Resolver;
+use forward::{ForwardConfig, ForwardZone, Forwarder, Transport};
+use observe::Books;
 use proxy::serve::{Service, UdpWorker, bind_udp};
+use resolver::Clock;
+use resolver::Resolver;
+use resolver::{Cache, CacheConfig, KeyHasher};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use testbed::query;
 use upstream::Upstream;

@@ -15,11 +15,12 @@ use super::observe::observe;
 use super::units::{OwnAddr, Size, Time, show_size, show_time};
 use super::zones::zones;
 use super::{Config, ConfigError, ForwardLimits};
-use crate::admin::AdminAddr;
-use crate::cache::CacheConfig;
-use crate::cli::{LogFormat, RunArgs, parse_admin};
-use crate::forward::ForwardConfig;
+use crate::cli::{LogFormat, RunArgs};
 use crate::serve::TcpConfig;
+use console::admin::AdminAddr;
+use console::args::parse_admin;
+use forward::ForwardConfig;
+use resolver::CacheConfig;
 
 /// What the machine says when nobody wrote it down.
 #[derive(Clone, Debug)]

@@ -9,8 +9,8 @@ use toml::Spanned;
 
 use super::units::{AddrRange, OwnAddr, Size, Suffix, Time, UpstreamAddr, show_time};
 use super::{Config, ConfigError};
-use crate::observe::ObserveConfig;
-use crate::stats::Transport;
+use observe::ObserveConfig;
+use observe::stats::Transport;
 
 /// A file, and its text for the lines of errors.
 #[derive(Debug, Default)]

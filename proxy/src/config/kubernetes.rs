@@ -9,7 +9,7 @@ use super::ConfigError;
 use super::check::Machine;
 use super::file::Source;
 use crate::kubernetes::{Enabled, KubernetesConfig};
-use crate::observe::ObserveConfig;
+use observe::ObserveConfig;
 
 pub(super) fn kubernetes(
     source: &Source,

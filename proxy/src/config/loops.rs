@@ -10,8 +10,8 @@ use super::ConfigError;
 use super::check::{Machine, time};
 use super::file::Source;
 use super::zones::{DNS_PORT, is_us};
-use crate::forward::ForwardZone;
-use crate::loops::{Evidence, Sighting};
+use forward::ForwardZone;
+use forward::loops::{Evidence, Sighting};
 
 /// How loops are looked for.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use super::ConfigError;
 use super::check::{number, size};
 use super::file::{SearchTable, Source};
-use crate::observe::{ObserveConfig, SearchRule};
+use observe::{ObserveConfig, SearchRule};
 
 pub(super) fn observe(source: &Source) -> Result<ObserveConfig, ConfigError> {
     let (table, default) = (&source.file.observe, ObserveConfig::default());

@@ -10,8 +10,8 @@ use super::check::{Machine, addrs};
 use super::file::{Source, ZoneTable};
 use super::units::UpstreamAddr;
 use crate::cli::RunArgs;
-use crate::forward::ForwardZone;
-use crate::stats::Transport;
+use forward::ForwardZone;
+use observe::stats::Transport;
 
 /// The file's zones, then the flags' over them, then the root if it is
 /// missing.

@@ -8,10 +8,10 @@ use cluster::{Kubelet, Scope, State, Update, Watch, Who};
 use dns::Name;
 
 use super::KubernetesConfig;
-use crate::ledger::Ledger;
-use crate::moment::Clock;
-use crate::observe::advice::DnsOption;
-use crate::observe::{Identity, Ndots, Search, Source, Teller, Telling, Workload};
+use observe::DnsOption;
+use observe::ledger::Ledger;
+use observe::{Identity, Ndots, Search, Source, Teller, Telling, Workload};
+use resolver::Clock;
 
 /// Gives names to addresses.
 pub(super) struct Identities {
@@ -113,7 +113,7 @@ fn of_node(name: &str) -> Identity {
             name: name.to_owned(),
         }),
         pod: None,
-        since: Some(crate::moment::Moment::default()),
+        since: Some(resolver::Moment::default()),
         search: None,
         options: Vec::new(),
     }

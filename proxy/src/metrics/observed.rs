@@ -2,7 +2,8 @@
 //! and no name is ever in one.
 
 use super::{Series, float};
-use crate::observe::{Again, Count, End, Observer, Origin, Window};
+use observe::{Again, Count, End, Observer, Window};
+use resolver::Origin;
 
 /// A series and how it is read.
 pub(super) type Observed = (metrics::Counter, fn(&Observer, usize) -> u64, usize);

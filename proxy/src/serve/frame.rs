@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use dns::get_u16;
 
-use crate::query::QueryError;
+use resolver::QueryError;
 
 /// What was received and not yet taken.
 #[derive(Debug, Default)]

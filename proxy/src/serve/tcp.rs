@@ -17,10 +17,10 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::frame::{self, Draft, Frames};
 use super::{Sender, Service, ask, note, note_refused, refuse, reject};
-use crate::forward::{ReplyTo, TcpReply};
-use crate::observe::{Traits, Writer};
-use crate::resolver::{Decision, Limit, Terms};
-use crate::stats::{Transport, WorkerStats};
+use forward::{ReplyTo, TcpReply};
+use observe::stats::{Transport, WorkerStats};
+use observe::{Traits, Writer};
+use resolver::{Decision, Limit, Terms};
 
 /// The bounds of connections.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

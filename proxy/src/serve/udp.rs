@@ -9,12 +9,12 @@ use std::time::Duration;
 use udp::{Options, RecvBatch, SendBatch, Socket};
 
 use super::{Responded, Sender, Service, ask, note, note_refused, refuse};
-use crate::cache::BATCH;
-use crate::forward::{Ask, ReplyTo};
-use crate::moment::Moment;
-use crate::observe::{Traits, Writer};
-use crate::resolver::{Decision, Limit, Terms};
-use crate::stats::{Source, Transport, WorkerStats};
+use forward::{Ask, ReplyTo};
+use observe::stats::{Source, Transport, WorkerStats};
+use observe::{Traits, Writer};
+use resolver::BATCH;
+use resolver::Moment;
+use resolver::{Decision, Limit, Terms};
 
 /// A thread's own socket and buffers.
 #[derive(Debug)]

@@ -4,10 +4,10 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::process::Command;
 use std::time::Duration;
 
-use hickory_proto::op::ResponseCode;
-use proxy::api::{
+use console::api::{
     CachePage, ClientPage, FailurePage, Summary, UpstreamPage, WorkloadDetail, WorkloadPage,
 };
+use hickory_proto::op::ResponseCode;
 use serde::de::DeserializeOwned;
 use testbed::eventually;
 use upstream::{Rule, Upstream};
@@ -193,7 +193,7 @@ fn the_documented_fields_are_those_given() {
             assert!(described.contains(&format!("`{key}`")), "{key} of {name} is in no table");
         }
     }
-    for origin in proxy::observe::Origin::ALL
+    for origin in resolver::Origin::ALL
         .iter()
         .filter(|origin| origin.is_failure())
     {
@@ -248,7 +248,7 @@ fn the_advice_and_the_patch_are_on_the_page_of_a_client() {
     assert_eq!((&most["name"], &most["lookups"]), (&"api.example.com.".into(), &3.into()));
     assert_eq!((&most["lookup_queries"], &most["wasted_queries"]), (&12.into(), &9.into()));
 
-    let chains: proxy::api::ChainPage = page(&proxy, "/api/v1/chains");
+    let chains: console::api::ChainPage = page(&proxy, "/api/v1/chains");
     assert_eq!(chains.figures.total.wasted_queries, 9);
     let worst = &chains.top_pairs[0];
     assert_eq!((worst.name.as_str(), worst.weight), ("api.example.com.", 9));

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::time::Duration;
 
-use proxy::api::LoopPage;
+use console::api::LoopPage;
 use testbed::client::{Message, ResponseCode, addresses};
 use testbed::{Component, Coredns, eventually, port, query};
 use upstream::Upstream;

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use console::api::WorkloadDetail;
 use hickory_proto::op::ResponseCode;
-use proxy::api::WorkloadDetail;
 use testbed::eventually;
 use upstream::{Rule, Upstream};
 

@@ -3,7 +3,8 @@
 use std::net::TcpStream;
 use std::process::Command;
 
-use proxy::tap::{Line, MAX_TAPS, QueryLine};
+use console::api::{Line, QueryLine};
+use observe::tap::MAX_TAPS;
 use testbed::{Process, eventually};
 
 use crate::api::{A, Pod, keys, settle, world};

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 
-use proxy::api::{WorkloadPage, WorkloadView};
+use console::api::{WorkloadPage, WorkloadView};
 use serde_json::{Value, json};
 use testbed::{Apiserver, Process, eventually, port};
 use upstream::Upstream;

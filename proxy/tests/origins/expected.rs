@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use ::proxy::api::FailurePage;
-use ::proxy::observe::Origin;
+use ::console::api::FailurePage;
+use resolver::Origin;
 use testbed::client::ResponseCode;
 use testbed::eventually;
 

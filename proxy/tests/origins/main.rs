@@ -12,7 +12,7 @@ mod proxy;
 mod said;
 mod silence;
 
-use ::proxy::observe::Origin;
+use resolver::Origin;
 
 #[test]
 fn the_documented_reasons_are_those_given() {

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
-use ::proxy::observe::Origin;
+use resolver::Origin;
 use testbed::client::ResponseCode;
 use testbed::{Client, Component, Coredns, eventually, port, query};
 use upstream::{Flags, Reply, Rule, Script, Upstream, Zone};

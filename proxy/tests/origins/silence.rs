@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Command;
 
-use ::proxy::observe::Origin;
+use resolver::Origin;
 use testbed::{Component, Lan, Netns, eventually, netns, port, query};
 
 use crate::asker::{ask, ask_all, names};

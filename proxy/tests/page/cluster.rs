@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use console::api::Summary;
 use hickory_proto::op::ResponseCode;
-use proxy::api::Summary;
-use proxy::observe::{Identity, Workload};
+use observe::{Identity, Workload};
 use testbed::{eventually, port};
 use upstream::{Rule, Upstream};
 

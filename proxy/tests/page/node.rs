@@ -5,16 +5,16 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use console::admin::{self, AdminAddr, AdminListener, AdminState};
+use console::redact::Pseudonyms;
 use dns::Name;
-use proxy::admin::{self, AdminAddr, AdminListener, AdminState};
-use proxy::cache::{Cache, CacheConfig, KeyHasher};
-use proxy::forward::{ForwardConfig, ForwardZone, Forwarder, Transport};
-use proxy::ledger::Ledger;
-use proxy::moment::Clock;
-use proxy::observe::{Books, Identity, ObserveConfig, Observer, SearchRule};
-use proxy::redact::Pseudonyms;
-use proxy::resolver::Resolver;
+use forward::{ForwardConfig, ForwardZone, Forwarder, Transport};
+use observe::ledger::Ledger;
+use observe::{Books, Identity, ObserveConfig, Observer, SearchRule};
 use proxy::serve::{Service, UdpWorker, bind_udp};
+use resolver::Clock;
+use resolver::Resolver;
+use resolver::{Cache, CacheConfig, KeyHasher};
 use testbed::port;
 use tokio::runtime::Runtime;
 

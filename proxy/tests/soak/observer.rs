@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use ::proxy::ledger::Ledger;
-use ::proxy::moment::{Clock, Moment};
-use ::proxy::observe::{Books, ObserveConfig, Observer, Origin, Record, Traits, Writer};
+use ::observe::ledger::Ledger;
+use ::observe::{Books, ObserveConfig, Observer, Record, Traits, Writer};
+use ::resolver::{Clock, Moment};
 use dns::{Name, Rcode, Rtype};
+use resolver::Origin;
 
 use crate::vitals::Vitals;
 

@@ -9,10 +9,10 @@ const HOT: [(&str, &[&str]); 2] = [
     (
         "proxy/src/app.rs",
         &[
-            "proxy/src/query.rs",
-            "proxy/src/resolver.rs",
-            "proxy/src/answer.rs",
-            "proxy/src/cache/",
+            "proxy/resolver/src/query.rs",
+            "proxy/resolver/src/resolver.rs",
+            "proxy/resolver/src/answer.rs",
+            "proxy/resolver/src/cache/",
             "proxy/src/serve/udp.rs",
         ],
     ),
@@ -64,11 +64,11 @@ fn missing(paths: &[String]) -> Vec<&'static str> {
 fn hot_files_neither_wait_nor_allocate_text() {
     check(stays_cool);
     for bad in ["f().await;", "let s = format!(\"a\");", "a.to_string();", "Box::new(a);"] {
-        let hot = |text: &str| Source::new("proxy/src/cache/shard.rs", text);
+        let hot = |text: &str| Source::new("proxy/resolver/src/cache/shard.rs", text);
         let tested = hot(&format!("fn f() {{}} // .await\n#[cfg(test)]\nmod tests {{ {bad} }}"));
         prove(stays_cool, &hot(bad), &tested);
         assert!(stays_cool(&Source::new("proxy/src/app.rs", bad)).is_empty());
-        assert!(stays_cool(&Source::new("proxy/src/cache/tests.rs", bad)).is_empty());
+        assert!(stays_cool(&Source::new("proxy/resolver/src/cache/tests.rs", bad)).is_empty());
     }
 }
 

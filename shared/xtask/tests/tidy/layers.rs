@@ -5,22 +5,34 @@ use std::collections::BTreeSet;
 use crate::scan::split;
 use crate::{Source, check, lines_where, prove};
 
-/// The proxy's modules, lowest layer first. A module may use modules of lower
-/// layers, not of its own: what two of them share belongs below both.
-const PROXY: &[&[&str]] = &[
-    &["moment", "redact", "stats"],
-    &["query"],
-    &["cache"],
-    &["answer"],
-    &["inflight", "loops"],
-    &["observe", "resolver"],
-    &["tap"],
-    &["forward", "ledger"],
-    &["api", "health", "http", "kubernetes", "metrics", "refresh", "serve", "shutdown"],
+/// A crate and its modules, lowest layer first. A module may use modules of
+/// lower layers, not of its own: what two of them share belongs below both.
+type Layers = (&'static str, &'static [&'static [&'static str]]);
+
+/// Every crate of several layers.
+const CRATES: [Layers; 4] = [
+    ("proxy/resolver", RESOLVER),
+    ("proxy/console", CONSOLE),
+    ("proxy", PROXY),
+    ("loadgen", LOADGEN),
+];
+
+const RESOLVER: &[&[&str]] =
+    &[&["moment", "query"], &["cache"], &["answer", "inflight", "origin"], &["resolver"]];
+
+const CONSOLE: &[&[&str]] = &[
+    &["http", "patch", "redact"],
+    &["api"],
     &["page"],
-    &["admin", "diagnose", "handover", "intercept"],
-    &["cli", "remote"],
-    &["config", "tail", "top"],
+    &["admin"],
+    &["args"],
+    &["admin_client"],
+    &["tap", "top"],
+];
+
+const PROXY: &[&[&str]] = &[
+    &["cli", "health", "kubernetes", "metrics", "serve", "shutdown"],
+    &["config"],
     &["app"],
     &["main"],
 ];
@@ -43,7 +55,7 @@ const LOADGEN: &[&[&str]] = &[
 /// Modules without I/O and without a clock: their callers bring both. (The
 /// proxy's `moment` holds its one clock, which these may not touch.)
 const PURE: [(&str, &[&str]); 2] = [
-    ("proxy", &["query", "answer", "cache", "inflight", "loops", "observe", "resolver"]),
+    ("proxy/resolver", &["query", "answer", "cache", "inflight", "origin", "resolver"]),
     ("loadgen", &["client", "expect", "outstanding", "recorder", "schedule", "workload"]),
 ];
 
@@ -62,7 +74,7 @@ const IMPURE: [&str; 9] = [
 
 fn uses_only_below(source: &Source) -> Vec<String> {
     let Some((krate, module)) = place(&source.path) else { return vec![] };
-    let layers = if krate == "proxy" { PROXY } else { LOADGEN };
+    let Some((_, layers)) = CRATES.iter().find(|(name, _)| *name == krate) else { return vec![] };
     let path = &source.path;
     let height = |name: &str| layers.iter().position(|layer| layer.contains(&name));
     let Some(own) = height(module) else {
@@ -97,7 +109,7 @@ fn place(path: &str) -> Option<(&str, &str)> {
     let (krate, inside) = path.split_once("/src/")?;
     let module = inside.split('/').next()?.trim_end_matches(".rs");
     let test = inside.ends_with("/tests.rs") || inside.contains("/tests/");
-    let layered = ["proxy", "loadgen"].contains(&krate) && module != "lib" && !test;
+    let layered = CRATES.iter().any(|(name, _)| *name == krate) && module != "lib" && !test;
     layered.then_some((krate, module))
 }
 
@@ -146,11 +158,11 @@ fn first_name(text: &str) -> Option<&str> {
 #[test]
 fn modules_know_only_what_is_below_them() {
     check(uses_only_below);
-    let cache = |text| Source::new("proxy/src/cache/shard.rs", text);
-    let good = cache("use crate::moment::Moment;\nuse crate::cache::key::Key;\n// crate::app");
-    prove(uses_only_below, &cache("use crate::app::App;"), &good);
+    let cache = |text| Source::new("proxy/resolver/src/cache/shard.rs", text);
+    let good = cache("use crate::moment::Moment;\nuse crate::cache::key::Key;\n// crate::resolver");
+    prove(uses_only_below, &cache("use crate::answer::render;"), &good);
     prove(uses_only_below, &cache("use crate::inflight::Inflight;"), &good);
-    prove(uses_only_below, &cache("use crate::{query::{A, B}, serve};"), &good);
+    prove(uses_only_below, &cache("use crate::{query::{A, B}, resolver};"), &good);
     let stranger = Source::new("loadgen/src/helpers.rs", "");
     prove(uses_only_below, &stranger, &Source::new("loadgen/src/cache/tests.rs", "crate::cli"));
 }
@@ -164,9 +176,9 @@ fn the_core_has_neither_sockets_nor_clocks() {
         "let now = Instant::now();",
         "clock: Clock",
     ] {
-        let pure = |text: &str| Source::new("proxy/src/resolver.rs", text);
+        let pure = |text: &str| Source::new("proxy/resolver/src/resolver.rs", text);
         let tested = format!("use std::time::Instant;\n#[cfg(test)]\nmod tests {{ {bad} }}");
         prove(is_pure, &pure(bad), &pure(&tested));
-        assert!(is_pure(&Source::new("proxy/src/forward.rs", bad)).is_empty());
+        assert!(is_pure(&Source::new("proxy/forward/src/lib.rs", bad)).is_empty());
     }
 }

@@ -21,7 +21,7 @@ fn cited(text: &str) -> BTreeSet<u32> {
 /// the RFC that defined it.
 fn is_behavior(source: &Source) -> bool {
     let path = &source.path;
-    path.starts_with("proxy/src/")
+    path.starts_with("proxy/") && path.contains("/src/")
         || path.starts_with("shared/dns/src/") && path != "shared/dns/src/codes.rs"
 }
 

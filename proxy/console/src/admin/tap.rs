@@ -1,0 +1,195 @@
+//! `/api/v1/tap`: queries as they come, a line of JSON each.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use hyper::body::Frame;
+use serde::{Deserialize, Serialize};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::AdminState;
+use crate::api::{Scribe, SkippedLine};
+use crate::redact::Redact;
+use observe::tap::{
+    Filter, FilterError, Governor, MAX_RATE, MAX_TAPS, Pattern, Tap, parse_clients, parse_rcodes,
+    parse_types,
+};
+use resolver::Clock;
+
+/// What a tap is asked for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Wanted {
+    client: Option<String>,
+    name: Option<String>,
+    rcode: Option<String>,
+    #[serde(rename = "type")]
+    qtype: Option<String>,
+    /// Milliseconds.
+    min_latency_ms: f64,
+    /// Ends after so many.
+    limit: u64,
+    /// So many a second.
+    rate: u32,
+    redact: Redact,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self {
+            client: None,
+            name: None,
+            rcode: None,
+            qtype: None,
+            min_latency_ms: 0.0,
+            limit: u64::MAX,
+            rate: MAX_RATE,
+            redact: Redact::default(),
+        }
+    }
+}
+
+impl Wanted {
+    fn filter(&self) -> Result<Filter, FilterError> {
+        let clients = self.client.as_deref().map(parse_clients).transpose()?;
+        let rcodes = self.rcode.as_deref().map(parse_rcodes).transpose()?;
+        let types = self.qtype.as_deref().map(parse_types).transpose()?;
+        // What is no time at all is none to wait for.
+        let min_took = Duration::try_from_secs_f64(self.min_latency_ms / 1000.0);
+        Ok(Filter {
+            clients: clients.unwrap_or_default(),
+            name: self.name.as_deref().map(Pattern::parse).transpose()?,
+            rcodes: rcodes.unwrap_or_default(),
+            types: types.unwrap_or_default(),
+            min_took: min_took.unwrap_or_default(),
+        })
+    }
+}
+
+/// Answers with lines until the reader leaves.
+pub(super) async fn tap(
+    State(state): State<AdminState>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, (StatusCode, String)> {
+    let filter = wanted.filter();
+    let filter = filter.and_then(|filter| {
+        let known = state.ledger.read(|observer| filter.check(observer));
+        known.map(|()| filter)
+    });
+    let filter = filter.map_err(|error| (StatusCode::BAD_REQUEST, format!("{error}\n")))?;
+    let tap = state.ledger.taps().open(filter, Governor::new(wanted.rate));
+    let many = || (StatusCode::TOO_MANY_REQUESTS, format!("{MAX_TAPS} taps are open already\n"));
+    let scribe = Scribe {
+        epoch_ms: epoch_ms(state.clock),
+        upstreams: state.forwarder.upstreams().into(),
+        veil: state.pseudonyms.veil(wanted.redact),
+    };
+    let lines = Lines::new(tap.ok_or_else(many)?, scribe, wanted.limit);
+    Ok(([(header::CONTENT_TYPE, "application/jsonl")], Body::new(lines)).into_response())
+}
+
+/// The body of an answer that goes on.
+#[derive(Debug)]
+struct Lines {
+    tap: Tap,
+    scribe: Scribe,
+    left: u64,
+    ticks: Interval,
+    /// Ticks since it last wrote anything.
+    silent: u32,
+    ended: bool,
+}
+
+impl Lines {
+    fn new(tap: Tap, scribe: Scribe, limit: u64) -> Self {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first tick is at once: a reader sees that it is connected.
+        Self { tap, scribe, left: limit, ticks, silent: HEARTBEAT, ended: limit == 0 }
+    }
+
+    /// Writes what there is, a chunk at most.
+    fn write(&mut self, context: &mut Context<'_>) -> Vec<u8> {
+        let mut text = Vec::new();
+        while text.len() < CHUNK && !self.ended {
+            match self.tap.poll(context) {
+                Poll::Pending => break,
+                Poll::Ready(None) => self.ended = true,
+                Poll::Ready(Some(heard)) => {
+                    push(&mut text, &self.scribe.line(&heard));
+                    self.left -= 1;
+                    self.ended = self.left == 0;
+                }
+            }
+        }
+        if self.ended || self.ticks.poll_tick(context).is_ready() {
+            let skipped = SkippedLine::from(self.tap.skipped());
+            let is_due = text.is_empty() && self.silent >= HEARTBEAT;
+            if skipped.skipped > 0 || is_due {
+                push(&mut text, &skipped);
+            }
+            self.silent += 1;
+        }
+        if !text.is_empty() {
+            self.silent = 0;
+        }
+        text
+    }
+}
+
+impl hyper::body::Body for Lines {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        loop {
+            if self.ended {
+                return Poll::Ready(None);
+            }
+            let text = self.write(context);
+            if !text.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(text.into()))));
+            }
+            // A tick with nothing to say: the next one has to wake us.
+            if !self.ended && self.ticks.poll_tick(context).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+fn push(text: &mut Vec<u8>, line: &impl Serialize) {
+    // Neither a map with odd keys nor a writer that fails.
+    if serde_json::to_writer(&mut *text, line).is_ok() {
+        text.push(b'\n');
+    }
+}
+
+/// The Unix time of the moment zero.
+#[expect(clippy::disallowed_methods, reason = "the time that people read is the system's")]
+fn epoch_ms(clock: Clock) -> u64 {
+    let unix = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let origin = unix.saturating_sub(Duration::from_micros(clock.now().as_micros()));
+    u64::try_from(origin.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// How often it is said what was left out.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Ticks without a line before one says that there is none: sooner than the
+/// listener ends a connection on which nothing happens.
+const HEARTBEAT: u32 = 5;
+
+/// Octets at once: some 60 lines.
+const CHUNK: usize = 16 << 10;

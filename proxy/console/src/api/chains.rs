@@ -1,0 +1,79 @@
+//! `/api/v1/chains`: the lookups behind the queries, and what they waste.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::clients::Windowed;
+use super::summary::addr_of;
+use super::{SCHEMA, text_of};
+use observe::{Figures, Heavy, Observer, Source};
+
+/// The lookups of all clients.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ChainPage {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// What they cost, by window.
+    #[serde(flatten)]
+    pub figures: Windowed<Figures>,
+    /// Lookups that are under way, or may be.
+    pub open_lookups: usize,
+    /// Lookups that were taken for ended because a client had too many.
+    pub cut_lookups: u64,
+    /// Clients of whom no search list is known: each of their names counts as a
+    /// lookup of its own.
+    pub clients_unknown: usize,
+    /// The pairs of client and name that wasted most queries of late.
+    pub top_pairs: Vec<Pair>,
+}
+
+/// A client and a name that it looks up.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Pair {
+    /// The client.
+    pub client: IpAddr,
+    /// The name, as its program gives it.
+    pub name: String,
+    /// Queries wasted on it, at most `error` too high.
+    pub weight: u64,
+    /// By how much that may be too high.
+    pub error: u64,
+}
+
+impl ChainPage {
+    /// Takes the lookups of `observer` with the `limit` worst pairs.
+    pub fn of(observer: &Observer, limit: usize) -> Self {
+        let clients = || observer.clients.iter().map(|(_, client)| client);
+        Self {
+            schema: SCHEMA,
+            figures: Windowed::of(&observer.node),
+            open_lookups: clients().map(|client| client.chains.len()).sum(),
+            cut_lookups: observer.cut_lookups,
+            clients_unknown: clients()
+                .filter(|client| client.search.source == Source::Unknown)
+                .count(),
+            top_pairs: observer
+                .top_pairs
+                .heaviest(limit)
+                .iter()
+                .map(Pair::of)
+                .collect(),
+        }
+    }
+}
+
+impl Pair {
+    fn of(heavy: &Heavy) -> Self {
+        let name = heavy.key.get(ADDR..).unwrap_or_default();
+        Self {
+            client: addr_of(&heavy.key),
+            name: text_of(name),
+            weight: heavy.weight,
+            error: heavy.error,
+        }
+    }
+}
+
+/// Octets of the address before the name.
+const ADDR: usize = 16;

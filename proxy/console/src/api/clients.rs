@@ -1,0 +1,164 @@
+//! `/api/v1/clients`: who asks, and for whom it fails.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::SCHEMA;
+use observe::{Client, Count, Counters, Figures, Observer, Window, Workload};
+use resolver::Origin;
+
+/// Clients, the first ones first.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ClientPage {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Clients that have an account.
+    pub known: usize,
+    /// Clients that lost theirs to others.
+    pub evicted: u64,
+    /// Those that were asked for.
+    pub clients: Vec<ClientView>,
+}
+
+/// One client.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ClientView {
+    /// Its address.
+    pub client: IpAddr,
+    /// The workload that it is a pod of; null if that is not known.
+    pub workload: Option<Workload>,
+    /// The name of the pod; null if that is not known.
+    pub pod: Option<String>,
+    /// Seconds since its first query.
+    pub first_seen_s: u64,
+    /// Seconds since its last query.
+    pub last_seen_s: u64,
+    /// What it did, by window.
+    #[serde(flatten)]
+    pub figures: Windowed<Figures>,
+    /// Failed responses since the start, by where they came from; those that
+    /// never happened are left out.
+    pub failures: BTreeMap<String, u64>,
+}
+
+/// The same for each window.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct Windowed<T> {
+    /// The last full second.
+    #[serde(rename = "1s")]
+    pub second: T,
+    /// The last full ten seconds.
+    #[serde(rename = "10s")]
+    pub ten_seconds: T,
+    /// The last six times ten seconds.
+    #[serde(rename = "60s")]
+    pub minute: T,
+    /// Since the start.
+    pub total: T,
+}
+
+/// By what clients are ordered, the greatest first.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Queries.
+    #[default]
+    Queries,
+    /// Responses failed.
+    Failed,
+    /// Queries wasted.
+    Wasted,
+}
+
+impl<T> Windowed<T> {
+    /// Makes one of each window.
+    pub fn each(of: impl Fn(Window) -> T) -> Self {
+        Self {
+            second: of(Window::Second),
+            ten_seconds: of(Window::TenSeconds),
+            minute: of(Window::Minute),
+            total: of(Window::Start),
+        }
+    }
+}
+
+impl<T> Windowed<T> {
+    /// Returns the one of `window`.
+    pub const fn get(&self, window: Window) -> &T {
+        match window {
+            Window::Second => &self.second,
+            Window::TenSeconds => &self.ten_seconds,
+            Window::Minute => &self.minute,
+            Window::Start => &self.total,
+        }
+    }
+}
+
+impl Windowed<Figures> {
+    pub(super) fn of(counters: &Counters) -> Self {
+        Self::each(|window| Figures::of(counters, window))
+    }
+}
+
+impl ClientPage {
+    /// Takes the `limit` first of `observer`'s clients, by their last minute
+    /// and then by all their time.
+    pub fn of(observer: &Observer, order: Order, limit: usize) -> Self {
+        let mut ranked: Vec<_> = observer
+            .clients
+            .iter()
+            .map(|(addr, client)| (rank(&client.counters, order), *addr, client))
+            .collect();
+        ranked.sort_unstable_by(|(a, a_addr, _), (b, b_addr, _)| b.cmp(a).then(a_addr.cmp(b_addr)));
+        let view = |(_, addr, client): (_, IpAddr, &Client)| ClientView::of(addr, client, observer);
+        Self {
+            schema: SCHEMA,
+            known: observer.clients.len(),
+            evicted: observer.clients.evicted(),
+            clients: ranked.into_iter().take(limit).map(view).collect(),
+        }
+    }
+}
+
+impl ClientView {
+    /// Takes one client of `observer`.
+    pub fn of(addr: IpAddr, client: &Client, observer: &Observer) -> Self {
+        let since = |moment| observer.now.saturating_since(moment).as_secs();
+        let identity = client.identity.as_deref();
+        Self {
+            client: addr,
+            workload: identity.map(|identity| (*identity.workload).clone()),
+            pod: identity
+                .and_then(|identity| identity.pod.as_deref())
+                .map(str::to_owned),
+            first_seen_s: since(client.first),
+            last_seen_s: since(client.last),
+            figures: Windowed::of(&client.counters),
+            failures: failures(&client.origins.sum(Window::Start)),
+        }
+    }
+}
+
+/// The failures among responses, by their label.
+pub(super) fn failures(origins: &[u64; Origin::COUNT]) -> BTreeMap<String, u64> {
+    let failed = Origin::ALL.iter().zip(origins);
+    failed
+        .filter(|(origin, count)| origin.is_failure() && **count > 0)
+        .map(|(origin, count)| (origin.label().to_owned(), *count))
+        .collect()
+}
+
+/// What is ordered by: the last minute, then all the time.
+pub(super) fn rank(counters: &Counters, order: Order) -> [u64; 2] {
+    let count = match order {
+        Order::Failed => Count::Failed,
+        Order::Wasted => Count::WastedQueries,
+        Order::Queries => Count::Queries,
+    };
+    [Window::Minute, Window::Start].map(|window| {
+        let sums = counters.sum(window);
+        sums.get(count as usize).copied().unwrap_or_default()
+    })
+}

@@ -1,0 +1,135 @@
+//! `/api/v1/failures`: what failed, where it came from, and for whom.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::SCHEMA;
+use super::clients::{ClientPage, Order, Windowed, failures};
+use observe::{Observer, Window, ZoneAccount};
+use resolver::Origin;
+
+/// Failed responses.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct FailurePage {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// One for each way to fail, whether or not it happened.
+    pub origins: Vec<OriginView>,
+    /// Those in each forward zone.
+    pub zones: Vec<ZoneFailures>,
+    /// The clients that most failed for.
+    pub clients: Vec<ClientFailures>,
+}
+
+/// One way to fail.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct OriginView {
+    /// Its label, as in the metrics.
+    pub origin: String,
+    /// What it means, in a sentence.
+    pub meaning: String,
+    /// How often, by window.
+    #[serde(flatten)]
+    pub responses: Windowed<u64>,
+    /// How often in each full ten seconds of the last ten minutes, the oldest
+    /// first; fewer soon after the start.
+    pub history: Vec<u32>,
+}
+
+/// The failures in one forward zone.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ZoneFailures {
+    /// The zone's own name.
+    pub zone: String,
+    /// Queries for its names and those that failed, by window.
+    #[serde(flatten)]
+    pub figures: Windowed<ZoneFigures>,
+    /// Failed responses since the start by where they came from.
+    pub failures: BTreeMap<String, u64>,
+}
+
+/// How many of a zone's queries failed.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct ZoneFigures {
+    /// Queries for names of it.
+    pub queries: u64,
+    /// Those whose response did not help.
+    pub failed: u64,
+}
+
+/// The failures of one client.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ClientFailures {
+    /// Its address.
+    pub client: IpAddr,
+    /// Its failed responses, by window.
+    #[serde(flatten)]
+    pub failed: Windowed<u64>,
+    /// Since the start by where they came from.
+    pub failures: BTreeMap<String, u64>,
+}
+
+impl FailurePage {
+    /// Takes the failures of `observer`, and of its `limit` unluckiest clients.
+    pub fn of(observer: &Observer, limit: usize) -> Self {
+        Self {
+            schema: SCHEMA,
+            origins: origins(observer),
+            zones: observer.zones.iter().map(ZoneFailures::of).collect(),
+            clients: clients(observer, limit),
+        }
+    }
+}
+
+impl ZoneFailures {
+    fn of(zone: &ZoneAccount) -> Self {
+        Self {
+            zone: zone.suffix.to_string(),
+            figures: Windowed::each(|window| ZoneFigures::of(&zone.origins.sum(window))),
+            failures: failures(&zone.origins.sum(Window::Start)),
+        }
+    }
+}
+
+impl ZoneFigures {
+    fn of(origins: &[u64; Origin::COUNT]) -> Self {
+        let ended = Origin::ALL.iter().zip(origins);
+        let failed = ended.filter(|(origin, _)| origin.is_failure());
+        Self { queries: origins.iter().sum(), failed: failed.map(|(_, count)| count).sum() }
+    }
+}
+
+fn origins(observer: &Observer) -> Vec<OriginView> {
+    let failing = Origin::ALL.iter().filter(|origin| origin.is_failure());
+    let view = |origin: &Origin| OriginView {
+        origin: origin.label().to_owned(),
+        meaning: origin.meaning().to_owned(),
+        responses: Windowed::each(|window| {
+            let sums = observer.origins.sum(window);
+            sums.get(origin.index()).copied().unwrap_or_default()
+        }),
+        history: observer.history.of(origin.index()),
+    };
+    failing.map(view).collect()
+}
+
+fn clients(observer: &Observer, limit: usize) -> Vec<ClientFailures> {
+    let page = ClientPage::of(observer, Order::Failed, limit);
+    let failing = page
+        .clients
+        .into_iter()
+        .filter(|client| client.figures.total.failed > 0);
+    let failed = |client: super::ClientView| ClientFailures {
+        client: client.client,
+        failed: Windowed {
+            second: client.figures.second.failed,
+            ten_seconds: client.figures.ten_seconds.failed,
+            minute: client.figures.minute.failed,
+            total: client.figures.total.failed,
+        },
+        failures: client.failures,
+    };
+    failing.map(failed).collect()
+}

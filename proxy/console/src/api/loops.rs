@@ -1,0 +1,91 @@
+//! `/api/v1/loops`: forwarding loops that were seen, hop by hop.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use super::SCHEMA;
+use forward::loops::{ACTIVE, Event, Evidence, Loops};
+use resolver::Moment;
+
+/// All loops.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct LoopPage {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// How often each evidence was found since the start.
+    pub evidences: BTreeMap<String, u64>,
+    /// The latest first.
+    pub loops: Vec<LoopView>,
+    /// Upstreams that asked us, for whatever it was.
+    pub asking_upstreams: Vec<AskerView>,
+}
+
+/// One loop: all that was seen of one zone, upstream, peer and evidence.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct LoopView {
+    /// The label of what showed it, as in the metrics.
+    pub evidence: String,
+    /// The forward zone whose names go round.
+    pub zone: String,
+    /// The upstream behind which the ring begins.
+    pub upstream: Option<SocketAddr>,
+    /// Who brought the question back.
+    pub peer: Option<IpAddr>,
+    /// The way, from us to us.
+    pub hops: Vec<String>,
+    /// How often it was seen.
+    pub count: u64,
+    /// Seconds since it was first seen.
+    pub first_seen_s: u64,
+    /// Seconds since it was last seen.
+    pub last_seen_s: u64,
+    /// Seen of late, or configured.
+    pub active: bool,
+}
+
+/// An upstream that asks us.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct AskerView {
+    /// Its address.
+    pub upstream: SocketAddr,
+    /// Its queries that the cache could not answer.
+    pub queries: u64,
+}
+
+impl LoopPage {
+    /// Takes the `limit` latest of `loops`.
+    pub fn of(loops: &Loops, limit: usize, now: Moment) -> Self {
+        let evidences = Evidence::ALL.iter();
+        let evidences = evidences.map(|e| (e.label().to_owned(), loops.count(*e)));
+        let events = loops.events().into_iter().rev().take(limit);
+        let askers = loops.askers().into_iter();
+        Self {
+            schema: SCHEMA,
+            evidences: evidences.collect(),
+            loops: events.map(|event| LoopView::of(event, now)).collect(),
+            asking_upstreams: askers
+                .map(|asker| AskerView { upstream: asker.upstream, queries: asker.queries })
+                .collect(),
+        }
+    }
+}
+
+impl LoopView {
+    fn of(event: Event, now: Moment) -> Self {
+        let since = |moment| now.saturating_since(moment);
+        let sighting = event.sighting;
+        Self {
+            evidence: sighting.evidence.label().to_owned(),
+            zone: sighting.zone.to_string(),
+            upstream: sighting.upstream,
+            peer: sighting.peer,
+            hops: sighting.hops,
+            count: event.count,
+            first_seen_s: since(event.first).as_secs(),
+            last_seen_s: since(event.last).as_secs(),
+            active: sighting.evidence == Evidence::Config || since(event.last) <= ACTIVE,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! `/api/v1/summary`: the node on one page.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use serde::{Deserialize, Serialize};
+
+use super::clients::Windowed;
+use super::{SCHEMA, text_of};
+use observe::{Figures, Heavy, Observer, Top};
+
+/// The node.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Summary {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Seconds since the start.
+    pub uptime_s: u64,
+    /// What all clients did together, by window.
+    #[serde(flatten)]
+    pub figures: Windowed<Figures>,
+    /// Queries that were accounted for.
+    pub records: u64,
+    /// Queries that were not: they came faster than they could be read.
+    pub missed_records: u64,
+    /// Clients that have an account.
+    pub clients: usize,
+    /// Names asked most of late; queries a minute ago count half.
+    pub top_names: Vec<Busiest>,
+    /// Clients that asked most of late.
+    pub top_clients: Vec<Busiest>,
+}
+
+/// One of the heaviest.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Busiest {
+    /// The name or address.
+    pub key: String,
+    /// Its weight, at most `error` too high.
+    pub weight: u64,
+    /// By how much the weight may be too high.
+    pub error: u64,
+}
+
+impl Summary {
+    /// Takes the summary of `observer` with the `limit` heaviest of each kind.
+    pub fn of(observer: &Observer, limit: usize) -> Self {
+        Self {
+            schema: SCHEMA,
+            uptime_s: observer.now.saturating_since(observer.started).as_secs(),
+            figures: Windowed::of(&observer.node),
+            records: observer.records,
+            missed_records: observer.missed,
+            clients: observer.clients.len(),
+            top_names: busiest(&observer.top_names, limit, text_of),
+            top_clients: busiest(&observer.top_clients, limit, |key| addr_of(key).to_string()),
+        }
+    }
+}
+
+pub(super) fn busiest(top: &Top, limit: usize, text: impl Fn(&[u8]) -> String) -> Vec<Busiest> {
+    let view =
+        |heavy: Heavy| Busiest { key: text(&heavy.key), weight: heavy.weight, error: heavy.error };
+    top.heaviest(limit).into_iter().map(view).collect()
+}
+
+/// The address whose octets are a key's first sixteen.
+pub(super) fn addr_of(key: &[u8]) -> IpAddr {
+    let octets = key.first_chunk::<16>().copied().unwrap_or_default();
+    Ipv6Addr::from(octets).to_canonical()
+}

@@ -1,0 +1,142 @@
+//! One line of a tap: a query, or what was left out.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::redact::Veil;
+use observe::Traits;
+use observe::tap::{Heard, Skipped};
+use resolver::Moment;
+
+/// One line, as JSON.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Line {
+    /// A query.
+    Query(QueryLine),
+    /// What was left out since the line of this kind before.
+    Skipped(SkippedLine),
+}
+
+/// A query and what became of it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct QueryLine {
+    /// When it arrived, in milliseconds of Unix time.
+    pub unix_ms: u64,
+    /// Who asked.
+    pub client: IpAddr,
+    /// `udp` or `tcp`.
+    pub transport: String,
+    /// What was asked; none where the question did not parse.
+    pub name: Option<String>,
+    /// The type that was asked for.
+    #[serde(rename = "type")]
+    pub qtype: String,
+    /// What the client was told; none if nothing.
+    pub rcode: Option<String>,
+    /// Says whether there was anything in the answer.
+    pub data: bool,
+    /// Where the response came from, or why it failed.
+    pub origin: String,
+    /// Who answered, or failed last.
+    pub upstream: Option<SocketAddr>,
+    /// From its arrival to the response, in milliseconds.
+    pub took_ms: f64,
+    /// The same query of this client was waiting: it gets no response of its
+    /// own.
+    pub repeated: bool,
+}
+
+/// Queries that were left out.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct SkippedLine {
+    /// All of them.
+    pub skipped: u64,
+    /// More than are shown in a second.
+    pub over_limit: u64,
+    /// The reader was too slow.
+    pub behind: u64,
+    /// Never accounted for, whether or not they were meant.
+    pub missed: u64,
+}
+
+impl From<Skipped> for SkippedLine {
+    fn from(Skipped { over_limit, behind, missed }: Skipped) -> Self {
+        Self { skipped: over_limit + behind + missed, over_limit, behind, missed }
+    }
+}
+
+/// Writes lines, with what may not be seen under a veil.
+#[derive(Clone, Debug)]
+pub struct Scribe {
+    /// The Unix time of the moment zero, in milliseconds.
+    pub epoch_ms: u64,
+    /// The upstreams by their number.
+    pub upstreams: Arc<[SocketAddr]>,
+    /// What may be seen.
+    pub veil: Veil,
+}
+
+impl Scribe {
+    /// Writes one query.
+    pub fn line(&self, heard: &Heard) -> QueryLine {
+        let Heard { record, qname } = heard;
+        let has = |traits| record.traits.has(traits);
+        let upstream = record.upstream.map(usize::from);
+        QueryLine {
+            unix_ms: self.epoch_ms + millis(record.arrived),
+            client: self.veil.client(record.client),
+            transport: if has(Traits::TCP) { "tcp" } else { "udp" }.to_owned(),
+            name: qname.map(|name| self.veil.name(name.to_string())),
+            qtype: record.qtype.to_string(),
+            rcode: has(Traits::ANSWERED).then(|| record.rcode.to_string()),
+            data: has(Traits::DATA),
+            origin: record.origin.label().to_owned(),
+            upstream: upstream.and_then(|at| self.upstreams.get(at)).copied(),
+            took_ms: record.took.as_secs_f64() * 1000.0,
+            repeated: has(Traits::REPEATED),
+        }
+    }
+}
+
+const fn millis(moment: Moment) -> u64 {
+    moment.as_micros() / 1000
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use dns::{Name, Rcode, Rtype};
+    use observe::Record;
+
+    use super::*;
+    use crate::redact::{Pseudonyms, Redact};
+
+    #[test]
+    fn a_line_has_no_octet_that_a_terminal_would_obey() {
+        let peer = SocketAddr::new("10.0.0.1".parse().unwrap(), 4242);
+        let mut record = Record::unparsed(7, peer, Moment::from_micros(5_000_000));
+        record.qtype = Rtype::A;
+        record.took = Duration::from_millis(1);
+        record.rcode = Rcode::NOERROR;
+        record.traits = Traits::ANSWERED;
+        let qname = Name::from_wire(b"\x05\x1b[2J\x07\x04test\0").ok();
+        let line = |redact: Redact| {
+            let veil = Pseudonyms::default().veil(redact);
+            let scribe = Scribe { epoch_ms: 1000, upstreams: Arc::new([]), veil };
+            scribe.line(&Heard { record, qname })
+        };
+        let open = line(Redact::default());
+        assert_eq!(open.name.as_deref(), Some("\\027[2J\\007.test."));
+        assert_eq!((open.unix_ms, open.took_ms), (6000, 1.0));
+        let hidden = line(Redact { names: true, clients: true });
+        let text = serde_json::to_string(&Line::Query(hidden.clone())).unwrap();
+        assert!(!text.contains("test") && !text.contains("10.0.0.1"), "{text}");
+        assert_eq!(serde_json::from_str::<Line>(&text).unwrap(), Line::Query(hidden));
+        let skipped = serde_json::to_string(&Line::Skipped(SkippedLine::default())).unwrap();
+        assert!(matches!(serde_json::from_str(&skipped), Ok(Line::Skipped(_))), "{skipped}");
+    }
+}

@@ -1,0 +1,390 @@
+//! `/api/v1/workloads`: who made the pods that ask, and for which it fails.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::SCHEMA;
+use super::client::{NameView, Ready, ResolverView, SearchView, names};
+use super::clients::{ClientView, Order, Windowed, failures, rank};
+use observe::DnsOption;
+use observe::advice::{Advice, Current, advise};
+use observe::{Account, Client, Figures, Observer, Source, Window, Workload};
+
+/// Workloads, the first ones first.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct WorkloadPage {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Workloads that have an account.
+    pub known: usize,
+    /// Queries whose client lost its account before anybody was named for it.
+    pub unattributed_queries: u64,
+    /// Clients that nobody named.
+    pub unnamed_clients: usize,
+    /// Their queries since the start.
+    pub unnamed_queries: u64,
+    /// How it stands with the Kubernetes API; null if it is not asked.
+    pub kubernetes: Option<KubernetesView>,
+    /// Those that were asked for.
+    pub workloads: Vec<WorkloadView>,
+}
+
+/// The Kubernetes API, as who says who the clients are.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct KubernetesView {
+    /// `starting`, `watching` or `away`.
+    pub state: String,
+    /// Seconds since it is so.
+    pub since_s: u64,
+    /// What is wrong, if anything is.
+    pub error: Option<String>,
+    /// Addresses that are named, those of nodes included.
+    pub addresses: usize,
+    /// The addresses of nodes behind which pods seem to ask: somebody changes
+    /// the source addresses of their queries on the way to us.
+    pub masqueraded: Vec<IpAddr>,
+}
+
+/// What the pods of one workload did together, those that are gone included; or
+/// an address that nobody named, as the workload of kind `address`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct WorkloadView {
+    /// Its namespace; empty for a node and an address.
+    pub namespace: String,
+    /// Its kind, as the API calls it; `Node` or `address`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its pods that have an address now, whether or not they asked.
+    pub pods: usize,
+    /// The addresses of those that have accounts, in order.
+    pub clients: Vec<IpAddr>,
+    /// Seconds since its first query.
+    pub first_seen_s: u64,
+    /// Seconds since its last query.
+    pub last_seen_s: u64,
+    /// What it did, by window.
+    #[serde(flatten)]
+    pub figures: Windowed<Figures>,
+    /// Failed responses since the start, by where they came from; those that
+    /// never happened are left out.
+    pub failures: BTreeMap<String, u64>,
+    /// What another ndots would save, and break; null while the search list is
+    /// not known.
+    pub advice: Option<Advice>,
+    /// The way to the ndots that is advised, if one is and its kind has a
+    /// template for it.
+    pub patch: Option<Ready>,
+}
+
+/// One workload.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct WorkloadDetail {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Its figures, as in the list.
+    #[serde(flatten)]
+    pub view: WorkloadView,
+    /// What is known about the resolv.conf of its pods; of the youngest, where
+    /// they differ.
+    pub search: SearchView,
+    /// The library that they seem to look names up with; null if nothing speaks
+    /// for one.
+    pub resolver: Option<ResolverView>,
+    /// Lookups that are under way, or may be.
+    pub open_lookups: usize,
+    /// The names that they look up most.
+    pub names: Vec<NameView>,
+    /// Its clients with their own figures.
+    pub members: Vec<ClientView>,
+}
+
+/// What is copied of a workload while the accounts stand still; the advice is
+/// worked out afterwards.
+#[derive(Debug)]
+pub struct TakenWorkload {
+    workload: Arc<Workload>,
+    account: Account,
+    pods: usize,
+    options: Option<Vec<DnsOption>>,
+    members: Vec<ClientView>,
+    ages: [u64; 2],
+}
+
+/// The workloads that were asked for, copied.
+#[derive(Debug)]
+pub struct TakenWorkloads {
+    known: usize,
+    /// Queries whose client lost its account before anybody was named for it.
+    pub unattributed: u64,
+    /// Clients that nobody named.
+    pub unnamed_clients: usize,
+    /// Their queries since the start.
+    pub unnamed_queries: u64,
+    kubernetes: Option<KubernetesView>,
+    workloads: Vec<TakenWorkload>,
+}
+
+/// The clients of each workload.
+type Groups<'a> = HashMap<Arc<Workload>, Vec<(IpAddr, &'a Client)>>;
+
+impl TakenWorkloads {
+    /// Copies the `limit` first of `observer`'s workloads, by their last minute
+    /// and then by all their time.
+    pub fn of(observer: &Observer, order: Order, limit: usize) -> Self {
+        Self::of_any(observer, &[order], limit)
+    }
+
+    /// Copies those that are among the `limit` first by any of `orders`, each
+    /// once.
+    pub fn of_any(observer: &Observer, orders: &[Order], limit: usize) -> Self {
+        let groups = groups(observer);
+        let mut chosen: Vec<&Arc<Workload>> = Vec::new();
+        for order in orders {
+            let first = ranked(&groups, *order, observer);
+            for workload in first.into_iter().take(limit) {
+                if !chosen.contains(&workload) {
+                    chosen.push(workload);
+                }
+            }
+        }
+        let of = |workload| {
+            let clients = groups.get(workload)?;
+            Some(TakenWorkload::of(workload, clients, observer))
+        };
+        let unnamed = || {
+            let clients = observer.clients.iter().map(|(_, client)| client);
+            clients.filter(|client| client.identity.is_none())
+        };
+        let queries = |client: &Client| Figures::of(&client.counters, Window::Start).queries;
+        Self {
+            known: groups.len(),
+            unattributed: observer.unattributed,
+            unnamed_clients: unnamed().count(),
+            unnamed_queries: unnamed().map(queries).sum(),
+            kubernetes: KubernetesView::of(observer),
+            workloads: chosen.into_iter().filter_map(of).collect(),
+        }
+    }
+
+    /// Works out what each could do, with all that is known of it.
+    pub fn details(self) -> Vec<WorkloadDetail> {
+        self.workloads
+            .into_iter()
+            .map(TakenWorkload::detail)
+            .collect()
+    }
+
+    /// Works out what each could do.
+    pub fn page(self) -> WorkloadPage {
+        self.page_of(TakenWorkload::view)
+    }
+
+    /// Leaves out what each could do, which is nearly all of the work.
+    pub fn figures(self) -> WorkloadPage {
+        self.page_of(|taken| taken.view_with(None))
+    }
+
+    fn page_of(self, view: fn(TakenWorkload) -> WorkloadView) -> WorkloadPage {
+        WorkloadPage {
+            schema: SCHEMA,
+            known: self.known,
+            unattributed_queries: self.unattributed,
+            unnamed_clients: self.unnamed_clients,
+            unnamed_queries: self.unnamed_queries,
+            kubernetes: self.kubernetes,
+            workloads: self.workloads.into_iter().map(view).collect(),
+        }
+    }
+}
+
+impl TakenWorkload {
+    /// Copies one workload of `observer`; `None` if it has no account.
+    pub fn find(workload: &Workload, observer: &Observer) -> Option<Self> {
+        let groups = groups(observer);
+        let (workload, clients) = groups.get_key_value(workload)?;
+        Some(Self::of(workload, clients, observer))
+    }
+
+    /// Copies the first workload that is meant.
+    pub fn find_by(is_meant: impl Fn(&Workload) -> bool, observer: &Observer) -> Option<Self> {
+        let groups = groups(observer);
+        let (workload, clients) = groups.iter().find(|(workload, _)| is_meant(workload))?;
+        Some(Self::of(workload, clients, observer))
+    }
+
+    fn of(workload: &Arc<Workload>, clients: &[(IpAddr, &Client)], observer: &Observer) -> Self {
+        let gone = observer.workloads.gone(workload).cloned();
+        let names = observer.config.names_per_client;
+        let mut account = gone.unwrap_or_else(|| Account::new(names, observer.now));
+        let mut clients: Vec<_> = clients.iter().collect();
+        // In the order in which their accounts began: the search list of the
+        // youngest is that of the workload.
+        clients.sort_unstable_by_key(|(addr, client)| (client.first, *addr));
+        for (_, client) in &clients {
+            account.add(client);
+        }
+        let youngest = clients
+            .last()
+            .and_then(|(_, client)| client.identity.as_ref());
+        let since = |moment| observer.now.saturating_since(moment).as_secs();
+        clients.sort_unstable_by_key(|(addr, _)| *addr);
+        Self {
+            workload: Arc::clone(workload),
+            pods: observer.names.pods_of(workload),
+            options: youngest.map(|identity| identity.options.clone()),
+            members: clients
+                .iter()
+                .map(|(addr, client)| ClientView::of(*addr, client, observer))
+                .collect(),
+            ages: [since(account.first), since(account.last)],
+            account,
+        }
+    }
+
+    /// Works out what the workload could do.
+    pub fn detail(mut self) -> WorkloadDetail {
+        let members = std::mem::take(&mut self.members);
+        let clients = members.iter().map(|member| member.client).collect();
+        let (search, guess) = (SearchView::of(&self.account.search), self.account.guess);
+        let open_lookups = self.account.open_lookups;
+        let names = names(&self.account.bases);
+        let mut view = self.view();
+        view.clients = clients;
+        WorkloadDetail {
+            schema: SCHEMA,
+            view,
+            search,
+            resolver: guess.map(ResolverView::of),
+            open_lookups,
+            names,
+            members,
+        }
+    }
+
+    fn view(self) -> WorkloadView {
+        let account = &self.account;
+        let family = account.guess.map(|guess| guess.family);
+        let is_known = account.search.source != Source::Unknown;
+        let advise = || advise(&account.bases, &Current::from(&account.search), family);
+        let advice = is_known.then(advise);
+        self.view_with(advice)
+    }
+
+    fn view_with(self, advice: Option<Advice>) -> WorkloadView {
+        let account = &self.account;
+        let patch = advice.as_ref().and_then(|advice| {
+            // A kind without a template that is known has no patch.
+            Ready::of(&self.workload, self.options.as_deref(), advice).ok()?
+        });
+        let [first_seen_s, last_seen_s] = self.ages;
+        let Workload { namespace, kind, name } = (*self.workload).clone();
+        WorkloadView {
+            namespace,
+            kind,
+            name,
+            pods: self.pods,
+            clients: self.members.iter().map(|member| member.client).collect(),
+            first_seen_s,
+            last_seen_s,
+            figures: Windowed::of(&account.counters),
+            failures: failures(&account.origins.sum(Window::Start)),
+            advice,
+            patch,
+        }
+    }
+}
+
+/// All workloads, the first ones by `order` first.
+fn ranked<'a>(groups: &'a Groups<'_>, order: Order, observer: &Observer) -> Vec<&'a Arc<Workload>> {
+    let weight = |workload: &Workload, clients: &[(IpAddr, &Client)]| {
+        let gone = observer.workloads.gone(workload);
+        let gone = gone.map_or([0; 2], |account| rank(&account.counters, order));
+        clients.iter().fold(gone, |[minute, total], (_, client)| {
+            let [more_minute, more_total] = rank(&client.counters, order);
+            [minute + more_minute, total + more_total]
+        })
+    };
+    let mut ranked: Vec<_> = groups
+        .iter()
+        .map(|(workload, clients)| (weight(workload, clients), workload))
+        .collect();
+    ranked.sort_unstable_by(|(a, a_name), (b, b_name)| b.cmp(a).then_with(|| a_name.cmp(b_name)));
+    ranked.into_iter().map(|(_, workload)| workload).collect()
+}
+
+impl KubernetesView {
+    fn of(observer: &Observer) -> Option<Self> {
+        let teller = observer.teller.as_ref()?;
+        Some(Self {
+            state: teller.telling.label().to_owned(),
+            since_s: observer.now.saturating_since(teller.since).as_secs(),
+            error: teller.error.clone(),
+            addresses: observer.names.len(),
+            masqueraded: masqueraded(observer),
+        })
+    }
+}
+
+/// Nodes that ask a lot, from many ports, while not one of several pods asks at
+/// all. One pod that asks shows that addresses reach us.
+fn masqueraded(observer: &Observer) -> Vec<IpAddr> {
+    let is_pod = |client: &Client| {
+        client
+            .identity
+            .as_ref()
+            .is_some_and(|who| who.pod.is_some())
+    };
+    let mut pods = observer.names.iter().filter(|(_, who)| who.pod.is_some());
+    let a_pod_asked = observer.clients.iter().any(|(_, client)| is_pod(client))
+        || observer
+            .workloads
+            .iter()
+            .any(|(workload, _)| !workload.namespace.is_empty());
+    if a_pod_asked || pods.nth(SEVERAL_PODS - 1).is_none() {
+        return Vec::new();
+    }
+    let asks_a_lot = |client: &Client| {
+        let [queries, ..] = client.counters.sum(Window::Start);
+        client.identity.is_some() && queries >= A_LOT && client.ports.count_ones() >= MANY_PORTS
+    };
+    let mut hiding: Vec<_> = observer
+        .clients
+        .iter()
+        .filter(|(_, client)| asks_a_lot(client))
+        .map(|(addr, _)| *addr)
+        .collect();
+    hiding.sort_unstable();
+    hiding
+}
+
+/// Puts the clients together by their workload; one without stands for itself.
+fn groups(observer: &Observer) -> Groups<'_> {
+    let mut groups = Groups::default();
+    for (workload, _) in observer.workloads.iter() {
+        groups.insert(Arc::clone(workload), Vec::new());
+    }
+    for (addr, client) in observer.clients.iter() {
+        let workload = match &client.identity {
+            Some(identity) => Arc::clone(&identity.workload),
+            None => Arc::new(Workload::of_addr(*addr)),
+        };
+        groups.entry(workload).or_default().push((*addr, client));
+    }
+    groups
+}
+
+/// One or two pods may well not look anything up.
+const SEVERAL_PODS: usize = 3;
+
+/// More than a node's own programs look up in a while.
+const A_LOT: u64 = 100;
+
+/// Half of the classes of ports.
+const MANY_PORTS: u32 = 32;
+
+#[cfg(test)]
+mod tests;

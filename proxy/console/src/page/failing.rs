@@ -1,0 +1,195 @@
+//! What fails: when, who failed, and for whom.
+
+use maud::{Markup, html};
+
+use super::chart::{fill, patterns, swatch};
+use super::frame::{self, Seen, head, number, scrolled};
+use super::number::{count, percent, ratio, span, words};
+use super::snapshot::ROWS;
+use super::who;
+use crate::api::{OriginView, WorkloadDetail, WorkloadView};
+use observe::TENS;
+
+/// The failures of the last ten minutes, by origin, and what each means.
+pub(super) fn over_time(seen: &Seen<'_>) -> Markup {
+    let origins = happened(seen);
+    let columns = Columns::of(&origins);
+    let body = html! {
+        @if columns.most == 0 {
+            p.none { "Nothing failed in the last ten minutes." }
+        } @else { (columns.chart()) }
+        @if !origins.is_empty() { (scrolled("Failures by origin", &by_origin(seen, &origins))) }
+        @if columns.most > 0 { (columns.table()) }
+    };
+    frame::section("over-time", "Failures over time, by who failed", &body)
+}
+
+/// Who fails.
+pub(super) fn section(seen: &Seen<'_>) -> Markup {
+    let unlucky: Vec<_> = unlucky(seen).into_iter().take(ROWS).collect();
+    let columns = [("who", ""), ("failed", "n"), ("of its queries", "n"), ("mostly", "")];
+    let table = html! {
+        table #failing-table {
+            (head(&columns))
+            tbody { @for detail in &unlucky { (row(seen, &detail.view)) } }
+        }
+    };
+    let body = html! {
+        @if unlucky.is_empty() {
+            p.none { "No client's query failed." }
+        } @else { (scrolled("Who fails", &table)) }
+    };
+    frame::section("failing", "For whom it fails, and why", &body)
+}
+
+/// Those with failures in the window, most first.
+pub(super) fn unlucky<'a>(seen: &Seen<'a>) -> Vec<&'a WorkloadDetail> {
+    who::heaviest(seen, |figures| figures.failed)
+}
+
+/// How somebody's queries failed most since the start, and what that means.
+pub(super) fn mostly<'a>(seen: &Seen<'a>, view: &WorkloadView) -> Option<(String, &'a str)> {
+    // A failure that is remembered had another cause before.
+    let is_cause = |label: &str| label != "cached_failure";
+    let most = |remembered: bool| {
+        let failures = view.failures.iter();
+        failures
+            .filter(|(label, _)| remembered || is_cause(label))
+            .max_by_key(|(_, count)| **count)
+    };
+    let (label, _) = most(false).or_else(|| most(true))?;
+    let mut origins = seen.all.failures.origins.iter();
+    let meaning = origins.find(|origin| origin.origin == *label);
+    Some((words(label), meaning.map_or("", |origin| &origin.meaning)))
+}
+
+fn row(seen: &Seen<'_>, view: &WorkloadView) -> Markup {
+    let figures = seen.of_window(&view.figures);
+    let share = ratio(figures.failed, figures.queries);
+    html! {
+        tr {
+            th scope="row" { (who::link(view, seen.way)) }
+            (number(figures.failed, &count(figures.failed)))
+            td.n data-v=(share) { (percent(share)) (super::chart::bar(share, "fail")) }
+            td {
+                @if let Some((origin, meaning)) = mostly(seen, view) { b { (origin) } ": " (meaning) }
+            }
+        }
+    }
+}
+
+/// The origins that happened at all, with their place: which is their pattern.
+fn happened<'a>(seen: &Seen<'a>) -> Vec<(usize, &'a OriginView)> {
+    let all = seen.all.failures.origins.iter().enumerate();
+    all.filter(|(_, origin)| origin.responses.total > 0)
+        .collect()
+}
+
+fn by_origin(seen: &Seen<'_>, origins: &[(usize, &OriginView)]) -> Markup {
+    let columns = [("origin", ""), ("failed", "n"), ("since start", "n"), ("means", "")];
+    html! {
+        table #origin-table {
+            (head(&columns))
+            tbody {
+                @for (n, (_, origin)) in origins.iter().enumerate() {
+                    @let now = *seen.of_window(&origin.responses);
+                    tr {
+                        th scope="row" { (swatch("o", n)) " " (words(&origin.origin)) }
+                        (number(now, &count(now)))
+                        (number(origin.responses.total, &count(origin.responses.total)))
+                        td { (origin.meaning) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Stacked columns, one for each ten seconds, the latest at the right.
+struct Columns<'a> {
+    origins: Vec<&'a OriginView>,
+    /// Columns that there are.
+    len: usize,
+    /// Failures in the highest column.
+    most: u64,
+}
+
+impl<'a> Columns<'a> {
+    fn of(origins: &[(usize, &'a OriginView)]) -> Self {
+        let origins: Vec<_> = origins.iter().map(|(_, origin)| *origin).collect();
+        let len = origins.first().map_or(0, |origin| origin.history.len());
+        let mut columns = Self { origins, len, most: 0 };
+        columns.most = (0..len).map(|at| columns.total(at)).max().unwrap_or(0);
+        columns
+    }
+
+    fn counts(&self, at: usize) -> impl Iterator<Item = u64> {
+        let count = move |origin: &&OriginView| origin.history.get(at).copied().unwrap_or_default();
+        self.origins.iter().map(count).map(u64::from)
+    }
+
+    fn total(&self, at: usize) -> u64 {
+        self.counts(at).sum()
+    }
+
+    fn chart(&self) -> Markup {
+        let all: u64 = (0..self.len).map(|at| self.total(at)).sum();
+        let label =
+            format!("{all} failures in the last ten minutes, at most {} in ten seconds", self.most);
+        html! {
+            div.plot {
+                p.most { (count(self.most)) " in 10 s" }
+                svg viewBox="0 0 600 100" preserveAspectRatio="none" role="img" aria-label=(label) {
+                    (patterns("o"))
+                    path.axis d="M0 99.5H600M0 .5H600" {}
+                    @for at in 0..self.len { (self.column(at)) }
+                }
+                p.ends { span { "10 min ago" } span { "now" } }
+            }
+        }
+    }
+
+    fn column(&self, at: usize) -> Markup {
+        let x = (at + TENS - self.len.min(TENS)) * 10;
+        let mut top = 100.0;
+        let parts = self.counts(at).enumerate().map(|(series, count)| {
+            let height = ratio(count, self.most) * 98.0;
+            top -= height;
+            (series, top, height)
+        });
+        html! {
+            @for (series, top, height) in parts.collect::<Vec<_>>() {
+                @if height > 0.0 {
+                    rect x=(x) y=(format!("{top:.1}")) width="9" height=(format!("{height:.1}"))
+                        fill=(fill("o", series)) {}
+                }
+            }
+        }
+    }
+
+    fn table(&self) -> Markup {
+        let table = html! {
+            table {
+                thead { tr {
+                    th scope="col" { "ago" }
+                    @for origin in &self.origins { th.n scope="col" { (words(&origin.origin)) } }
+                } }
+                tbody {
+                    @for at in (0..self.len).rev().filter(|at| self.total(*at) > 0) {
+                        @let ago = u64::try_from((self.len - at) * 10).unwrap_or_default();
+                        tr {
+                            th scope="row" data-v=(ago) { (span(ago)) }
+                            @for n in self.counts(at) { (number(n, &count(n))) }
+                        }
+                    }
+                }
+            }
+        };
+        html! {
+            details #over-time-data {
+                summary { "The chart as a table" }
+                (scrolled("Failures by ten seconds; those without any are left out", &table))
+            }
+        }
+    }
+}

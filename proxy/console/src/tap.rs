@@ -1,0 +1,188 @@
+//! `fivedots tap`: prints the queries that a running proxy accounts for.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::net::IpAddr;
+
+use crate::admin_client::{self, RemoteError};
+use crate::api::{Line, QueryLine, SkippedLine};
+use crate::args::TapArgs;
+
+/// Why it ended before its time.
+#[derive(Debug, thiserror::Error)]
+pub enum TailError {
+    /// The proxy does not say what it sees.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    /// A line that is none.
+    #[error("{0} is not a line of a tap")]
+    Line(String),
+    /// Nobody takes what is printed.
+    #[error(transparent)]
+    Output(#[from] io::Error),
+}
+
+/// Prints queries to `out`, and what was left out to `aside`, until the proxy
+/// ends or `--limit` were printed.
+///
+/// # Errors
+///
+/// When the proxy cannot be read or nothing can be written.
+pub async fn run(
+    args: &TapArgs,
+    out: &mut impl Write,
+    aside: &mut impl Write,
+) -> Result<(), TailError> {
+    let mut lines = admin_client::stream(&args.remote.admin, &path(args)).await?;
+    while let Some(text) = lines.next().await? {
+        let line = serde_json::from_str(&text);
+        let line = line.map_err(|_| TailError::Line(clean(&text)))?;
+        match (args.json, line) {
+            (true, _) => writeln!(out, "{text}")?,
+            (false, Line::Query(query)) => writeln!(out, "{}", columns(&query))?,
+            (false, Line::Skipped(skipped)) if skipped.skipped > 0 => {
+                writeln!(aside, "{}", said(skipped))?;
+            }
+            (false, Line::Skipped(_)) => {}
+        }
+        out.flush()?;
+    }
+    Ok(())
+}
+
+/// The page with these filters.
+fn path(args: &TapArgs) -> String {
+    let mut path = "/api/v1/tap?".to_owned();
+    let min_latency = args
+        .min_latency
+        .map(|time| (time.as_secs_f64() * 1000.0).to_string());
+    let [rate, limit] = [args.rate.map(u64::from), args.limit].map(|n| n.map(|n| n.to_string()));
+    for (key, value) in [
+        ("client", &args.client),
+        ("name", &args.name),
+        ("rcode", &args.rcode),
+        ("type", &args.qtype),
+        ("min_latency_ms", &min_latency),
+        ("rate", &rate),
+        ("limit", &limit),
+        ("redact", &args.remote.redact),
+    ] {
+        if let Some(value) = value {
+            // Writing to a String cannot fail.
+            write!(path, "{key}={}&", admin_client::encoded(value)).unwrap_or_default();
+        }
+    }
+    path.pop();
+    path
+}
+
+/// One line of text. The name comes last: it is what may be long.
+fn columns(line: &QueryLine) -> String {
+    let QueryLine { qtype, origin, took_ms, .. } = line;
+    let (client, time) = (shown(line.client), clock(line.unix_ms));
+    let rcode = match &line.rcode {
+        None => "-",
+        // RFC 2308: no error, and nothing there.
+        Some(rcode) if rcode == "NOERROR" && !line.data => "NODATA",
+        Some(rcode) => rcode,
+    };
+    let name = line.name.as_deref().unwrap_or("?");
+    clean(&format!("{time} {client:15} {qtype:5} {rcode:8} {took_ms:>8.2} ms {origin:15} {name}"))
+}
+
+fn said(skipped: SkippedLine) -> String {
+    let SkippedLine { skipped: _, over_limit, behind, missed } = skipped;
+    let mut parts = Vec::new();
+    for (count, why) in [
+        (over_limit, "more than are shown in a second"),
+        (behind, "faster than they were read here"),
+        (missed, "not accounted for by the proxy, meant or not"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {why}"));
+        }
+    }
+    format!("# left out: {}", parts.join(", "))
+}
+
+fn shown(client: IpAddr) -> String {
+    client.to_string()
+}
+
+/// The time of day, UTC.
+fn clock(unix_ms: u64) -> String {
+    let [ms, s] = [unix_ms % 1000, unix_ms / 1000];
+    format!("{:02}:{:02}:{:02}.{ms:03}", s / 3600 % 24, s / 60 % 60, s % 60)
+}
+
+/// Without what a terminal would obey, whoever wrote it.
+fn clean(text: &str) -> String {
+    text.replace(char::is_control, "?")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Flags {
+        #[command(flatten)]
+        tap: TapArgs,
+    }
+
+    fn query() -> QueryLine {
+        QueryLine {
+            unix_ms: 1_764_308_718_123,
+            client: "10.244.1.7".parse().unwrap(),
+            transport: "udp".to_owned(),
+            name: Some("api.example.com.".to_owned()),
+            qtype: "AAAA".to_owned(),
+            rcode: Some("NOERROR".to_owned()),
+            data: false,
+            origin: "upstream".to_owned(),
+            upstream: None,
+            took_ms: 1.256,
+            repeated: false,
+        }
+    }
+
+    #[test]
+    fn a_query_is_a_line_of_columns() {
+        assert_eq!(
+            columns(&query()),
+            "05:45:18.123 10.244.1.7      AAAA  NODATA       1.26 ms upstream        api.example.com."
+        );
+        let lost = QueryLine { rcode: None, name: Some("\u{1b}[2J".to_owned()), ..query() };
+        assert!(columns(&lost).ends_with("upstream        ?[2J"), "{}", columns(&lost));
+    }
+
+    #[test]
+    fn what_was_left_out_is_said_with_its_reason() {
+        let skipped = SkippedLine { skipped: 12, over_limit: 10, behind: 0, missed: 2 };
+        assert_eq!(
+            said(skipped),
+            "# left out: 10 more than are shown in a second, 2 not accounted for by the proxy, meant or not"
+        );
+    }
+
+    #[test]
+    fn filters_are_in_the_path_and_cannot_add_to_it() {
+        let path_of = |flags: &[&str]| {
+            let words = ["tap"].iter().chain(flags);
+            path(&Flags::try_parse_from(words).unwrap().tap)
+        };
+        assert_eq!(path_of(&[]), "/api/v1/tap");
+        let flags =
+            ["--name", "a&limit=1 *", "--min-latency", "1500us", "--redact", "names,clients"];
+        assert_eq!(
+            path_of(&flags),
+            "/api/v1/tap?name=a%26limit%3D1%20%2A&min_latency_ms=1.5&redact=names%2Cclients"
+        );
+        for bad in [["--client", "pod"], ["--rcode", "OOPS"], ["--rate", "1001"], ["--type", ""]] {
+            let words = ["tap"].iter().chain(&bad);
+            assert!(Flags::try_parse_from(words).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! A client or a workload, as a row of the list.
+
+use std::collections::BTreeMap;
+
+use crate::admin_client;
+use crate::api::{ClientView, LoopPage, Windowed, WorkloadView};
+use observe::{ADDRESS, Figures, Workload};
+use resolver::Origin;
+
+/// Somebody with figures.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    /// As on the screen.
+    pub id: String,
+    /// The same at full length, with what it is.
+    pub title: String,
+    /// Its page.
+    pub path: String,
+    /// What it did.
+    pub figures: Windowed<Figures>,
+    /// Its failures since the start by their origin.
+    pub failures: BTreeMap<String, u64>,
+    /// Seconds since its last query.
+    pub last_seen_s: u64,
+}
+
+impl From<ClientView> for Row {
+    fn from(view: ClientView) -> Self {
+        let ClientView { client, figures, failures, last_seen_s, .. } = view;
+        let (id, path) = (client.to_string(), format!("clients/{client}"));
+        let title = match (view.workload, view.pod) {
+            (Some(Workload { namespace, .. }), Some(pod)) => {
+                format!("{id}, Pod {pod} in {namespace}")
+            }
+            _ => id.clone(),
+        };
+        Self { id, title, path, figures, failures, last_seen_s }
+    }
+}
+
+impl From<WorkloadView> for Row {
+    fn from(view: WorkloadView) -> Self {
+        let WorkloadView { namespace, kind, name, pods, .. } = view;
+        let WorkloadView { figures, failures, last_seen_s, .. } = view;
+        let within = if namespace.is_empty() { "-" } else { namespace.as_str() };
+        let path = [within, &kind, &name].map(admin_client::encoded).join("/");
+        let id = match kind.as_str() {
+            ADDRESS => name,
+            _ if namespace.is_empty() => format!("{kind} {name}"),
+            // Most are Deployments; others are told apart by their titles.
+            _ => format!("{namespace}/{name}"),
+        };
+        let title = match (pods, namespace.is_empty()) {
+            (_, true) => id.clone(),
+            (1, _) => format!("{kind} {id}, 1 Pod"),
+            _ => format!("{kind} {id}, {pods} Pods"),
+        };
+        Self { id, title, path: format!("workloads/{path}"), figures, failures, last_seen_s }
+    }
+}
+
+impl Row {
+    /// Returns for whom most failed in the last minute, of some.
+    pub(super) fn unlucky<'a>(loops: &LoopPage, rows: &'a [Self]) -> Option<&'a Self> {
+        let goes_round = loops.loops.iter().any(|seen| seen.active);
+        let failed = |row: &&Self| row.figures.minute.failed;
+        let unlucky = rows.iter().filter(|row| failed(row) > 0);
+        unlucky
+            .filter(|row| !(goes_round && row.is_of_loop()))
+            .max_by_key(failed)
+    }
+
+    /// The origin of most of its failures. What failed because it had failed
+    /// moments before says nothing of its own.
+    pub(super) fn why(&self) -> Option<(&str, u64)> {
+        let repeats = Origin::CachedFailure.label();
+        let rank = |(origin, count): &(&String, &u64)| (*origin != repeats, **count);
+        let (origin, count) = self.failures.iter().max_by_key(rank)?;
+        let others = self
+            .failures
+            .keys()
+            .any(|other| other != origin && other != repeats);
+        // Then those are of this origin too.
+        let count = if others { *count } else { self.failures.values().sum() };
+        Some((origin, count))
+    }
+
+    /// Says whether its failures are mostly questions that came back: it is part
+    /// of a loop then, which is told of as such.
+    fn is_of_loop(&self) -> bool {
+        let looped = self.failures.get(Origin::Loop.label());
+        looped.is_some_and(|looped| *looped * 2 > self.failures.values().sum())
+    }
+
+    /// Says whether it has a text, in lower case, in what it is or how it fails.
+    pub(super) fn contains(&self, text: &str) -> bool {
+        let why = self.failures.keys().any(|origin| origin.contains(text));
+        why || self.title.to_lowercase().contains(text)
+    }
+}

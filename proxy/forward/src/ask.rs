@@ -1,0 +1,109 @@
+//! A question that has to be asked, and where its answer goes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use dns::Rcode;
+use tokio::sync::mpsc;
+
+use resolver::Moment;
+use resolver::Waiter;
+use resolver::{Hops, Retained};
+use resolver::{Key, KeyView};
+
+/// One client's question.
+#[derive(Debug)]
+pub struct Ask {
+    /// The hash of the key of its answer: taken once, when the cache
+    /// was looked into.
+    pub hash: u64,
+    /// The query as it came.
+    pub query: Retained,
+    /// The proxies that it passed.
+    pub hops: Hops,
+    /// Where the answer goes.
+    pub reply_to: ReplyTo,
+    /// Octets of the longest answer its client takes.
+    pub limit: usize,
+    /// When it arrived.
+    pub arrived: Moment,
+}
+
+/// Where an answer goes.
+#[derive(Debug)]
+pub enum ReplyTo {
+    /// Out of the socket it was asked through.
+    Udp {
+        /// That socket.
+        socket: Arc<udp::Socket>,
+        /// The client.
+        peer: SocketAddr,
+        /// Our address that it asked.
+        local: Option<udp::LocalAddr>,
+    },
+    /// To the connection it was asked through.
+    Tcp(TcpReply),
+    /// To ourselves: only its RCODE is of interest, if anything.
+    Probe(ProbeReply),
+}
+
+/// A question of our own, which looks for a loop behind one upstream.
+#[derive(Clone, Debug)]
+pub struct ProbeReply {
+    /// The number of the only upstream that it is sent to.
+    pub upstream: usize,
+    /// The random number in its name.
+    pub nonce: u64,
+    /// Takes the RCODE, where somebody waits for it.
+    pub tx: Option<mpsc::Sender<Rcode>>,
+}
+
+/// The way to a client's connection.
+///
+/// A connection that takes no more answers loses them: it has room for as many
+/// as it may have queries in flight.
+#[derive(Clone, Debug)]
+pub struct TcpReply {
+    /// Who is at its other end.
+    pub peer: SocketAddr,
+    /// Takes messages without their length prefix.
+    pub tx: mpsc::Sender<Box<[u8]>>,
+}
+
+impl Ask {
+    /// Returns the key of the answer.
+    pub(crate) fn key(&self) -> Key {
+        Key::with_hash(&self.query, self.hash)
+    }
+
+    /// Returns the key of the answer, borrowed from the query.
+    pub(crate) fn key_view(&self) -> KeyView<'_> {
+        KeyView::with_hash(&self.query.as_query(), self.hash)
+    }
+}
+
+impl ReplyTo {
+    /// Returns the client; none if that is ourselves.
+    pub(crate) const fn peer(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Udp { peer, .. } => Some(*peer),
+            Self::Tcp(reply) => Some(reply.peer),
+            Self::Probe(_) => None,
+        }
+    }
+}
+
+impl Waiter for Ask {
+    fn repeats(&self, earlier: &Self) -> bool {
+        let (ReplyTo::Udp { peer, .. }, ReplyTo::Udp { peer: before, .. }) =
+            (&self.reply_to, &earlier.reply_to)
+        else {
+            return false;
+        };
+        // The case of the name as well: a client that mixes it wants its own
+        // mix back.
+        peer == before
+            && self.query.id == earlier.query.id
+            && self.query.qname.as_wire() == earlier.query.qname.as_wire()
+    }
+}

@@ -1,0 +1,193 @@
+//! Sending answers to those who waited, in batches per socket.
+
+use std::sync::Arc;
+
+use dns::{Header, Rcode};
+
+use super::{Ask, ReplyTo, TcpReply};
+use observe::stats::{Source, WorkerStats, rcode_index};
+use observe::{Record, Traits, Writer};
+use resolver::EntryView;
+use resolver::Moment;
+use resolver::Origin;
+
+/// The way out for late answers.
+#[derive(Debug)]
+pub(crate) struct Deliver {
+    batch: udp::SendBatch,
+    /// Whose batch it is.
+    socket: Option<Arc<udp::Socket>>,
+    /// Room for one answer over TCP.
+    frame: Vec<u8>,
+    stats: Arc<WorkerStats>,
+    notes: Writer,
+}
+
+/// What is noted about a late answer besides what it says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) origin: Origin,
+    /// The number of the upstream it is from.
+    pub(crate) upstream: Option<usize>,
+    /// Whether its client was the one for whom an upstream was asked.
+    pub(crate) traits: Traits,
+}
+
+impl Outcome {
+    /// The cache had it after all.
+    pub(crate) fn cached(entry: &EntryView<'_>) -> Self {
+        let origin = Origin::of_cached(entry.head.kind);
+        Self { origin, upstream: None, traits: Traits::default() }
+    }
+}
+
+impl Deliver {
+    pub(crate) fn new(stats: Arc<WorkerStats>, notes: Writer) -> Self {
+        Self {
+            batch: udp::SendBatch::new(BATCH, usize::from(dns::MAX_UDP_PAYLOAD)),
+            socket: None,
+            frame: vec![0; usize::from(u16::MAX)],
+            stats,
+            notes,
+        }
+    }
+
+    /// Answers `ask` with `entry`. Over UDP it leaves with the batch.
+    pub(crate) fn answer(
+        &mut self,
+        ask: &Ask,
+        entry: &EntryView<'_>,
+        outcome: Outcome,
+        now: Moment,
+    ) {
+        if let ReplyTo::Probe(reply) = &ask.reply_to {
+            if let Some(tx) = &reply.tx {
+                // Whoever does not wait any more does not need it.
+                tx.try_send(entry.head.rcode).ok();
+            }
+            return;
+        }
+        let record = record(ask, outcome, now);
+        let rcode = match &ask.reply_to {
+            ReplyTo::Udp { socket, .. } => {
+                self.turn_to(socket);
+                self.datagram(ask, entry, record.as_ref(), now)
+            }
+            ReplyTo::Tcp(reply) => self.message(ask, reply, entry, record.as_ref(), now),
+            ReplyTo::Probe(_) => None,
+        };
+        match rcode {
+            Some(rcode) => {
+                self.stats.responses.add(rcode_index(rcode));
+                let waited = now.saturating_since(ask.arrived);
+                if let Some(histogram) = self.stats.response_seconds.get(Source::Upstream.index()) {
+                    histogram.record(waited);
+                }
+            }
+            None => self.stats.unsent_responses.add(1),
+        }
+    }
+
+    /// Notes a query whose twin still waits: one answer is enough for both.
+    pub(crate) fn note_repeated(&mut self, ask: &Ask) {
+        let Some(peer) = ask.reply_to.peer() else { return };
+        let record = Record::of(&ask.query.as_query(), peer, ask.arrived);
+        let traits = record.traits | Traits::REPEATED;
+        let record = Record { origin: Origin::Upstream, traits, ..record };
+        self.notes.push(&record, ask.query.qname.as_wire());
+    }
+
+    /// Sends what is left in the batch.
+    pub(crate) fn flush(&mut self) {
+        let Some(socket) = &self.socket else { return };
+        let queued = self.batch.len();
+        let unsent = match socket.send_batch(&mut self.batch) {
+            Ok(report) => report.failed,
+            Err(_) => queued,
+        };
+        self.stats
+            .unsent_responses
+            .add(u64::try_from(unsent).unwrap_or(u64::MAX));
+        self.socket = None;
+    }
+
+    /// A batch belongs to one socket.
+    fn turn_to(&mut self, socket: &Arc<udp::Socket>) {
+        let same = self
+            .socket
+            .as_ref()
+            .is_some_and(|current| Arc::ptr_eq(current, socket));
+        if !same || self.batch.is_full() {
+            self.flush();
+            self.socket = Some(Arc::clone(socket));
+        }
+    }
+
+    fn datagram(
+        &mut self,
+        ask: &Ask,
+        entry: &EntryView<'_>,
+        record: Option<&Record>,
+        now: Moment,
+    ) -> Option<Rcode> {
+        let ReplyTo::Udp { peer, local, .. } = &ask.reply_to else { return None };
+        let (response, header) = render(ask, entry, now, self.batch.next_buffer()?)?;
+        note(ask, record, Some(&header), &mut self.notes);
+        let len = response.len();
+        self.batch.commit(len, Some(*peer), *local);
+        Some(header.flags.rcode())
+    }
+
+    fn message(
+        &mut self,
+        ask: &Ask,
+        reply: &TcpReply,
+        entry: &EntryView<'_>,
+        record: Option<&Record>,
+        now: Moment,
+    ) -> Option<Rcode> {
+        let (response, header) = render(ask, entry, now, &mut self.frame)?;
+        let sent = reply.tx.try_send(response.into()).is_ok();
+        let header = sent.then_some(header);
+        note(ask, record, header.as_ref(), &mut self.notes);
+        header.map(|header| header.flags.rcode())
+    }
+}
+
+/// Begins the record of a client's question; our own leave none.
+fn record(ask: &Ask, outcome: Outcome, now: Moment) -> Option<Record> {
+    let record = Record::of(&ask.query.as_query(), ask.reply_to.peer()?, ask.arrived);
+    let over_tcp = matches!(ask.reply_to, ReplyTo::Tcp(_));
+    Some(Record {
+        took: now.saturating_since(ask.arrived),
+        origin: outcome.origin,
+        upstream: outcome.upstream.and_then(|at| u8::try_from(at).ok()),
+        traits: (record.traits | outcome.traits).with_if(Traits::TCP, over_tcp),
+        ..record
+    })
+}
+
+/// Writes the response into `out`, and returns it with its header.
+fn render<'o>(
+    ask: &Ask,
+    entry: &EntryView<'_>,
+    now: Moment,
+    out: &'o mut [u8],
+) -> Option<(&'o [u8], Header)> {
+    let len = resolver::render(entry, &ask.query.as_query(), now, ask.limit, None, out)?;
+    let response = out.get(..len)?;
+    Some((response, Header::parse(response)?))
+}
+
+/// Notes a question that is done with, and the response if one was sent.
+fn note(ask: &Ask, record: Option<&Record>, response: Option<&Header>, to: &mut Writer) {
+    let Some(record) = record else { return };
+    let record = match response {
+        Some(header) => record.answered(header, header.flags.rcode()),
+        None => *record,
+    };
+    to.push(&record, ask.query.qname.as_wire());
+}
+
+/// Answers in one call: as many as the clients' threads send.
+const BATCH: usize = 32;

@@ -1,0 +1,390 @@
+//! The loop guard: whether a question in flight has come back to us.
+//!
+//! Who joins a question is a client, or the far end of a ring that the
+//! question went round; no field of a query says which. So a question that
+//! others joined and nobody answered is followed by a probe through the same
+//! upstream. Only a ring brings that back, and then it is broken here.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use dns::{ExtendedError, Flags, Name, Rcode};
+
+use super::super::deliver::Outcome;
+use super::super::tries::{Another, Tries};
+use super::super::{Ask, ProbeReply, ReplyTo, Transport, UpstreamFailure};
+use super::Engine;
+use super::flights::Flight;
+use crate::loops::{Evidence, Sighting};
+use observe::Traits;
+use resolver::KeyView;
+use resolver::Moment;
+use resolver::Origin;
+use resolver::Retained;
+use resolver::{Joined, Ticket};
+
+/// What the guard keeps with a question in flight.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Guard {
+    /// Who came for it after the first.
+    joined: usize,
+    /// Those of them that came from an upstream's own address.
+    from_upstream: usize,
+    /// Probes that were sent after it.
+    probes: u8,
+    /// Until when its tries wait for what the probe says.
+    hold_until: Option<Moment>,
+    /// An upstream of it turned out to lead back to us.
+    pub(super) looped: bool,
+}
+
+/// What is kept with a question that is a probe.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pinned {
+    /// The only upstream that it goes to.
+    pub(super) upstream: usize,
+    /// The question that it was sent after.
+    suspect: Option<Ticket>,
+}
+
+/// Probes that were sent after questions, and how many may be.
+#[derive(Debug, Default)]
+pub(crate) struct Suspects {
+    /// Two for each question at most that is open still.
+    sent: Vec<(u64, Ticket)>,
+    second: u64,
+    used: usize,
+}
+
+impl Guard {
+    /// Returns when to look whether a question that began at `started`, of
+    /// which `sent` queries were sent, went round; none for no reason to.
+    fn look_at(&self, started: Moment, sent: usize) -> Option<Moment> {
+        let wait = match self.joined <= sent * JOINS_PER_QUERY {
+            _ if self.joined == 0 || self.probes >= MAX_PROBES => return None,
+            _ if self.probes > 0 => SECOND_LOOK,
+            true if self.from_upstream > 0 => Duration::ZERO,
+            true => PATIENCE,
+            // A herd: no ring brings so many for one query.
+            false => HERD_PATIENCE,
+        };
+        Some(started + wait)
+    }
+}
+
+impl Flight {
+    /// Returns when there is something to do for it.
+    pub(super) fn next_at(&self) -> Option<Moment> {
+        if let Some(until) = self.guard.hold_until {
+            return Some(until);
+        }
+        let look = self.guard.look_at(self.started, self.tries.sent());
+        let look = look.filter(|_| self.pinned.is_none());
+        match (look, self.tries.next_at()) {
+            (Some(look), Some(next)) => Some(look.min(next)),
+            (look, next) => look.or(next),
+        }
+    }
+}
+
+impl Engine {
+    /// Answers what has certainly been round; gives everything else back.
+    pub(super) fn turn_back(&mut self, ask: Ask, now: Moment) -> Option<Ask> {
+        let Some(peer) = ask.reply_to.peer() else { return Some(ask) };
+        if let Some(nonce) = self.shared.loops.nonce_in(&ask.query.qname) {
+            self.probe_returned(nonce, &ask.query.qname, peer, now);
+            self.answer_looped(&ask, Rcode::NXDOMAIN, now);
+            return None;
+        }
+        if self.hop_option && self.marked(&ask, peer, now) {
+            self.answer_looped(&ask, Rcode::SERVFAIL, now);
+            return None;
+        }
+        let Some(upstream) = self.sockets.own(&peer) else {
+            if let Some(upstream) = self.sockets.upstream_at(peer.ip()) {
+                let asker = self.shared.zones.upstreams().get(upstream);
+                asker.inspect(|addr| self.shared.loops.asked_by(**addr));
+            }
+            return Some(ask);
+        };
+        self.note_loop(Evidence::OwnSource, &ask.query.qname, Way::through(upstream, None), now);
+        if let Some(ticket) = self.inflight.find(&ask.key()) {
+            self.looped(ticket, upstream, now);
+        }
+        self.answer_looped(&ask, Rcode::SERVFAIL, now);
+        None
+    }
+
+    /// Says whether a query carries our mark, or those of too many others.
+    fn marked(&mut self, ask: &Ask, peer: SocketAddr, now: Moment) -> bool {
+        let ids = ask.hops.ids();
+        let own = ids.iter().position(|id| *id == self.shared.loops.process());
+        if own.is_none() && !ask.hops.is_full() {
+            return false;
+        }
+        let ticket = self.inflight.find(&ask.key());
+        let open = ticket.and_then(|ticket| self.inflight.get(ticket));
+        let upstream = open.and_then(|open| open.state.last_asked);
+        let others = ids.get(own.map_or(0, |own| own + 1)..).unwrap_or_default();
+        let via = others.iter().map(|id| format!("proxy {id:016x}"));
+        let way = Way { upstream, via: via.collect(), peer: Some(peer) };
+        self.note_loop(Evidence::HopOption, &ask.query.qname, way, now);
+        if let (Some(ticket), Some(upstream)) = (ticket, upstream) {
+            self.looped(ticket, upstream, now);
+        }
+        true
+    }
+
+    /// Notes that `peer` joined a question.
+    pub(super) fn joined(&mut self, ticket: Ticket, peer: Option<SocketAddr>, now: Moment) {
+        let upstream = peer.and_then(|peer| self.sockets.upstream_at(peer.ip()));
+        let Some(open) = self.inflight.get_mut(ticket) else { return };
+        let flight = &mut open.state;
+        flight.guard.joined += 1;
+        flight.guard.from_upstream += usize::from(upstream.is_some());
+        let sent = flight.tries.sent();
+        // One lap for each query, though the probe did not get through.
+        let again = sent >= LAPS && flight.guard.from_upstream >= LAPS;
+        let last = flight.last_asked.filter(|_| again || flight.guard.looped);
+        if let (Some(_), Some(last)) = (upstream, last) {
+            let qname = open.waiters.first().map(|first| first.query.qname);
+            let qname = qname.unwrap_or(Name::ROOT);
+            self.note_loop(Evidence::UpstreamAsks, &qname, Way::through(last, peer), now);
+            return self.looped(ticket, last, now);
+        }
+        match flight.next_at() {
+            Some(at) if at <= now => self.step(ticket, now),
+            _ => self.wake_for_next(ticket),
+        }
+    }
+
+    /// Says whether the tries of a question wait for a probe, which is sent
+    /// here when it is time.
+    pub(super) fn holds(&mut self, ticket: Ticket, now: Moment) -> bool {
+        let Some(open) = self.inflight.get_mut(ticket) else { return false };
+        let flight = &mut open.state;
+        if flight.pinned.is_some() {
+            return false;
+        }
+        let guard = &mut flight.guard;
+        if guard.hold_until.is_some_and(|until| now < until) {
+            self.wake_for_next(ticket);
+            return true;
+        }
+        guard.hold_until = None;
+        let look = guard.look_at(flight.started, flight.tries.sent());
+        if look.is_none_or(|at| now < at) {
+            return false;
+        }
+        let may = self.suspects.may_probe(now);
+        guard.probes += u8::from(may);
+        guard.hold_until = Some(now + if may { HOLD } else { BUSY });
+        if may {
+            self.probe_after(ticket, now);
+        }
+        self.wake_for_next(ticket);
+        true
+    }
+
+    /// Asks the upstream of a question for a name that nobody else asks for,
+    /// below its own name and of its type, so that it takes the same way.
+    fn probe_after(&mut self, ticket: Ticket, now: Moment) {
+        let Some(open) = self.inflight.get(ticket) else { return };
+        let (Some(upstream), Some(first)) = (open.state.last_asked, open.waiters.first()) else {
+            return;
+        };
+        let nonce = rand::random();
+        let qname = self.shared.loops.probe_name(nonce, &first.query.qname);
+        let query = Retained { id: 0, flags: Flags(Flags::RD), qname, edns: None, ..first.query };
+        let hash = KeyView::of(&query.as_query(), &self.hasher).hash;
+        let reply_to = ReplyTo::Probe(ProbeReply { upstream, nonce, tx: None });
+        // Until then it may come back: a slow ring is one, too.
+        let open = |(_, ticket): &(u64, Ticket)| self.inflight.get(*ticket).is_some();
+        self.suspects.sent.retain(open);
+        self.suspects.sent.push((nonce, ticket));
+        self.probe(
+            Ask { hash, query, hops: first.hops, reply_to, limit: 512, arrived: now },
+            Some(ticket),
+            now,
+        );
+    }
+
+    /// Sends a probe, once and to one upstream.
+    pub(super) fn probe(&mut self, ask: Ask, suspect: Option<Ticket>, now: Moment) {
+        let ReplyTo::Probe(ProbeReply { upstream, nonce, .. }) = ask.reply_to else { return };
+        let zone = self.shared.zones.find(&ask.query.qname);
+        let zone = zone.filter(|zone| {
+            let zone = self.shared.zones.get(*zone);
+            zone.is_some_and(|zone| zone.place_of(upstream).is_some())
+        });
+        let Some(zone) = zone else { return };
+        // Whatever the zone says: many servers answer the queries of one
+        // connection in turn, and the question may stand before it.
+        let over = Transport::Udp;
+        let key = ask.key();
+        let pinned = Some(Pinned { upstream, suspect });
+        let flight =
+            || Flight { pinned, tries: Tries::once(now, over), ..Flight::new(zone, over, now) };
+        let life = if suspect.is_some() { HOLD } else { PROBE_LIFE };
+        match self.inflight.join(&key, ask, now + life, flight) {
+            Joined::First(ticket) => {
+                self.shared.loops.sent(nonce, upstream, now);
+                self.step(ticket, now);
+            }
+            // Its name is random, so there is just no room.
+            _ => tracing::debug!("no room for a probe"),
+        }
+    }
+
+    /// Lets a question go on whose probe has ended.
+    pub(super) fn probe_ended(&mut self, pinned: Pinned) {
+        let Some(ticket) = pinned.suspect else { return };
+        if let Some(open) = self.inflight.get_mut(ticket) {
+            open.state.guard.hold_until = None;
+            self.wake_for_next(ticket);
+        }
+    }
+
+    /// A probe came back: there is a ring, and its last hop is `peer`.
+    fn probe_returned(&mut self, nonce: u64, qname: &Name, peer: SocketAddr, now: Moment) {
+        let Some(probe) = self.shared.loops.returned(nonce, now) else { return };
+        let mut sent = self.suspects.sent.iter();
+        let suspect = sent.find(|(sent, _)| *sent == nonce);
+        let suspect = suspect.map(|(_, ticket)| *ticket);
+        let evidence = match suspect {
+            None => Evidence::Probe,
+            Some(_) if self.sockets.upstream_at(peer.ip()).is_some() => Evidence::UpstreamAsks,
+            Some(_) => Evidence::InFlight,
+        };
+        self.note_loop(evidence, qname, Way::through(probe.upstream, Some(peer)), now);
+        let Some(ticket) = suspect else {
+            // Whoever has another upstream takes that first.
+            return self.health.failed(probe.upstream, now, now);
+        };
+        self.suspects.used = self.suspects.used.saturating_sub(1);
+        self.looped(ticket, probe.upstream, now);
+    }
+
+    /// Goes on with a question one of whose upstreams leads back to us: with
+    /// another one, or to its end.
+    pub(super) fn looped(&mut self, ticket: Ticket, upstream: usize, now: Moment) {
+        self.health.failed(upstream, now, now);
+        let reason = UpstreamFailure::Loop;
+        self.shared.stats.upstream_failures.add(reason.index());
+        let Some(open) = self.inflight.get_mut(ticket) else { return };
+        let flight = &mut open.state;
+        flight.guard.looped = true;
+        flight.guard.hold_until = None;
+        flight.failure = Some((Origin::Loop, upstream));
+        // Whatever they bring was brought by us.
+        for send in flight
+            .sends
+            .extract_if(.., |send| send.upstream == upstream)
+        {
+            self.sockets.forget(send.from);
+        }
+        let Some(zone) = self.shared.zones.get(flight.zone) else { return };
+        if let Some(place) = zone.place_of(upstream) {
+            flight.failed = flight.failed.with(place);
+        }
+        if zone.all_tried(flight.failed) || !flight.tries.fail(now, Another::Untried) {
+            return self.give_up(ticket, now);
+        }
+        self.wake_for_next(ticket);
+    }
+
+    /// Tells a hop of a ring that it is one; nothing is remembered.
+    fn answer_looped(&mut self, ask: &Ask, rcode: Rcode, now: Moment) {
+        let text = Origin::Loop.extra_text(None);
+        let error = ExtendedError { code: Origin::Loop.info_code(), text: text.as_bytes() };
+        let entry = resolver::failure(&ask.query, rcode, error, Duration::ZERO, now);
+        let outcome = Outcome { origin: Origin::Loop, upstream: None, traits: Traits::default() };
+        self.deliver.answer(ask, &entry.view(), outcome, now);
+        self.shared.lane.answered(1);
+    }
+
+    fn note_loop(&self, evidence: Evidence, qname: &Name, way: Way, now: Moment) {
+        let zones = &self.shared.zones;
+        let zone = zones.find(qname).and_then(|zone| zones.get(zone));
+        let upstream = way.upstream.and_then(|at| zones.upstreams().get(at));
+        let (upstream, peer) = (upstream.copied(), way.peer.map(|peer| peer.ip()));
+        let mut hops = vec!["us".to_owned()];
+        hops.extend(upstream.map(|upstream| upstream.to_string()));
+        let known = !way.via.is_empty();
+        hops.extend(way.via);
+        if let Some(peer) = peer
+            && upstream.is_none_or(|upstream| upstream.ip() != peer)
+        {
+            hops.extend((!known).then(|| "...".to_owned()));
+            hops.push(peer.to_string());
+        }
+        hops.push("us".to_owned());
+        let zone = zone.map_or(Name::ROOT, |zone| zone.suffix);
+        let sighting = Sighting { evidence, zone, upstream, peer, hops };
+        self.shared.loops.found(&sighting, now);
+    }
+}
+
+/// What is known of a ring's hops.
+struct Way {
+    /// The number of the upstream that it begins with.
+    upstream: Option<usize>,
+    /// Who comes behind that.
+    via: Vec<String>,
+    /// Who brought it back.
+    peer: Option<SocketAddr>,
+}
+
+impl Way {
+    const fn through(upstream: usize, peer: Option<SocketAddr>) -> Self {
+        Self { upstream: Some(upstream), via: Vec::new(), peer }
+    }
+}
+
+impl Suspects {
+    /// Says whether a probe more may be sent. One that comes back is not
+    /// counted: a real loop is never too much to look at.
+    fn may_probe(&mut self, now: Moment) -> bool {
+        if self.second != now.as_secs() {
+            (self.second, self.used) = (now.as_secs(), 0);
+        }
+        let may = self.used < PROBES_PER_SECOND;
+        self.used += usize::from(may);
+        may
+    }
+}
+
+/// How long a question that others joined may go without an answer before it
+/// is looked at: most upstreams have answered by then.
+const PATIENCE: Duration = Duration::from_millis(150);
+
+/// The same where more joined than a ring brings: until the first retry.
+const HERD_PATIENCE: Duration = Duration::from_millis(400);
+
+/// The first probe may be lost.
+const MAX_PROBES: u8 = 2;
+
+/// When the second one is due, if there is no answer.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
+
+/// Laps that need no other proof than where they end. Two could be programs of
+/// the upstream's host that ask the same.
+const LAPS: usize = 3;
+
+/// Queries that one query of ours becomes in a ring whose hops ask several
+/// servers each, or ask again.
+const JOINS_PER_QUERY: usize = 4;
+
+/// How long an answer to other probes is waited for.
+const PROBE_LIFE: Duration = Duration::from_secs(2);
+
+/// How long tries wait for a probe, and that lives. With the patience before
+/// it no longer than until the first retry without it.
+const HOLD: Duration = Duration::from_millis(250);
+
+/// How long a question waits for its probe while there are too many.
+const BUSY: Duration = Duration::from_millis(10);
+
+/// Probes after questions that were just slow: what a slow upstream is asked
+/// more because of us.
+const PROBES_PER_SECOND: usize = 10;

@@ -1,0 +1,146 @@
+//! Failures: why a try at an upstream ended, and how long a question that
+//! failed is remembered (RFC 9520, section 3.2): one second at first, twice as
+//! long each time it fails again, five at most.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+
+use resolver::Key;
+use resolver::Moment;
+use resolver::Origin;
+
+/// Why a try at an upstream ended without an answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum UpstreamFailure {
+    /// All connections to it are full.
+    Busy,
+    /// It closed the connection, or a write to it took too long.
+    Closed,
+    /// No connection within the deadline.
+    Connect,
+    /// What it was asked came back to us.
+    Loop,
+    /// The system would not send (EPERM): conntrack is full, or a firewall's
+    /// rule.
+    NotPermitted,
+    /// It answered that it cannot: SERVFAIL, REFUSED and the like.
+    Rcode,
+    /// Nothing listens there (ICMP, or a reset).
+    Refused,
+    /// No answer within the deadline.
+    Silent,
+    /// The system gave us no socket, or would not send.
+    Socket,
+    /// It truncated its answer over TCP.
+    Truncated,
+}
+
+impl UpstreamFailure {
+    /// All, in the order of their index.
+    pub const ALL: &[Self] = &[
+        Self::Busy,
+        Self::Closed,
+        Self::Connect,
+        Self::Loop,
+        Self::NotPermitted,
+        Self::Rcode,
+        Self::Refused,
+        Self::Silent,
+        Self::Socket,
+        Self::Truncated,
+    ];
+
+    /// The place in a table of counters.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The metric label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Closed => "closed",
+            Self::Connect => "connect",
+            Self::Loop => "loop",
+            Self::NotPermitted => "eperm",
+            Self::Rcode => "rcode",
+            Self::Refused => "refused",
+            Self::Silent => "silent",
+            Self::Socket => "socket",
+            Self::Truncated => "truncated",
+        }
+    }
+}
+
+impl From<UpstreamFailure> for Origin {
+    fn from(reason: UpstreamFailure) -> Self {
+        match reason {
+            UpstreamFailure::Busy => Self::Limit,
+            UpstreamFailure::Closed | UpstreamFailure::Rcode | UpstreamFailure::Truncated => {
+                Self::UpstreamError
+            }
+            UpstreamFailure::Connect | UpstreamFailure::Silent => Self::Timeout,
+            UpstreamFailure::Loop => Self::Loop,
+            UpstreamFailure::NotPermitted | UpstreamFailure::Socket => Self::SendFailed,
+            UpstreamFailure::Refused => Self::ConnectRefused,
+        }
+    }
+}
+
+/// Questions that failed lately, and for how long that is believed.
+#[derive(Debug, Default)]
+pub(crate) struct Failures {
+    recent: HashMap<Key, Failed, RandomState>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Failed {
+    ttl: Duration,
+    at: Moment,
+}
+
+impl Failures {
+    /// Notes that `key` failed at `now`, and returns how long to believe it.
+    pub(crate) fn note(&mut self, key: &Key, now: Moment) -> Duration {
+        if let Some(failed) = self.recent.get_mut(key) {
+            let forgotten = now.saturating_since(failed.at) > MEMORY;
+            let ttl = if forgotten { FIRST } else { (failed.ttl * 2).min(MOST) };
+            *failed = Failed { ttl, at: now };
+            return ttl;
+        }
+        if self.recent.len() >= CAPACITY {
+            self.recent
+                .retain(|_, failed| now.saturating_since(failed.at) <= MEMORY);
+        }
+        if self.recent.len() < CAPACITY {
+            let failed = Failed { ttl: FIRST, at: now };
+            self.recent.insert(*key, failed);
+        }
+        FIRST
+    }
+
+    /// Notes that `key` was answered.
+    pub(crate) fn clear(&mut self, key: &Key) {
+        if !self.recent.is_empty() {
+            self.recent.remove(key);
+        }
+    }
+}
+
+/// The shortest that RFC 9520 allows.
+const FIRST: Duration = Duration::from_secs(1);
+
+/// Under glibc's patience: a name that works again is found within it.
+const MOST: Duration = Duration::from_secs(5);
+
+/// A failure longer ago than this is no row of failures any more.
+const MEMORY: Duration = Duration::from_secs(15);
+
+/// Some 1.5 MiB. When more names fail within seconds, the others are each
+/// remembered for the first second only.
+const CAPACITY: usize = 4096;
+
+#[cfg(test)]
+mod tests;

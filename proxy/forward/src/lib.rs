@@ -1,0 +1,215 @@
+//! Asking upstreams: which, over what, how often, and what to believe.
+//!
+//! Client threads hand over what the cache does not know as an [`Ask`] and
+//! forget it. Upstream threads ask each question once, however many wait for
+//! it, put the answer into the cache, and send it through the socket that the
+//! client asked.
+
+mod accept;
+mod ask;
+mod compose;
+mod deliver;
+mod engine;
+mod failures;
+mod lane;
+pub mod loops;
+mod pace;
+mod prober;
+mod sockets;
+mod tcp;
+mod tries;
+mod zones;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use dns::Name;
+use tokio::runtime::Handle;
+
+pub use accept::NotAnAnswer;
+pub use ask::{Ask, ProbeReply, ReplyTo, TcpReply};
+pub use failures::UpstreamFailure;
+
+pub use observe::stats::Transport;
+
+use crate::loops::Loops;
+use engine::Engine;
+use lane::Lane;
+use observe::Books;
+use resolver::Clock;
+use resolver::{Cache, CacheConfig};
+use zones::Zones;
+
+/// What to forward where, and within which bounds.
+#[derive(Clone, Debug)]
+pub struct ForwardConfig {
+    /// Zones; the longest suffix that holds a name wins.
+    pub zones: Vec<ForwardZone>,
+    /// The longest that a client waits, from its query's arrival. Under the
+    /// five seconds after which glibc asks again.
+    pub deadline: Duration,
+    /// Questions that may be in flight, over all threads.
+    pub max_inflight: usize,
+    /// Clients that may wait for one question.
+    pub max_waiters: usize,
+    /// Upstream threads, at least one.
+    pub threads: usize,
+    /// How what upstreams say is kept.
+    pub cache: CacheConfig,
+    /// Queries to upstreams in the cluster carry our mark.
+    pub hop_option: bool,
+}
+
+/// Names that are forwarded to the same upstreams.
+#[derive(Clone, Debug)]
+pub struct ForwardZone {
+    /// The zone's own name; the root takes everything.
+    pub suffix: Name,
+    /// 1 to 32 servers.
+    pub upstreams: Vec<SocketAddr>,
+    /// Over what the first try goes. UDP turns to TCP when it has to.
+    pub transport: Transport,
+    /// Whether they stand in this cluster and may see our mark.
+    pub cluster: bool,
+}
+
+impl ForwardConfig {
+    /// The longest that a client waits, if nothing else was said.
+    pub const DEADLINE: Duration = Duration::from_secs(4);
+
+    /// Questions in flight if nothing else was said: some 10 MiB, and at an
+    /// upstream that is silent for the whole deadline 2,000 misses a second.
+    pub const MAX_INFLIGHT: usize = 8192;
+
+    /// Clients per question if nothing else was said: ten times the pods that
+    /// a node holds.
+    pub const MAX_WAITERS: usize = 1024;
+}
+
+/// The way to the upstream threads, for everybody who asks.
+#[derive(Clone, Debug)]
+pub struct Forwarder {
+    lanes: Arc<[Arc<Lane>]>,
+    zones: Arc<Zones>,
+    loops: Arc<Loops>,
+}
+
+/// The upstream threads, to be joined at the end.
+#[derive(Debug)]
+pub struct ForwarderThreads {
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Forwarder {
+    /// Starts the upstream threads; connections over TCP run on `runtime`.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for a zone without upstreams or with more than 32; and
+    /// what the system says when there is no thread or descriptor left.
+    pub fn start(
+        config: &ForwardConfig,
+        cache: &Arc<Cache>,
+        clock: Clock,
+        books: &Books,
+        runtime: &Handle,
+    ) -> io::Result<(Self, ForwarderThreads)> {
+        let zones = Arc::new(Zones::new(&config.zones)?);
+        let loops = Arc::new(Loops::new(rand::random()));
+        let (mut lanes, mut threads) = (Vec::new(), Vec::new());
+        for n in 0..config.threads.max(1) {
+            let poll = mio::Poll::new()?;
+            let lane = Arc::new(Lane::new(&poll)?);
+            let (stats, notes) = books.open();
+            let shared = engine::Shared {
+                lane: Arc::clone(&lane),
+                zones: Arc::clone(&zones),
+                cache: Arc::clone(cache),
+                stats,
+                clock,
+                loops: Arc::clone(&loops),
+            };
+            let tcp = tcp::TcpPool::new(&shared, books.stats.register(), runtime.clone());
+            let engine = Engine::new(shared, config, poll, (tcp, notes))?;
+            let thread = std::thread::Builder::new().name(format!("upstream-{n}"));
+            threads.push(thread.spawn(move || engine.run())?);
+            lanes.push(lane);
+        }
+        Ok((Self { lanes: lanes.into(), zones, loops }, ForwarderThreads { threads }))
+    }
+
+    /// Hands over a question. The answer goes to its `reply_to`, at the latest
+    /// when the deadline ends.
+    ///
+    /// # Errors
+    ///
+    /// Gives `ask` back when the queue is full or the threads were stopped: the
+    /// caller refuses it.
+    #[expect(clippy::result_large_err, reason = "the caller still needs it to answer")]
+    pub fn ask(&self, ask: Ask) -> Result<(), Ask> {
+        match self.lane_of(&ask) {
+            Some(lane) => lane.push(ask),
+            None => Err(ask),
+        }
+    }
+
+    /// Hands over all of `asks`; those that find no room stay in it, to be
+    /// refused by the caller.
+    pub fn ask_batch(&self, asks: &mut Vec<Ask>) {
+        if let [lane] = &*self.lanes {
+            lane.push_batch(asks);
+            return;
+        }
+        let rejected = asks.drain(..).filter_map(|ask| self.ask(ask).err());
+        *asks = rejected.collect();
+    }
+
+    /// Returns the upstreams in the order of their numbers.
+    pub fn upstreams(&self) -> &[SocketAddr] {
+        self.zones.upstreams()
+    }
+
+    /// Returns the loops that were seen.
+    pub fn loops(&self) -> &Loops {
+        &self.loops
+    }
+
+    /// Returns how many clients wait for an answer.
+    pub fn in_flight(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.waiting()).sum()
+    }
+
+    /// Waits until nobody waits, at most `patience` per upstream thread, and
+    /// says whether it came to that.
+    pub fn drain(&self, patience: Duration) -> bool {
+        self.lanes.iter().all(|lane| lane.drain(patience))
+    }
+
+    /// Tells the upstream threads to end. Whoever still waits gets nothing.
+    pub fn stop(&self) {
+        self.lanes.iter().for_each(|lane| lane.stop());
+    }
+
+    fn lane_of(&self, ask: &Ask) -> Option<&Arc<Lane>> {
+        let lanes = u64::try_from(self.lanes.len()).ok()?;
+        let at = ask.hash.checked_rem(lanes)?;
+        self.lanes.get(usize::try_from(at).ok()?)
+    }
+}
+
+impl ForwarderThreads {
+    /// Waits for the threads to end, after [`Forwarder::stop`].
+    pub fn join(self) {
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("an upstream thread ended in a panic");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

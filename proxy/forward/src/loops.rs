@@ -1,0 +1,255 @@
+//! Forwarding loops: what was seen of them, and by what evidence.
+//!
+//! DNS has no hop count, so a loop is known by its marks: a probe that comes
+//! back, a query out of our own socket, our mark in a query's options, or a
+//! configuration that leads back. Each is an event with its hops, kept here for
+//! the log, the metrics, the readiness page and the API.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use dns::Name;
+
+use resolver::Moment;
+
+mod evidence;
+pub use evidence::Evidence;
+
+mod probe;
+pub use probe::Probe;
+
+/// All loops that this process has seen, shared by all threads.
+#[derive(Debug)]
+pub struct Loops {
+    process: u64,
+    state: Mutex<State>,
+    counts: [AtomicU64; Evidence::COUNT],
+}
+
+#[derive(Debug, Default)]
+struct State {
+    events: Vec<Event>,
+    probes: Vec<Probe>,
+    askers: Vec<Asker>,
+}
+
+/// One lap of a loop, as it was noticed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Sighting {
+    /// What gave it away.
+    pub evidence: Evidence,
+    /// The forward zone whose names go round.
+    pub zone: Name,
+    /// The upstream behind which the ring begins, where it is known.
+    pub upstream: Option<SocketAddr>,
+    /// Who brought the question back.
+    pub peer: Option<IpAddr>,
+    /// The way, from us to us.
+    pub hops: Vec<String>,
+}
+
+/// A loop: all sightings of one zone, upstream, peer and evidence.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Event {
+    /// The first of them.
+    pub sighting: Sighting,
+    /// When it was first seen.
+    pub first: Moment,
+    /// When it was last seen.
+    pub last: Moment,
+    /// How often.
+    pub count: u64,
+    /// When it was last logged.
+    logged: Moment,
+}
+
+/// An upstream that sends us queries of its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Asker {
+    /// The upstream.
+    pub upstream: SocketAddr,
+    /// Its queries that the cache could not answer.
+    pub queries: u64,
+}
+
+impl Sighting {
+    /// The way as text: `us -> 10.0.0.2:53 -> us`.
+    pub fn way(&self) -> String {
+        self.hops.join(" -> ")
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.evidence == other.evidence
+            && self.upstream == other.upstream
+            && self.peer == other.peer
+            && self.zone == other.zone
+    }
+}
+
+impl Loops {
+    /// Starts with none. `process` is a random number that no other proxy has:
+    /// by it our own probes and marks are known.
+    pub fn new(process: u64) -> Self {
+        Self {
+            process,
+            state: Mutex::default(),
+            counts: [const { AtomicU64::new(0) }; Evidence::COUNT],
+        }
+    }
+
+    /// The number by which this process knows its own marks.
+    pub const fn process(&self) -> u64 {
+        self.process
+    }
+
+    /// Notes a loop, and logs it unless that was done less than a minute ago.
+    pub fn found(&self, sighting: &Sighting, now: Moment) {
+        if let Some(count) = self.counts.get(sighting.evidence.index()) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(count) = self.lock().note(sighting, now) {
+            let (hops, zone) = (sighting.way(), sighting.zone.to_string());
+            let evidence = sighting.evidence.label();
+            tracing::warn!(hops, zone, evidence, count, "a forwarding loop");
+        }
+    }
+
+    /// Returns what was seen, the latest last.
+    pub fn events(&self) -> Vec<Event> {
+        let mut events = self.lock().events.clone();
+        events.sort_by_key(|event| event.last);
+        events
+    }
+
+    /// Returns the loops that were seen within [`ACTIVE`] before `now`; those
+    /// of the configuration stay.
+    pub fn active(&self, now: Moment) -> Vec<Event> {
+        let mut events = self.events();
+        events.retain(|event| {
+            event.sighting.evidence == Evidence::Config
+                || now.saturating_since(event.last) <= ACTIVE
+        });
+        events
+    }
+
+    /// Returns how often `evidence` showed a loop.
+    pub fn count(&self, evidence: Evidence) -> u64 {
+        let count = self.counts.get(evidence.index());
+        count.map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
+    /// Notes a query of an upstream. Nothing is wrong with it by itself: it
+    /// may want names that only we know.
+    pub fn asked_by(&self, upstream: SocketAddr) {
+        let mut state = self.lock();
+        let mut askers = state.askers.iter_mut();
+        if let Some(asker) = askers.find(|asker| asker.upstream == upstream) {
+            asker.queries += 1;
+        } else if state.askers.len() < MAX_ASKERS {
+            state.askers.push(Asker { upstream, queries: 1 });
+            drop(state);
+            tracing::info!(%upstream, "an upstream asks us; a Pod of it needs dnsPolicy Default");
+        }
+    }
+
+    /// Returns the upstreams that asked us.
+    pub fn askers(&self) -> Vec<Asker> {
+        self.lock().askers.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Notes a sighting; returns how often it was seen if that is to be logged.
+    fn note(&mut self, sighting: &Sighting, now: Moment) -> Option<u64> {
+        let mut events = self.events.iter_mut();
+        if let Some(event) = events.find(|event| event.sighting.is_same(sighting)) {
+            (event.last, event.count) = (now, event.count + 1);
+            if now.saturating_since(event.logged) < LOG_EVERY {
+                return None;
+            }
+            event.logged = now;
+            return Some(event.count);
+        }
+        if self.events.len() >= MAX_EVENTS {
+            self.events.sort_by_key(|event| event.last);
+            self.events.remove(0);
+        }
+        let sighting = sighting.clone();
+        self.events
+            .push(Event { sighting, first: now, last: now, count: 1, logged: now });
+        Some(1)
+    }
+}
+
+/// Loops that are remembered: a node has a few upstreams and peers.
+const MAX_EVENTS: usize = 64;
+
+/// Every upstream of every zone fits.
+const MAX_ASKERS: usize = 256;
+
+/// How long a loop is shown after it was last seen: more than twice the time
+/// between two probes of one upstream.
+pub const ACTIVE: Duration = Duration::from_secs(300);
+
+/// One line a minute says it as well as a thousand.
+const LOG_EVERY: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: u64) -> Moment {
+        Moment::from_micros(secs * 1_000_000)
+    }
+
+    fn sighting(evidence: Evidence, peer: u8) -> Sighting {
+        Sighting {
+            evidence,
+            zone: Name::ROOT,
+            upstream: Some(([10, 0, 0, 2], 53).into()),
+            peer: Some([10, 0, 0, peer].into()),
+            hops: ["us", "10.0.0.2:53", "us"].map(str::to_owned).into(),
+        }
+    }
+
+    #[test]
+    fn a_loop_is_one_event_however_often_it_turns() {
+        let loops = Loops::new(1);
+        for secs in [1, 5, 9] {
+            loops.found(&sighting(Evidence::Probe, 2), at(secs));
+        }
+        loops.found(&sighting(Evidence::Probe, 3), at(3));
+        let events = loops.events();
+        assert_eq!(events.len(), 2);
+        let last = &events[1];
+        assert_eq!((last.first, last.last, last.count), (at(1), at(9), 3));
+        assert_eq!(last.sighting.way(), "us -> 10.0.0.2:53 -> us");
+        assert_eq!((loops.count(Evidence::Probe), loops.count(Evidence::OwnSource)), (4, 0));
+    }
+
+    #[test]
+    fn a_loop_that_ended_is_not_shown_for_long_but_a_configured_one_is() {
+        let loops = Loops::new(1);
+        loops.found(&sighting(Evidence::InFlight, 2), at(10));
+        loops.found(&sighting(Evidence::Config, 2), at(0));
+        let active = |secs| loops.active(at(secs)).len();
+        assert_eq!((active(310), active(311)), (2, 1));
+    }
+
+    #[test]
+    fn the_oldest_event_makes_room() {
+        let loops = Loops::new(1);
+        for n in 0..=64 {
+            loops.found(&sighting(Evidence::InFlight, n), at(n.into()));
+        }
+        let events = loops.events();
+        assert_eq!(events.len(), 64);
+        assert_eq!(events[0].sighting.peer, Some([10, 0, 0, 1].into()));
+    }
+}

@@ -1,0 +1,64 @@
+//! Which queries share a port.
+
+use mio::Poll;
+
+use super::*;
+use resolver::{Inflight, Joined, Limits, Waiter};
+
+struct Nobody;
+
+impl Waiter for Nobody {
+    fn repeats(&self, _: &Self) -> bool {
+        false
+    }
+}
+
+/// A ticket like any other.
+fn ticket() -> Ticket {
+    let limits = Limits { questions: 1, waiters: 1 };
+    let query = resolver::Retained {
+        id: 0,
+        flags: dns::Flags(0),
+        qname: dns::Name::ROOT,
+        qtype: dns::Rtype::A,
+        qclass: dns::Class::IN,
+        edns: None,
+    };
+    let key = resolver::Key::with_hash(&query, 0);
+    let joined = Inflight::new(limits).join(&key, Nobody, Moment::default(), || ());
+    let Joined::First(ticket) = joined else { panic!("there is room") };
+    ticket
+}
+
+/// Sends `count` queries, `per_second` of them a second, each answered at
+/// once; returns how many left in a row from each socket.
+fn runs(sockets: &mut Sockets, start: u64, per_second: u64, count: u64) -> Vec<u32> {
+    let mut runs: Vec<(usize, u32)> = Vec::new();
+    for n in 0..count {
+        let now = Moment::from_micros(start + n * 1_000_000 / per_second);
+        let from = sockets.assign(0, ticket(), now).unwrap();
+        sockets.forget(from);
+        match runs.last_mut() {
+            Some((socket, run)) if *socket == from.socket => *run += 1,
+            _ => runs.push((from.socket, 1)),
+        }
+    }
+    runs.into_iter().map(|(_, run)| run).collect()
+}
+
+#[test]
+fn only_a_flood_of_queries_shares_ports_and_only_sixteen_do() {
+    let poll = Poll::new().unwrap();
+    let registry = poll.registry().try_clone().unwrap();
+    let mut sockets = Sockets::new(registry, &[([127, 0, 0, 1], 9).into()]);
+    let each_its_own = runs(&mut sockets, 1_000_000, 950, 1_000);
+    assert_eq!(each_its_own, [1; 1_000]);
+    // The first tenth of a second shows that it is one; its last query begins
+    // the first run.
+    let flood = runs(&mut sockets, 3_000_000, 100_000, 9_999 + 1_600);
+    let (before, after) = flood.split_at(9_999);
+    assert!(before.iter().all(|run| *run == 1), "{before:?}");
+    assert_eq!(after, [RUN; 100]);
+    let after_it = runs(&mut sockets, 4_000_000, 950, 100);
+    assert_eq!(after_it, [1; 100]);
+}

@@ -1,0 +1,292 @@
+//! Which upstreams are asked for a name, and which of them first.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use dns::Name;
+
+use super::{ForwardZone, Transport};
+use resolver::Moment;
+
+/// All zones, and all upstreams of them once.
+#[derive(Clone, Debug)]
+pub(crate) struct Zones {
+    /// The longest suffix first.
+    zones: Vec<Zone>,
+    upstreams: Vec<SocketAddr>,
+}
+
+/// One zone; upstreams by their index.
+#[derive(Clone, Debug)]
+pub(crate) struct Zone {
+    pub(crate) suffix: Name,
+    pub(crate) upstreams: Vec<usize>,
+    pub(crate) transport: Transport,
+    pub(crate) cluster: bool,
+}
+
+impl Zones {
+    /// Orders the zones.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for a zone without upstreams, or with more than
+    /// [`MAX_UPSTREAMS`].
+    pub(crate) fn new(configured: &[ForwardZone]) -> io::Result<Self> {
+        let mut upstreams = Vec::new();
+        let mut zones = Vec::new();
+        for zone in configured {
+            if zone.upstreams.is_empty() || zone.upstreams.len() > MAX_UPSTREAMS {
+                let count = zone.upstreams.len();
+                let text =
+                    format!("zone {}: {count} upstreams, not 1 to {MAX_UPSTREAMS}", zone.suffix);
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+            }
+            let indexes = zone
+                .upstreams
+                .iter()
+                .map(|addr| index_of(&mut upstreams, *addr));
+            let indexes = indexes.collect();
+            let ForwardZone { suffix, transport, cluster, .. } = *zone;
+            zones.push(Zone { suffix, upstreams: indexes, transport, cluster });
+        }
+        zones.sort_by_key(|zone| std::cmp::Reverse(zone.suffix.labels().count()));
+        Ok(Self { zones, upstreams })
+    }
+
+    /// Returns the zone with the longest suffix that `qname` lies in.
+    pub(crate) fn find(&self, qname: &Name) -> Option<usize> {
+        self.zones
+            .iter()
+            .position(|zone| qname.is_within(&zone.suffix))
+    }
+
+    /// Returns the zone that [`find`](Self::find) found.
+    pub(crate) fn get(&self, zone: usize) -> Option<&Zone> {
+        self.zones.get(zone)
+    }
+
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Zone> {
+        self.zones.iter()
+    }
+
+    /// Returns all upstreams.
+    pub(crate) fn upstreams(&self) -> &[SocketAddr] {
+        &self.upstreams
+    }
+}
+
+impl Zone {
+    /// Picks the upstream of the next try by its place in the zone: one that
+    /// was not `tried` and is not suspect, else one not tried, else any. The
+    /// only upstream is always picked.
+    pub(crate) fn pick(&self, tried: Tried, health: &Health, now: Moment, random: u32) -> usize {
+        let places = 0..self.upstreams.len();
+        let fresh = |place: &usize| !tried.has(*place);
+        let well = |place: &usize| {
+            self.upstreams
+                .get(*place)
+                .is_some_and(|upstream| !health.is_suspect(*upstream, now))
+        };
+        let best = nth(places.clone().filter(|place| fresh(place) && well(place)), random);
+        best.or_else(|| nth(places.clone().filter(|place| fresh(place)), random))
+            .or_else(|| nth(places, random))
+            .unwrap_or_default()
+    }
+
+    /// Returns the place of an upstream in this zone.
+    pub(crate) fn place_of(&self, upstream: usize) -> Option<usize> {
+        self.upstreams.iter().position(|other| *other == upstream)
+    }
+
+    /// Says whether every upstream was tried.
+    pub(crate) fn all_tried(&self, tried: Tried) -> bool {
+        (0..self.upstreams.len()).all(|place| tried.has(place))
+    }
+}
+
+/// The places of a zone's upstreams that a question was sent to.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Tried(u32);
+
+impl Tried {
+    /// Adds a place.
+    #[must_use]
+    pub(crate) const fn with(self, place: usize) -> Self {
+        Self(self.0 | 1 << (place % MAX_UPSTREAMS))
+    }
+
+    const fn has(self, place: usize) -> bool {
+        self.0 >> (place % MAX_UPSTREAMS) & 1 == 1
+    }
+}
+
+/// Which upstreams failed or were silent lately.
+///
+/// A hint that orders the tries and nothing more: an upstream that recovers
+/// is found at the latest when the suspicion ends.
+#[derive(Debug, Default)]
+pub(crate) struct Health {
+    upstreams: Vec<State>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    suspect_until: Option<Moment>,
+    answered_at: Option<Moment>,
+    refused_at: Option<Moment>,
+}
+
+impl Health {
+    /// Starts with `upstreams` that are all well.
+    pub(crate) fn new(upstreams: usize) -> Self {
+        Self { upstreams: vec![State::default(); upstreams] }
+    }
+
+    /// Notes an answer, of whatever kind.
+    pub(crate) fn answered(&mut self, upstream: usize, now: Moment) {
+        if let Some(state) = self.upstreams.get_mut(upstream) {
+            *state = State { answered_at: Some(now), ..State::default() };
+        }
+    }
+
+    /// Notes that a query of `sent` failed, or is silent still. An upstream
+    /// that answered anything after that is well: one silent name must not
+    /// drive all others away from it.
+    pub(crate) fn failed(&mut self, upstream: usize, sent: Moment, now: Moment) {
+        if let Some(state) = self.upstreams.get_mut(upstream)
+            && state.answered_at.is_none_or(|answered| answered < sent)
+        {
+            state.suspect_until = Some(now + SUSPICION);
+        }
+    }
+
+    /// Notes that nothing listens there.
+    pub(crate) fn refused(&mut self, upstream: usize, now: Moment) {
+        if let Some(state) = self.upstreams.get_mut(upstream) {
+            state.refused_at = Some(now);
+        }
+    }
+
+    /// Says whether nothing listened there at some time since `start`, and it
+    /// has not answered after that.
+    pub(crate) fn refused_since(&self, upstream: usize, start: Moment) -> bool {
+        let state = self.upstreams.get(upstream);
+        let refused = state.and_then(|state| state.refused_at);
+        refused.is_some_and(|refused| refused >= start)
+    }
+
+    fn is_suspect(&self, upstream: usize, now: Moment) -> bool {
+        self.upstreams
+            .get(upstream)
+            .and_then(|state| state.suspect_until)
+            .is_some_and(|until| now < until)
+    }
+}
+
+fn nth(places: impl Iterator<Item = usize> + Clone, random: u32) -> Option<usize> {
+    let count = u32::try_from(places.clone().count()).ok()?;
+    let at = random.checked_rem(count)?;
+    places.into_iter().nth(usize::try_from(at).ok()?)
+}
+
+fn index_of(upstreams: &mut Vec<SocketAddr>, addr: SocketAddr) -> usize {
+    upstreams
+        .iter()
+        .position(|known| *known == addr)
+        .unwrap_or_else(|| {
+            upstreams.push(addr);
+            upstreams.len() - 1
+        })
+}
+
+/// The bits of [`Tried`]; CoreDNS's forward plugin allows 15.
+pub(crate) const MAX_UPSTREAMS: usize = 32;
+
+/// How long an upstream is asked last. CoreDNS probes at twice that rate.
+const SUSPICION: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn zone(suffix: &str, ports: &[u16]) -> ForwardZone {
+        ForwardZone {
+            suffix: Name::from_text(suffix).unwrap(),
+            upstreams: ports
+                .iter()
+                .map(|port| ([127, 0, 0, 1], *port).into())
+                .collect(),
+            transport: Transport::Udp,
+            cluster: false,
+        }
+    }
+
+    fn at(millis: u64) -> Moment {
+        Moment::from_micros(millis * 1000)
+    }
+
+    #[test]
+    fn the_longest_suffix_wins_at_label_ends() {
+        let zones = [zone(".", &[1]), zone("cluster.local.", &[2, 1]), zone("local.", &[3])];
+        let zones = Zones::new(&zones).unwrap();
+        assert_eq!(zones.upstreams().len(), 3);
+        let port = |name: &str| {
+            let zone = zones.find(&Name::from_text(name).unwrap())?;
+            Some(zones.upstreams()[zones.get(zone)?.upstreams[0]].port())
+        };
+        assert_eq!(port("a.svc.Cluster.LOCAL."), Some(2));
+        assert_eq!(port("cluster.local."), Some(2));
+        assert_eq!(port("mycluster.local."), Some(3));
+        assert_eq!(port("example."), Some(1));
+        let only = Zones::new(&[zone("local.", &[3])]).unwrap();
+        assert_eq!(only.find(&Name::from_text("example.").unwrap()), None);
+    }
+
+    #[test]
+    fn a_zone_needs_upstreams() {
+        let error = Zones::new(&[zone("local.", &[])]).unwrap_err();
+        assert_eq!(error.to_string(), "zone local.: 0 upstreams, not 1 to 32");
+    }
+
+    #[test]
+    fn each_try_goes_to_another_upstream_the_suspect_last() {
+        let zones = Zones::new(&[zone(".", &[1, 2, 3])]).unwrap();
+        let zone = zones.get(0).unwrap();
+        let mut health = Health::new(3);
+        health.failed(1, at(0), at(10));
+        for random in 0..6 {
+            let mut tried = Tried::default();
+            let mut order = Vec::new();
+            while !zone.all_tried(tried) {
+                let place = zone.pick(tried, &health, at(20), random);
+                order.push(place);
+                tried = tried.with(place);
+            }
+            assert_eq!((order.len(), order[2]), (3, 1), "{order:?}");
+            assert!(zone.pick(tried, &health, at(20), random) < 3);
+        }
+    }
+
+    #[test]
+    fn who_refused_is_known_until_it_answers() {
+        let mut health = Health::new(2);
+        health.refused(0, at(5));
+        assert!(health.refused_since(0, at(5)) && !health.refused_since(0, at(6)));
+        assert!(!health.refused_since(1, at(0)));
+        health.answered(0, at(7));
+        assert!(!health.refused_since(0, at(0)));
+    }
+
+    #[test]
+    fn suspicion_needs_silence_and_ends() {
+        let mut health = Health::new(1);
+        health.answered(0, at(5));
+        health.failed(0, at(4), at(6));
+        assert!(!health.is_suspect(0, at(6)), "it answered since");
+        health.failed(0, at(6), at(7));
+        assert!(health.is_suspect(0, at(7)));
+        assert!(!health.is_suspect(0, at(1007)));
+    }
+}

@@ -1,0 +1,264 @@
+//! What the lookups seen would have cost otherwise.
+
+use serde::{Deserialize, Serialize};
+use stub::{Family, ResolvConf};
+
+use super::bases::{Bases, Tally, Way};
+use super::replay::{Current, Replay, replay, signed, text_of};
+use crate::Step;
+
+/// A way to change how names are looked up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Another ndots for the pods.
+    Ndots(u8),
+    /// A dot at the end of each name that is only ever found as it is.
+    TrailingDots,
+}
+
+/// A change and what it does, for each library that may look up the names.
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
+pub struct Alternative {
+    /// What changes.
+    pub change: Change,
+    /// With the walk of glibc.
+    pub glibc: Forecast,
+    /// With that of musl, which never searches for a name with enough dots.
+    pub musl: Forecast,
+    /// With that of Go.
+    pub go: Forecast,
+}
+
+/// What the lookups seen would have cost.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
+pub struct Forecast {
+    /// Queries, of all lookups.
+    pub queries: u64,
+    /// Queries less than were seen; below zero if there are more.
+    pub queries_saved: i64,
+    /// The same in thousandths of those seen.
+    pub saved_permille: i64,
+    /// Time less that clients would have waited for denied names, in
+    /// microseconds, from what a step of each name took.
+    pub wait_saved_micros: i64,
+    /// Lookups that this walk explains. The others count as unchanged: partial
+    /// and failed ones, and those of resolvers that do not search.
+    pub explained_lookups: u64,
+    /// Names that are found now and would not be.
+    pub breaks: Names,
+    /// Names that would take more steps. They are asked as they are first:
+    /// where anybody else can own them.
+    pub slower: Names,
+}
+
+/// A list of names, the most important first, cut short.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
+pub struct Names {
+    /// At most ten.
+    pub names: Vec<Affected>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+/// What a change does to one name.
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
+pub struct Affected {
+    /// The name as the program gave it; `?` for what no host name has.
+    pub name: String,
+    /// Its lookups that are affected.
+    pub lookups: u64,
+    /// Queries that are saved; below zero if there are more.
+    pub queries_saved: i64,
+}
+
+impl Alternative {
+    pub(super) fn of(bases: &Bases, current: &Current, change: Change) -> Self {
+        let forecast = |family| Replayed::of(bases, current, family, change).forecast(bases);
+        Self {
+            change,
+            glibc: forecast(Family::Glibc),
+            musl: forecast(Family::Musl),
+            go: forecast(Family::Go),
+        }
+    }
+
+    /// Returns what it does to the clients of one family.
+    pub const fn of_family(&self, family: Family) -> &Forecast {
+        match family {
+            Family::Glibc => &self.glibc,
+            Family::Musl => &self.musl,
+            Family::Go => &self.go,
+        }
+    }
+}
+
+/// The names for which a dot at the end saves most.
+pub(super) fn trailing_dots(bases: &Bases, current: &Current, family: Family) -> Names {
+    let replayed = Replayed::of(bases, current, family, Change::TrailingDots);
+    let mut saving = replayed.affected(|effect| effect.queries_saved > 0);
+    saving.sort_by(|a, b| (b.queries_saved, &a.name).cmp(&(a.queries_saved, &b.name)));
+    Names::cut(saving)
+}
+
+/// All names under one change and one walk.
+struct Replayed(Vec<(String, Vec<Effect>)>);
+
+/// What happens to lookups of a name that went the same way.
+#[derive(Clone, Copy)]
+struct Effect {
+    lookups: u64,
+    is_explained: bool,
+    breaks: bool,
+    is_slower: bool,
+    queries_saved: i64,
+    wait_saved_micros: i64,
+}
+
+impl Replayed {
+    fn of(bases: &Bases, current: &Current, family: Family, change: Change) -> Self {
+        let now = current.with_ndots(current.ndots.assumed());
+        let then = match change {
+            Change::Ndots(ndots) => current.with_ndots(ndots),
+            Change::TrailingDots => now.clone(),
+        };
+        let pace = bases
+            .iter()
+            .fold(Pace::default(), |pace, (_, tally)| pace.and(Pace::of(tally)));
+        let walks = Walks { family, now, then, change };
+        let names = bases.iter().filter_map(|(base, tally)| {
+            let name = text_of(base)?;
+            let effects = walks.effects(&name, tally, Pace::of(tally).or(pace));
+            Some((name, effects))
+        });
+        Self(names.collect())
+    }
+
+    fn forecast(&self, bases: &Bases) -> Forecast {
+        let effects = || self.0.iter().flat_map(|(_, effects)| effects);
+        let seen = bases.totals().queries;
+        let queries_saved: i64 = effects().map(|effect| effect.queries_saved).sum();
+        Forecast {
+            queries: seen.saturating_add_signed(-queries_saved),
+            queries_saved,
+            saved_permille: permille(queries_saved, seen),
+            wait_saved_micros: effects().map(|effect| effect.wait_saved_micros).sum(),
+            explained_lookups: effects()
+                .filter(|effect| effect.is_explained)
+                .map(|effect| effect.lookups)
+                .sum(),
+            breaks: self.most_looked_up(|effect| effect.breaks),
+            slower: self.most_looked_up(|effect| effect.is_slower),
+        }
+    }
+
+    fn most_looked_up(&self, is_meant: impl Fn(&Effect) -> bool) -> Names {
+        let mut affected = self.affected(is_meant);
+        affected.sort_by(|a, b| (b.lookups, &a.name).cmp(&(a.lookups, &b.name)));
+        Names::cut(affected)
+    }
+
+    fn affected(&self, is_meant: impl Fn(&Effect) -> bool) -> Vec<Affected> {
+        let affected = self.0.iter().filter_map(|(name, effects)| {
+            let meant = || effects.iter().filter(|effect| is_meant(effect));
+            meant().next()?;
+            Some(Affected {
+                name: name.clone(),
+                lookups: meant().map(|effect| effect.lookups).sum(),
+                queries_saved: meant().map(|effect| effect.queries_saved).sum(),
+            })
+        });
+        affected.collect()
+    }
+}
+
+/// The walks that are compared.
+struct Walks {
+    family: Family,
+    now: ResolvConf,
+    then: ResolvConf,
+    change: Change,
+}
+
+impl Walks {
+    fn effects(&self, name: &str, tally: &Tally, pace: Pace) -> Vec<Effect> {
+        let dotted = self.change == Change::TrailingDots && tally.may_end_in_a_dot();
+        let written = if dotted { format!("{name}.") } else { name.to_owned() };
+        let walk = |conf, name: &str, found| replay(self.family, conf, name, found);
+        let effect = |way: &Way| {
+            let found: Option<Step> = way.kind.found;
+            Effect::of(way, walk(&self.now, name, found), walk(&self.then, &written, found), pace)
+        };
+        tally.ways.iter().map(effect).collect()
+    }
+}
+
+impl Effect {
+    fn of(way: &Way, now: Replay, then: Replay, pace: Pace) -> Self {
+        let is_explained = now.explains(way.kind);
+        let steps = i64::from(now.steps) - i64::from(then.steps);
+        Self {
+            lookups: way.lookups,
+            is_explained,
+            // Even of a walk that began in the middle: it found its name where
+            // it will not look again.
+            breaks: now.resolves && !then.resolves,
+            is_slower: is_explained && then.resolves && steps < 0,
+            queries_saved: if is_explained { way.saved(now, then) } else { 0 },
+            wait_saved_micros: if is_explained {
+                pace.micros(steps * signed(way.lookups))
+            } else {
+                0
+            },
+        }
+    }
+}
+
+/// How long a step takes.
+#[derive(Clone, Copy, Default)]
+struct Pace {
+    steps: u64,
+    micros: u64,
+}
+
+impl Pace {
+    fn of(tally: &Tally) -> Self {
+        let micros = u64::try_from(tally.timed.as_micros()).unwrap_or(u64::MAX);
+        Self { steps: tally.timed_steps, micros }
+    }
+
+    const fn and(self, other: Self) -> Self {
+        Self {
+            steps: self.steps.saturating_add(other.steps),
+            micros: self.micros.saturating_add(other.micros),
+        }
+    }
+
+    /// Itself, or another if it knows nothing.
+    const fn or(self, other: Self) -> Self {
+        if self.steps > 0 { self } else { other }
+    }
+
+    fn micros(self, steps: i64) -> i64 {
+        let total = i128::from(steps) * i128::from(self.micros);
+        let micros = total.checked_div(i128::from(self.steps)).unwrap_or(0);
+        i64::try_from(micros).unwrap_or(i64::MAX)
+    }
+}
+
+impl Names {
+    fn cut(mut all: Vec<Affected>) -> Self {
+        let more = all.len().saturating_sub(MAX_NAMES);
+        all.truncate(MAX_NAMES);
+        Self { names: all, more }
+    }
+}
+
+fn permille(part: i64, whole: u64) -> i64 {
+    part.saturating_mul(1000)
+        .checked_div(signed(whole))
+        .unwrap_or(0)
+}
+
+/// Names in a list: what a person reads.
+const MAX_NAMES: usize = 10;

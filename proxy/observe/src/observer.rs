@@ -1,0 +1,210 @@
+//! What is known about the traffic: every record goes through here.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use dns::Name;
+
+use super::chains::Closer;
+use super::client::note;
+use super::clients::{Clients, Slot};
+use super::config::ObserveConfig;
+use super::count::Counters;
+use super::hash::hash_of_name;
+use super::history::History;
+use super::names::{Names, Teller};
+use super::part::Part;
+use super::record::{Seen, Traits, octets_of};
+use super::retransmit::Retransmits;
+use super::top::Top;
+use super::upstreams::UpstreamAccount;
+use super::window::Windows;
+use super::workloads::Workloads;
+use super::zones::ZoneAccounts;
+use resolver::Moment;
+use resolver::Origin;
+
+/// The accounts of the node, its clients and its upstreams.
+#[derive(Debug)]
+pub struct Observer {
+    /// What is remembered, and how much.
+    pub config: ObserveConfig,
+    /// The node's own counts.
+    pub node: Counters,
+    /// Its responses by where they came from.
+    pub origins: Windows<{ Origin::COUNT }>,
+    /// The same by ten seconds.
+    pub history: History<{ Origin::COUNT }>,
+    /// Its clients.
+    pub clients: Clients,
+    /// Whose addresses are known.
+    pub names: Names,
+    /// How it stands with who names them; `None` if nobody does.
+    pub teller: Option<Teller>,
+    /// The workloads of clients that have no account any more.
+    pub workloads: Workloads,
+    /// Its upstreams, by their number.
+    pub upstreams: Vec<UpstreamAccount>,
+    /// Responses by the forward zone of their names.
+    pub zones: ZoneAccounts,
+    /// The names asked most, in wire form.
+    pub top_names: Top,
+    /// The names that an upstream was asked most, in wire form.
+    pub top_misses: Top,
+    /// The clients that ask most, by [`client_key`].
+    pub top_clients: Top,
+    /// The pairs of a client, by its key, and a base name that waste most
+    /// queries.
+    pub top_pairs: Top,
+    /// When it began.
+    pub started: Moment,
+    /// Until when it knows everything.
+    pub now: Moment,
+    /// Records taken.
+    pub records: u64,
+    /// Records that found no room in their ring.
+    pub missed: u64,
+    /// Lookups that had to end for want of room.
+    pub cut_lookups: u64,
+    /// Queries of closed accounts that nobody was named for.
+    pub unattributed: u64,
+    /// Clients that asked since the last settling.
+    pub(super) active: Vec<Slot>,
+    pub(super) retransmits: Retransmits,
+    pub(super) closer: Closer,
+    /// All that was answered before this has been given to its lookup.
+    pub(super) settled: Moment,
+    decayed: Moment,
+}
+
+impl Observer {
+    /// Starts without anything, for these forward zones and so many upstreams.
+    pub fn new(config: ObserveConfig, zones: &[Name], upstreams: usize, now: Moment) -> Self {
+        Self {
+            node: Counters::new(now),
+            origins: Windows::new(now),
+            history: History::new(now),
+            clients: Clients::new(config.clients),
+            names: Names::default(),
+            teller: None,
+            workloads: Workloads::new(&config),
+            upstreams: vec![UpstreamAccount::new(now); upstreams],
+            zones: ZoneAccounts::new(zones, now),
+            top_names: Top::new(config.top),
+            top_misses: Top::new(config.top),
+            top_clients: Top::new(config.top),
+            top_pairs: Top::new(config.top),
+            active: Vec::new(),
+            retransmits: Retransmits::default(),
+            closer: Closer::new(&config.cluster_domain),
+            config,
+            started: now,
+            now,
+            records: 0,
+            missed: 0,
+            cut_lookups: 0,
+            unattributed: 0,
+            settled: now,
+            decayed: now,
+        }
+    }
+
+    /// Accounts for some queries, those that were answered first before the
+    /// others.
+    pub fn take_all(&mut self, part: &Part) {
+        let mut marks = [Marks::default(); Part::ROOM];
+        for (seen, marks) in part.iter().zip(&mut marks) {
+            *marks = self.mark(&seen);
+        }
+        // One after another without work between them, for the processor to
+        // fetch them side by side.
+        for marks in marks.iter().take(part.len()) {
+            self.retransmits.touch(marks.query);
+        }
+        for (seen, marks) in part.iter().zip(marks) {
+            self.take_marked(&seen, marks);
+        }
+    }
+
+    /// Accounts for one query, which was answered after all before it.
+    pub fn take(&mut self, seen: &Seen<'_>) {
+        self.take_marked(seen, self.mark(seen));
+    }
+
+    fn mark(&self, seen: &Seen<'_>) -> Marks {
+        let name = hash_of_name(seen.qname);
+        Marks { name, query: self.retransmits.hash(&seen.record, name) }
+    }
+
+    fn take_marked(&mut self, seen: &Seen<'_>, marks: Marks) {
+        self.note(seen, marks);
+        let repeated = self.retransmits.judge(seen, marks.query);
+        self.place(seen, marks.name, repeated);
+        if let Some((addr, asked)) = self.clients.take_forgotten() {
+            self.top_clients.add(&client_key(addr), asked.into());
+        }
+    }
+
+    /// Counts a query in the accounts of the node and of its upstream.
+    fn note(&mut self, seen: &Seen<'_>, marks: Marks) {
+        let now = self.now;
+        self.records += 1;
+        note(&mut self.node, &mut self.origins, seen, now);
+        if seen.record.origin != Origin::Rejected {
+            self.top_names.add_hashed(seen.qname, marks.name, 1);
+        }
+        if seen.record.traits.has(Traits::ASKED) {
+            self.top_misses.add_hashed(seen.qname, marks.name, 1);
+        }
+        if !seen.record.traits.has(Traits::REPEATED) {
+            self.history.add(seen.record.origin.index(), now);
+        }
+        self.zones.note(seen, now);
+        let upstream = seen.record.upstream.map(usize::from);
+        if let Some(upstream) = upstream.and_then(|at| self.upstreams.get_mut(at)) {
+            upstream.note(seen, now);
+        }
+    }
+
+    /// Moves on to `now`: closes windows and lets what is long ago count less.
+    pub fn advance(&mut self, now: Moment) {
+        let same = now.as_secs() <= self.now.as_secs();
+        self.now = self.now.max(now);
+        if same {
+            return;
+        }
+        self.node.advance(now);
+        self.origins.advance(now);
+        self.history.advance(now);
+        self.sweep();
+        self.workloads.advance(now);
+        self.zones.advance(now);
+        for upstream in &mut self.upstreams {
+            upstream.advance(now);
+        }
+        if now.saturating_since(self.decayed) >= DECAY {
+            self.decayed = now;
+            self.top_names.decay();
+            self.top_misses.decay();
+            self.top_clients.decay();
+            self.top_pairs.decay();
+        }
+    }
+}
+
+/// What is worked out about a record before its turn comes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Marks {
+    /// The hash of its name.
+    name: u64,
+    /// The hash of what it has in common with its repetitions.
+    query: u64,
+}
+
+/// The octets of a client's address, as [`Observer::top_clients`] has them.
+pub fn client_key(addr: IpAddr) -> [u8; 16] {
+    octets_of(addr)
+}
+
+/// What was asked two minutes ago counts a quarter.
+const DECAY: Duration = Duration::from_secs(60);

@@ -1,0 +1,178 @@
+//! Which queries are meant.
+
+use std::time::Duration;
+
+use dns::{Name, Rcode, Rtype};
+
+use super::Who;
+use crate::{Names, Observer, Seen, Traits};
+
+/// What a query has to be like to be shown; empty lists take all.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// From one of these.
+    pub clients: Vec<Who>,
+    /// For a name like this.
+    pub name: Option<Pattern>,
+    /// Answered with one of these.
+    pub rcodes: Vec<Rcode>,
+    /// For one of these types.
+    pub types: Vec<Rtype>,
+    /// Answered no sooner than this.
+    pub min_took: Duration,
+}
+
+/// Why a filter cannot be meant.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum FilterError {
+    /// Nobody.
+    #[error(
+        "{0:?} is no address, no range such as 10.0.0.0/8, and neither NAMESPACE/POD nor \
+         NAMESPACE/KIND/NAME"
+    )]
+    Client(String),
+    /// A pod or workload, where clients are addresses alone.
+    #[error("{0}: this proxy knows clients by their addresses alone, as it asks no Kubernetes API")]
+    Nameless(String),
+    /// A pod or workload that is not there.
+    #[error("{who} is no pod or workload that this proxy knows (the Kubernetes API: {state})")]
+    Unknown {
+        /// Who.
+        who: String,
+        /// How it stands with who would name it.
+        state: &'static str,
+    },
+    /// No name, and no `*` in it.
+    #[error("{0:?} is not a domain name")]
+    Name(String),
+    /// No response code.
+    #[error("{0:?} is not a response code such as SERVFAIL")]
+    Rcode(String),
+    /// No type.
+    #[error("{0:?} is not a record type such as AAAA")]
+    Type(String),
+}
+
+impl Filter {
+    /// Says whether the query is one that is meant; `names` has who is behind an
+    /// address.
+    pub fn takes(&self, seen: &Seen<'_>, names: &Names) -> bool {
+        let Seen { record, qname } = seen;
+        // From cheap to dear.
+        record.took >= self.min_took
+            && (self.types.is_empty() || self.types.contains(&record.qtype))
+            && (self.rcodes.is_empty()
+                || record.traits.has(Traits::ANSWERED) && self.rcodes.contains(&record.rcode))
+            && (self.clients.is_empty()
+                || self.clients.iter().any(|who| who.has(record.client, names)))
+            && self.name.as_ref().is_none_or(|name| name.fits(qname))
+    }
+
+    /// Says whether all pods and workloads that are meant are known.
+    ///
+    /// # Errors
+    ///
+    /// Names the first that is not.
+    pub fn check(&self, observer: &Observer) -> Result<(), FilterError> {
+        self.clients.iter().try_for_each(|who| who.check(observer))
+    }
+}
+
+/// Which names are meant.
+#[derive(Clone, Debug)]
+pub enum Pattern {
+    /// This one and all below it.
+    Within(Box<Name>),
+    /// Those that look like this, with `*` for any number of characters, in
+    /// lower case and with a dot at the end.
+    Like(String),
+}
+
+impl Pattern {
+    /// Reads a name, or one with `*` in it.
+    ///
+    /// # Errors
+    ///
+    /// When it is neither.
+    pub fn parse(text: &str) -> Result<Self, FilterError> {
+        if text.contains('*') {
+            let dot = if text.ends_with(['.', '*']) { "" } else { "." };
+            return Ok(Self::Like(text.to_ascii_lowercase() + dot));
+        }
+        let name = Name::from_text(text).map_err(|_| FilterError::Name(text.to_owned()))?;
+        Ok(Self::Within(Box::new(name)))
+    }
+
+    /// Says whether a name in wire form is meant.
+    pub fn fits(&self, qname: &[u8]) -> bool {
+        let Ok(qname) = Name::from_wire(qname) else { return false };
+        match self {
+            Self::Within(zone) => qname.is_within(zone),
+            Self::Like(pattern) => {
+                is_like(pattern.as_bytes(), qname.folded().to_string().as_bytes())
+            }
+        }
+    }
+}
+
+/// Compares with `*` for any number of octets: goes back to the last `*` only,
+/// so that the work is at most the product of the lengths.
+fn is_like(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut t) = (0, 0);
+    let mut star = None;
+    while let Some(octet) = text.get(t) {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(expected) if expected == octet => {
+                p += 1;
+                t += 1;
+            }
+            _ => {
+                let Some((at, from)) = star else { return false };
+                star = Some((at, from + 1));
+                (p, t) = (at + 1, from + 1);
+            }
+        }
+    }
+    let rest = pattern.get(p..).unwrap_or_default();
+    rest.iter().all(|octet| *octet == b'*')
+}
+
+/// Reads addresses, ranges, pods and workloads with commas between.
+///
+/// # Errors
+///
+/// Names the one that is none of them.
+pub fn parse_clients(text: &str) -> Result<Vec<Who>, FilterError> {
+    each(text, Who::parse, FilterError::Client)
+}
+
+/// Reads response codes with commas between.
+///
+/// # Errors
+///
+/// Names the one that is none.
+pub fn parse_rcodes(text: &str) -> Result<Vec<Rcode>, FilterError> {
+    each(text, Rcode::from_mnemonic, FilterError::Rcode)
+}
+
+/// Reads record types with commas between.
+///
+/// # Errors
+///
+/// Names the one that is none.
+pub fn parse_types(text: &str) -> Result<Vec<Rtype>, FilterError> {
+    each(text, Rtype::from_mnemonic, FilterError::Type)
+}
+
+fn each<T>(
+    text: &str,
+    parse: impl Fn(&str) -> Option<T>,
+    error: impl Fn(String) -> FilterError,
+) -> Result<Vec<T>, FilterError> {
+    let one = |word: &str| parse(word).ok_or_else(|| error(word.to_owned()));
+    text.split(',').map(one).collect()
+}

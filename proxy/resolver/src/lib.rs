@@ -1,0 +1,30 @@
+//! Decides what to do with a query: octets and a time in, a decision out.
+//!
+//! The room of the cache. It parses a query, finds it in the cache and renders
+//! the answer for one client; or it returns that an upstream has to be asked.
+//! What an upstream answered is judged and stored here too.
+//!
+//! It reads no clock and has no socket, thread or runtime: callers bring octets
+//! and `now`. Nothing here knows who forwards, who serves and who counts.
+//!
+//! Start with [`Resolver`], then [`Cache`] and [`render`]. [`Inflight`] holds
+//! the questions that wait for an upstream, for whoever asks it.
+
+mod answer;
+mod cache;
+mod inflight;
+mod moment;
+mod origin;
+mod query;
+mod resolver;
+
+pub use answer::render;
+pub use cache::{
+    Admitted, BATCH, Cache, CacheConfig, Entry, EntryView, Head, Key, KeyHasher, KeyView, Kind,
+    admit, failure,
+};
+pub use inflight::{Inflight, Joined, Limits, Open, Ticket, Waiter};
+pub use moment::{Clock, Moment};
+pub use origin::Origin;
+pub use query::{Hops, Query, QueryError, Retained};
+pub use resolver::{Decision, Limit, Resolver, Terms};

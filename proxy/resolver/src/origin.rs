@@ -1,0 +1,240 @@
+//! Where a response comes from, and who failed if it says neither yes nor no.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use dns::{ExtendedError, Flags, Rcode};
+
+use crate::cache::Kind;
+
+/// Where a response came from, or why it is a failure.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[repr(u8)]
+pub enum Origin {
+    /// The cache.
+    Cache,
+    /// An upstream said yes or no.
+    Upstream,
+    /// We know by ourselves: ANY.
+    Local,
+    /// A failure that is remembered for a moment (RFC 9520).
+    CachedFailure,
+    /// Failure of a server behind the upstream, passed on: RA is set.
+    Relayed,
+    /// CoreDNS's `forward` waited for its own upstream in vain: neither AA nor
+    /// RA, seconds later.
+    ForwardGaveUp,
+    /// An error inside the upstream: neither AA nor RA, at once.
+    UpstreamError,
+    /// CoreDNS's `kubernetes` plugin does not know the cluster yet: AA without
+    /// RA.
+    NotSynced,
+    /// The upstream refused: its limit of concurrent queries, or not its zone.
+    UpstreamRefused,
+    /// No upstream answered in time.
+    Timeout,
+    /// Nothing listens at the upstream (ICMP port unreachable, TCP reset).
+    ConnectRefused,
+    /// The system would not send: EPERM is a full conntrack table or a
+    /// firewall.
+    SendFailed,
+    /// Too many queries in flight.
+    Limit,
+    /// No forward zone holds the name.
+    NoZone,
+    /// The question came back to us.
+    Loop,
+    /// Not a query that we look up; see `QueryError`.
+    Rejected,
+}
+
+impl Origin {
+    /// All, in the order of their index.
+    pub const ALL: &[Self] = &[
+        Self::Cache,
+        Self::Upstream,
+        Self::Local,
+        Self::CachedFailure,
+        Self::Relayed,
+        Self::ForwardGaveUp,
+        Self::UpstreamError,
+        Self::NotSynced,
+        Self::UpstreamRefused,
+        Self::Timeout,
+        Self::ConnectRefused,
+        Self::SendFailed,
+        Self::Limit,
+        Self::NoZone,
+        Self::Loop,
+        Self::Rejected,
+    ];
+
+    /// How many there are.
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// The place in [`Origin::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Says whether the client was not helped.
+    pub const fn is_failure(self) -> bool {
+        !matches!(self, Self::Cache | Self::Upstream | Self::Local)
+    }
+
+    /// The metric label, and the name in the API.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Cache => "cache",
+            Self::Upstream => "upstream",
+            Self::Local => "local",
+            Self::CachedFailure => "cached_failure",
+            Self::Relayed => "relayed",
+            Self::ForwardGaveUp => "forward_gave_up",
+            Self::UpstreamError => "upstream_error",
+            Self::NotSynced => "not_synced",
+            Self::UpstreamRefused => "upstream_refused",
+            Self::Timeout => "timeout",
+            Self::ConnectRefused => "connect_refused",
+            Self::SendFailed => "send_failed",
+            Self::Limit => "limit",
+            Self::NoZone => "no_zone",
+            Self::Loop => "loop",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+impl Origin {
+    /// What it means and where to look, for the one on call.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Cache => "answered from the cache",
+            Self::Upstream => "answered by an upstream",
+            Self::Local => "answered by this proxy itself",
+            Self::CachedFailure => "failed moments ago and was not asked again yet",
+            Self::Relayed => "a server behind the upstream failed; the upstream passed it on",
+            Self::ForwardGaveUp => "CoreDNS waited in vain for the servers that it forwards to",
+            Self::UpstreamError => {
+                "the upstream failed at once: an error inside it, or where it forwards to nothing listens"
+            }
+            Self::NotSynced => "CoreDNS has not read the cluster from the API server yet",
+            Self::UpstreamRefused => {
+                "the upstream refused: too many queries at once, or not a zone of its own"
+            }
+            Self::Timeout => "no upstream answered before the deadline",
+            Self::ConnectRefused => "nothing listens at the upstream: no Pod, or no endpoint",
+            Self::SendFailed => {
+                "the kernel would not send: a full conntrack table, or a firewall's rule"
+            }
+            Self::Limit => "this proxy had too many queries in flight",
+            Self::NoZone => "no forward zone holds the name",
+            Self::Loop => "the question came back to this proxy: a forwarding loop",
+            Self::Rejected => "not a query that can be answered",
+        }
+    }
+}
+
+impl Origin {
+    /// What the cache had.
+    pub const fn of_cached(kind: Kind) -> Self {
+        match kind {
+            Kind::Failure => Self::CachedFailure,
+            Kind::Positive | Kind::Negative => Self::Cache,
+        }
+    }
+
+    /// Judges a response of an upstream with another code than NOERROR and
+    /// NXDOMAIN, `waited` after the query that it answers.
+    ///
+    /// CoreDNS sets RA on what its `forward` relays, AA on what its
+    /// `kubernetes` plugin says, and neither where no plugin had an answer
+    /// (`core/dnsserver/server.go`, `plugin/backend_lookup.go`).
+    pub fn of_failure(rcode: Rcode, flags: Flags, waited: Duration) -> Self {
+        if rcode == Rcode::REFUSED {
+            return Self::UpstreamRefused;
+        }
+        if flags.has(Flags::RA) {
+            return Self::Relayed;
+        }
+        if flags.has(Flags::AA) {
+            return Self::NotSynced;
+        }
+        if waited >= GIVING_UP { Self::ForwardGaveUp } else { Self::UpstreamError }
+    }
+}
+
+impl Origin {
+    /// The INFO-CODE that tells a client of it (RFC 8914, section 4). A rejected
+    /// message is told nothing: its answer must not be longer than itself.
+    pub const fn info_code(self) -> u16 {
+        match self {
+            Self::CachedFailure => ExtendedError::CACHED_ERROR,
+            Self::NotSynced => ExtendedError::NOT_READY,
+            Self::ForwardGaveUp | Self::Timeout => ExtendedError::NO_REACHABLE_AUTHORITY,
+            Self::ConnectRefused | Self::SendFailed => ExtendedError::NETWORK_ERROR,
+            Self::NoZone => ExtendedError::PROHIBITED,
+            _ => ExtendedError::OTHER,
+        }
+    }
+
+    /// The EXTRA-TEXT beside it: what happened, at which upstream, for the
+    /// person in front of dig. Nothing that a client sent is in it.
+    pub fn extra_text(self, upstream: Option<SocketAddr>) -> String {
+        let whom = match upstream {
+            Some(addr) => addr.to_string(),
+            None => "an upstream".to_owned(),
+        };
+        match self {
+            Self::Relayed => format!("a server behind {whom} failed"),
+            Self::ForwardGaveUp => format!("{whom} waited in vain for its own upstream"),
+            Self::UpstreamError => format!("{whom} failed at once"),
+            Self::NotSynced => format!("{whom} does not know the cluster yet"),
+            Self::UpstreamRefused => format!("{whom} refused"),
+            Self::Timeout => format!("no answer in time, last asked was {whom}"),
+            Self::ConnectRefused => format!("nothing listens at {whom}"),
+            Self::SendFailed => format!("the system would not send to {whom}"),
+            Self::Limit => "too many queries in flight".to_owned(),
+            Self::NoZone => "no forward zone holds the name".to_owned(),
+            Self::Loop => "loop: the question came back to who asked it".to_owned(),
+            _ => String::new(),
+        }
+    }
+}
+
+/// CoreDNS's `forward` waits 2 s for each of its tries (`readTimeout` of its
+/// `plugin/pkg/proxy`): half of that cannot be an error at once.
+const GIVING_UP: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flags_and_the_time_say_who_failed() {
+        let (at_once, late) = (Duration::from_millis(3), Duration::from_millis(2004));
+        let cases = [
+            (Rcode::SERVFAIL, Flags::AA, at_once, Origin::NotSynced),
+            (Rcode::SERVFAIL, 0, late, Origin::ForwardGaveUp),
+            (Rcode::SERVFAIL, 0, at_once, Origin::UpstreamError),
+            (Rcode::SERVFAIL, Flags::RA, at_once, Origin::Relayed),
+            (Rcode::SERVFAIL, Flags::RA, late, Origin::Relayed),
+            (Rcode::SERVFAIL, Flags::RA | Flags::AA, late, Origin::Relayed),
+            (Rcode::REFUSED, 0, at_once, Origin::UpstreamRefused),
+            (Rcode::NOTIMP, 0, at_once, Origin::UpstreamError),
+        ];
+        for (rcode, flags, waited, origin) in cases {
+            let flags = Flags(flags | Flags::QR);
+            assert_eq!(Origin::of_failure(rcode, flags, waited), origin, "{rcode:?} {flags:?}");
+        }
+    }
+
+    #[test]
+    fn the_text_fits_with_the_longest_address() {
+        let longest = "[1111:1111:1111:1111:1111:1111:1111:1111]:65535";
+        for origin in Origin::ALL {
+            let text = origin.extra_text(Some(longest.parse().unwrap()));
+            assert!(text.len() <= ExtendedError::MAX_TEXT, "{text}");
+        }
+    }
+}
