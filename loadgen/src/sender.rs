@@ -107,16 +107,16 @@ impl RunClock {
     }
 }
 
-/// What both kinds of senders keep.
+/// The state of a sender thread, over either transport.
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub(crate) struct SenderState {
     pub(crate) plan: Plan,
     pub(crate) account: Account,
     pub(crate) workload: Arc<Workload>,
     pub(crate) stop: Stop,
 }
 
-impl Desk {
+impl SenderState {
     fn new(order: Order) -> Self {
         let account = Account::new(Arc::clone(&order.workload), order.phases, order.bounds);
         Self { plan: order.plan, account, workload: order.workload, stop: order.stop }

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
-use super::{Desk, MAX_WAIT, Order, Outcome, RunClock};
+use super::{MAX_WAIT, Order, Outcome, RunClock, SenderState};
 use crate::account::Sending;
 use crate::outstanding::NO_LOOKUP;
 use crate::random::SplitMix;
@@ -21,7 +21,7 @@ use crate::workload::Draw;
 /// One sender thread over TCP.
 #[derive(Debug)]
 pub struct TcpSender {
-    desk: Desk,
+    state: SenderState,
     target: SocketAddr,
     connections: Vec<Connection>,
     turn: usize,
@@ -56,7 +56,14 @@ impl TcpSender {
         let mut connected = Vec::new();
         connected.resize_with(usize::from(connections.max(1)), Connection::default);
         let poll = Poll::new()?;
-        Ok(Self { desk: Desk::new(order), target, connections: connected, turn: 0, poll, ids })
+        Ok(Self {
+            state: SenderState::new(order),
+            target,
+            connections: connected,
+            turn: 0,
+            poll,
+            ids,
+        })
     }
 
     /// Sends the plan, reads the answers, and returns after the last of them
@@ -82,28 +89,28 @@ impl TcpSender {
                 self.serve(event.token().0, &clock);
             }
             let now = clock.now();
-            while self.desk.account.expire(now).is_some() {}
-            if self.desk.stop.signal().is_some() {
-                self.desk.account.interrupt();
+            while self.state.account.expire(now).is_some() {}
+            if self.state.stop.signal().is_some() {
+                self.state.account.interrupt();
                 break;
             }
-            let Some(event) = self.desk.next_event() else { break };
+            let Some(event) = self.state.next_event() else { break };
             let wait = std::time::Duration::from_nanos(event.saturating_sub(clock.now()));
             if !wait.is_zero() {
                 udp::wait_readable(&self.poll, wait.min(MAX_WAIT))?;
             }
         }
-        Ok(Outcome { recorder: self.desk.account.recorder, overruns: 0 })
+        Ok(Outcome { recorder: self.state.account.recorder, overruns: 0 })
     }
 
     /// Queues what is due on the connections in turn, and writes it.
     fn send_all_due(&mut self, clock: &RunClock) {
         let now = clock.now();
         let mut sent = 0;
-        while let Some(due) = self.desk.next_due(now) {
-            self.desk.plan.take();
+        while let Some(due) = self.state.next_due(now) {
+            self.state.plan.take();
             self.turn = (self.turn + 1) % self.connections.len();
-            let Draw::Query(query) = self.desk.workload.draw(due.phase, due.index, 0) else {
+            let Draw::Query(query) = self.state.workload.draw(due.phase, due.index, 0) else {
                 continue;
             };
             let at = if due.window.is_some() { now } else { due.at };
@@ -132,11 +139,11 @@ impl TcpSender {
             self.connect(place, now);
         }
         let mut query = [0; QUERY_LEN];
-        let Ok(len) = self.desk.account.send(sending, &mut query) else { return };
+        let Ok(len) = self.state.account.send(sending, &mut query) else { return };
         let Some(connection) = self.connections.get_mut(place) else { return };
         if connection.stream.is_none() {
             // It was refused a moment ago and is not tried again yet.
-            self.desk.account.refuse(sending.socket, now);
+            self.state.account.refuse(sending.socket, now);
             return;
         }
         let is_stuck = connection.out.len() - connection.written > OUT_LIMIT;
@@ -160,8 +167,8 @@ impl TcpSender {
         connection.retry_at = now + RETRY;
         connection.made += 1;
         if connection.made > 1 {
-            let phase = self.desk.plan.peek().map_or(u8::MAX, |due| due.phase);
-            self.desk.account.recorder.phase(phase).counts.reconnects += 1;
+            let phase = self.state.plan.peek().map_or(u8::MAX, |due| due.phase);
+            self.state.account.recorder.phase(phase).counts.reconnects += 1;
         }
         let Ok(mut stream) = TcpStream::connect(self.target) else { return };
         // Small queries must not wait for the acknowledgement of earlier ones.
@@ -175,7 +182,7 @@ impl TcpSender {
         {
             let first_id = u16::try_from(self.ids.next() & 0xffff).unwrap_or(0);
             let socket = u16::try_from(place).unwrap_or(u16::MAX);
-            self.desk.account.outstanding.open_socket(socket, first_id);
+            self.state.account.outstanding.open_socket(socket, first_id);
             connection.stream = Some(stream);
         }
     }
@@ -209,7 +216,7 @@ impl TcpSender {
         while let Some(length) = dns::get_u16(&connection.input, at) {
             let message = at + 2..at + 2 + usize::from(length);
             let Some(octets) = connection.input.get(message.clone()) else { break };
-            self.desk.account.receive(socket, octets, now);
+            self.state.account.receive(socket, octets, now);
             at = message.end;
         }
         connection.input.drain(..at);
@@ -240,11 +247,11 @@ impl TcpSender {
         let (socket, now) = (u16::try_from(place).unwrap_or(u16::MAX), clock.now());
         let kind = error.map(io::Error::kind);
         if kind == Some(io::ErrorKind::ConnectionRefused) {
-            self.desk.account.refuse(socket, now);
+            self.state.account.refuse(socket, now);
         } else {
             // The server ended it in peace: make it again at once.
             connection.retry_at = now;
-            self.desk.account.abandon(socket, now);
+            self.state.account.abandon(socket, now);
         }
     }
 }

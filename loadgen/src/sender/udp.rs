@@ -17,7 +17,7 @@ use udp::{ClockPair, RecvBatch};
 use super::outbox::Outbox;
 use super::overruns::overruns;
 use super::sockets::Sockets;
-use super::{Desk, MAX_WAIT, Order, Outcome, Ports, RunClock};
+use super::{MAX_WAIT, Order, Outcome, Ports, RunClock, SenderState};
 use crate::account::Sending;
 use crate::outstanding::NO_LOOKUP;
 use crate::random::SplitMix;
@@ -26,7 +26,7 @@ use crate::workload::Draw;
 /// One sender thread over UDP.
 #[derive(Debug)]
 pub struct UdpSender {
-    desk: Desk,
+    state: SenderState,
     sockets: Sockets,
     events: Events,
     outbox: Outbox,
@@ -57,15 +57,15 @@ impl UdpSender {
             (Outbox::plain(), RecvBatch::new(RECV_BATCH, MESSAGE_LEN))
         };
         let gso = order.gso;
-        let desk = Desk::new(order);
-        let is_closed = desk.plan.has_closed_phase();
+        let state = SenderState::new(order);
+        let is_closed = state.plan.has_closed_phase();
         let is_looking = is_closed && gso;
-        let has_tick = (desk.plan.peak() > EXACT_RATE && !lookups) || is_looking;
+        let has_tick = (state.plan.peak() > EXACT_RATE && !lookups) || is_looking;
         let mut sender = Self {
             is_woken_by_answers: lookups || (is_closed && !gso),
             is_looking,
             tick: if has_tick { TICK } else { 0 },
-            desk,
+            state,
             sockets,
             events: Events::with_capacity(EVENTS),
             outbox,
@@ -99,33 +99,35 @@ impl UdpSender {
             self.send_all_due(&clock, now)?;
             self.receive_all(&clock)?;
             now = clock.now();
-            while let Some(slot) = self.desk.account.expire(now) {
+            while let Some(slot) = self.state.account.expire(now) {
                 self.sockets.release(slot.socket);
             }
             self.send_ready(&clock)?;
-            if self.desk.stop.signal().is_some() {
-                self.desk.account.interrupt();
+            if self.state.stop.signal().is_some() {
+                self.state.account.interrupt();
                 break;
             }
-            let Some(event) = self.desk.next_event() else { break };
+            let Some(event) = self.state.next_event() else { break };
             let earliest = now + self.tick;
             self.wait(&clock, if self.is_looking { earliest } else { event.max(earliest) })?;
         }
         let overruns = overruns(&self.sockets.ports());
-        Ok(Outcome { recorder: self.desk.account.recorder, overruns })
+        Ok(Outcome { recorder: self.state.account.recorder, overruns })
     }
 
     /// Sends what is due, in batches; each batch is one socket's.
     fn send_all_due(&mut self, clock: &RunClock, mut now: u64) -> io::Result<()> {
         let mut since_reading = 0;
         let mut socket = self.sockets.next();
-        while let Some(due) = self.desk.next_due(now) {
-            self.desk.plan.take();
+        while let Some(due) = self.state.next_due(now) {
+            self.state.plan.take();
             let pod = self.pod(due.index);
-            let query = match self.desk.workload.draw(due.phase, due.index, pod) {
+            let query = match self.state.workload.draw(due.phase, due.index, pod) {
                 Draw::Query(query) => query,
                 Draw::Walk(walk) => {
-                    self.desk.account.start_lookup(walk, due.at, due.phase, pod);
+                    self.state
+                        .account
+                        .start_lookup(walk, due.at, due.phase, pod);
                     self.send_ready(clock)?;
                     continue;
                 }
@@ -152,7 +154,7 @@ impl UdpSender {
 
     /// Sends the steps of lookups that answers, or the schedule, made ready.
     fn send_ready(&mut self, clock: &RunClock) -> io::Result<()> {
-        while let Some(ready) = self.desk.account.next_ready() {
+        while let Some(ready) = self.state.account.next_ready() {
             let now = clock.now();
             for query in ready.step.first..ready.step.first + u32::from(ready.step.len) {
                 self.queue(&Sending {
@@ -178,15 +180,15 @@ impl UdpSender {
         let mut sending = *sending;
         if self.sockets.is_per_query() {
             let Some(place) = self.sockets.open_for_a_query()? else {
-                self.desk.account.shed(&sending);
+                self.state.account.shed(&sending);
                 return Ok(());
             };
             self.start_ids(place);
             sending.socket = place;
         }
-        let len = self.desk.workload.query(sending.query).len();
+        let len = self.state.workload.query(sending.query).len();
         let Some(buffer) = self.outbox.room(len) else { return Ok(()) };
-        match self.desk.account.send(&sending, buffer) {
+        match self.state.account.send(&sending, buffer) {
             Ok(len) => self.outbox.commit(len),
             Err(_) => self.sockets.release(sending.socket),
         }
@@ -206,15 +208,15 @@ impl UdpSender {
             match self.outbox.unsent() {
                 Some(ids) => {
                     for &id in ids {
-                        self.desk.account.fail_to_send_one(socket, id, now);
+                        self.state.account.fail_to_send_one(socket, id, now);
                     }
                 }
-                None => self.desk.account.fail_to_send(socket, report.failed, now),
+                None => self.state.account.fail_to_send(socket, report.failed, now),
             }
             self.sockets.release(socket);
         }
         if report.refused > 0 {
-            self.desk.account.refuse(socket, now);
+            self.state.account.refuse(socket, now);
         }
         Ok(())
     }
@@ -252,7 +254,7 @@ impl UdpSender {
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if is_refusal(&error) => {
-                    self.desk.account.refuse(socket, clock.now());
+                    self.state.account.refuse(socket, clock.now());
                     self.sockets.release(socket);
                     continue;
                 }
@@ -263,7 +265,7 @@ impl UdpSender {
                 let stamp = datagram.received.map(|stamp| self.clocks.instant_of(stamp));
                 let at = stamp.map_or_else(|| clock.now(), |stamp| clock.at(stamp));
                 for message in datagram.segments() {
-                    ended = self.desk.account.receive(socket, message, at).or(ended);
+                    ended = self.state.account.receive(socket, message, at).or(ended);
                 }
             }
             if let Some(slot) = ended {
@@ -291,7 +293,7 @@ impl UdpSender {
 
     fn start_ids(&mut self, socket: u16) {
         let first_id = u16::try_from(self.ids.next() & 0xffff).unwrap_or(0);
-        self.desk.account.outstanding.open_socket(socket, first_id);
+        self.state.account.outstanding.open_socket(socket, first_id);
     }
 
     /// The pod, and with it the socket, of the lookup with this number.
