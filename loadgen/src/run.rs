@@ -13,7 +13,7 @@ use crate::recorder::Recorder;
 use crate::scenario::{Scenario, Transport};
 use crate::sender::tcp::TcpSender;
 use crate::sender::udp::UdpSender;
-use crate::sender::{Order, Outcome, Ports, RunClock, Stop};
+use crate::sender::{Outcome, Ports, RunClock, Stop, ThreadConfig};
 
 /// What a run brought.
 #[derive(Debug)]
@@ -84,19 +84,20 @@ enum Sender {
 impl Sender {
     fn open(scenario: &Scenario, thread: u32, stop: &Stop) -> io::Result<Self> {
         let share = Share { thread, of: scenario.sender.threads };
-        let order = order(scenario, share, stop);
+        let thread_config = thread_config(scenario, share, stop);
         let config = scenario.sender;
         Ok(match (scenario.target.transport, config.ports) {
             (Transport::Udp, Ports::Pool(count)) => {
                 let ports = Ports::Pool(part(count, share));
-                Self::Udp(Box::new(UdpSender::open(order, ports)?))
+                Self::Udp(Box::new(UdpSender::open(thread_config, ports)?))
             }
             (Transport::Udp, Ports::PerQuery) => {
-                Self::Udp(Box::new(UdpSender::open(order, Ports::PerQuery)?))
+                Self::Udp(Box::new(UdpSender::open(thread_config, Ports::PerQuery)?))
             }
-            (Transport::Tcp, _) => {
-                Self::Tcp(Box::new(TcpSender::open(order, part(config.connections, share))?))
-            }
+            (Transport::Tcp, _) => Self::Tcp(Box::new(TcpSender::open(
+                thread_config,
+                part(config.connections, share),
+            )?)),
         })
     }
 
@@ -108,11 +109,11 @@ impl Sender {
     }
 }
 
-fn order(scenario: &Scenario, share: Share, stop: &Stop) -> Order {
+fn thread_config(scenario: &Scenario, share: Share, stop: &Stop) -> ThreadConfig {
     let phases: Vec<PlannedPhase> = scenario.phases.iter().map(|phase| phase.plan).collect();
     let plan = Plan::new(phases, share, scenario.seed);
     let timeout = scenario.sender.timeout;
-    Order {
+    ThreadConfig {
         target: scenario.target.server,
         first_source: scenario.sender.first_source,
         gso: scenario.sender.gso,

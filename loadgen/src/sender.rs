@@ -19,9 +19,9 @@ mod sockets;
 pub mod tcp;
 pub mod udp;
 
-/// What a sender thread is given.
+/// The configuration of one sender thread.
 #[derive(Debug)]
-pub struct Order {
+pub struct ThreadConfig {
     /// The server.
     pub target: SocketAddr,
     /// The address of the first socket, where each is to have its own.
@@ -117,9 +117,9 @@ pub(crate) struct SenderState {
 }
 
 impl SenderState {
-    fn new(order: Order) -> Self {
-        let account = Account::new(Arc::clone(&order.workload), order.phases, order.bounds);
-        Self { plan: order.plan, account, workload: order.workload, stop: order.stop }
+    fn new(config: ThreadConfig) -> Self {
+        let account = Account::new(Arc::clone(&config.workload), config.phases, config.bounds);
+        Self { plan: config.plan, account, workload: config.workload, stop: config.stop }
     }
 
     /// Returns the next query if it is due at `now` and, in a closed loop, the

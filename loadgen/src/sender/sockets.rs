@@ -11,7 +11,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Poll, Token};
 use udp::{Options, Socket};
 
-use super::{Order, Ports, with_context};
+use super::{Ports, ThreadConfig, with_context};
 
 /// The sockets, by their place; the account calls it the socket's number.
 #[derive(Debug)]
@@ -33,11 +33,11 @@ pub(super) struct Sockets {
 
 impl Sockets {
     /// Opens the pool, or none yet.
-    pub(super) fn new(order: &Order, ports: Ports) -> io::Result<Self> {
+    pub(super) fn new(config: &ThreadConfig, ports: Ports) -> io::Result<Self> {
         let mut sockets = Self {
-            target: order.target,
-            first_source: order.first_source,
-            gso: order.gso,
+            target: config.target,
+            first_source: config.first_source,
+            gso: config.gso,
             open: Vec::new(),
             free: Vec::new(),
             is_per_query: ports == Ports::PerQuery,

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
-use super::{MAX_WAIT, Order, Outcome, RunClock, SenderState};
+use super::{MAX_WAIT, Outcome, RunClock, SenderState, ThreadConfig};
 use crate::account::Sending;
 use crate::outstanding::NO_LOOKUP;
 use crate::random::SplitMix;
@@ -50,14 +50,14 @@ impl TcpSender {
     /// # Errors
     ///
     /// When the system has no epoll for us.
-    pub fn open(order: Order, connections: u16) -> io::Result<Self> {
-        let ids = SplitMix::new(order.seed);
-        let target = order.target;
+    pub fn open(config: ThreadConfig, connections: u16) -> io::Result<Self> {
+        let ids = SplitMix::new(config.seed);
+        let target = config.target;
         let mut connected = Vec::new();
         connected.resize_with(usize::from(connections.max(1)), Connection::default);
         let poll = Poll::new()?;
         Ok(Self {
-            state: SenderState::new(order),
+            state: SenderState::new(config),
             target,
             connections: connected,
             turn: 0,

@@ -17,7 +17,7 @@ use udp::{ClockPair, RecvBatch};
 use super::outbox::Outbox;
 use super::overruns::overruns;
 use super::sockets::Sockets;
-use super::{MAX_WAIT, Order, Outcome, Ports, RunClock, SenderState};
+use super::{MAX_WAIT, Outcome, Ports, RunClock, SenderState, ThreadConfig};
 use crate::account::Sending;
 use crate::outstanding::NO_LOOKUP;
 use crate::random::SplitMix;
@@ -47,17 +47,17 @@ impl UdpSender {
     /// # Errors
     ///
     /// When the system gives no socket, or has no route to the target.
-    pub fn open(order: Order, ports: Ports) -> io::Result<Self> {
-        let lookups = order.workload.is_lookup();
-        let ids = SplitMix::new(order.seed);
-        let sockets = Sockets::new(&order, ports)?;
-        let (outbox, received) = if order.gso {
+    pub fn open(config: ThreadConfig, ports: Ports) -> io::Result<Self> {
+        let lookups = config.workload.is_lookup();
+        let ids = SplitMix::new(config.seed);
+        let sockets = Sockets::new(&config, ports)?;
+        let (outbox, received) = if config.gso {
             (Outbox::segmented(), RecvBatch::new(RECV_SEGMENTED, SEGMENTED_LEN))
         } else {
             (Outbox::plain(), RecvBatch::new(RECV_BATCH, MESSAGE_LEN))
         };
-        let gso = order.gso;
-        let state = SenderState::new(order);
+        let gso = config.gso;
+        let state = SenderState::new(config);
         let is_closed = state.plan.has_closed_phase();
         let is_looking = is_closed && gso;
         let has_tick = (state.plan.peak() > EXACT_RATE && !lookups) || is_looking;
