@@ -13,7 +13,7 @@ use crate::recorder::Recorder;
 use crate::scenario::{Scenario, Transport};
 use crate::sender::tcp::TcpSender;
 use crate::sender::udp::UdpSender;
-use crate::sender::{Outcome, Ports, RunClock, Stop, ThreadConfig};
+use crate::sender::{Ports, RunClock, Stop, ThreadConfig, ThreadResult};
 
 /// What a run brought.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ impl Sender {
         })
     }
 
-    fn run(self, clock: RunClock) -> io::Result<Outcome> {
+    fn run(self, clock: RunClock) -> io::Result<ThreadResult> {
         match self {
             Self::Udp(sender) => sender.run(clock),
             Self::Tcp(sender) => sender.run(clock),

@@ -42,9 +42,9 @@ pub struct ThreadConfig {
     pub stop: Stop,
 }
 
-/// What a sender thread brings back.
+/// The result of one sender thread.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct ThreadResult {
     /// Its record.
     pub recorder: Recorder,
     /// Answers dropped at our own sockets, for we did not read in time.

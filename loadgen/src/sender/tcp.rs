@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
-use super::{MAX_WAIT, Outcome, RunClock, SenderState, ThreadConfig};
+use super::{MAX_WAIT, RunClock, SenderState, ThreadConfig, ThreadResult};
 use crate::account::Sending;
 use crate::outstanding::NO_LOOKUP;
 use crate::random::SplitMix;
@@ -72,7 +72,7 @@ impl TcpSender {
     /// # Errors
     ///
     /// When the wait for the connections fails for good.
-    pub fn run(mut self, clock: RunClock) -> io::Result<Outcome> {
+    pub fn run(mut self, clock: RunClock) -> io::Result<ThreadResult> {
         udp::set_timer_slack(1)?;
         let mut events = Events::with_capacity(EVENTS);
         for place in 0..self.connections.len() {
@@ -100,7 +100,7 @@ impl TcpSender {
                 udp::wait_readable(&self.poll, wait.min(MAX_WAIT))?;
             }
         }
-        Ok(Outcome { recorder: self.state.account.recorder, overruns: 0 })
+        Ok(ThreadResult { recorder: self.state.account.recorder, overruns: 0 })
     }
 
     /// Queues what is due on the connections in turn, and writes it.

@@ -17,7 +17,7 @@ use udp::{ClockPair, RecvBatch};
 use super::outbox::Outbox;
 use super::overruns::overruns;
 use super::sockets::Sockets;
-use super::{MAX_WAIT, Outcome, Ports, RunClock, SenderState, ThreadConfig};
+use super::{MAX_WAIT, Ports, RunClock, SenderState, ThreadConfig, ThreadResult};
 use crate::account::Sending;
 use crate::outstanding::NO_LOOKUP;
 use crate::random::SplitMix;
@@ -85,7 +85,7 @@ impl UdpSender {
     /// # Errors
     ///
     /// When a socket or the wait for it fails for good.
-    pub fn run(mut self, clock: RunClock) -> io::Result<Outcome> {
+    pub fn run(mut self, clock: RunClock) -> io::Result<ThreadResult> {
         // One nanosecond instead of 50 µs: p50 of being late falls by 40 µs.
         udp::set_timer_slack(1)?;
         clock.wait_for_start();
@@ -112,7 +112,7 @@ impl UdpSender {
             self.wait(&clock, if self.is_looking { earliest } else { event.max(earliest) })?;
         }
         let overruns = overruns(&self.sockets.ports());
-        Ok(Outcome { recorder: self.state.account.recorder, overruns })
+        Ok(ThreadResult { recorder: self.state.account.recorder, overruns })
     }
 
     /// Sends what is due, in batches; each batch is one socket's.
