@@ -26,7 +26,7 @@ pub struct Account {
 
 /// One query that is about to be sent.
 #[derive(Clone, Copy, Debug)]
-pub struct Sending {
+pub struct OutgoingQuery {
     /// When it was due, in nanoseconds since the start of the run.
     pub due: u64,
     /// When it is sent.
@@ -57,27 +57,27 @@ impl Account {
     /// # Errors
     ///
     /// [`Full`] when it must be shed, which is counted.
-    pub fn send(&mut self, sending: &Sending, out: &mut [u8]) -> Result<usize, Full> {
-        let record = self.recorder.phase(sending.phase);
+    pub fn send(&mut self, outgoing: &OutgoingQuery, out: &mut [u8]) -> Result<usize, Full> {
+        let record = self.recorder.phase(outgoing.phase);
         record.counts.due += 1;
-        let query = self.workload.query(sending.query);
+        let query = self.workload.query(outgoing.query);
         let Some(place) = out.get_mut(..query.len()) else { return Err(Full) };
         let slot = Slot {
-            due: sending.due,
-            sent: sending.sent,
-            question: sending.query,
-            lookup: sending.lookup,
-            socket: sending.socket,
+            due: outgoing.due,
+            sent: outgoing.sent,
+            question: outgoing.query,
+            lookup: outgoing.lookup,
+            socket: outgoing.socket,
             id: 0,
-            phase: sending.phase,
+            phase: outgoing.phase,
             state: State::Waiting,
         };
         let Ok(id) = self.outstanding.insert(slot) else {
             record.counts.shed += 1;
-            self.end_of_query(sending.lookup, Ending::Lost, sending.sent);
+            self.end_of_query(outgoing.lookup, Ending::Lost, outgoing.sent);
             return Err(Full);
         };
-        record.sent(sending.due, sending.sent);
+        record.sent(outgoing.due, outgoing.sent);
         place.copy_from_slice(query);
         if let Some((place, _)) = place.split_first_chunk_mut() {
             *place = id.to_be_bytes();
@@ -86,11 +86,11 @@ impl Account {
     }
 
     /// Takes a query that could not be sent for want of a socket.
-    pub fn shed(&mut self, sending: &Sending) {
-        let counts = &mut self.recorder.phase(sending.phase).counts;
+    pub fn shed(&mut self, outgoing: &OutgoingQuery) {
+        let counts = &mut self.recorder.phase(outgoing.phase).counts;
         counts.due += 1;
         counts.shed += 1;
-        self.end_of_query(sending.lookup, Ending::Lost, sending.sent);
+        self.end_of_query(outgoing.lookup, Ending::Lost, outgoing.sent);
     }
 
     /// Takes what `socket` received at `received`. Returns the query it was

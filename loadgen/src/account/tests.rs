@@ -35,8 +35,9 @@ fn a_query_that_did_not_leave_is_told_by_its_id() {
 
 fn ask(account: &mut Account) -> Vec<u8> {
     let mut out = [0; 300];
-    let sending = Sending { due: 0, sent: 0, query: 0, lookup: NO_LOOKUP, socket: 0, phase: 0 };
-    let len = account.send(&sending, &mut out).unwrap();
+    let outgoing =
+        OutgoingQuery { due: 0, sent: 0, query: 0, lookup: NO_LOOKUP, socket: 0, phase: 0 };
+    let len = account.send(&outgoing, &mut out).unwrap();
     out[..len].to_vec()
 }
 
@@ -157,8 +158,9 @@ fn what_is_too_much_is_shed_and_counted() {
     for _ in 1..10 {
         ask(&mut account);
     }
-    let sending = Sending { due: 0, sent: 0, query: 0, lookup: NO_LOOKUP, socket: 0, phase: 0 };
-    assert!(account.send(&sending, &mut [0; 300]).is_err());
+    let outgoing =
+        OutgoingQuery { due: 0, sent: 0, query: 0, lookup: NO_LOOKUP, socket: 0, phase: 0 };
+    assert!(account.send(&outgoing, &mut [0; 300]).is_err());
     let counts = counts(&mut account);
     assert_eq!((counts.due, counts.sent, counts.shed), (11, 10, 1));
 }

@@ -13,7 +13,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use super::{MAX_WAIT, RunClock, SenderState, ThreadConfig, ThreadResult};
-use crate::account::Sending;
+use crate::account::OutgoingQuery;
 use crate::outstanding::NO_LOOKUP;
 use crate::random::SplitMix;
 use crate::workload::Draw;
@@ -115,9 +115,15 @@ impl TcpSender {
             };
             let at = if due.window.is_some() { now } else { due.at };
             let socket = u16::try_from(self.turn).unwrap_or(0);
-            let sending =
-                Sending { due: at, sent: now, query, lookup: NO_LOOKUP, socket, phase: due.phase };
-            self.queue(&sending, now);
+            let outgoing = OutgoingQuery {
+                due: at,
+                sent: now,
+                query,
+                lookup: NO_LOOKUP,
+                socket,
+                phase: due.phase,
+            };
+            self.queue(&outgoing, now);
             sent += 1;
             if sent == BATCH {
                 break;
@@ -129,8 +135,8 @@ impl TcpSender {
     }
 
     /// Appends a query to the buffer of its connection.
-    fn queue(&mut self, sending: &Sending, now: u64) {
-        let place = usize::from(sending.socket);
+    fn queue(&mut self, outgoing: &OutgoingQuery, now: u64) {
+        let place = usize::from(outgoing.socket);
         if self
             .connections
             .get(place)
@@ -139,11 +145,11 @@ impl TcpSender {
             self.connect(place, now);
         }
         let mut query = [0; QUERY_LEN];
-        let Ok(len) = self.state.account.send(sending, &mut query) else { return };
+        let Ok(len) = self.state.account.send(outgoing, &mut query) else { return };
         let Some(connection) = self.connections.get_mut(place) else { return };
         if connection.stream.is_none() {
             // It was refused a moment ago and is not tried again yet.
-            self.state.account.refuse(sending.socket, now);
+            self.state.account.refuse(outgoing.socket, now);
             return;
         }
         let is_stuck = connection.out.len() - connection.written > OUT_LIMIT;

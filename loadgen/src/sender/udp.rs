@@ -18,7 +18,7 @@ use super::outbox::Outbox;
 use super::overruns::overruns;
 use super::sockets::Sockets;
 use super::{MAX_WAIT, Ports, RunClock, SenderState, ThreadConfig, ThreadResult};
-use crate::account::Sending;
+use crate::account::OutgoingQuery;
 use crate::outstanding::NO_LOOKUP;
 use crate::random::SplitMix;
 use crate::workload::Draw;
@@ -135,7 +135,14 @@ impl UdpSender {
             // A closed loop knows no due time but the send itself.
             let at = if due.window.is_some() { now } else { due.at };
             let phase = due.phase;
-            self.queue(&Sending { due: at, sent: now, query, lookup: NO_LOOKUP, socket, phase })?;
+            self.queue(&OutgoingQuery {
+                due: at,
+                sent: now,
+                query,
+                lookup: NO_LOOKUP,
+                socket,
+                phase,
+            })?;
             since_reading += 1;
             if self.outbox.is_full() || self.sockets.is_per_query() {
                 self.flush(socket, now)?;
@@ -157,7 +164,7 @@ impl UdpSender {
         while let Some(ready) = self.state.account.next_ready() {
             let now = clock.now();
             for query in ready.step.first..ready.step.first + u32::from(ready.step.len) {
-                self.queue(&Sending {
+                self.queue(&OutgoingQuery {
                     due: ready.due,
                     sent: now,
                     query,
@@ -176,24 +183,24 @@ impl UdpSender {
 
     /// Puts a query into the batch, or counts it as shed. With a socket per
     /// query the batch is sent at once.
-    fn queue(&mut self, sending: &Sending) -> io::Result<()> {
-        let mut sending = *sending;
+    fn queue(&mut self, outgoing: &OutgoingQuery) -> io::Result<()> {
+        let mut outgoing = *outgoing;
         if self.sockets.is_per_query() {
             let Some(place) = self.sockets.open_for_a_query()? else {
-                self.state.account.shed(&sending);
+                self.state.account.shed(&outgoing);
                 return Ok(());
             };
             self.start_ids(place);
-            sending.socket = place;
+            outgoing.socket = place;
         }
-        let len = self.state.workload.query(sending.query).len();
+        let len = self.state.workload.query(outgoing.query).len();
         let Some(buffer) = self.outbox.room(len) else { return Ok(()) };
-        match self.state.account.send(&sending, buffer) {
+        match self.state.account.send(&outgoing, buffer) {
             Ok(len) => self.outbox.commit(len),
-            Err(_) => self.sockets.release(sending.socket),
+            Err(_) => self.sockets.release(outgoing.socket),
         }
         if self.sockets.is_per_query() {
-            self.flush(sending.socket, sending.sent)?;
+            self.flush(outgoing.socket, outgoing.sent)?;
         }
         Ok(())
     }
