@@ -42,7 +42,7 @@ pub struct Plan {
     current: usize,
     /// Nanoseconds from the start of the run to that of the current phase.
     started: u64,
-    times: Peekable<Dealt>,
+    times: Peekable<ThreadDueTimes>,
 }
 
 /// Which thread of how many.
@@ -57,7 +57,7 @@ pub struct Share {
 impl Plan {
     /// Plans `share` of `phases`.
     pub fn new(phases: Vec<PlannedPhase>, share: Share, seed: u64) -> Self {
-        let times = deal(phases.first(), share, seed, 0);
+        let times = thread_due_times(phases.first(), share, seed, 0);
         Self { phases, share, seed, current: 0, started: 0, times }
     }
 
@@ -88,7 +88,7 @@ impl Plan {
         self.started = self.phase_end();
         self.current += 1;
         let stream = self.current as u64;
-        self.times = deal(self.phases.get(self.current), self.share, self.seed, stream);
+        self.times = thread_due_times(self.phases.get(self.current), self.share, self.seed, stream);
     }
 
     /// Returns when the current phase ends, in nanoseconds since the start of
@@ -129,14 +129,19 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
 }
 
 /// The due times that fall to one thread, with their numbers.
-type Dealt = std::iter::StepBy<std::iter::Skip<Numbered>>;
+type ThreadDueTimes = std::iter::StepBy<std::iter::Skip<NumberedDueTimes>>;
 
-fn deal(phase: Option<&PlannedPhase>, share: Share, seed: u64, stream: u64) -> Peekable<Dealt> {
+fn thread_due_times(
+    phase: Option<&PlannedPhase>,
+    share: Share,
+    seed: u64,
+    stream: u64,
+) -> Peekable<ThreadDueTimes> {
     let times = phase.map(|phase| {
         let seed = SplitMix::of_item(seed, stream, 0).next();
         phase.shape.due_times(phase.length, seed)
     });
-    Numbered { times, next: 0 }
+    NumberedDueTimes { times, next: 0 }
         .skip(share.thread as usize)
         .step_by((share.of as usize).max(1))
         .peekable()
@@ -144,12 +149,12 @@ fn deal(phase: Option<&PlannedPhase>, share: Share, seed: u64, stream: u64) -> P
 
 /// The due times of a phase, numbered; none when there is no phase.
 #[derive(Clone, Debug)]
-struct Numbered {
+struct NumberedDueTimes {
     times: Option<DueTimes>,
     next: u64,
 }
 
-impl Iterator for Numbered {
+impl Iterator for NumberedDueTimes {
     type Item = (u64, Duration);
 
     fn next(&mut self) -> Option<Self::Item> {
