@@ -8,7 +8,7 @@ use std::sync::Arc;
 use dns::{Flags, HEADER_LEN, Header, Rcode};
 
 use crate::lookup::{Ending, Lookups, Ready};
-use crate::outstanding::{Bounds, Full, NO_LOOKUP, Outstanding, Slot, State};
+use crate::outstanding::{Bounds, Full, NO_LOOKUP, Outstanding, QueryState, Slot};
 use crate::recorder::Recorder;
 use crate::workload::Workload;
 
@@ -70,7 +70,7 @@ impl Account {
             socket: outgoing.socket,
             id: 0,
             phase: outgoing.phase,
-            state: State::Waiting,
+            state: QueryState::Waiting,
         };
         let Ok(id) = self.outstanding.insert(slot) else {
             record.counts.shed += 1;
@@ -109,19 +109,19 @@ impl Account {
         let in_time = received.saturating_sub(slot.sent) <= self.outstanding.timeout();
         let record = self.recorder.phase(slot.phase);
         match slot.state {
-            State::Answered | State::AnsweredLate => {
+            QueryState::Answered | QueryState::AnsweredLate => {
                 record.counts.duplicate += 1;
                 return None;
             }
             // The kernel had it in time, we read it late: not lost at all. Or
             // the refusal was about another query than was thought.
-            State::Lost => record.counts.lost -= 1,
-            State::Refused => record.counts.refused -= 1,
-            State::NotSent => {
+            QueryState::Lost => record.counts.lost -= 1,
+            QueryState::Refused => record.counts.refused -= 1,
+            QueryState::NotSent => {
                 record.counts.unsendable -= 1;
                 record.counts.sent += 1;
             }
-            State::Waiting => {}
+            QueryState::Waiting => {}
         }
         if header.flags.has(Flags::TC) {
             record.counts.truncated += 1;
@@ -134,12 +134,12 @@ impl Account {
             {
                 *count += 1;
             }
-            self.outstanding.resolve(index, State::Answered);
+            self.outstanding.resolve(index, QueryState::Answered);
         } else {
             record.counts.late += 1;
-            self.outstanding.resolve(index, State::AnsweredLate);
+            self.outstanding.resolve(index, QueryState::AnsweredLate);
         }
-        if slot.state == State::Waiting {
+        if slot.state == QueryState::Waiting {
             let has_address = header.flags.rcode() == Rcode::NOERROR && header.counts[1] > 0;
             let ending = if has_address { Ending::Address } else { Ending::Denial };
             self.end_of_query(slot.lookup, ending, received);
@@ -153,12 +153,12 @@ impl Account {
     /// all that wait there are refused; an answer to one of them still counts
     /// as its answer.
     pub fn refuse(&mut self, socket: u16, now: u64) {
-        self.end_all_on(socket, State::Refused, now);
+        self.end_all_on(socket, QueryState::Refused, now);
     }
 
     /// Takes the news that `socket` is closed, and its answers with it.
     pub fn abandon(&mut self, socket: u16, now: u64) {
-        self.end_all_on(socket, State::Lost, now);
+        self.end_all_on(socket, QueryState::Lost, now);
     }
 
     /// Takes the news that the last `failed` queries of `socket` did not
@@ -216,20 +216,20 @@ impl Account {
         answers(query, message, &header).then_some((index, *slot, header))
     }
 
-    fn end_all_on(&mut self, socket: u16, state: State, now: u64) {
+    fn end_all_on(&mut self, socket: u16, state: QueryState, now: u64) {
         for back in 1..=self.outstanding.reach(socket) {
             if self.outstanding.waiting_on(socket) == 0 {
                 return;
             }
             let found = self.outstanding.back_on(socket, back);
             let Some((index, slot)) = found.map(|(index, slot)| (index, *slot)) else { continue };
-            if slot.state != State::Waiting {
+            if slot.state != QueryState::Waiting {
                 continue;
             }
             self.outstanding.resolve(index, state);
             let counts = &mut self.recorder.phase(slot.phase).counts;
             match state {
-                State::Refused => counts.refused += 1,
+                QueryState::Refused => counts.refused += 1,
                 _ => counts.lost += 1,
             }
             self.end_of_query(slot.lookup, Ending::Lost, now);
@@ -237,10 +237,10 @@ impl Account {
     }
 
     fn end_unsent(&mut self, index: u32, slot: Slot, now: u64) {
-        if slot.state != State::Waiting {
+        if slot.state != QueryState::Waiting {
             return;
         }
-        self.outstanding.resolve(index, State::NotSent);
+        self.outstanding.resolve(index, QueryState::NotSent);
         let counts = &mut self.recorder.phase(slot.phase).counts;
         counts.sent -= 1;
         counts.unsendable += 1;

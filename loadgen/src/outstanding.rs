@@ -25,15 +25,15 @@ pub struct Slot {
     pub id: u16,
     /// The phase it was due in.
     pub phase: u8,
-    /// How it stands.
-    pub state: State,
+    /// Its state.
+    pub state: QueryState,
 }
 
 const _: () = assert!(size_of::<Slot>() <= 32, "a million outstanding queries fit 32 MB");
 
-/// How a query stands.
+/// The state of a query.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum State {
+pub enum QueryState {
     /// No answer yet.
     Waiting,
     /// An answer came in time.
@@ -148,7 +148,7 @@ impl Outstanding {
             return Err(Full);
         }
         slot.id = self.claim_id(slot.socket).ok_or(Full)?;
-        slot.state = State::Waiting;
+        slot.state = QueryState::Waiting;
         let index = self.index_of(self.next);
         match self.slots.get_mut(index as usize) {
             Some(place) => *place = slot,
@@ -174,12 +174,12 @@ impl Outstanding {
     }
 
     /// Changes how a query stands.
-    pub fn resolve(&mut self, index: u32, state: State) {
+    pub fn resolve(&mut self, index: u32, state: QueryState) {
         let Some(slot) = self.slots.get_mut(index as usize) else { return };
-        let was_waiting = slot.state == State::Waiting;
+        let was_waiting = slot.state == QueryState::Waiting;
         slot.state = state;
         let socket = usize::from(slot.socket);
-        if was_waiting && state != State::Waiting {
+        if was_waiting && state != QueryState::Waiting {
             self.waiting -= 1;
             if let Some(ids) = self.sockets.get_mut(socket) {
                 ids.waiting -= 1;
@@ -187,17 +187,17 @@ impl Outstanding {
         }
     }
 
-    /// Returns a query whose time is up at `now`, which is then [`State::Lost`].
+    /// Returns a query whose time is up at `now`, which is then [`QueryState::Lost`].
     pub fn expire(&mut self, now: u64) -> Option<Slot> {
         while self.oldest < self.next {
             let index = self.index_of(self.oldest);
             let slot = *self.slots.get(index as usize)?;
-            if slot.state == State::Waiting {
+            if slot.state == QueryState::Waiting {
                 if slot.sent + self.timeout > now {
                     return None;
                 }
                 self.oldest += 1;
-                self.resolve(index, State::Lost);
+                self.resolve(index, QueryState::Lost);
                 return Some(slot);
             }
             self.oldest += 1;
@@ -255,9 +255,9 @@ impl Outstanding {
             let before = self.slots.get(index as usize).filter(|slot| {
                 slot.socket == socket && usize::from(slot.id) & (ids.table.len() - 1) == place
             });
-            let state = before.map_or(State::Answered, |slot| slot.state);
-            if state == State::Answered || ids.table.len() > usize::from(u16::MAX) {
-                let free = state != State::Waiting;
+            let state = before.map_or(QueryState::Answered, |slot| slot.state);
+            if state == QueryState::Answered || ids.table.len() > usize::from(u16::MAX) {
+                let free = state != QueryState::Waiting;
                 let ids = self.sockets.get_mut(usize::from(socket))?;
                 let id = ids.next;
                 ids.next = id.wrapping_add(u16::from(free));

@@ -59,11 +59,15 @@ impl Shape {
     /// order, until its end. For the closed shape they are the earliest times.
     pub fn due_times(self, length: Duration, seed: u64) -> DueTimes {
         let state = match self {
-            Self::Constant { rate } | Self::Max { ceiling: rate, .. } => State::Constant { rate },
-            Self::Poisson { rate } => {
-                State::Poisson { rate: rate.per_second(), random: SplitMix::new(seed), at: 0.0 }
+            Self::Constant { rate } | Self::Max { ceiling: rate, .. } => {
+                ShapeState::Constant { rate }
             }
-            Self::Ramp { from, to } => State::Ramp {
+            Self::Poisson { rate } => ShapeState::Poisson {
+                rate: rate.per_second(),
+                random: SplitMix::new(seed),
+                at: 0.0,
+            },
+            Self::Ramp { from, to } => ShapeState::Ramp {
                 from: from.per_second(),
                 slope: (to.per_second() - from.per_second()) / length.as_secs_f64(),
             },
@@ -118,13 +122,13 @@ impl fmt::Display for Rate {
 /// The due times of one phase, from its start.
 #[derive(Clone, Debug)]
 pub struct DueTimes {
-    state: State,
+    state: ShapeState,
     length: Duration,
     sent: u64,
 }
 
 #[derive(Clone, Debug)]
-enum State {
+enum ShapeState {
     Constant { rate: Rate },
     Poisson { rate: f64, random: SplitMix, at: f64 },
     Ramp { from: f64, slope: f64 },
@@ -135,13 +139,13 @@ impl Iterator for DueTimes {
 
     fn next(&mut self) -> Option<Duration> {
         let due = match &mut self.state {
-            State::Constant { rate } => nth_constant(self.sent, *rate)?,
-            State::Poisson { rate, random, at } => {
+            ShapeState::Constant { rate } => nth_constant(self.sent, *rate)?,
+            ShapeState::Poisson { rate, random, at } => {
                 // 1 - unit() is never 0, so the logarithm is finite.
                 *at -= (1.0 - random.unit()).ln() / *rate;
                 Duration::try_from_secs_f64(*at).ok()?
             }
-            State::Ramp { from, slope } => nth_ramp(self.sent, *from, *slope)?,
+            ShapeState::Ramp { from, slope } => nth_ramp(self.sent, *from, *slope)?,
         };
         self.sent += 1;
         (due < self.length).then_some(due)

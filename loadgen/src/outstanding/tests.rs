@@ -21,7 +21,7 @@ fn query(socket: u16, sent: u64) -> Slot {
         socket,
         id: 0,
         phase: 0,
-        state: State::Waiting,
+        state: QueryState::Waiting,
     }
 }
 
@@ -48,7 +48,7 @@ fn ids_are_unique_on_a_socket_while_they_wait() {
     assert!(table.insert(query(1, 70_001)).is_ok());
     // One answer frees one id.
     let (index, _) = table.find(0, 65_530).unwrap();
-    table.resolve(index, State::Answered);
+    table.resolve(index, QueryState::Answered);
     assert_eq!(table.insert(query(0, 70_002)), Ok(65_530));
     assert_eq!(table.insert(query(0, 70_003)), Err(Full));
 }
@@ -58,14 +58,14 @@ fn queries_time_out_in_the_order_they_were_sent() {
     let mut table = outstanding(100);
     let ids: Vec<u16> = (0..3).map(|n| table.insert(query(0, n)).unwrap()).collect();
     let (index, _) = table.find(0, ids[1]).unwrap();
-    table.resolve(index, State::Answered);
+    table.resolve(index, QueryState::Answered);
     assert_eq!(table.next_timeout(), Some(SECOND));
     assert!(table.expire(SECOND - 1).is_none());
     assert_eq!(table.expire(SECOND + 5).unwrap().id, ids[0]);
     assert_eq!(table.expire(SECOND + 5).unwrap().id, ids[2]);
     assert!(table.expire(SECOND + 5).is_none());
     assert_eq!((table.waiting(), table.next_timeout()), (0, None));
-    assert_eq!(table.find(0, ids[0]).unwrap().1.state, State::Lost);
+    assert_eq!(table.find(0, ids[0]).unwrap().1.state, QueryState::Lost);
 }
 
 #[test]
@@ -76,9 +76,9 @@ fn a_lost_query_is_remembered_behind_many_answered_ones() {
     for n in 0..4_000 {
         let id = table.insert(query(0, SECOND + n)).unwrap();
         let (index, _) = table.find(0, id).unwrap();
-        table.resolve(index, State::Answered);
+        table.resolve(index, QueryState::Answered);
     }
-    assert_eq!(table.find(0, lost).unwrap().1.state, State::Lost);
+    assert_eq!(table.find(0, lost).unwrap().1.state, QueryState::Lost);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn the_bound_on_waiting_queries_holds() {
     table.insert(query(0, 1)).unwrap();
     assert_eq!(table.insert(query(0, 2)), Err(Full));
     let (index, _) = table.find(0, id).unwrap();
-    table.resolve(index, State::Answered);
+    table.resolve(index, QueryState::Answered);
     assert!(table.insert(query(0, 3)).is_ok());
 }
 
@@ -100,7 +100,7 @@ fn the_ring_never_overtakes_a_waiting_query() {
     for n in 1..MIN_WINDOW as u64 {
         let id = table.insert(query(1, n)).unwrap();
         let (index, _) = table.find(1, id).unwrap();
-        table.resolve(index, State::Answered);
+        table.resolve(index, QueryState::Answered);
     }
     assert_eq!(table.insert(query(1, 9)), Err(Full));
     table.expire(SECOND).unwrap();
@@ -116,14 +116,14 @@ fn a_refusal_finds_all_that_wait_on_its_socket() {
         .collect();
     table.insert(query(1, 5)).unwrap();
     let (index, _) = table.find(0, ids[100]).unwrap();
-    table.resolve(index, State::Answered);
+    table.resolve(index, QueryState::Answered);
     let mut refused = 0;
     for back in 1..=table.reach(0) {
         let found = table
             .back_on(0, back)
-            .filter(|(_, slot)| slot.state == State::Waiting);
+            .filter(|(_, slot)| slot.state == QueryState::Waiting);
         let Some((index, _)) = found else { continue };
-        table.resolve(index, State::Refused);
+        table.resolve(index, QueryState::Refused);
         refused += 1;
     }
     assert_eq!((refused, table.waiting(), table.waiting_on(1)), (199, 1, 1));
