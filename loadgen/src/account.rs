@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use dns::{Flags, HEADER_LEN, Header, Rcode};
 
-use crate::lookup::{Ending, Lookups, Ready};
+use crate::lookup::{Lookups, QueryOutcome, ReadyStep};
 use crate::outstanding::{Bounds, Full, NO_LOOKUP, Outstanding, QueryState, Slot};
 use crate::recorder::Recorder;
 use crate::workload::Workload;
@@ -74,7 +74,7 @@ impl Account {
         };
         let Ok(id) = self.outstanding.insert(slot) else {
             record.counts.shed += 1;
-            self.end_of_query(outgoing.lookup, Ending::Lost, outgoing.sent);
+            self.end_of_query(outgoing.lookup, QueryOutcome::Lost, outgoing.sent);
             return Err(Full);
         };
         record.sent(outgoing.due, outgoing.sent);
@@ -90,7 +90,7 @@ impl Account {
         let counts = &mut self.recorder.phase(outgoing.phase).counts;
         counts.due += 1;
         counts.shed += 1;
-        self.end_of_query(outgoing.lookup, Ending::Lost, outgoing.sent);
+        self.end_of_query(outgoing.lookup, QueryOutcome::Lost, outgoing.sent);
     }
 
     /// Takes what `socket` received at `received`. Returns the query it was
@@ -141,8 +141,8 @@ impl Account {
         }
         if slot.state == QueryState::Waiting {
             let has_address = header.flags.rcode() == Rcode::NOERROR && header.counts[1] > 0;
-            let ending = if has_address { Ending::Address } else { Ending::Denial };
-            self.end_of_query(slot.lookup, ending, received);
+            let outcome = if has_address { QueryOutcome::Address } else { QueryOutcome::Denial };
+            self.end_of_query(slot.lookup, outcome, received);
         }
         Some(slot)
     }
@@ -183,7 +183,7 @@ impl Account {
     pub fn expire(&mut self, now: u64) -> Option<Slot> {
         let slot = self.outstanding.expire(now)?;
         self.recorder.phase(slot.phase).counts.lost += 1;
-        self.end_of_query(slot.lookup, Ending::Lost, now);
+        self.end_of_query(slot.lookup, QueryOutcome::Lost, now);
         Some(slot)
     }
 
@@ -201,7 +201,7 @@ impl Account {
     }
 
     /// Returns the next step of a lookup that is to be sent now.
-    pub fn next_ready(&mut self) -> Option<Ready> {
+    pub fn next_ready(&mut self) -> Option<ReadyStep> {
         self.lookups.next_ready(&self.workload)
     }
 
@@ -232,7 +232,7 @@ impl Account {
                 QueryState::Refused => counts.refused += 1,
                 _ => counts.lost += 1,
             }
-            self.end_of_query(slot.lookup, Ending::Lost, now);
+            self.end_of_query(slot.lookup, QueryOutcome::Lost, now);
         }
     }
 
@@ -244,13 +244,13 @@ impl Account {
         let counts = &mut self.recorder.phase(slot.phase).counts;
         counts.sent -= 1;
         counts.unsendable += 1;
-        self.end_of_query(slot.lookup, Ending::Lost, now);
+        self.end_of_query(slot.lookup, QueryOutcome::Lost, now);
     }
 
-    fn end_of_query(&mut self, lookup: u32, ending: Ending, now: u64) {
+    fn end_of_query(&mut self, lookup: u32, outcome: QueryOutcome, now: u64) {
         if lookup != NO_LOOKUP {
             self.lookups
-                .end_of_query(lookup, ending, now, &self.workload, &mut self.recorder);
+                .end_of_query(lookup, outcome, now, &self.workload, &mut self.recorder);
         }
     }
 }

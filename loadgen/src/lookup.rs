@@ -34,7 +34,7 @@ struct Lookup {
 
 /// How a query of a lookup ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Ending {
+pub enum QueryOutcome {
     /// It brought an address.
     Address,
     /// It brought an answer without one.
@@ -45,7 +45,7 @@ pub enum Ending {
 
 /// A step that is to be sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Ready {
+pub struct ReadyStep {
     /// The lookup.
     pub lookup: u32,
     /// When it became due: with the lookup, or with the last answer to the
@@ -86,28 +86,28 @@ impl Lookups {
     }
 
     /// Returns the next step that is to be sent now, all of its queries.
-    pub fn next_ready(&mut self, workload: &Workload) -> Option<Ready> {
+    pub fn next_ready(&mut self, workload: &Workload) -> Option<ReadyStep> {
         let (index, due) = self.ready.pop_front()?;
         let lookup = self.slab.get_mut(index as usize)?;
         let step = workload.step(lookup.walk, lookup.step)?;
         lookup.waiting_for = step.len;
         lookup.step += 1;
-        Some(Ready { lookup: index, due, step, socket: lookup.socket, phase: lookup.phase })
+        Some(ReadyStep { lookup: index, due, step, socket: lookup.socket, phase: lookup.phase })
     }
 
     /// Takes the end of one query, at `now`: the lookup may go on, or end.
     pub fn end_of_query(
         &mut self,
         index: u32,
-        ending: Ending,
+        outcome: QueryOutcome,
         now: u64,
         workload: &Workload,
         recorder: &mut Recorder,
     ) {
         let Some(lookup) = self.slab.get_mut(index as usize) else { return };
         lookup.waiting_for = lookup.waiting_for.saturating_sub(1);
-        lookup.has_address |= ending == Ending::Address;
-        lookup.has_failed |= ending == Ending::Lost;
+        lookup.has_address |= outcome == QueryOutcome::Address;
+        lookup.has_failed |= outcome == QueryOutcome::Lost;
         if lookup.waiting_for > 0 {
             return;
         }
