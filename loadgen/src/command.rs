@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::cli::{Cli, Command, QuickArgs, RunArgs};
 use crate::environment::Environment;
 use crate::exit::Exit;
-use crate::guard::{self, Owned, Refusal};
+use crate::guard::{self, PublicTarget, Refusal};
 use crate::report::Report;
 use crate::report::text::Text;
 use crate::scenario::{Scenario, ScenarioError};
@@ -105,9 +105,9 @@ fn measure(
     Ok(report.outcome())
 }
 
-fn guard(scenario: &Scenario, target: IpAddr, is_owned: bool) -> Result<(), Refusal> {
-    let owned = if is_owned { Owned::Said } else { Owned::Unsaid };
-    guard::check(target, &scenario.target.allow, owned)
+fn guard(scenario: &Scenario, target: IpAddr, i_own_this: bool) -> Result<(), Refusal> {
+    let public = if i_own_this { PublicTarget::Allowed } else { PublicTarget::Refused };
+    guard::check(target, &scenario.target.allow, public)
 }
 
 /// What would be sent, for `check` and `--dry-run`.

@@ -30,12 +30,12 @@ pub enum Refusal {
     Public(IpAddr),
 }
 
-/// Judges `target`; `owned` is the word of the command line.
+/// Judges `target`; `public` is the word of the command line.
 ///
 /// # Errors
 ///
 /// Why it may not be sent to.
-pub fn check(target: IpAddr, allow: &[Cidr], owned: Owned) -> Result<(), Refusal> {
+pub fn check(target: IpAddr, allow: &[Cidr], public: PublicTarget) -> Result<(), Refusal> {
     let target = target.to_canonical();
     if target.is_unspecified() || target.is_multicast() || is_broadcast(target) {
         return Err(Refusal::NotAServer(target));
@@ -46,19 +46,19 @@ pub fn check(target: IpAddr, allow: &[Cidr], owned: Owned) -> Result<(), Refusal
     if !allow.iter().any(|range| range.contains(target)) {
         return Err(Refusal::NotAllowed(target, full_length(target)));
     }
-    if !is_private(target) && owned == Owned::Unsaid {
+    if !is_private(target) && public == PublicTarget::Refused {
         return Err(Refusal::Public(target));
     }
     Ok(())
 }
 
-/// Whether the caller said that the target is theirs.
+/// Whether load may go to a public address.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Owned {
+pub enum PublicTarget {
     /// `--i-own-this`.
-    Said,
-    /// Nothing of the kind.
-    Unsaid,
+    Allowed,
+    /// The default.
+    Refused,
 }
 
 impl Cidr {
@@ -142,15 +142,15 @@ const fn is_local(address: Ipv6Addr) -> bool {
 mod tests {
     use super::*;
 
-    fn judge(target: &str, allow: &[&str], owned: Owned) -> Result<(), Refusal> {
+    fn judge(target: &str, allow: &[&str], public: PublicTarget) -> Result<(), Refusal> {
         let allow: Vec<Cidr> = allow.iter().map(|range| range.parse().unwrap()).collect();
-        check(target.parse().unwrap(), &allow, owned)
+        check(target.parse().unwrap(), &allow, public)
     }
 
     #[test]
     fn loopback_needs_no_leave() {
         for target in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
-            assert_eq!(judge(target, &[], Owned::Unsaid), Ok(()), "{target}");
+            assert_eq!(judge(target, &[], PublicTarget::Refused), Ok(()), "{target}");
         }
     }
 
@@ -163,8 +163,8 @@ mod tests {
             ("100.64.0.1", "100.64.0.0/10"),
             ("fd00::a", "fd00::/64"),
         ] {
-            assert_eq!(judge(target, &[range], Owned::Unsaid), Ok(()), "{target}");
-            let refusal = judge(target, &["172.16.0.0/12"], Owned::Said).unwrap_err();
+            assert_eq!(judge(target, &[range], PublicTarget::Refused), Ok(()), "{target}");
+            let refusal = judge(target, &["172.16.0.0/12"], PublicTarget::Allowed).unwrap_err();
             assert!(matches!(refusal, Refusal::NotAllowed(..)), "{target}");
         }
     }
@@ -173,17 +173,17 @@ mod tests {
     fn a_public_address_needs_a_word_too() {
         for target in ["9.9.9.9", "2620:fe::fe", "172.32.0.1", "100.128.0.1"] {
             let everywhere = ["0.0.0.0/0", "::/0"];
-            let refusal = judge(target, &everywhere, Owned::Unsaid).unwrap_err();
+            let refusal = judge(target, &everywhere, PublicTarget::Refused).unwrap_err();
             assert!(matches!(refusal, Refusal::Public(_)), "{target}");
-            assert_eq!(judge(target, &everywhere, Owned::Said), Ok(()));
-            assert!(judge(target, &[], Owned::Said).is_err(), "{target}");
+            assert_eq!(judge(target, &everywhere, PublicTarget::Allowed), Ok(()));
+            assert!(judge(target, &[], PublicTarget::Allowed).is_err(), "{target}");
         }
     }
 
     #[test]
     fn nobody_is_no_target() {
         for target in ["0.0.0.0", "::", "224.0.0.1", "255.255.255.255", "ff02::1"] {
-            let refusal = judge(target, &["0.0.0.0/0", "::/0"], Owned::Said).unwrap_err();
+            let refusal = judge(target, &["0.0.0.0/0", "::/0"], PublicTarget::Allowed).unwrap_err();
             assert!(matches!(refusal, Refusal::NotAServer(_)), "{target}");
         }
     }
