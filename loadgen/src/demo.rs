@@ -13,7 +13,7 @@ use crate::cli::DemoArgs;
 use crate::exit::Exit;
 use crate::expect::parse_duration;
 use crate::report::invalid_reasons;
-use crate::run::{self, Measured};
+use crate::run::{self, RunResult};
 use crate::scenario::Scenario;
 use crate::sender::Stop;
 
@@ -69,7 +69,7 @@ fn load(
     scenario: &Scenario,
     server: &Upstream,
     stop: &Stop,
-) -> Result<(Side, Measured), DemoError> {
+) -> Result<(Side, RunResult), DemoError> {
     server.forget();
     let measured = run::execute(scenario, stop).map_err(DemoError::Run)?;
     let side = Side::new(&measured.recorder.total(), server.total());

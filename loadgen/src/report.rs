@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::recorder::PhaseRecord;
-use crate::run::Measured;
+use crate::run::RunResult;
 use crate::scenario::Scenario;
 use crate::sender::Ports;
 
@@ -20,7 +20,7 @@ mod judge;
 pub mod text;
 
 pub use figures::{Figures, Percentiles, PhaseReport};
-pub use judge::{Judged, invalid_reasons};
+pub use judge::{ExpectationResult, invalid_reasons};
 
 /// The report of one run.
 #[derive(Clone, Debug, Serialize)]
@@ -54,7 +54,7 @@ pub struct Report {
     /// All phases in one.
     pub run: PhaseReport,
     /// All expectations, met or not.
-    pub expectations: Vec<Judged>,
+    pub expectations: Vec<ExpectationResult>,
 }
 
 /// What was asked of whom.
@@ -90,15 +90,15 @@ pub struct Load {
 
 impl Report {
     /// Judges what was measured.
-    pub fn new(scenario: &Scenario, environment: Environment, measured: &Measured) -> Self {
+    pub fn new(scenario: &Scenario, environment: Environment, measured: &RunResult) -> Self {
         let run = measured.recorder.total();
         let phases = phases(scenario, measured);
         let invalid = invalid_reasons(scenario, measured);
-        let expectations: Vec<Judged> = scenario
+        let expectations: Vec<ExpectationResult> = scenario
             .expectations
             .iter()
             .map(|expectation| {
-                Judged::new(expectation, record_of(expectation.phase, measured, &run))
+                ExpectationResult::new(expectation, record_of(expectation.phase, measured, &run))
             })
             .collect();
         let failed = judge::failed(&run);
@@ -149,7 +149,7 @@ impl Report {
 
 fn record_of<'a>(
     phase: Option<usize>,
-    measured: &'a Measured,
+    measured: &'a RunResult,
     run: &'a PhaseRecord,
 ) -> &'a PhaseRecord {
     phase
@@ -158,7 +158,7 @@ fn record_of<'a>(
 }
 
 /// A phase that was cut short by a signal has the time that it got.
-fn phases(scenario: &Scenario, measured: &Measured) -> Vec<PhaseReport> {
+fn phases(scenario: &Scenario, measured: &RunResult) -> Vec<PhaseReport> {
     let mut before = Duration::ZERO;
     let records = measured.recorder.phases();
     scenario
@@ -177,7 +177,7 @@ fn phases(scenario: &Scenario, measured: &Measured) -> Vec<PhaseReport> {
 }
 
 /// A run ends with its last answer, often a little before its last phase.
-fn lasted(planned: Duration, left: Duration, measured: &Measured) -> Duration {
+fn lasted(planned: Duration, left: Duration, measured: &RunResult) -> Duration {
     if measured.interrupted.is_some() { planned.min(left) } else { planned }
 }
 
@@ -215,7 +215,7 @@ const fn verdict(exit: Exit) -> &'static str {
     }
 }
 
-fn unix_ms(measured: &Measured) -> u64 {
+fn unix_ms(measured: &RunResult) -> u64 {
     let since = measured
         .started
         .duration_since(UNIX_EPOCH)

@@ -17,7 +17,7 @@ use crate::sender::{Ports, RunClock, Stop, ThreadConfig, ThreadResult};
 
 /// What a run brought.
 #[derive(Debug)]
-pub struct Measured {
+pub struct RunResult {
     /// Everything that was counted.
     pub recorder: Recorder,
     /// When it started.
@@ -37,7 +37,7 @@ pub struct Measured {
 /// # Errors
 ///
 /// What the system says when no socket can be opened or read.
-pub fn execute(scenario: &Scenario, stop: &Stop) -> io::Result<Measured> {
+pub fn execute(scenario: &Scenario, stop: &Stop) -> io::Result<RunResult> {
     let senders = (0..scenario.sender.threads)
         .map(|thread| Sender::open(scenario, thread, stop))
         .collect::<io::Result<Vec<_>>>()?;
@@ -65,7 +65,7 @@ pub fn execute(scenario: &Scenario, stop: &Stop) -> io::Result<Measured> {
         recorder.merge(&outcome.recorder);
         overruns += outcome.overruns;
     }
-    Ok(Measured {
+    Ok(RunResult {
         recorder,
         started,
         took: Duration::from_nanos(clock.now()),

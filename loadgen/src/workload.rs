@@ -9,7 +9,7 @@ use dns::{Class, Composer, Flags, Header, Name, Rtype};
 use crate::random::SplitMix;
 
 mod names;
-pub use names::{Asked, NamesError, read_names};
+pub use names::{NameEntry, NamesError, read_names};
 
 /// A table of composed queries, and the odds of each.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Workload {
     /// Prepares single queries: each name with its own type, or else with one
     /// of `types` by weight.
     pub fn queries(
-        asked: &[Asked],
+        asked: &[NameEntry],
         types: &[(Rtype, f64)],
         popularity: Distribution,
         seed: u64,

@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use crate::expect::{Bound, Count, Expectation, Metric, Statistic};
 use crate::recorder::PhaseRecord;
-use crate::run::Measured;
+use crate::run::RunResult;
 use crate::scenario::Scenario;
 
 /// An expectation with what was found.
 #[derive(Clone, Debug, Serialize)]
-pub struct Judged {
+pub struct ExpectationResult {
     /// As written: `baseline.latency.p99`.
     pub key: String,
     /// As written: `< 20ms`.
@@ -22,7 +22,7 @@ pub struct Judged {
     pub found: String,
 }
 
-impl Judged {
+impl ExpectationResult {
     pub(super) fn new(expectation: &Expectation, record: &PhaseRecord) -> Self {
         let value = value(expectation, record);
         Self {
@@ -35,7 +35,7 @@ impl Judged {
 }
 
 /// Returns why the run says nothing about the server: all of it our fault.
-pub fn invalid_reasons(scenario: &Scenario, measured: &Measured) -> Vec<String> {
+pub fn invalid_reasons(scenario: &Scenario, measured: &RunResult) -> Vec<String> {
     let mut reasons = Vec::new();
     let run = measured.recorder.total();
     for (phase, record) in scenario.phases.iter().zip(measured.recorder.phases()) {
@@ -154,9 +154,9 @@ fn millis(nanos: u64) -> f64 {
 mod tests {
     use super::*;
 
-    fn judge(key: &str, condition: &str, record: &PhaseRecord) -> Judged {
+    fn judge(key: &str, condition: &str, record: &PhaseRecord) -> ExpectationResult {
         let phases = ["p".to_owned()];
-        Judged::new(&Expectation::parse(key, condition, &phases).unwrap(), record)
+        ExpectationResult::new(&Expectation::parse(key, condition, &phases).unwrap(), record)
     }
 
     #[test]

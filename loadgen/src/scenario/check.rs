@@ -20,7 +20,7 @@ use crate::expect::{Expectation, parse_duration};
 use crate::plan::PlannedPhase;
 use crate::schedule::{Rate, Shape};
 use crate::sender::Ports;
-use crate::workload::{Asked, Distribution, Workload, read_names};
+use crate::workload::{Distribution, NameEntry, Workload, read_names};
 
 type Result<T> = std::result::Result<T, ScenarioError>;
 
@@ -218,7 +218,7 @@ fn workload(
 ) -> Result<Workload> {
     let workload = file.as_ref();
     let error = |reason: String| source.error(workload.names.span(), reason);
-    let asked: Vec<Asked> = match workload.names.as_ref() {
+    let asked: Vec<NameEntry> = match workload.names.as_ref() {
         NamesFile::File(path) => read_names(&folder.join(path))
             .map_err(|reason| error(format!("workload.names: {reason}")))?,
         NamesFile::Inline(lines) => lines
@@ -264,7 +264,7 @@ fn workload(
 
 /// The names as they were written: the last dot decides whether the search
 /// list is used. A file's names are taken as relative.
-fn spelled(names: &NamesFile, asked: &[Asked]) -> Vec<String> {
+fn spelled(names: &NamesFile, asked: &[NameEntry]) -> Vec<String> {
     match names {
         NamesFile::Inline(lines) => lines
             .iter()

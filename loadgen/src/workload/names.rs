@@ -6,7 +6,7 @@ use dns::{Name, Rtype};
 
 /// A name to ask for, and its type if the line said one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Asked {
+pub struct NameEntry {
     /// The name.
     pub name: Name,
     /// The type; `None` leaves it to the workload's `types`.
@@ -56,7 +56,7 @@ pub enum NamesError {
 /// # Errors
 ///
 /// See [`NamesError`].
-pub fn read_names(path: &Path) -> Result<Vec<Asked>, NamesError> {
+pub fn read_names(path: &Path) -> Result<Vec<NameEntry>, NamesError> {
     let shown = path.display().to_string();
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
@@ -65,7 +65,7 @@ pub fn read_names(path: &Path) -> Result<Vec<Asked>, NamesError> {
     parse(&text, &shown)
 }
 
-fn parse(text: &str, path: &str) -> Result<Vec<Asked>, NamesError> {
+fn parse(text: &str, path: &str) -> Result<Vec<NameEntry>, NamesError> {
     let mut names = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -90,7 +90,7 @@ fn parse(text: &str, path: &str) -> Result<Vec<Asked>, NamesError> {
 }
 
 /// Reads `name` or `name type`, with a reason when it is neither.
-pub(super) fn parse_line(line: &str) -> Result<Asked, String> {
+pub(super) fn parse_line(line: &str) -> Result<NameEntry, String> {
     let mut fields = line.split_ascii_whitespace();
     let name = fields.next().unwrap_or_default();
     let name = Name::from_text(name).map_err(|error| error.to_string())?;
@@ -101,12 +101,12 @@ pub(super) fn parse_line(line: &str) -> Result<Asked, String> {
         }
     };
     match fields.next() {
-        None => Ok(Asked { name, qtype }),
+        None => Ok(NameEntry { name, qtype }),
         Some(rest) => Err(format!("{rest:?} after the type")),
     }
 }
 
-impl std::str::FromStr for Asked {
+impl std::str::FromStr for NameEntry {
     type Err = String;
 
     /// Reads one line: `name` or `name type`.

@@ -4,7 +4,7 @@ use dns::Question;
 
 use super::*;
 
-fn asked(lines: &[&str]) -> Vec<Asked> {
+fn asked(lines: &[&str]) -> Vec<NameEntry> {
     lines.iter().map(|line| line.parse().unwrap()).collect()
 }
 
