@@ -11,13 +11,13 @@ use crate::workload::Workload;
 /// Measures Fivedots beside its peers.
 #[derive(Debug, Parser)]
 #[command(name = "lab", bin_name = "cargo xtask lab")]
-pub(crate) struct Arguments {
+pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) part: Part,
+    pub(crate) command: LabCommand,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Part {
+pub(crate) enum LabCommand {
     /// Runs the rounds and prints the figures
     Run(RunArgs),
     /// The floor and the upstream, started by `run`

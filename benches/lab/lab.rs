@@ -11,16 +11,16 @@ use testbed::Process;
 
 use crate::cli::RunArgs;
 use crate::load::{self, Watched};
+use crate::network::Network;
 use crate::output::{print_line, print_progress};
-use crate::place::Place;
 use crate::report::{self, Environment, Memory, Row};
-use crate::subject::{Kind, Over, Subject, Surroundings};
+use crate::subject::{Kind, Subject, SubjectOptions, UpstreamTransport};
 use crate::workload::{FILL, Workload, fill};
 
 /// Everything that runs during a lab.
 struct Lab<'a> {
     args: &'a RunArgs,
-    place: Place,
+    network: Network,
     upstream: Process,
     subjects: Vec<Subject>,
     /// Those that ask their upstream over TCP.
@@ -30,7 +30,7 @@ struct Lab<'a> {
 
 /// What is written as JSON.
 #[derive(Serialize)]
-struct Findings<'a> {
+struct LabFigures<'a> {
     #[serde(flatten)]
     environment: Environment,
     rows: &'a [Row],
@@ -111,14 +111,15 @@ fn settle(args: &RunArgs) -> RunArgs {
 
 impl<'a> Lab<'a> {
     fn start(args: &'a RunArgs) -> Result<Self> {
-        let place = if args.veth { Place::veth()? } else { Place::loopback() };
+        let network = if args.veth { Network::veth()? } else { Network::loopback() };
         let upstream_addr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORTS);
-        let upstream = start_upstream(&place, upstream_addr)?;
+        let upstream = start_upstream(&network, upstream_addr)?;
         let mut ports = (PORTS + 10..).step_by(10);
         let mut start = |kind: Kind, over| {
             let port = ports.next().unwrap_or_default();
-            let around = Surroundings { programs: args.programs(), upstream: upstream_addr, over };
-            kind.start(&place, port, around)
+            let options =
+                SubjectOptions { programs: args.programs(), upstream: upstream_addr, over };
+            kind.start(&network, port, options)
         };
         let mut subjects = Vec::new();
         let mut over_tcp = Vec::new();
@@ -127,13 +128,13 @@ impl<'a> Lab<'a> {
                 print_line(&format!("skipped: {} is not installed", kind.name()));
                 continue;
             }
-            subjects.push(start(kind, Over::Udp)?);
+            subjects.push(start(kind, UpstreamTransport::Udp)?);
             if args.workloads.contains(&Workload::ForwardTcp) && kind.forwards_over_tcp() {
-                over_tcp.push(start(kind, Over::Tcp)?);
+                over_tcp.push(start(kind, UpstreamTransport::Tcp)?);
             }
         }
         let dir = tempfile::tempdir()?;
-        Ok(Self { args, place, upstream, subjects, over_tcp, dir })
+        Ok(Self { args, network, upstream, subjects, over_tcp, dir })
     }
 
     /// The subjects that take part in a workload.
@@ -146,11 +147,11 @@ impl<'a> Lab<'a> {
     }
 
     fn measure(&self, subject: &Subject, workload: Workload, round: u64) -> Result<load::Sample> {
-        let first_client = self.place.first_client();
+        let first_client = self.network.first_client();
         let run = |seconds| {
             let scenario = workload.scenario(subject.addr, first_client, seconds, round);
             load::run(
-                &self.place,
+                &self.network,
                 &self.args.programs().loadgen(),
                 self.dir.path(),
                 &scenario,
@@ -182,7 +183,7 @@ impl<'a> Lab<'a> {
             let loadgen = self.args.programs().loadgen();
             let (scenario, seconds) = fill(subject.addr);
             let watched = self.watched(subject);
-            load::run(&self.place, &loadgen, self.dir.path(), &scenario, watched, seconds)?;
+            load::run(&self.network, &loadgen, self.dir.path(), &scenario, watched, seconds)?;
             let full_bytes = crate::cpu::resident(subject.process.pid())?;
             memory.push(Memory {
                 subject: subject.kind,
@@ -194,8 +195,8 @@ impl<'a> Lab<'a> {
     }
 }
 
-fn start_upstream(place: &Place, addr: SocketAddr) -> Result<Process> {
-    let mut command = place.server(&std::env::current_exe()?);
+fn start_upstream(network: &Network, addr: SocketAddr) -> Result<Process> {
+    let mut command = network.server(&std::env::current_exe()?);
     command.args(["serve", "--mode", "upstream", "--listen", &addr.to_string()]);
     let upstream = Process::spawn(&mut command)?;
     upstream.wait_for_line("serving", Duration::from_secs(5))?;
@@ -244,7 +245,7 @@ fn faults(args: &RunArgs, rows: &[Row]) -> Vec<String> {
 
 fn write_json(args: &RunArgs, rows: &[Row], memory: &[Memory]) -> Result<()> {
     let Some(file) = &args.json else { return Ok(()) };
-    let findings = Findings { environment: Environment::of(args), rows, memory };
+    let findings = LabFigures { environment: Environment::of(args), rows, memory };
     let text = serde_json::to_string_pretty(&findings)?;
     if let Err(error) = std::fs::write(file, text + "\n") {
         bail!("cannot write {}: {error}", file.display());

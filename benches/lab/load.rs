@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cpu::CpuTime;
-use crate::place::Place;
+use crate::network::Network;
 
 /// Whose CPU time is read around the run.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +47,7 @@ pub(crate) struct Sample {
 ///
 /// When the generator calls its run invalid, or nothing was answered.
 pub(crate) fn run(
-    place: &Place,
+    network: &Network,
     loadgen: &Path,
     dir: &Path,
     [scenario, names]: &[String; 2],
@@ -58,7 +58,7 @@ pub(crate) fn run(
     fs::write(dir.join("names"), names)?;
     let json = dir.join("report.json");
     let before = [CpuTime::of(watched.subject)?, CpuTime::of(watched.upstream)?];
-    let output = place
+    let output = network
         .client(loadgen)
         .arg("run")
         .arg(dir.join("scenario.toml"))

@@ -9,9 +9,9 @@ mod cli;
 mod cpu;
 mod lab;
 mod load;
+mod network;
 mod null;
 mod output;
-mod place;
 mod report;
 mod sender;
 mod serve;
@@ -22,13 +22,13 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use cli::{Arguments, Part};
+use cli::{Cli, LabCommand};
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().part {
-        Part::Run(args) if args.sender => sender::run(&args),
-        Part::Run(args) => lab::run(&args),
-        Part::Serve(args) => serve::run(&args).map(|()| ExitCode::SUCCESS),
+    let outcome = match Cli::parse().command {
+        LabCommand::Run(args) if args.sender => sender::run(&args),
+        LabCommand::Run(args) => lab::run(&args),
+        LabCommand::Serve(args) => serve::run(&args).map(|()| ExitCode::SUCCESS),
     };
     match outcome {
         Ok(code) => code,

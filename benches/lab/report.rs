@@ -25,7 +25,7 @@ pub(crate) struct Environment {
     schema: u32,
     kernel: String,
     cpus: usize,
-    place: &'static str,
+    network: &'static str,
     seconds: u64,
 }
 
@@ -37,7 +37,7 @@ impl Environment {
             schema: 1,
             kernel: kernel.trim().to_owned(),
             cpus: std::thread::available_parallelism().map_or(0, usize::from),
-            place: if args.veth { "veth" } else { "loopback" },
+            network: if args.veth { "veth" } else { "loopback" },
             seconds: args.seconds,
         }
     }

@@ -26,14 +26,14 @@ use crate::workload::Workload;
 mod figures;
 mod row;
 
-use row::{By, Case, Load, Row, Sample};
+use row::{Case, CaseRounds, CaseSample, Generator, Load};
 
 #[derive(Serialize)]
-struct Findings<'a> {
+struct SenderFigures<'a> {
     #[serde(flatten)]
     environment: Environment,
     dnsperf: Option<String>,
-    rows: &'a [Row],
+    rows: &'a [CaseRounds],
 }
 
 /// Runs the rounds, prints and writes the figures.
@@ -47,10 +47,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
         print_line("skipped: dnsperf is not installed");
     }
     let bench = Bench::start(args)?;
-    let mut rows: Vec<Row> = CASES
+    let mut rows: Vec<CaseRounds> = CASES
         .iter()
-        .filter(|case| dnsperf || case.by != By::Dnsperf)
-        .map(|&case| Row {
+        .filter(|case| dnsperf || case.by != Generator::Dnsperf)
+        .map(|&case| CaseRounds {
             case,
             server: SERVERS.get(case.server).map_or("", |s| s.name),
             rounds: Vec::new(),
@@ -68,7 +68,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     let faults = figures::print_targets(&rows);
     if let Some(file) = &args.json {
         let findings =
-            Findings { environment: Environment::of(args), dnsperf: version(), rows: &rows };
+            SenderFigures { environment: Environment::of(args), dnsperf: version(), rows: &rows };
         let text = serde_json::to_string_pretty(&findings)?;
         fs::write(file, text + "\n").with_context(|| format!("cannot write {}", file.display()))?;
     }
@@ -92,14 +92,17 @@ impl<'a> Bench<'a> {
     }
 
     /// Runs one case for its time.
-    fn measure(&self, case: &Case) -> Result<Sample> {
+    fn measure(&self, case: &Case) -> Result<CaseSample> {
         let server = self
             .servers
             .get(case.server)
             .context("a server for each case")?;
         let json = self.dir.path().join("report.json");
-        let mut command =
-            if case.by == By::Dnsperf { self.dnsperf(case) } else { self.loadgen(case, &json)? };
+        let mut command = if case.by == Generator::Dnsperf {
+            self.dnsperf(case)
+        } else {
+            self.loadgen(case, &json)?
+        };
         let (own, theirs) = (CpuTime::of_children()?, CpuTime::of(server.pid())?);
         let output = command.output().context("cannot start the sender")?;
         let own = CpuTime::of_children()?.since(own);
@@ -108,7 +111,7 @@ impl<'a> Bench<'a> {
         if !matches!(output.status.code(), Some(0 | 3)) {
             bail!("{}\n{}", output.status, String::from_utf8_lossy(&output.stdout));
         }
-        let [sent, answered] = if case.by == By::Dnsperf {
+        let [sent, answered] = if case.by == Generator::Dnsperf {
             told(&String::from_utf8_lossy(&output.stdout))?
         } else {
             reported(&serde_json::from_str(&fs::read_to_string(&json)?)?)?
@@ -117,9 +120,9 @@ impl<'a> Bench<'a> {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts and nanoseconds of seconds")]
-    fn sample(&self, [sent, answered]: [u64; 2], own: CpuTime, server: CpuTime) -> Sample {
+    fn sample(&self, [sent, answered]: [u64; 2], own: CpuTime, server: CpuTime) -> CaseSample {
         let each = |ns: u64| ns as f64 / 1e3 / sent as f64;
-        Sample {
+        CaseSample {
             sent,
             answered,
             rate: answered as f64 / self.args.seconds as f64,
@@ -146,7 +149,7 @@ impl<'a> Bench<'a> {
                 .addr(),
             case.sockets,
             case.threads,
-            case.by == By::LoadgenGso,
+            case.by == Generator::LoadgenGso,
             self.args.seconds,
         );
         let file = self.dir.path().join("scenario.toml");
@@ -247,28 +250,28 @@ const SERVERS: [Server; 3] = [
 
 /// Each of dnsperf follows the one of ours that it is compared with.
 const CASES: [Case; 9] = [
-    case("flat-out", By::Loadgen, ECHO, [16, 1], Load::Window(256)),
-    case("flat-out", By::Dnsperf, ECHO, [16, 1], Load::Window(256)),
-    case("paced", By::Loadgen, ECHO, [16, 1], Load::Rate(20_000)),
-    case("paced", By::Dnsperf, ECHO, [16, 1], Load::Rate(20_000)),
-    case("one-flow", By::LoadgenGso, ECHO, [1, 1], Load::Window(256)),
-    case("one-flow", By::Dnsperf, ECHO, [1, 1], Load::Window(256)),
-    case("one-flow-plain", By::Loadgen, ECHO, [1, 1], Load::Window(256)),
-    case("null-1", By::LoadgenGso, NULL_1, [1, 1], Load::Window(2048)),
-    case("null-2", By::LoadgenGso, NULL_2, [8, 2], Load::Window(4096)),
+    case("flat-out", Generator::Loadgen, ECHO, [16, 1], Load::Window(256)),
+    case("flat-out", Generator::Dnsperf, ECHO, [16, 1], Load::Window(256)),
+    case("paced", Generator::Loadgen, ECHO, [16, 1], Load::Rate(20_000)),
+    case("paced", Generator::Dnsperf, ECHO, [16, 1], Load::Rate(20_000)),
+    case("one-flow", Generator::LoadgenGso, ECHO, [1, 1], Load::Window(256)),
+    case("one-flow", Generator::Dnsperf, ECHO, [1, 1], Load::Window(256)),
+    case("one-flow-plain", Generator::Loadgen, ECHO, [1, 1], Load::Window(256)),
+    case("null-1", Generator::LoadgenGso, NULL_1, [1, 1], Load::Window(2048)),
+    case("null-2", Generator::LoadgenGso, NULL_2, [8, 2], Load::Window(4096)),
 ];
 
 const fn case(
     name: &'static str,
-    by: By,
+    by: Generator,
     server: usize,
     [sockets, threads]: [u16; 2],
     load: Load,
 ) -> Case {
     let sender = match by {
-        By::Loadgen => "fivedots",
-        By::LoadgenGso => "fivedots, GSO",
-        By::Dnsperf => "dnsperf",
+        Generator::Loadgen => "fivedots",
+        Generator::LoadgenGso => "fivedots, GSO",
+        Generator::Dnsperf => "dnsperf",
     };
     Case { name, by, sender, server, sockets, threads, load }
 }

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 use testbed::{Process, coredns};
 
-use crate::place::Place;
+use crate::network::Network;
 use crate::serve::Mode;
 
 /// A server.
@@ -38,7 +38,7 @@ pub(crate) enum Kind {
 
 /// How a server reaches its upstream.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Over {
+pub(crate) enum UpstreamTransport {
     Udp,
     Tcp,
 }
@@ -61,10 +61,10 @@ impl Programs<'_> {
 
 /// What a server is started with beside its address.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Surroundings<'a> {
+pub(crate) struct SubjectOptions<'a> {
     pub(crate) programs: Programs<'a>,
     pub(crate) upstream: SocketAddr,
-    pub(crate) over: Over,
+    pub(crate) over: UpstreamTransport,
 }
 
 /// A server that runs; it is stopped when it is dropped.
@@ -117,26 +117,26 @@ impl Kind {
         }
     }
 
-    /// Starts it on a free port of the place's servers.
+    /// Starts it on a free port of the network's servers.
     ///
     /// # Errors
     ///
     /// When it is not installed, or does not answer; what it said is shown.
     pub(crate) fn start(
         self,
-        place: &Place,
+        network: &Network,
         port: u16,
-        around: Surroundings<'_>,
+        options: SubjectOptions<'_>,
     ) -> Result<Subject> {
-        let addr = SocketAddr::new(place.server_ip(), port);
+        let addr = SocketAddr::new(network.server_ip(), port);
         let program = self
-            .program(around.programs)
+            .program(options.programs)
             .with_context(|| format!("{} is not installed", self.name()))?;
         let dir = tempfile::tempdir()?;
-        let mut command = place.server(&program);
-        self.configure(&mut command, addr, dir.path(), around)?;
+        let mut command = network.server(&program);
+        self.configure(&mut command, addr, dir.path(), options)?;
         let process = Process::spawn(command.current_dir(dir.path()))?;
-        wait_until_it_answers(&process, place, addr, around.programs)
+        wait_until_it_answers(&process, network, addr, options.programs)
             .with_context(|| format!("{} on {addr} said:\n{}", self.name(), process.output()))?;
         let idle_bytes = crate::cpu::resident(process.pid())?;
         Ok(Subject { kind: self, addr, process, idle_bytes, _dir: dir })
@@ -147,11 +147,11 @@ impl Kind {
         command: &mut Command,
         addr: SocketAddr,
         dir: &Path,
-        around: Surroundings<'_>,
+        options: SubjectOptions<'_>,
     ) -> Result<()> {
-        let Surroundings { upstream, over, .. } = around;
+        let SubjectOptions { upstream, over, .. } = options;
         let (ip, port) = (addr.ip(), addr.port());
-        let tcp = over == Over::Tcp;
+        let tcp = over == UpstreamTransport::Tcp;
         let config = dir.join("config");
         match self {
             Self::Echo | Self::BlockingEcho => {
@@ -188,14 +188,14 @@ impl Kind {
 /// Asks until there is an answer, from where the clients are.
 fn wait_until_it_answers(
     process: &Process,
-    place: &Place,
+    network: &Network,
     addr: SocketAddr,
     programs: Programs<'_>,
 ) -> Result<()> {
     let mut ended = false;
     let answered = testbed::eventually(Duration::from_secs(20), || {
         ended = process.status().is_some();
-        let mut client = place.client(&programs.loadgen());
+        let mut client = network.client(&programs.loadgen());
         client.args(["quick", &addr.to_string(), "--rate", "20", "--for", "100ms"]);
         client.args(["--allow", "10.77.9.0/24", "n0.default.svc.cluster.local"]);
         ended || client.output().is_ok_and(|output| output.status.success())

@@ -1,11 +1,11 @@
 //! The figures of the sender as a table, and how they stand to what is aimed at.
 
-use super::row::{By, Row, Sample};
+use super::row::{CaseRounds, CaseSample, Generator};
 use crate::output::print_line;
 use crate::report::Spread;
 
 /// Prints a line for each case: medians over the rounds with their range.
-pub(super) fn print(rows: &[Row]) {
+pub(super) fn print(rows: &[CaseRounds]) {
     print_line(&format!(
         "{:<14} {:<14} {:<12} {:>20} {:>18} {:>18} {:>18} {:>18} {:>8}",
         "",
@@ -19,7 +19,7 @@ pub(super) fn print(rows: &[Row]) {
         "lost"
     ));
     for row in rows {
-        let shown = |figure: &dyn Fn(&Sample) -> f64| {
+        let shown = |figure: &dyn Fn(&CaseSample) -> f64| {
             let spread = Spread::of(row.rounds.iter().map(figure));
             spread.map_or_else(String::new, |s| {
                 format!("{:.2} [{:.2}-{:.2}]", s.median, s.least, s.most)
@@ -35,7 +35,7 @@ pub(super) fn print(rows: &[Row]) {
             row.case.name,
             row.case.sender,
             row.server,
-            shown(&Sample::total_us),
+            shown(&CaseSample::total_us),
             shown(&|sample| sample.user_us),
             shown(&|sample| sample.system_us),
             shown(&|sample| sample.server_us),
@@ -48,10 +48,10 @@ pub(super) fn print(rows: &[Row]) {
 }
 
 /// Prints how the figures stand to what is aimed at; returns how many miss it.
-pub(super) fn print_targets(rows: &[Row]) -> usize {
+pub(super) fn print_targets(rows: &[CaseRounds]) -> usize {
     let find = |name: &str, is_theirs: bool| {
         rows.iter()
-            .find(|row| row.case.name == name && (row.case.by == By::Dnsperf) == is_theirs)
+            .find(|row| row.case.name == name && (row.case.by == Generator::Dnsperf) == is_theirs)
     };
     let mut missed = 0;
     let mut judge = |text: String, is_met: bool| {

@@ -7,7 +7,7 @@ use serde::Serialize;
 pub(super) struct Case {
     pub(super) name: &'static str,
     #[serde(skip)]
-    pub(super) by: By,
+    pub(super) by: Generator,
     pub(super) sender: &'static str,
     #[serde(skip)]
     pub(super) server: usize,
@@ -17,7 +17,7 @@ pub(super) struct Case {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum By {
+pub(super) enum Generator {
     Loadgen,
     LoadgenGso,
     Dnsperf,
@@ -35,7 +35,7 @@ pub(super) enum Load {
 
 /// What one run measured.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(super) struct Sample {
+pub(super) struct CaseSample {
     pub(super) sent: u64,
     pub(super) answered: u64,
     /// Answers per second of the run.
@@ -48,14 +48,14 @@ pub(super) struct Sample {
 }
 
 #[derive(Serialize)]
-pub(super) struct Row {
+pub(super) struct CaseRounds {
     #[serde(flatten)]
     pub(super) case: Case,
     pub(super) server: &'static str,
-    pub(super) rounds: Vec<Sample>,
+    pub(super) rounds: Vec<CaseSample>,
 }
 
-impl Sample {
+impl CaseSample {
     pub(super) const fn total_us(&self) -> f64 {
         self.user_us + self.system_us
     }

@@ -9,11 +9,11 @@ use anyhow::Result;
 use testbed::Netns;
 
 /// A loopback, or two hosts.
-pub(crate) struct Place {
+pub(crate) struct Network {
     hosts: Option<[Netns; 2]>,
 }
 
-impl Place {
+impl Network {
     /// One loopback for all.
     pub(crate) const fn loopback() -> Self {
         Self { hosts: None }
