@@ -9,7 +9,7 @@ use serde::Deserialize;
 /// A pod, as the API writes it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct Pod {
+pub struct PodObject {
     /// `metadata`.
     pub metadata: Metadata,
     /// `spec`.
@@ -130,7 +130,7 @@ pub struct PodList {
     /// `metadata`.
     pub metadata: ListMetadata,
     /// `items`.
-    pub items: Vec<Pod>,
+    pub items: Vec<PodObject>,
 }
 
 /// `metadata` of a list.

@@ -1,6 +1,6 @@
 //! Who made a pod, without asking further.
 
-use crate::object::Pod;
+use crate::object::PodObject;
 use crate::time;
 
 /// What a person would roll out, delete or edit.
@@ -15,7 +15,7 @@ pub struct Owner {
 impl Owner {
     /// Reads the owner of a pod. One without a controller, and a static one,
     /// whose controller is its node, is its own.
-    pub fn of(pod: &Pod) -> Self {
+    pub fn of(pod: &PodObject) -> Self {
         let controller = pod
             .metadata
             .owner_references
@@ -44,7 +44,7 @@ impl Owner {
 
 /// A Deployment names its `ReplicaSet`s `NAME-HASH`, and labels their pods with
 /// the hash.
-fn deployment<'a>(pod: &Pod, replica_set: &'a str) -> Option<&'a str> {
+fn deployment<'a>(pod: &PodObject, replica_set: &'a str) -> Option<&'a str> {
     let hash = pod.metadata.labels.pod_template_hash.as_deref()?;
     let name = replica_set.strip_suffix(hash)?.strip_suffix('-')?;
     (!hash.is_empty() && !name.is_empty()).then_some(name)
@@ -52,7 +52,7 @@ fn deployment<'a>(pod: &Pod, replica_set: &'a str) -> Option<&'a str> {
 
 /// A `CronJob` names its Jobs `NAME-MINUTE`, by the minute since 1970 that they
 /// were due. A Job that somebody called `migrate-42` was due at no such time.
-fn cron_job<'a>(pod: &Pod, job: &'a str) -> Option<&'a str> {
+fn cron_job<'a>(pod: &PodObject, job: &'a str) -> Option<&'a str> {
     let (name, minute) = job.rsplit_once('-')?;
     let is_number = !minute.is_empty() && minute.bytes().all(|octet| octet.is_ascii_digit());
     let due: i64 = minute.parse().ok().filter(|_| is_number)?;
@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn a_pod_that_nobody_made_is_its_own_owner() {
-        let pod: Pod = serde_json::from_value(json!({ "metadata": { "name": "debug" } })).unwrap();
+        let pod: PodObject =
+            serde_json::from_value(json!({ "metadata": { "name": "debug" } })).unwrap();
         assert_eq!(Owner::of(&pod), Owner::new("Pod", "debug"));
     }
 }

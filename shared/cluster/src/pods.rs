@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::object::{self, DnsOption};
+use crate::object::{self, DnsOption, PodObject};
 use crate::owner::Owner;
 use crate::resolver::{Kubelet, Resolver};
 use crate::time;
@@ -88,7 +88,7 @@ impl Pods {
     }
 
     /// Takes a pod as it is now; returns the addresses that changed hands.
-    pub fn apply(&mut self, object: &object::Pod) -> Vec<Change> {
+    pub fn apply(&mut self, object: &PodObject) -> Vec<Change> {
         let uid: Arc<str> = object.metadata.uid.as_str().into();
         if let Some(unlisted) = &mut self.unlisted {
             unlisted.remove(&uid);
@@ -117,7 +117,7 @@ impl Pods {
     }
 
     /// Takes the end of a pod; returns the addresses that changed hands.
-    pub fn delete(&mut self, object: &object::Pod) -> Vec<Change> {
+    pub fn delete(&mut self, object: &PodObject) -> Vec<Change> {
         self.remove(&object.metadata.uid)
     }
 
@@ -163,7 +163,7 @@ impl Pods {
     }
 
     /// The addresses that a pod says are its own, and its node's.
-    fn claimed(&self, object: &object::Pod) -> Vec<(IpAddr, Who)> {
+    fn claimed(&self, object: &PodObject) -> Vec<(IpAddr, Who)> {
         let status = &object.status;
         let node = || Who::Node(object.spec.node_name.as_str().into());
         let mut all: Vec<_> = addrs(status.host_ip.as_ref(), &status.host_ips)
@@ -185,7 +185,7 @@ impl Pods {
         all
     }
 
-    fn pod(&self, object: &object::Pod) -> Pod {
+    fn pod(&self, object: &PodObject) -> Pod {
         let config = object.spec.dns_config.as_ref();
         Pod {
             uid: object.metadata.uid.clone(),
@@ -199,7 +199,7 @@ impl Pods {
     }
 }
 
-fn started(object: &object::Pod) -> Option<i64> {
+fn started(object: &PodObject) -> Option<i64> {
     let started = object.status.start_time.as_deref();
     let created = object.metadata.creation_timestamp.as_deref();
     started

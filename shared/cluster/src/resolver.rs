@@ -1,6 +1,6 @@
 //! What the kubelet writes into the resolv.conf of a pod.
 
-use crate::object::{DnsOption, Pod};
+use crate::object::{DnsOption, PodObject};
 
 /// What a kubelet knows beside the pod.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -24,7 +24,7 @@ pub struct Resolver {
 
 impl Resolver {
     /// Follows the kubelet (`pkg/kubelet/network/dns`, `GetPodDNS`).
-    pub fn of(pod: &Pod, kubelet: &Kubelet) -> Self {
+    pub fn of(pod: &PodObject, kubelet: &Kubelet) -> Self {
         let (mut search, mut ndots) = match policy(pod) {
             Policy::ClusterFirst => {
                 let (namespace, domain) = (&pod.metadata.namespace, &kubelet.cluster_domain);
@@ -64,7 +64,7 @@ enum Policy {
 }
 
 /// `ClusterFirst` on the host network is what `Default` is elsewhere.
-fn policy(pod: &Pod) -> Policy {
+fn policy(pod: &PodObject) -> Policy {
     match pod.spec.dns_policy.as_deref() {
         Some("None") => Policy::None,
         Some("Default") => Policy::Default,

@@ -9,7 +9,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::time::{sleep, timeout};
 
-use crate::object::{Pod, PodList};
+use crate::object::{PodList, PodObject};
 use crate::pods::{Change, Pods};
 use crate::resolver::Kubelet;
 
@@ -149,7 +149,7 @@ impl Watch {
         let request = Request::new(PODS)
             .watch(&params, &version)
             .map_err(Failed::unsent)?;
-        let events = self.client.request_events::<Pod>(request).await;
+        let events = self.client.request_events::<PodObject>(request).await;
         let events = match events {
             Ok(events) => events,
             Err(error) => return Failed::or_gone(error, version),
