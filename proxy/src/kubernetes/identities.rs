@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use cluster::{Kubelet, Scope, State, Update, Watch, Who};
+use cluster::{Holder, Kubelet, Scope, State, Update, Watch};
 use dns::Name;
 
 use super::KubernetesConfig;
@@ -70,10 +70,10 @@ impl Identities {
             .tell(Teller { telling, since: self.clock.now(), error });
     }
 
-    fn identity(&self, who: Who) -> Identity {
+    fn identity(&self, who: Holder) -> Identity {
         let pod = match who {
-            Who::Node(node) => return of_node(&node),
-            Who::Pod(pod) => Arc::unwrap_or_clone(pod),
+            Holder::Node(node) => return of_node(&node),
+            Holder::Pod(pod) => Arc::unwrap_or_clone(pod),
         };
         let wire = |domain: &String| {
             let name = Name::from_text(domain).ok()?;

@@ -17,7 +17,7 @@ mod resolver;
 pub use resolver::{Kubelet, Resolver};
 
 mod pods;
-pub use pods::{Change, Pod, Pods, Who};
+pub use pods::{Change, Holder, Pod, Pods};
 
 mod watch;
 pub use watch::{Scope, State, Update, Watch, WatchError};

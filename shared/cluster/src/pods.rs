@@ -29,9 +29,9 @@ pub struct Pod {
     pub options: Vec<DnsOption>,
 }
 
-/// Who is behind an address.
+/// The holder of behind an address.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Who {
+pub enum Holder {
     /// A node: what runs on its host network cannot be told apart.
     Node(Arc<str>),
     /// A pod.
@@ -39,7 +39,7 @@ pub enum Who {
 }
 
 /// An address and who is behind it from now on; `None` for nobody.
-pub type Change = (IpAddr, Option<Who>);
+pub type Change = (IpAddr, Option<Holder>);
 
 /// All pods that are watched.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ pub struct Pods {
 struct Claim {
     uid: Arc<str>,
     started: Option<i64>,
-    who: Who,
+    who: Holder,
 }
 
 impl Pods {
@@ -152,8 +152,8 @@ impl Pods {
     /// Who has an address: the node before any pod, and of pods the one that
     /// began last; an older one with the same address is not yet known to have
     /// ended.
-    fn holder(&self, addr: IpAddr) -> Option<Who> {
-        let rank = |claim: &&Claim| (matches!(claim.who, Who::Node(_)), claim.started);
+    fn holder(&self, addr: IpAddr) -> Option<Holder> {
+        let rank = |claim: &&Claim| (matches!(claim.who, Holder::Node(_)), claim.started);
         // Of equals the last is taken, the one that was named last.
         let claims = self.addrs.get(&addr)?;
         claims
@@ -163,9 +163,9 @@ impl Pods {
     }
 
     /// The addresses that a pod says are its own, and its node's.
-    fn claimed(&self, object: &PodObject) -> Vec<(IpAddr, Who)> {
+    fn claimed(&self, object: &PodObject) -> Vec<(IpAddr, Holder)> {
         let status = &object.status;
-        let node = || Who::Node(object.spec.node_name.as_str().into());
+        let node = || Holder::Node(object.spec.node_name.as_str().into());
         let mut all: Vec<_> = addrs(status.host_ip.as_ref(), &status.host_ips)
             .into_iter()
             .map(|addr| (addr, node()))
@@ -177,7 +177,7 @@ impl Pods {
             let pod = Arc::new(self.pod(object));
             all.extend(
                 own.into_iter()
-                    .map(|addr| (addr, Who::Pod(Arc::clone(&pod)))),
+                    .map(|addr| (addr, Holder::Pod(Arc::clone(&pod)))),
             );
         }
         let mut seen = HashSet::new();

@@ -24,10 +24,10 @@ impl World {
 }
 
 fn text(changes: &[Change]) -> String {
-    let name = |who: &Option<Who>| match who {
+    let name = |who: &Option<Holder>| match who {
         None => "nobody".to_owned(),
-        Some(Who::Node(node)) => format!("node/{node}"),
-        Some(Who::Pod(pod)) => pod.name.clone(),
+        Some(Holder::Node(node)) => format!("node/{node}"),
+        Some(Holder::Pod(pod)) => pod.name.clone(),
     };
     let each = changes
         .iter()
@@ -155,7 +155,7 @@ fn a_pod_says_how_it_looks_names_up() {
     web["spec"]["dnsConfig"] = json!({ "options": [{ "name": "ndots", "value": "2" }] });
     let mut world = World::new();
     let changes = world.0.apply(&serde_json::from_value(web).unwrap());
-    let Some(Who::Pod(pod)) = &changes[0].1 else { panic!("{changes:?}") };
+    let Some(Holder::Pod(pod)) = &changes[0].1 else { panic!("{changes:?}") };
     assert_eq!((pod.resolver.ndots, pod.resolver.search.len()), (2, 3));
     assert_eq!(pod.options[0].value.as_deref(), Some("2"));
     assert_eq!(pod.started, Some(1_795_844_701));
