@@ -4,7 +4,7 @@ use hickory_proto::op::{Edns, Message, MessageType, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::{DNSClass, Name, RecordType};
 
-use crate::zone::Found;
+use crate::zone::ZoneAnswer;
 
 /// Over what a query came.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -53,7 +53,7 @@ impl Question {
     }
 
     /// Composes the response that says what a zone said.
-    pub(crate) fn respond(&self, found: Found) -> Vec<u8> {
+    pub(crate) fn respond(&self, found: ZoneAnswer) -> Vec<u8> {
         let mut response = self.response(found.rcode);
         response.metadata.authoritative = found.flags.authoritative;
         response.metadata.recursion_available = found.flags.recursion_available;

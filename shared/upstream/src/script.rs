@@ -12,7 +12,7 @@ use crate::question::Question;
 use crate::question::Transport;
 use crate::rule::{CountedRule, Delivery, Reply, Rule};
 use crate::wrong::Wrong;
-use crate::zone::{CompiledZone, Found, Zone};
+use crate::zone::{CompiledZone, Zone, ZoneAnswer};
 
 /// Zones and rules. An empty script refuses every query.
 #[derive(Clone, Debug, Default)]
@@ -54,13 +54,13 @@ impl Script {
     /// # Errors
     ///
     /// The first zone that cannot be parsed.
-    pub(crate) fn compile(&self) -> Result<Running> {
+    pub(crate) fn compile(&self) -> Result<CompiledScript> {
         let zones = self
             .zones
             .iter()
             .map(Zone::compile)
             .collect::<Result<Vec<_>>>()?;
-        Ok(Running {
+        Ok(CompiledScript {
             zones,
             rules: self.rules.iter().cloned().map(CountedRule::new).collect(),
             random: Mutex::new(StdRng::seed_from_u64(self.seed)),
@@ -69,7 +69,7 @@ impl Script {
 }
 
 /// A script in use, with its counts and its random numbers.
-pub(crate) struct Running {
+pub(crate) struct CompiledScript {
     zones: Vec<CompiledZone>,
     rules: Vec<CountedRule>,
     random: Mutex<StdRng>,
@@ -77,37 +77,45 @@ pub(crate) struct Running {
 
 /// The replies to one query, in order.
 #[derive(Default)]
-pub(crate) struct Plan {
-    pub(crate) replies: Vec<Planned>,
+pub(crate) struct ReplyPlan {
+    pub(crate) replies: Vec<PlannedReply>,
     pub(crate) delivery: Delivery,
 }
 
 /// One reply: its octets, and how long after the query it leaves.
-pub(crate) struct Planned {
+pub(crate) struct PlannedReply {
     pub(crate) after: Duration,
     pub(crate) octets: Vec<u8>,
     /// Whether it leaves from a port that was not asked.
     pub(crate) from_other_port: bool,
 }
 
-impl Running {
+impl CompiledScript {
     /// Decides what is sent for `question`, and when.
-    pub(crate) async fn plan(&self, question: &Question) -> Plan {
+    pub(crate) async fn plan(&self, question: &Question) -> ReplyPlan {
         let name = question.qname.to_ascii().to_ascii_lowercase();
         let name = name.trim_end_matches('.');
         let Some(counted) = self.rules.iter().find(|rule| rule.takes(question, name)) else {
-            return Plan::of(vec![Planned::at(Duration::ZERO, self.right(question).await)]);
+            return ReplyPlan::of(vec![PlannedReply::at(
+                Duration::ZERO,
+                self.right(question).await,
+            )]);
         };
         let rule = &counted.rule;
         if self.is_lost(rule.loss) {
-            return Plan::default();
+            return ReplyPlan::default();
         }
         let delay = self.pick(&rule.delay);
         let replies = self.replies(rule.reply, question, delay).await;
-        Plan { replies, delivery: rule.delivery }
+        ReplyPlan { replies, delivery: rule.delivery }
     }
 
-    async fn replies(&self, reply: Reply, question: &Question, delay: Duration) -> Vec<Planned> {
+    async fn replies(
+        &self,
+        reply: Reply,
+        question: &Question,
+        delay: Duration,
+    ) -> Vec<PlannedReply> {
         let octets = match reply {
             Reply::Silence => return Vec::new(),
             Reply::Rcode(rcode) => question.fail(rcode, self.recurses(question)),
@@ -118,14 +126,14 @@ impl Running {
                 return wrong_reply(wrong, question, delay).into_iter().collect();
             }
             Reply::WrongThenRight(wrong, after) => {
-                let right = Planned::at(delay + after, self.right(question).await);
+                let right = PlannedReply::at(delay + after, self.right(question).await);
                 return wrong_reply(wrong, question, delay)
                     .into_iter()
                     .chain([right])
                     .collect();
             }
         };
-        vec![Planned::at(delay, octets)]
+        vec![PlannedReply::at(delay, octets)]
     }
 
     async fn right(&self, question: &Question) -> Vec<u8> {
@@ -134,7 +142,7 @@ impl Running {
         }
         let found = match self.zone_of(question) {
             Some(zone) => zone.look_up(&question.qname, question.qtype).await,
-            None => Found::refused(),
+            None => ZoneAnswer::refused(),
         };
         question.respond(found)
     }
@@ -168,21 +176,21 @@ impl Running {
     }
 }
 
-impl Plan {
-    fn of(replies: Vec<Planned>) -> Self {
+impl ReplyPlan {
+    fn of(replies: Vec<PlannedReply>) -> Self {
         Self { replies, delivery: Delivery::Whole }
     }
 }
 
-impl Planned {
+impl PlannedReply {
     fn at(after: Duration, octets: Vec<u8>) -> Self {
         Self { after, octets, from_other_port: false }
     }
 }
 
 /// A stream has one source port, so the wrong one has no form over TCP.
-fn wrong_reply(wrong: Wrong, question: &Question, after: Duration) -> Option<Planned> {
+fn wrong_reply(wrong: Wrong, question: &Question, after: Duration) -> Option<PlannedReply> {
     let from_other_port = wrong == Wrong::SourcePort;
     let possible = !from_other_port || question.transport == Transport::Udp;
-    possible.then(|| Planned { after, octets: wrong.compose(question), from_other_port })
+    possible.then(|| PlannedReply { after, octets: wrong.compose(question), from_other_port })
 }

@@ -122,7 +122,7 @@ impl Zone {
 }
 
 /// What a zone says about one question.
-pub(crate) struct Found {
+pub(crate) struct ZoneAnswer {
     pub(crate) rcode: ResponseCode,
     pub(crate) flags: Flags,
     pub(crate) answers: Vec<Record>,
@@ -130,7 +130,7 @@ pub(crate) struct Found {
     pub(crate) additionals: Vec<Record>,
 }
 
-impl Found {
+impl ZoneAnswer {
     /// No zone holds the name.
     pub(crate) const fn refused() -> Self {
         Self::empty(
@@ -156,14 +156,14 @@ pub(crate) struct CompiledZone {
 impl CompiledZone {
     /// Looks `qname` up; a negative response carries the SOA (RFC 2308,
     /// section 3).
-    pub(crate) async fn look_up(&self, qname: &Name, qtype: RecordType) -> Found {
+    pub(crate) async fn look_up(&self, qname: &Name, qtype: RecordType) -> ZoneAnswer {
         let name = LowerName::new(qname);
         let found = self
             .handler
             .lookup(&name, qtype, None, LookupOptions::default())
             .await;
         match found.map_result() {
-            Some(Ok(lookup)) => Found {
+            Some(Ok(lookup)) => ZoneAnswer {
                 answers: lookup.iter().cloned().collect(),
                 additionals: lookup
                     .additionals()
@@ -171,27 +171,30 @@ impl CompiledZone {
                     .flatten()
                     .cloned()
                     .collect(),
-                ..Found::empty(ResponseCode::NoError, self.flags)
+                ..ZoneAnswer::empty(ResponseCode::NoError, self.flags)
             },
             Some(Err(LookupError::NameExists)) => self.negative(ResponseCode::NoError),
             _ => self.unknown(qname, qtype),
         }
     }
 
-    fn unknown(&self, qname: &Name, qtype: RecordType) -> Found {
+    fn unknown(&self, qname: &Name, qtype: RecordType) -> ZoneAnswer {
         match self.synthetic_ttl {
             None => self.negative(ResponseCode::NXDomain),
             Some(ttl) if qtype == RecordType::A => {
                 let rdata = RData::A(A(synthetic_address(&qname.to_ascii())));
                 let answers = vec![Record::from_rdata(qname.clone(), ttl, rdata)];
-                Found { answers, ..Found::empty(ResponseCode::NoError, self.flags) }
+                ZoneAnswer { answers, ..ZoneAnswer::empty(ResponseCode::NoError, self.flags) }
             }
             Some(_) => self.negative(ResponseCode::NoError),
         }
     }
 
-    fn negative(&self, rcode: ResponseCode) -> Found {
-        Found { authorities: vec![self.negative.clone()], ..Found::empty(rcode, self.flags) }
+    fn negative(&self, rcode: ResponseCode) -> ZoneAnswer {
+        ZoneAnswer {
+            authorities: vec![self.negative.clone()],
+            ..ZoneAnswer::empty(rcode, self.flags)
+        }
     }
 }
 

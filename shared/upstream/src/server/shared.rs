@@ -8,11 +8,11 @@ use tokio::sync::Semaphore;
 
 use crate::log::{Log, Received};
 use crate::question::{Question, Transport};
-use crate::script::{Plan, Running};
+use crate::script::{CompiledScript, ReplyPlan};
 
 /// What all tasks of the server share.
 pub(super) struct Shared {
-    pub(super) running: RwLock<Arc<Running>>,
+    pub(super) running: RwLock<Arc<CompiledScript>>,
     pub(super) log: Log,
     /// One permit for each reply that waits for its time.
     pub(super) pending: Arc<Semaphore>,
@@ -21,7 +21,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(running: Running) -> Self {
+    pub(super) fn new(running: CompiledScript) -> Self {
         Self {
             running: RwLock::new(Arc::new(running)),
             log: Log::default(),
@@ -36,12 +36,12 @@ impl Shared {
         octets: &[u8],
         from: SocketAddr,
         transport: Transport,
-    ) -> Plan {
+    ) -> ReplyPlan {
         #[expect(clippy::disallowed_methods, reason = "this is the socket loop's one clock")]
         let now = Instant::now();
         let Some(question) = Question::parse(octets, transport) else {
             self.log.record_malformed();
-            return Plan::default();
+            return ReplyPlan::default();
         };
         self.log.record(Received::new(&question, from, now));
         let running = Arc::clone(&self.running.read().unwrap_or_else(PoisonError::into_inner));

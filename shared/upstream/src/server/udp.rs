@@ -8,7 +8,7 @@ use tokio::net::UdpSocket;
 
 use super::shared::Shared;
 use crate::question::Transport;
-use crate::script::Planned;
+use crate::script::PlannedReply;
 
 /// Binds a socket inside the current runtime.
 pub(super) fn bind(addr: SocketAddr) -> io::Result<UdpSocket> {
@@ -41,7 +41,7 @@ pub(super) async fn serve(socket: Arc<UdpSocket>, shared: Arc<Shared>) {
 }
 
 /// Sends a reply; one that cannot be sent is lost, as in a network.
-async fn send(socket: &UdpSocket, reply: &Planned, to: SocketAddr) {
+async fn send(socket: &UdpSocket, reply: &PlannedReply, to: SocketAddr) {
     let sent = if reply.from_other_port {
         match socket
             .local_addr()
