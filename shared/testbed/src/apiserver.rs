@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use crate::built::{Built, go};
+use crate::go_program::{GoProgram, go};
 use crate::path::missing_program;
 use crate::process::Process;
 use crate::{port, wait};
@@ -229,7 +229,8 @@ fn build(dir: &Path) -> Command {
     go
 }
 
-const APISERVER: Built = Built { project: "kubernetes", version: VERSION, program: PROGRAM, build };
+const APISERVER: GoProgram =
+    GoProgram { project: "kubernetes", version: VERSION, program: PROGRAM, build };
 
 /// As `go.mod` beside has it.
 const VERSION: &str = "1.37.2";

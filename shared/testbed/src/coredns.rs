@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use tempfile::TempDir;
 
-use crate::built::{Built, go};
 use crate::client::{Client, query};
+use crate::go_program::{GoProgram, go};
 use crate::netns::Netns;
 use crate::process::Process;
 use crate::{port, wait};
@@ -105,8 +105,8 @@ fn build(dir: &Path) -> Command {
     go
 }
 
-pub(crate) const COREDNS: Built =
-    Built { project: "coredns", version: VERSION, program: "coredns", build };
+pub(crate) const COREDNS: GoProgram =
+    GoProgram { project: "coredns", version: VERSION, program: "coredns", build };
 
 /// The version whose answers the tests are held against.
 pub const VERSION: &str = "1.14.4";

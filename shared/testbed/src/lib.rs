@@ -7,10 +7,10 @@
 
 pub mod apiserver;
 pub mod browser;
-mod built;
 pub mod capture;
 pub mod client;
 pub mod coredns;
+mod go_program;
 mod length;
 pub mod netns;
 mod path;

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::path::find_program;
 
 /// A program in Go.
-pub(crate) struct Built {
+pub(crate) struct GoProgram {
     /// Whose it is; its folder is called so, with the version.
     pub(crate) project: &'static str,
     pub(crate) version: &'static str,
@@ -22,7 +22,7 @@ pub(crate) struct Built {
     pub(crate) build: fn(&Path) -> Command,
 }
 
-impl Built {
+impl GoProgram {
     /// Returns its path, and builds it where it is missing.
     pub(crate) fn path(&self) -> Result<PathBuf> {
         self.path_in(&cache()?)
@@ -101,8 +101,8 @@ fn cache() -> Result<PathBuf> {
 mod tests {
     use super::*;
 
-    fn built(build: fn(&Path) -> Command) -> Built {
-        Built { project: "kit", version: "1.2", program: "tool", build }
+    fn built(build: fn(&Path) -> Command) -> GoProgram {
+        GoProgram { project: "kit", version: "1.2", program: "tool", build }
     }
 
     fn shell(line: &str, dir: &Path) -> Command {
