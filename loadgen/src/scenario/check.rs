@@ -7,7 +7,7 @@ use std::time::Duration;
 use dns::Rtype;
 use toml::Spanned;
 
-use super::error::{ScenarioError, Source};
+use super::error::{Result, Source};
 use super::file::{
     FamilyFile, LimitsFile, NamesFile, PhaseFile, ScenarioFile, ScheduleFile, SenderFile,
     TargetFile, TransportFile, WorkloadFile,
@@ -21,8 +21,6 @@ use crate::plan::PlannedPhase;
 use crate::schedule::{Rate, Shape};
 use crate::sender::Ports;
 use crate::workload::{Distribution, NameEntry, Workload, read_names};
-
-type Result<T> = std::result::Result<T, ScenarioError>;
 
 /// Checks everything; the first error is returned.
 pub(super) fn check(file: ScenarioFile, source: &Source<'_>, folder: &Path) -> Result<Scenario> {

@@ -28,6 +28,9 @@ pub enum ScenarioError {
     },
 }
 
+/// What a check of a part yields.
+pub(super) type Result<T> = std::result::Result<T, ScenarioError>;
+
 /// The text that errors point into.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Source<'a> {

@@ -1,11 +1,9 @@
 //! Ways to send that do not fit to what is sent, or to whom.
 
-use super::error::{ScenarioError, Source};
+use super::error::{Result, Source};
 use super::file::SenderFile;
 use super::{Scenario, Target, Transport};
 use crate::sender::Ports;
-
-type Result<T> = std::result::Result<T, ScenarioError>;
 
 /// Each socket of a pool has an address of its own.
 pub(super) fn first_source(
