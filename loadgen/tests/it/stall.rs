@@ -1,8 +1,9 @@
 //! The reason for this program: a server that stops for a second, and how long
 //! that was for those who came meanwhile.
 
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
+
+use testbed::pace;
 
 use crate::answering;
 use crate::program::{Ran, alone, report};
@@ -41,17 +42,11 @@ fn run_with_a_stall() -> (Ran, Duration) {
     let (server, address) = answering::start();
     let load =
         std::thread::spawn(move || report(&["quick", &address, "--rate", "5000", "--for", "8s"]));
-    pass(Duration::from_secs(3));
+    pace(Duration::from_secs(3));
     server.signal("STOP").unwrap();
     let stopped = Instant::now();
-    pass(Duration::from_secs(1));
+    pace(Duration::from_secs(1));
     server.signal("CONT").unwrap();
     let stall = stopped.elapsed();
     (load.join().unwrap(), stall)
-}
-
-/// Lets time go by: nothing is ever sent.
-fn pass(time: Duration) {
-    let (_sender, receiver) = mpsc::channel::<()>();
-    assert!(receiver.recv_timeout(time).is_err());
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use console::api::Summary;
 use hickory_proto::op::ResponseCode;
 use observe::{Identity, Workload};
-use testbed::{eventually, port};
+use testbed::{eventually, pace, port};
 use upstream::{Rule, Upstream};
 
 use crate::node::Node;
@@ -146,8 +146,7 @@ fn ask_until(server: SocketAddr, stop: &AtomicBool) -> u64 {
         if round.is_multiple_of(8) {
             asked += stranger.look_up("api.example.com");
         }
-        // Nobody unparks it.
-        std::thread::park_timeout(Duration::from_millis(200));
+        pace(Duration::from_millis(200));
     }
     asked
 }

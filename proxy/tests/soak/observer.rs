@@ -13,6 +13,7 @@ use ::observe::{Books, ObserveConfig, Observer, Record, Traits, Writer};
 use ::resolver::{Clock, Moment};
 use dns::{Name, Rcode, Rtype};
 use resolver::Origin;
+use testbed::pace;
 
 use crate::vitals::Vitals;
 
@@ -74,7 +75,7 @@ fn note(mut to: Noting, end: Moment) -> u64 {
         let due = u64::try_from(elapsed).unwrap() * RATE / 1_000_000;
         to.push(due.saturating_sub(pushed));
         pushed = pushed.max(due);
-        thread::park_timeout(Duration::from_millis(1));
+        pace(Duration::from_millis(1));
     }
     wait_until(end + Duration::from_secs(1), to.clock);
     to.push(BURST);
@@ -116,9 +117,7 @@ fn name(number: u32) -> Vec<u8> {
 }
 
 fn wait_until(then: Moment, clock: Clock) {
-    while clock.now() < then {
-        thread::park_timeout(then.saturating_since(clock.now()));
-    }
+    pace(then.saturating_since(clock.now()));
 }
 
 /// As many as the proxy has for one address.

@@ -28,4 +28,4 @@ pub use length::{by_length, soak_length};
 pub use netns::{Lan, Netns};
 pub use process::Process;
 pub use require::{Component, have, have_program};
-pub use wait::eventually;
+pub use wait::{eventually, pace};

@@ -21,4 +21,13 @@ pub fn eventually(within: Duration, mut done: impl FnMut() -> bool) -> bool {
     }
 }
 
+/// Lets `time` go by where it is part of what a test plays: the delay of a slow
+/// server, the pace of a load. The tidy test lists the files that may.
+///
+/// To wait for something take an event with a deadline, or [`eventually`].
+#[expect(clippy::disallowed_methods, reason = "the time is the subject, not a guess")]
+pub fn pace(time: Duration) {
+    std::thread::sleep(time);
+}
+
 const GRAIN: Duration = Duration::from_millis(5);

@@ -15,6 +15,7 @@ mod manifests;
 mod modules;
 mod rfcs;
 mod scan;
+mod sleeps;
 mod words;
 
 use std::fs;

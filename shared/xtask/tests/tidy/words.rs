@@ -1,6 +1,6 @@
 //! Words that may not be there.
 
-use crate::scan::{has_word, split, without_tests};
+use crate::scan::{has_word, split};
 use crate::{Source, check, lines_where, prove};
 
 fn is_safe(source: &Source) -> Vec<String> {
@@ -35,21 +35,6 @@ fn has_issue(after: &str) -> bool {
     number.is_some_and(|(digits, _)| digits.parse::<u32>().is_ok())
 }
 
-/// A sleep in a test is either too short for a busy machine or too long.
-fn does_not_sleep_in_tests(source: &Source) -> Vec<String> {
-    let code = split(&source.text).code;
-    let all_test = source.path.contains("/tests/") || source.path.ends_with("/tests.rs");
-    let untested = if all_test { "" } else { without_tests(&code).0 };
-    // Blank lines in its place, so that the numbers stay right.
-    let tests = "\n".repeat(untested.matches('\n').count()) + &code[untested.len()..];
-    let what = "a test that sleeps; wait for an event with a deadline";
-    lines_where(&source.path, &tests, what, |line| {
-        ["sleep", "sleep_until"]
-            .iter()
-            .any(|word| has_word(line, word) && line.contains('('))
-    })
-}
-
 #[test]
 fn unsafe_is_only_in_udp() {
     check(is_safe);
@@ -75,16 +60,4 @@ fn every_todo_has_an_issue() {
         let good = Source::new("a.rs", "// TODO(#12): later\nlet todo = \"TODO\";");
         prove(numbers_its_todos, &Source::new("a.rs", bad), &good);
     }
-}
-
-#[test]
-fn no_test_sleeps() {
-    check(does_not_sleep_in_tests);
-    let call = "thread::sleep(MS);";
-    let prove = |bad, good| prove(does_not_sleep_in_tests, &bad, &good);
-    prove(Source::new("a/tests/it/b.rs", call), Source::new("a/src/b.rs", call));
-    prove(Source::new("a/src/b/tests.rs", "time::sleep(MS).await;"), Source::new("a/src/b.rs", ""));
-    let below = format!("fn f() {{}}\n#[cfg(test)]\nmod tests {{\n{call}\n}}");
-    let above = format!("fn f() {{ {call} }}\n#[cfg(test)]\nmod tests {{\n}}");
-    prove(Source::new("a/src/b.rs", &below), Source::new("a/src/b.rs", &above));
 }
