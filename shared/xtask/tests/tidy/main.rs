@@ -13,6 +13,7 @@ mod hot;
 mod layers;
 mod manifests;
 mod modules;
+mod pure;
 mod rfcs;
 mod scan;
 mod sleeps;
