@@ -13,7 +13,11 @@ const HOT: [(&str, &[&str]); 2] = [
             "proxy/resolver/src/resolver.rs",
             "proxy/resolver/src/answer.rs",
             "proxy/resolver/src/cache/",
+            "proxy/src/serve.rs",
             "proxy/src/serve/udp.rs",
+            "proxy/observe/src/record.rs",
+            "proxy/observe/src/ring.rs",
+            "proxy/observe/src/stats.rs",
         ],
     ),
     (

@@ -1,6 +1,7 @@
 //! Who may know whom among the crates, from their manifests.
 
 use std::fs;
+use std::process::Command;
 
 use crate::{Source, prove, root};
 
@@ -45,6 +46,13 @@ const ROOMS: [&str; 4] = ["console", "forward", "observe", "resolver"];
 
 const PURE: [&str; 4] = ["proxy/observe", "proxy/resolver", "shared/dns", "shared/stub"];
 
+/// What a room has no use for, though its neighbors have: who draws needs no
+/// sockets of its own, who asks upstreams draws nothing.
+const STRANGE: [(&str, &[&str]); 2] = [
+    ("proxy/console", &["mio", "socket2", "udp"]),
+    ("proxy/forward", &["axum", "clap", "hyper", "maud", "ratatui", "serde_json"]),
+];
+
 fn knows_only_its_own(manifest: &Source) -> Vec<String> {
     let krate = manifest
         .path
@@ -64,7 +72,10 @@ fn knows_only_its_own(manifest: &Source) -> Vec<String> {
         let reserved = RESERVED.iter().find(|(reserved, _)| *reserved == name);
         let reserved = reserved.is_some_and(|(_, holders)| !holders.contains(&krate));
         let impure = PURE.contains(&krate) && IMPURE.contains(&name) && !in_tests;
-        if (ours && !allowed) || impure || (reserved && !in_tests) {
+        let strange = STRANGE
+            .iter()
+            .any(|(room, names)| *room == krate && names.contains(&name));
+        if (ours && !allowed) || impure || ((reserved || strange) && !in_tests) {
             complaints.push(complain(name));
         }
     }
@@ -112,6 +123,8 @@ fn crates_know_only_whom_they_may() {
         ("loadgen", "[dev-dependencies]\nproxy = { path = \"../proxy\" }"),
         ("proxy", "[dependencies]\nhickory-proto.workspace = true"),
         ("shared/dns", "[dependencies]\ntokio = \"1\""),
+        ("proxy/observe", "[dependencies]\nserde_json.workspace = true"),
+        ("proxy/console", "[dependencies]\nmio.workspace = true"),
         ("shared/testbed", "[dev-dependencies]\ndns.workspace = true"),
         ("shared/stranger", ""),
     ];
@@ -119,5 +132,38 @@ fn crates_know_only_whom_they_may() {
     for (krate, bad) in table {
         let manifest = |krate: &str, text| Source::new(&format!("{krate}/Cargo.toml"), text);
         prove(knows_only_its_own, &manifest(krate, bad), &manifest("proxy", good));
+    }
+}
+
+/// The impure crates in what `cargo tree --prefix none` prints.
+fn impure_in(tree: &str) -> Vec<&str> {
+    let names = tree.lines().filter_map(|line| line.split(' ').next());
+    names.filter(|name| IMPURE.contains(name)).collect()
+}
+
+/// A manifest shows what a crate names; what comes with that only cargo knows.
+#[test]
+fn pure_crates_bring_no_runtime_and_no_sockets() {
+    for krate in PURE {
+        let name = krate.rsplit('/').next().unwrap();
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(["tree", "--package", name, "--edges", "normal", "--prefix", "none"]);
+        let output = cargo.current_dir(root()).output().unwrap();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        let tree = String::from_utf8(output.stdout).unwrap();
+        assert!(tree.starts_with(&format!("{name} v")), "{name}: {complaint}");
+        assert_eq!(impure_in(&tree), Vec::<&str>::new(), "{name} brings these:\n{tree}");
+    }
+    assert_eq!(impure_in("observe v0.1.0 (/w)\nserde v1.0.229\ntokio v1.54.1 (*)"), ["tokio"]);
+}
+
+#[test]
+fn only_the_program_names_all_rooms() {
+    for manifest in manifests() {
+        let named = dependencies(&manifest.text);
+        let all = ROOMS
+            .iter()
+            .all(|room| named.iter().any(|(_, name)| name == room));
+        assert_eq!(all, manifest.path == "proxy/Cargo.toml", "{}", manifest.path);
     }
 }
