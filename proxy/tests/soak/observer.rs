@@ -13,7 +13,7 @@ use ::observe::{Books, ObserveConfig, Observer, Record, Traits, Writer};
 use ::resolver::{Clock, Moment};
 use dns::{Name, Rcode, Rtype};
 use resolver::Origin;
-use testbed::pace;
+use testbed::{pace, soak_length};
 
 use crate::vitals::Vitals;
 
@@ -25,13 +25,13 @@ fn observer() {
     let stop = Arc::new(AtomicBool::new(false));
     let (ledger, keeper) = Ledger::start(&books, observer, clock, Arc::clone(&stop)).unwrap();
     let started = clock.now();
-    let end = started + crate::length();
+    let end = started + soak_length();
     let (series, missed_in_time, pushed) = thread::scope(|scope| {
         let work = |(seed, writer)| scope.spawn(move || note(Noting { seed, writer, clock }, end));
         let workers: Vec<_> = (1..).zip(writers).map(work).collect();
         let series: Vec<u64> = (1..=SAMPLES)
             .map(|part| {
-                wait_until(started + crate::length() * part / SAMPLES, clock);
+                wait_until(started + soak_length() * part / SAMPLES, clock);
                 Vitals::of(std::process::id()).rss_kib
             })
             .collect();
@@ -45,7 +45,7 @@ fn observer() {
     let (records, missed) = ledger.read(|observer| (observer.records, observer.missed));
     let (clients, evicted) =
         ledger.read(|observer| (observer.clients.len(), observer.clients.evicted()));
-    println!("{:?}: {records} records taken, {missed} missed", crate::length());
+    println!("{:?}: {records} records taken, {missed} missed", soak_length());
     println!("{missed_in_time} of those before the burst at the end");
     println!("{clients} clients, {evicted} made room; KiB of memory, by time: {series:?}");
     assert_eq!(records + missed, pushed);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use testbed::client::addresses;
-use testbed::{eventually, query};
+use testbed::{eventually, query, soak_length};
 
 use crate::attackers::{Tally, over_tcp, over_udp};
 use crate::proxy::{Proxy, get};
@@ -28,10 +28,10 @@ fn octets() {
             scope.spawn(move || over_udp(server, seed, stop, tally));
             scope.spawn(move || over_tcp(server, seed, stop, tally));
         }
-        let warm_up = crate::length() / 3;
+        let warm_up = soak_length() / 3;
         let answered = ask_properly(&proxy, warm_up);
         let warm = Vitals::of(proxy.process.pid());
-        let answered = answered + ask_properly(&proxy, crate::length() - warm_up);
+        let answered = answered + ask_properly(&proxy, soak_length() - warm_up);
         stop.store(true, Ordering::Relaxed);
         (warm, answered)
     });

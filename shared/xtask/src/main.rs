@@ -48,7 +48,7 @@ enum Chore {
     /// Runs all tests, after installing or building what they need and can
     /// have; REQUIRE=coredns,netns makes the lack of a component a failure
     Test(test::Options),
-    /// Runs a long test, as octets; `cargo xtask test` runs each for 30 s
+    /// Runs a long test, as octets; `cargo xtask test` runs each for 10 s
     Soak {
         /// Which one
         name: String,

@@ -25,7 +25,7 @@ pub(crate) fn run(name: &str, length: Duration) -> Result<ExitCode> {
     let mut cargo = shell::cargo(&arguments);
     cargo
         .arg(filter)
-        .env("SOAK_SECONDS", length.as_secs().to_string());
+        .env("TEST_LENGTH", length.as_secs().to_string());
     shell::run(&mut cargo)?;
     Ok(ExitCode::SUCCESS)
 }
