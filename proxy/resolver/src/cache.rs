@@ -7,7 +7,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 mod key;
 pub use key::{Key, KeyHasher, KeyView};
@@ -95,7 +95,7 @@ impl Cache {
         self.sum(Shard::len)
     }
 
-    /// Says whether nothing is stored.
+    /// Returns whether nothing is stored.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -2,7 +2,7 @@
 
 use dns::{ExtendedError, Rcode, get_u16};
 
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 /// What kind of answer an entry is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -119,7 +119,7 @@ impl<'a> KeyView<'a> {
         }
     }
 
-    /// Says whether both find the same entry.
+    /// Returns whether both find the same entry.
     pub fn matches(&self, other: &KeyView<'_>) -> bool {
         self.hash == other.hash
             && self.qtype == other.qtype

@@ -16,7 +16,7 @@ use dns::{
 use foldhash::fast::RandomState;
 
 use super::{CacheConfig, Entry, Head, Kind};
-use crate::moment::Moment;
+use crate::clock::Moment;
 use crate::query::Retained;
 
 /// A response that may be sent, and perhaps stored.
@@ -238,7 +238,7 @@ fn chain(message: &[u8], qname: &Name, all: &[Kept]) -> Result<Vec<Name>, ParseE
     Ok(chain)
 }
 
-/// Says whether the question leads to a record; of additional ones only
+/// Returns whether the question leads to a record; of additional ones only
 /// whether their type is one that is added.
 fn belongs(kept: &Kept, message: &[u8], qname: &Name, chain: &[Name]) -> bool {
     let rtype = kept.record.rtype;

@@ -1,72 +1,75 @@
-//! One shard: two rings of octets that hold the answers, and an index over them.
+//! One shard: two logs of octets that hold the answers, and an index over them.
 //!
-//! Each ring is a queue: new answers go to its head, the oldest leave at its
-//! tail. A new name starts in the small ring, on probation. If it was used
-//! when it comes to the tail, it goes on to the large ring; if not it is gone,
-//! and only its hash is remembered: should it be asked again soon, it starts
-//! in the large ring. There, one that was used since it last came by is put
-//! back at the head. This is S3-FIFO, by moving octets: names that are asked
-//! once pass through a tenth of the room, and the rings stay free of holes, so
-//! the bound is exact and there is no allocator to fragment.
+//! Each log is a queue: a new answer goes to its head, the oldest leaves at its
+//! tail. A new name starts in the small queue. If it was used by the time it
+//! reaches the tail, it is promoted to the main queue. If not, it is evicted and
+//! only its hash is kept, as a ghost: a name that comes back while its ghost is
+//! there starts in the main queue. An answer at the tail of the main queue that
+//! was used since its last pass goes back to the head. This is S3-FIFO, by
+//! moving octets: names that are asked once pass through a tenth of the memory,
+//! and the logs have no holes that stay, so the bound is exact and there is no
+//! allocator to fragment.
 //!
-//! Negative answers may hold a part of the large ring only. Above it they stay
-//! on probation: one that was used starts there once more, the others are the
+//! Negative answers may hold a part of the main queue only. Above that they stay
+//! in the small queue: a used one starts there once more, the others are the
 //! first to go.
 
 use dns::HEADER_LEN;
 
 use super::entry::EntryView;
 use super::key::KeyView;
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 mod ghosts;
+mod header;
 mod index;
-mod label;
-mod ring;
+mod log;
 
 use ghosts::Ghosts;
+use header::EntryHeader;
 use index::Index;
-use label::Label;
-use ring::Ring;
+use log::Log;
 
 /// Answers of the questions whose hash leads here.
 #[derive(Debug)]
 pub(super) struct Shard {
     octets: Vec<u8>,
-    probation: Ring,
-    main: Ring,
+    small: Log,
+    main: Log,
     ghosts: Ghosts,
     index: Index,
-    /// Octets of the large ring that hold negative answers.
+    /// Octets of the main queue that hold negative answers.
     negative: usize,
     /// How many may.
     most_negative: usize,
     evictions: u64,
 }
 
-/// Which ring.
+/// The queues of S3-FIFO, each in a log of its own.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Place {
-    Probation,
+enum Queue {
+    /// New names, until they have proven themselves.
+    Small,
+    /// Names that were asked more than once.
     Main,
 }
 
 impl Shard {
-    /// Divides `bytes` between rings, index and remembered hashes. Negative
-    /// answers may hold `negative_share` percent of the rings.
+    /// Divides `bytes` between the logs, index and remembered hashes. Negative
+    /// answers may hold `negative_share` percent of the logs.
     pub(super) fn new(bytes: usize, negative_share: u8) -> Self {
         let slots = bytes / BYTES_PER_SLOT;
         let (index, ghosts) = (Index::new(slots), Ghosts::new(slots));
-        let rings = bytes.saturating_sub(index.bytes() + ghosts.bytes()) / UNIT * UNIT;
-        let border = rings / PROBATION_SHARE / UNIT * UNIT;
+        let logs = bytes.saturating_sub(index.bytes() + ghosts.bytes()) / UNIT * UNIT;
+        let border = logs / SMALL_SHARE / UNIT * UNIT;
         Self {
-            octets: vec![0; rings],
-            probation: Ring::new(0, border),
-            main: Ring::new(border, rings),
+            octets: vec![0; logs],
+            small: Log::new(0, border),
+            main: Log::new(border, logs),
             ghosts,
             index,
             negative: 0,
-            most_negative: (rings / 100 * usize::from(negative_share)).saturating_sub(border),
+            most_negative: (logs / 100 * usize::from(negative_share)).saturating_sub(border),
             evictions: 0,
         }
     }
@@ -81,50 +84,50 @@ impl Shard {
             self.index.remove(key.hash, old);
             self.forget_negative(old);
         }
-        let Some(label) = Label::new(key, entry) else { return };
-        let size = label.size();
+        let Some(header) = EntryHeader::new(key, entry) else { return };
+        let size = header.size();
         if size > self.main.len() / 2 {
             return;
         }
         // A name that is asked again has proven itself.
         let proven = self.ghosts.take(key.hash) || old.is_some();
-        let fits_probation = size <= self.probation.len() / 2;
-        let place = match self.may_stay(&label) {
-            true if proven || !fits_probation => Place::Main,
-            false if !fits_probation => return,
-            _ => Place::Probation,
+        let fits_small = size <= self.small.len() / 2;
+        let queue = match self.may_stay(&header) {
+            true if proven || !fits_small => Queue::Main,
+            false if !fits_small => return,
+            _ => Queue::Small,
         };
-        self.make_room(place, size, &mut Turn::at(entry.head.born));
-        let at = self.ring(place).head();
+        self.make_room(queue, size, &mut EvictionBudget::at(entry.head.born));
+        let at = self.log(queue).head();
         let Some(octets) = self.octets.get_mut(at..at + size) else { return };
-        if label.write(octets, entry).is_some() {
-            self.push(place, &label);
+        if header.write(octets, entry).is_some() {
+            self.push(queue, &header);
             self.index.add(key.hash, at);
         }
     }
 
-    /// Takes an entry in at the head of a ring, where it lies already.
-    fn push(&mut self, place: Place, label: &Label) {
-        self.ring(place).push(label.size());
-        if place == Place::Main && label.is_negative() {
-            self.negative += label.size();
+    /// Takes an entry in at the head of a log, where it lies already.
+    fn push(&mut self, queue: Queue, header: &EntryHeader) {
+        self.log(queue).push(header.size());
+        if queue == Queue::Main && header.is_negative() {
+            self.negative += header.size();
         }
     }
 
-    /// Says whether the large ring takes an entry: a negative one only within
+    /// Returns whether the main queue takes an entry: a negative one only within
     /// their part of it.
-    fn may_stay(&self, label: &Label) -> bool {
-        !label.is_negative() || self.negative + label.size() <= self.most_negative
+    fn may_stay(&self, header: &EntryHeader) -> bool {
+        !header.is_negative() || self.negative + header.size() <= self.most_negative
     }
 
-    /// Takes what has become a hole in the large ring off the account of the
+    /// Takes what has become a hole in the main queue off the account of the
     /// negative ones.
     fn forget_negative(&mut self, at: usize) {
         let octets = self.octets.get_mut(at..).unwrap_or_default();
-        let label = Label::read(octets).filter(Label::is_negative);
-        if let Some(label) = label.filter(|_| self.main.contains(at)) {
-            label::mark_positive(octets);
-            self.negative = self.negative.saturating_sub(label.size());
+        let header = EntryHeader::read(octets).filter(EntryHeader::is_negative);
+        if let Some(header) = header.filter(|_| self.main.contains(at)) {
+            header::mark_positive(octets);
+            self.negative = self.negative.saturating_sub(header.size());
         }
     }
 
@@ -132,9 +135,9 @@ impl Shard {
     pub(super) fn find(&self, key: &KeyView<'_>) -> Option<usize> {
         let stored = |at: &usize| {
             let entry = self.octets.get(*at..)?;
-            let question = entry.get(Label::LEN + HEADER_LEN..)?;
+            let question = entry.get(EntryHeader::LEN + HEADER_LEN..)?;
             let (name, rest) = question.split_at_checked(key.qname.len())?;
-            let same = label::is_of(entry, key.hash, key.bits())
+            let same = header::is_of(entry, key.hash, key.bits())
                 && dns::get_u16(rest, 0)? == key.qtype.0
                 && dns::get_u16(rest, 2)? == key.qclass.0
                 && name.eq_ignore_ascii_case(key.qname);
@@ -147,19 +150,19 @@ impl Shard {
 
     /// Returns the entry at `at` unless it has expired, and marks it used.
     pub(super) fn fresh(&mut self, at: usize, now: Moment) -> Option<EntryView<'_>> {
-        let label = Label::read(self.octets.get(at..)?)?;
-        if label.head.expires <= now {
+        let header = EntryHeader::read(self.octets.get(at..)?)?;
+        if header.head.expires <= now {
             return None;
         }
-        label::mark_used(self.octets.get_mut(at..)?, true);
-        let message = at + Label::LEN;
-        let ttls = message + usize::from(label.message_len);
-        let text = ttls + usize::from(label.ttls) * 2;
+        header::mark_used(self.octets.get_mut(at..)?, true);
+        let message = at + EntryHeader::LEN;
+        let ttls = message + usize::from(header.message_len);
+        let text = ttls + usize::from(header.ttls) * 2;
         Some(EntryView {
-            head: label.head,
+            head: header.head,
             message: self.octets.get(message..ttls)?,
             ttls: self.octets.get(ttls..text)?,
-            text: self.octets.get(text..text + usize::from(label.text_len))?,
+            text: self.octets.get(text..text + usize::from(header.text_len))?,
         })
     }
 
@@ -181,8 +184,8 @@ impl Shard {
     /// it goes, and where what it drives out is known. Each waits for memory
     /// and for the one before, unless all are on their way already.
     fn touch_for_insert(&self, hash: u64) {
-        let tail = self.probation.tail();
-        let leaving = tail.and_then(|at| label::hash(&self.octets, at));
+        let tail = self.small.tail();
+        let leaving = tail.and_then(|at| header::hash(&self.octets, at));
         let touched = [hash, leaving.unwrap_or(hash)]
             .map(|hash| self.index.first(hash) ^ u64::from(self.ghosts.first(hash)));
         std::hint::black_box(touched);
@@ -193,7 +196,7 @@ impl Shard {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.probation.used() + self.main.used() + self.overhead()
+        self.small.used() + self.main.used() + self.overhead()
     }
 
     pub(super) fn capacity_bytes(&self) -> usize {
@@ -208,127 +211,141 @@ impl Shard {
         self.index.bytes() + self.ghosts.bytes()
     }
 
-    const fn ring(&mut self, place: Place) -> &mut Ring {
-        match place {
-            Place::Probation => &mut self.probation,
-            Place::Main => &mut self.main,
+    const fn log(&mut self, queue: Queue) -> &mut Log {
+        match queue {
+            Queue::Small => &mut self.small,
+            Queue::Main => &mut self.main,
         }
     }
 
-    /// Frees `size` octets in one piece at the head of a ring, and a slot.
-    fn make_room(&mut self, place: Place, size: usize, turn: &mut Turn) {
+    /// Frees `size` octets in one piece at the head of a log, and a slot.
+    fn make_room(&mut self, queue: Queue, size: usize, budget: &mut EvictionBudget) {
         while self.index.is_full()
-            && (self.pop(Place::Probation, turn) || self.pop(Place::Main, turn))
+            && (self.evict(Queue::Small, budget) || self.evict(Queue::Main, budget))
         {}
-        while !self.ring(place).has_room(size) {
-            if self.ring(place).can_wrap() {
-                self.wrap(place);
-            } else if !self.pop(place, turn) {
+        while !self.log(queue).has_room(size) {
+            if self.log(queue).can_wrap() {
+                self.wrap(queue);
+            } else if !self.evict(queue, budget) {
                 return;
             }
         }
     }
 
-    /// Takes the oldest entry or hole off the tail of a ring; says whether
-    /// there was one.
-    fn pop(&mut self, place: Place, turn: &mut Turn) -> bool {
-        let ring = *self.ring(place);
-        let Some(at) = ring.tail() else { return false };
-        let label = self.octets.get(at..ring.end()).and_then(Label::read);
-        let size = label.map_or_else(|| ring.end() - at, |label| label.size());
-        self.ring(place).shift(size);
-        if place == Place::Main && label.is_some_and(|label| label.is_negative()) {
+    /// Takes the oldest entry or hole off the tail of a queue and returns whether
+    /// there was one. An entry that may stay is moved to a head.
+    fn evict(&mut self, queue: Queue, budget: &mut EvictionBudget) -> bool {
+        let log = *self.log(queue);
+        let Some(at) = log.tail() else { return false };
+        let header = self.octets.get(at..log.end()).and_then(EntryHeader::read);
+        let size = header.map_or_else(|| log.end() - at, |header| header.size());
+        self.log(queue).shift(size);
+        if queue == Queue::Main && header.is_some_and(|header| header.is_negative()) {
             self.negative = self.negative.saturating_sub(size);
         }
-        let Some(label) = label.filter(|label| self.index.remove(label.hash, at)) else {
+        // What the index no longer holds was replaced, and is a hole.
+        let live = header.filter(|header| self.index.remove(header.hash, at));
+        let Some(header) = live.filter(|header| header.head.expires > budget.now) else {
             return true;
         };
-        if label.head.expires <= turn.now {
+        if self.may_be_promoted(queue, &header, budget) && self.promote(queue, &header, at, budget)
+        {
             return true;
         }
-        // On probation also one that was not used stays while there is room
-        // that nobody needs: an empty cache is filled by whoever comes first.
-        let stays = if label.used {
-            turn.chances > 0
-        } else {
-            place == Place::Probation
-                && self.may_stay(&label)
-                && self.has_spare_room(label.size(), turn)
-        };
-        if stays && self.keep(place, &label, at, turn) {
-            return true;
-        }
-        if place == Place::Probation && !label.used {
-            self.ghosts.remember(label.hash);
+        if queue == Queue::Small && !header.used {
+            self.ghosts.remember(header.hash);
         }
         self.evictions += 1;
         true
     }
 
-    /// Says whether the large ring has room for `size` octets, or what lies at
+    /// Returns whether an entry that left the tail of `queue` goes on to a head
+    /// while there is budget.
+    ///
+    /// A new entry that was not used stays too, as long as the main queue has
+    /// room that no entry needs: an empty cache fills with the first names.
+    fn may_be_promoted(
+        &mut self,
+        queue: Queue,
+        header: &EntryHeader,
+        budget: &mut EvictionBudget,
+    ) -> bool {
+        if header.used {
+            return budget.promotions > 0;
+        }
+        queue == Queue::Small && self.may_stay(header) && self.has_spare_room(header.size(), budget)
+    }
+
+    /// Returns whether the main queue has room for `size` octets, or what lies at
     /// its tail has expired and makes some.
-    fn has_spare_room(&mut self, size: usize, turn: &mut Turn) -> bool {
+    fn has_spare_room(&mut self, size: usize, budget: &mut EvictionBudget) -> bool {
         while !self.main.has_room(size) {
             let tail = self.main.tail().and_then(|at| self.octets.get(at..));
-            let label = tail.and_then(Label::read);
-            let is_live = label.is_some_and(|label| label.head.expires > turn.now);
+            let header = tail.and_then(EntryHeader::read);
+            let is_live = header.is_some_and(|header| header.head.expires > budget.now);
             if self.main.can_wrap() {
-                self.wrap(Place::Main);
-            } else if is_live || turn.sweeps == 0 {
+                self.wrap(Queue::Main);
+            } else if is_live || budget.sweeps == 0 {
                 return false;
             } else {
-                turn.sweeps -= 1;
-                self.pop(Place::Main, turn);
+                budget.sweeps -= 1;
+                self.evict(Queue::Main, budget);
             }
         }
         true
     }
 
-    /// Continues a ring at its start.
-    fn wrap(&mut self, place: Place) {
-        let ring = self.ring(place);
-        let (hole, end) = (ring.wrap(), ring.end());
-        label::mark_hole(self.octets.get_mut(hole..end).unwrap_or_default());
+    /// Continues a log at its start.
+    fn wrap(&mut self, queue: Queue) {
+        let log = self.log(queue);
+        let (hole, end) = (log.wrap(), log.end());
+        header::mark_hole(self.octets.get_mut(hole..end).unwrap_or_default());
     }
 
     /// Moves an entry, which has left its tail and the index, to the head of
-    /// the large ring, or to that of its own if it may not stay there; says
+    /// the main queue, or to that of its own if it may not stay there; says
     /// whether there was room.
-    fn keep(&mut self, from: Place, label: &Label, at: usize, turn: &mut Turn) -> bool {
-        turn.chances = turn.chances.saturating_sub(1);
-        let size = label.size();
-        let to = if self.may_stay(label) { Place::Main } else { Place::Probation };
-        if from == Place::Probation && to == Place::Main {
-            self.make_room(Place::Main, size, turn);
+    fn promote(
+        &mut self,
+        from: Queue,
+        header: &EntryHeader,
+        at: usize,
+        budget: &mut EvictionBudget,
+    ) -> bool {
+        budget.promotions = budget.promotions.saturating_sub(1);
+        let size = header.size();
+        let to = if self.may_stay(header) { Queue::Main } else { Queue::Small };
+        if from == Queue::Small && to == Queue::Main {
+            self.make_room(Queue::Main, size, budget);
         }
-        let ring = *self.ring(to);
-        if !ring.has_room(size) {
+        let log = *self.log(to);
+        if !log.has_room(size) {
             return false;
         }
-        let head = ring.head();
+        let head = log.head();
         self.octets.copy_within(at..at + size, head);
-        label::mark_used(self.octets.get_mut(head..).unwrap_or_default(), false);
-        self.push(to, label);
-        self.index.add(label.hash, head);
+        header::mark_used(self.octets.get_mut(head..).unwrap_or_default(), false);
+        self.push(to, header);
+        self.index.add(header.hash, head);
         true
     }
 }
 
-/// What one insert may do.
+/// How many entries one insert may move or remove.
 #[derive(Debug)]
-struct Turn {
+struct EvictionBudget {
     now: Moment,
-    /// Entries that may still be moved instead of dropped: bounds the time of
-    /// an insert, whatever was used.
-    chances: u32,
-    /// Expired entries and holes that may still be taken away only to make room
-    /// for what nobody used yet.
+    /// Entries that may still be promoted instead of evicted: bounds the time of
+    /// an insert.
+    promotions: u32,
+    /// Expired entries and holes that may still be removed to make room for an
+    /// entry that was not used yet.
     sweeps: u32,
 }
 
-impl Turn {
+impl EvictionBudget {
     const fn at(now: Moment) -> Self {
-        Self { now, chances: SECOND_CHANCES, sweeps: SECOND_CHANCES }
+        Self { now, promotions: MAX_MOVES, sweeps: MAX_MOVES }
     }
 }
 
@@ -339,14 +356,14 @@ const UNIT: usize = 8;
 const LINE: usize = 64;
 
 /// Octets for each index slot: answers of the cluster take 100 to 200, so the
-/// rings are full before the index.
+/// logs are full before the index.
 const BYTES_PER_SLOT: usize = 80;
 
-/// A tenth of the room is for names on probation, as in S3-FIFO.
-const PROBATION_SHARE: usize = 10;
+/// A tenth of the memory is the small queue, as in S3-FIFO.
+const SMALL_SHARE: usize = 10;
 
-/// Entries moved by one insert at most.
-const SECOND_CHANCES: u32 = 8;
+/// Entries promoted, and removed as expired, by one insert at most.
+const MAX_MOVES: u32 = 8;
 
 #[cfg(test)]
 mod tests;

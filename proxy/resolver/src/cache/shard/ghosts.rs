@@ -1,4 +1,4 @@
-//! Hashes of names that were dropped from probation, until others take their
+//! Hashes of names that were evicted from the small queue, until others take their
 //! places.
 
 /// A table of 32-bit tags, each at the one place that its hash gives it.

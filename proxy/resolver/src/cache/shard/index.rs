@@ -1,12 +1,12 @@
 //! The index of a shard: open addressing over slots of eight octets.
 //!
-//! A slot holds the upper half of the hash and the place in the ring. The
+//! A slot holds the upper half of the hash and the place in the log. The
 //! half is enough to find a slot's home, so slots are moved and removed
 //! without looking at the entries.
 
 use super::UNIT;
 
-/// Places in the ring, by hash.
+/// Places in the log, by hash.
 #[derive(Debug)]
 pub(super) struct Index {
     /// Zero is empty.
@@ -124,7 +124,7 @@ impl Index {
     }
 }
 
-/// Returns the place in the ring that a slot points to.
+/// Returns the place in the log that a slot points to.
 pub(super) fn place(slot: u64) -> Option<usize> {
     let units = usize::try_from(slot & u64::from(u32::MAX)).ok()?;
     Some(units.checked_sub(1)? * UNIT)

@@ -41,20 +41,20 @@ impl World {
         numbers.filter(|n| self.has(*n)).count()
     }
 
-    /// Octets of negative entries in the large ring, counted one by one.
+    /// Octets of negative entries in the main queue, counted one by one.
     fn negative(&self) -> usize {
-        let ring = self.shard.main;
-        let (mut at, mut left, mut sum) = (ring.tail().unwrap_or_default(), ring.used(), 0);
+        let log = self.shard.main;
+        let (mut at, mut left, mut sum) = (log.tail().unwrap_or_default(), log.used(), 0);
         while left > 0 {
-            let label = Label::read(&self.shard.octets[at..ring.end()]);
-            let size = label.map_or_else(|| ring.end() - at, |label| label.size());
-            sum += label
-                .filter(Label::is_negative)
-                .map_or(0, |label| label.size());
+            let header = EntryHeader::read(&self.shard.octets[at..log.end()]);
+            let size = header.map_or_else(|| log.end() - at, |header| header.size());
+            sum += header
+                .filter(EntryHeader::is_negative)
+                .map_or(0, |header| header.size());
             left -= size;
             at += size;
-            if at >= ring.end() {
-                at = ring.end() - ring.len();
+            if at >= log.end() {
+                at = log.end() - log.len();
             }
         }
         sum
@@ -89,7 +89,7 @@ fn flood(share: u8) -> (usize, usize) {
 fn a_flood_of_negative_answers_leaves_the_others_alone() {
     let (positive, negative) = flood(25);
     assert_eq!(positive, 1_000);
-    let size = Label::new(&World::new(0, 0).key(20_000).view(), &entry(20_000).view())
+    let size = EntryHeader::new(&World::new(0, 0).key(20_000).view(), &entry(20_000).view())
         .unwrap()
         .size();
     assert!(negative * size <= (256 << 10) / 4, "{negative} of {size} octets");

@@ -1,16 +1,15 @@
-//! What stands before an entry in a ring: all that is known about it besides
-//! its octets.
+//! The header of an entry in a log: everything about it but the message.
 
 use dns::Rcode;
 
 use super::UNIT;
 use crate::cache::entry::{EntryView, Head, Kind};
 use crate::cache::key::KeyView;
-use crate::moment::Moment;
+use crate::clock::Moment;
 
-/// What stands before an entry in the ring.
+/// The fixed octets before each entry in a log.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Label {
+pub(super) struct EntryHeader {
     pub(super) hash: u64,
     pub(super) head: Head,
     pub(super) message_len: u16,
@@ -22,7 +21,7 @@ pub(super) struct Label {
     pub(super) used: bool,
 }
 
-impl Label {
+impl EntryHeader {
     /// Octets before the message.
     pub(super) const LEN: usize = 40;
 
@@ -50,7 +49,7 @@ impl Label {
         self.head.kind == Kind::Negative
     }
 
-    /// Writes label and entry.
+    /// Writes header and entry.
     pub(super) fn write(&self, place: &mut [u8], entry: &EntryView<'_>) -> Option<()> {
         let kind = match self.head.kind {
             Kind::Positive => 0,
@@ -72,7 +71,7 @@ impl Label {
         dns::put_octets(place, ttls + entry.ttls.len(), entry.text)
     }
 
-    /// Reads the label at the start of `place`; `None` for a hole.
+    /// Reads the header at the start of `place`; `None` for a hole.
     pub(super) fn read(place: &[u8]) -> Option<Self> {
         let message_len = dns::get_u16(place, 0).filter(|&len| len > 0)?;
         let place = place.get(..Self::LEN)?;
@@ -98,8 +97,8 @@ fn read_u64(octets: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_be_bytes(octets.get(at..at.checked_add(8)?)?.try_into().ok()?))
 }
 
-/// Says whether the entry at the start of `place` is kept under a key of this
-/// hash and these bits, without reading the rest of its label.
+/// Returns whether the entry at the start of `place` is kept under a key of this
+/// hash and these bits, without reading the rest of its header.
 pub(super) fn is_of(place: &[u8], hash: u64, bits: u8) -> bool {
     read_u64(place, HASH_AT) == Some(hash) && place.get(BITS_AT) == Some(&bits)
 }
@@ -128,13 +127,13 @@ pub(super) fn mark_positive(place: &mut [u8]) {
     }
 }
 
-/// Makes a hole of `place`, which may be shorter than a label: it is known by
+/// Makes a hole of `place`, which may be shorter than a header: it is known by
 /// its first octets.
 pub(super) fn mark_hole(place: &mut [u8]) {
     place.iter_mut().take(UNIT).for_each(|octet| *octet = 0);
 }
 
-/// Where in a label the kind, the bits, the mark of use and the hash are.
+/// Where in a header the kind, the bits, the mark of use and the hash are.
 const KIND_AT: usize = 4;
 const BITS_AT: usize = 5;
 const USED_AT: usize = 6;

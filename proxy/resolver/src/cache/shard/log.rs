@@ -1,9 +1,9 @@
-//! Where a ring begins and ends, and what of it is in use.
+//! Where a log begins and ends, and what of it is in use.
 
 /// A queue of pieces of octets between two offsets, each piece whole: one that
 /// does not fit before the end starts at the beginning again.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ring {
+pub(super) struct Log {
     start: usize,
     end: usize,
     /// Where the next piece goes.
@@ -15,8 +15,8 @@ pub(super) struct Ring {
     wrapped: bool,
 }
 
-impl Ring {
-    /// An empty ring from `start` to before `end`.
+impl Log {
+    /// An empty log from `start` to before `end`.
     pub(super) const fn new(start: usize, end: usize) -> Self {
         Self { start, end, head: start, tail: start, wrapped: false }
     }
@@ -29,7 +29,7 @@ impl Ring {
         self.end
     }
 
-    /// Says whether an offset lies between its ends.
+    /// Returns whether an offset lies between its ends.
     pub(super) const fn contains(&self, at: usize) -> bool {
         self.start <= at && at < self.end
     }
@@ -53,13 +53,13 @@ impl Ring {
         }
     }
 
-    /// Says whether a piece fits at the head.
+    /// Returns whether a piece fits at the head.
     pub(super) const fn has_room(&self, size: usize) -> bool {
         let end = if self.wrapped { self.tail } else { self.end };
         end - self.head >= size
     }
 
-    /// Says whether the head can continue at the start; if not, it is behind
+    /// Returns whether the head can continue at the start; if not, it is behind
     /// the tail already, and room has to come from there.
     pub(super) const fn can_wrap(&self) -> bool {
         !self.wrapped
