@@ -166,7 +166,7 @@ impl Listener {
 
 impl Tap {
     /// Takes the next query; ready with none when the observer has ended.
-    pub fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Heard>> {
+    pub fn poll(&self, context: &Context<'_>) -> Poll<Option<Heard>> {
         self.queue.poll(context)
     }
 

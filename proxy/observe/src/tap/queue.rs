@@ -65,7 +65,7 @@ impl<T> Sender<T> {
 impl<T> Receiver<T> {
     /// Takes the next item; ready with none when the sender has gone and
     /// nothing is left.
-    pub(super) fn poll(&self, context: &mut Context<'_>) -> Poll<Option<T>> {
+    pub(super) fn poll(&self, context: &Context<'_>) -> Poll<Option<T>> {
         let mut queue = self.0.lock();
         if let Some(item) = queue.items.pop_front() {
             return Poll::Ready(Some(item));
@@ -126,31 +126,31 @@ mod tests {
     fn items_come_in_order_and_no_more_than_the_bound() {
         let (sender, receiver) = queue(2);
         assert_eq!([1, 2, 3].map(|n| sender.try_send(n)), [Ok(()), Ok(()), Err(3)]);
-        let mut context = Context::from_waker(Waker::noop());
-        assert_eq!(receiver.poll(&mut context), Poll::Ready(Some(1)));
+        let context = Context::from_waker(Waker::noop());
+        assert_eq!(receiver.poll(&context), Poll::Ready(Some(1)));
         assert_eq!(sender.try_send(4), Ok(()));
         drop(sender);
-        assert_eq!(receiver.poll(&mut context), Poll::Ready(Some(2)));
-        assert_eq!(receiver.poll(&mut context), Poll::Ready(Some(4)));
-        assert_eq!(receiver.poll(&mut context), Poll::Ready(None));
+        assert_eq!(receiver.poll(&context), Poll::Ready(Some(2)));
+        assert_eq!(receiver.poll(&context), Poll::Ready(Some(4)));
+        assert_eq!(receiver.poll(&context), Poll::Ready(None));
     }
 
     #[test]
     fn a_waiting_reader_is_woken_by_an_item_and_by_the_end() {
         let wakes = Arc::new(Wakes::default());
         let waker = Waker::from(Arc::clone(&wakes));
-        let mut context = Context::from_waker(&waker);
+        let context = Context::from_waker(&waker);
         let (sender, receiver) = queue(2);
-        assert_eq!(receiver.poll(&mut context), Poll::Pending);
+        assert_eq!(receiver.poll(&context), Poll::Pending);
         sender.try_send(1).unwrap();
         sender.try_send(2).unwrap();
         assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
-        assert_eq!(receiver.poll(&mut context), Poll::Ready(Some(1)));
-        assert_eq!(receiver.poll(&mut context), Poll::Ready(Some(2)));
-        assert_eq!(receiver.poll(&mut context), Poll::Pending);
+        assert_eq!(receiver.poll(&context), Poll::Ready(Some(1)));
+        assert_eq!(receiver.poll(&context), Poll::Ready(Some(2)));
+        assert_eq!(receiver.poll(&context), Poll::Pending);
         drop(sender);
         assert_eq!(wakes.0.load(Ordering::Relaxed), 2);
-        assert_eq!(receiver.poll(&mut context), Poll::Ready(None));
+        assert_eq!(receiver.poll(&context), Poll::Ready(None));
     }
 
     #[test]

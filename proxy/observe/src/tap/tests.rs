@@ -93,10 +93,10 @@ fn clients(text: &str) -> Filter {
     Filter { clients: parse_clients(text).unwrap(), ..Filter::default() }
 }
 
-fn heard(tap: &mut Tap) -> usize {
-    let mut context = Context::from_waker(Waker::noop());
+fn heard(tap: &Tap) -> usize {
+    let context = Context::from_waker(Waker::noop());
     let mut count = 0;
-    while let Poll::Ready(Some(_)) = tap.poll(&mut context) {
+    while let Poll::Ready(Some(_)) = tap.poll(&context) {
         count += 1;
     }
     count
@@ -173,10 +173,10 @@ fn pods_and_workloads_are_clients_where_they_are_known() {
 fn more_than_the_rate_is_counted_and_not_sent() {
     let (world, taps) = (World::new(), Taps::default());
     let filter = Filter { rcodes: vec![Rcode::SERVFAIL], ..Filter::default() };
-    let mut tap = taps.open(filter, Governor::new(10)).unwrap();
+    let tap = taps.open(filter, Governor::new(10)).unwrap();
     // The filter comes first: others do not use up the rate.
     world.offer(&taps, 4 * 25);
-    assert_eq!(heard(&mut tap), 10);
+    assert_eq!(heard(&tap), 10);
     let skipped = tap.skipped();
     assert_eq!((skipped.over_limit, skipped.behind, skipped.missed), (15, 0, 0));
     assert_eq!(tap.skipped(), Skipped::default(), "each is said once");
@@ -195,7 +195,7 @@ fn a_governor_begins_again_each_second_and_has_a_top() {
 #[test]
 fn a_reader_that_does_not_read_costs_a_bounded_queue() {
     let (world, taps) = (World::new(), Taps::default());
-    let mut tap = taps
+    let tap = taps
         .open(Filter::default(), Governor::new(MAX_RATE))
         .unwrap();
     for second in 0..3 {
@@ -207,7 +207,7 @@ fn a_reader_that_does_not_read_costs_a_bounded_queue() {
         }
     }
     assert_eq!(tap.skipped().behind, 3000 - QUEUE as u64);
-    assert_eq!(heard(&mut tap), QUEUE);
+    assert_eq!(heard(&tap), QUEUE);
 }
 
 #[test]
