@@ -23,9 +23,7 @@ use console::redact::Pseudonyms;
 use forward::{Forwarder, ForwarderThreads};
 use observe::ledger::Ledger;
 use observe::{Books, Observer};
-use resolver::Clock;
-use resolver::Resolver;
-use resolver::{Cache, KeyHasher};
+use resolver::{Cache, Clock, KeyHasher, Resolver};
 
 /// Answers queries until SIGTERM or SIGINT, then what was asked already.
 ///

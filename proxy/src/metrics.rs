@@ -22,9 +22,7 @@ use observe::ledger::Ledger;
 use observe::stats::{
     BOUNDS_MICROS, HistogramSum, Lookup, RCODE_LABELS, Source, Stats, Transport, WorkerStats,
 };
-use resolver::Cache;
-use resolver::Clock;
-use resolver::QueryError;
+use resolver::{Cache, Clock, QueryError};
 
 /// All series of the process.
 pub struct Metrics {

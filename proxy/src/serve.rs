@@ -15,11 +15,9 @@ pub use udp::{UdpWorker, bind_udp, next_want};
 use forward::{Ask, Forwarder, ReplyTo};
 use observe::stats::{Lookup, WorkerStats, rcode_index};
 use observe::{Record, Traits, Writer};
-use resolver::Kind;
-use resolver::Origin;
-use resolver::{Clock, Moment};
-use resolver::{Decision, Resolver, Terms};
-use resolver::{Hops, Query, QueryError};
+use resolver::{
+    Clock, Decision, Hops, Kind, Moment, Origin, Query, QueryError, Rendered, Resolver, Terms,
+};
 
 /// What every serving thread and task shares.
 #[derive(Clone, Debug)]
@@ -33,31 +31,70 @@ pub struct Service {
 }
 
 impl Service {
-    /// Writes the response that `decision` calls for and counts it; `None`
-    /// for silence, and for what has to be asked.
-    fn respond(
+    /// Writes the response that `decision` calls for into `out`, counts it and
+    /// leaves its record. What has to be asked gets its record with its answer.
+    fn settle<'q>(
         &self,
-        decision: &Decision<'_, '_>,
+        decision: &Decision<'q, '_>,
+        from: Sender,
         terms: Terms,
-        stats: &WorkerStats,
+        to: Accounts<'_>,
         out: &mut [u8],
-    ) -> Option<Responded> {
-        count(decision, stats);
-        let len = self.resolver.respond(decision, terms, out)?;
-        let header = Header::parse(out)?;
-        let rcode = rcode_of(decision, &header);
+    ) -> Outcome<'q> {
+        let Sender { peer, over, arrived } = from;
+        let Accounts { stats, notes } = to;
+        let (rendered, record, qname): (_, _, &[u8]) = match decision {
+            Decision::Ask(query, hash) => {
+                stats.lookups.add(Lookup::Miss.index());
+                return Outcome::Ask(*query, *hash);
+            }
+            Decision::Answer(query, entry) => {
+                let kind = entry.head.kind;
+                stats.lookups.add(lookup_of(kind).index());
+                let origin = Origin::of_cached(kind);
+                let record = Record { origin, ..Record::of(query, peer, arrived) };
+                let rendered = self.resolver.answer(query, entry, terms, out);
+                (rendered, record, query.question.qname)
+            }
+            Decision::Any(query) => {
+                let record = Record::of(query, peer, arrived);
+                let record = Record { origin: Origin::Local, ..record };
+                let rendered = self.resolver.answer_any(query, terms, out);
+                (rendered, record, query.question.qname)
+            }
+            Decision::Reject(error, message) => {
+                reject(*error, stats);
+                let id = get_u16(message, 0).unwrap_or_default();
+                (error.reply(message, out), Record::unparsed(id, peer, arrived), &[])
+            }
+        };
+        let record = Record { traits: record.traits | over, ..record };
+        let Some(Rendered { len, header, rcode }) = rendered else {
+            notes.push(&record, qname);
+            return Outcome::Silence;
+        };
         stats.responses.add(rcode_index(rcode));
-        Some(Responded { len, header, rcode })
+        notes.push(&record.answered(&header, rcode), qname);
+        Outcome::Response(len)
     }
 }
 
-/// A response that was written: its octets, and what it says.
-#[derive(Clone, Copy, Debug)]
-struct Responded {
-    len: usize,
-    header: Header,
-    /// Extended bits included.
-    rcode: Rcode,
+/// What is left to do for a message.
+#[derive(Debug)]
+enum Outcome<'q> {
+    /// Send so many octets.
+    Response(usize),
+    /// Ask an upstream; with the hash of the key.
+    Ask(Query<'q>, u64),
+    /// Nothing.
+    Silence,
+}
+
+/// Where a thread counts and leaves its records.
+#[derive(Debug)]
+struct Accounts<'a> {
+    stats: &'a WorkerStats,
+    notes: &'a mut Writer,
 }
 
 /// Who sent a message, how and when.
@@ -67,41 +104,6 @@ struct Sender {
     /// [`Traits::TCP`] or none.
     over: Traits,
     arrived: Moment,
-}
-
-/// Notes a message that is done with, `responded` if there is a response. What
-/// has to be asked is noted once its answer is there.
-fn note(decision: &Decision<'_, '_>, from: Sender, responded: Option<Responded>, to: &mut Writer) {
-    let Sender { peer, over, arrived } = from;
-    let (record, qname): (_, &[u8]) = match decision {
-        Decision::Ask(..) => return,
-        Decision::Answer(query, entry) => {
-            let origin = Origin::of_cached(entry.head.kind);
-            (Record { origin, ..Record::of(query, peer, arrived) }, query.question.qname)
-        }
-        Decision::Any(query) => {
-            let record = Record::of(query, peer, arrived);
-            (Record { origin: Origin::Local, ..record }, query.question.qname)
-        }
-        Decision::Reject(_, message) => {
-            let id = get_u16(message, 0).unwrap_or_default();
-            (Record::unparsed(id, peer, arrived), &[])
-        }
-    };
-    let record = Record { traits: record.traits | over, ..record };
-    let record = match responded {
-        Some(Responded { header, rcode, .. }) => record.answered(&header, rcode),
-        None => record,
-    };
-    to.push(&record, qname);
-}
-
-/// The response code, extended bits included.
-fn rcode_of(decision: &Decision<'_, '_>, header: &Header) -> Rcode {
-    match decision {
-        Decision::Reject(error, _) => error.rcode().unwrap_or(Rcode::NOERROR),
-        _ => header.flags.rcode(),
-    }
 }
 
 /// Notes a question for which there was no room.
@@ -131,21 +133,17 @@ fn refuse(ask: &Ask, now: Moment, stats: &WorkerStats, out: &mut [u8]) -> Option
     let entry =
         resolver::failure(&ask.query, Rcode::REFUSED, error, std::time::Duration::ZERO, now);
     let query = ask.query.as_query();
-    let len = resolver::render(&entry.view(), &query, now, ask.limit, None, out)?;
+    let len = resolver::render(&entry.view(), &query, now, ask.limit, None, out)?.len;
     stats.inflight_refused.add(1);
     stats.responses.add(rcode_index(Rcode::REFUSED));
     Some(len)
 }
 
-fn count(decision: &Decision<'_, '_>, stats: &WorkerStats) {
-    match decision {
-        Decision::Answer(_, entry) if entry.head.kind == Kind::Failure => {
-            stats.lookups.add(Lookup::Failure.index());
-        }
-        Decision::Answer(..) => stats.lookups.add(Lookup::Fresh.index()),
-        Decision::Ask(..) => stats.lookups.add(Lookup::Miss.index()),
-        Decision::Any(_) => {}
-        Decision::Reject(error, _) => reject(*error, stats),
+/// What a look-up in the cache counts as.
+const fn lookup_of(kind: Kind) -> Lookup {
+    match kind {
+        Kind::Failure => Lookup::Failure,
+        Kind::Positive | Kind::Negative => Lookup::Fresh,
     }
 }
 

@@ -174,7 +174,7 @@ fn render<'o>(
     now: Moment,
     out: &'o mut [u8],
 ) -> Option<(&'o [u8], Header)> {
-    let len = resolver::render(entry, &ask.query.as_query(), now, ask.limit, None, out)?;
+    let len = resolver::render(entry, &ask.query.as_query(), now, ask.limit, None, out)?.len;
     let response = out.get(..len)?;
     Some((response, Header::parse(response)?))
 }

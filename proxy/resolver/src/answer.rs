@@ -6,24 +6,25 @@ use dns::{ExtendedError, Flags, HEADER_LEN, Header, Opt, Rcode, Rtype};
 use dns::{get_u16, get_u32, put_octets, put_u32};
 
 use crate::cache::EntryView;
-use crate::moment::Moment;
+use crate::clock::Moment;
 use crate::query::{Query, own_opt};
+use crate::response::Rendered;
 
-/// Renders `entry` for `query` into `out` and returns the octets, at most
-/// `limit`; `None` when not even the question fits.
+/// Renders `entry` for `query` into `out`, in at most `limit` octets; `None` when
+/// not even the question fits.
 ///
-/// `turn`, where given, says by how many records each RRset of addresses is
-/// rotated. What then does not fit is cut at a whole record, with TC=1; but
-/// additional records go without it (RFC 2181, section 9). An Extended DNS Error
-/// never displaces anything.
+/// `rotation`, where given, is the number of records by which each RRset of
+/// addresses is rotated. What then does not fit is cut at a whole record, with
+/// TC=1; but additional records go without it (RFC 2181, section 9). An Extended
+/// DNS Error never displaces anything.
 pub fn render(
     entry: &EntryView<'_>,
     query: &Query<'_>,
     now: Moment,
     limit: usize,
-    turn: Option<u32>,
+    rotation: Option<u32>,
     out: &mut [u8],
-) -> Option<usize> {
+) -> Option<Rendered> {
     let stored = Header::parse(entry.message)?;
     let opt_len = if query.edns.is_some() { Opt::LEN } else { 0 };
     let room = limit.checked_sub(opt_len)?;
@@ -31,8 +32,8 @@ pub fn render(
     let body = entry.message.get(..fit.end)?;
     put_octets(out, 0, body)?;
     put_octets(out, HEADER_LEN, query.question.qname)?;
-    if let Some(turn) = turn {
-        rotate(entry, usize::from(stored.counts[1]), turn, out.get_mut(..fit.end)?);
+    if let Some(rotation) = rotation {
+        rotate(entry, usize::from(stored.counts[1]), rotation, out.get_mut(..fit.end)?);
     }
 
     let age = u32::try_from(now.saturating_since(entry.head.born).as_secs()).unwrap_or(u32::MAX);
@@ -49,7 +50,9 @@ pub fn render(
         len += own_opt(extended, asked.dnssec_ok).patch(out.get_mut(len..)?, error)?;
     }
     header.patch(out)?;
-    Some(len)
+    // Without an OPT record the client sees the lower four bits alone.
+    let rcode = if query.edns.is_some() { entry.head.rcode } else { flags.rcode() };
+    Some(Rendered { len, header, rcode })
 }
 
 /// How much of a message fits.
@@ -118,7 +121,7 @@ fn error_within<'a>(room: usize, entry: &EntryView<'a>) -> Option<ExtendedError<
 
 /// Turns each RRset of addresses among the first `answers` records, and writes
 /// as much of it as `out` has room for.
-fn rotate(entry: &EntryView<'_>, answers: usize, turn: u32, out: &mut [u8]) {
+fn rotate(entry: &EntryView<'_>, answers: usize, rotation: u32, out: &mut [u8]) {
     let mut runs = entry.ttl_offsets().take(answers).peekable();
     while let Some(ttl_at) = runs.next() {
         let Some(first) = Address::at(entry.message, ttl_at) else { continue };
@@ -129,7 +132,7 @@ fn rotate(entry: &EntryView<'_>, answers: usize, turn: u32, out: &mut [u8]) {
             count += 1;
             runs.next();
         }
-        let by = usize::try_from(turn).unwrap_or_default() % count;
+        let by = usize::try_from(rotation).unwrap_or_default() % count;
         if by == 0 {
             continue;
         }

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use foldhash::fast::RandomState;
 
 use crate::cache::Key;
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 /// All open questions, `T` kept with each, `W` for each who waits.
 #[derive(Debug)]

@@ -12,19 +12,21 @@
 
 mod answer;
 mod cache;
+mod clock;
 mod inflight;
-mod moment;
 mod origin;
 mod query;
 mod resolver;
+mod response;
 
 pub use answer::render;
 pub use cache::{
     Admitted, BATCH, Cache, CacheConfig, Entry, EntryView, Head, Key, KeyHasher, KeyView, Kind,
     admit, failure,
 };
+pub use clock::{Clock, Moment};
 pub use inflight::{Inflight, Joined, Limits, Open, Ticket, Waiter};
-pub use moment::{Clock, Moment};
 pub use origin::Origin;
 pub use query::{Hops, Query, QueryError, Retained};
 pub use resolver::{Decision, Limit, Resolver, Terms};
+pub use response::Rendered;

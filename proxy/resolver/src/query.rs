@@ -7,6 +7,8 @@ use dns::{Name, Opcode, Opt, ParseError, Question, Rcode, Records, Rtype, put_oc
 
 pub use hops::Hops;
 
+use crate::response::Rendered;
+
 /// A query that is fit to be answered, borrowed from its datagram.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'a> {
@@ -181,11 +183,10 @@ impl QueryError {
         }
     }
 
-    /// Composes the error reply to `message` and returns its octets, or
-    /// `None` for silence.
+    /// Composes the error reply to `message`; `None` for silence.
     ///
     /// The question and the OPT record come back as far as they parse.
-    pub fn reply(self, message: &[u8], out: &mut [u8]) -> Option<usize> {
+    pub fn reply(self, message: &[u8], out: &mut [u8]) -> Option<Rendered> {
         let rcode = self.rcode()?;
         let asked = Header::parse(message)?;
         let flags = Flags(asked.flags.0 & OPCODE_BITS)
@@ -210,7 +211,7 @@ impl QueryError {
             }
         }
         header.patch(out)?;
-        Some(len)
+        Some(Rendered { len, header, rcode })
     }
 }
 

@@ -10,8 +10,9 @@ use dns::{Composer, Flags, Header, Rcode, Rtype};
 
 use crate::answer;
 use crate::cache::{BATCH, Cache, Entry, EntryView, Head, Key, KeyHasher, KeyView, Kind};
-use crate::moment::Moment;
+use crate::clock::Moment;
 use crate::query::{Query, QueryError};
+use crate::response::Rendered;
 
 /// Decides about queries, from the cache of the process.
 #[derive(Debug)]
@@ -42,8 +43,8 @@ pub struct Terms {
     pub now: Moment,
     /// Octets that the transport takes; over UDP the query says fewer.
     pub limit: Limit,
-    /// By how many records addresses are turned.
-    pub turn: u32,
+    /// By how many records RRsets of addresses are rotated.
+    pub rotation: u32,
 }
 
 /// How long a response may be.
@@ -66,7 +67,7 @@ impl Limit {
 }
 
 impl Resolver {
-    /// Decides from `cache`; `rotate` turns addresses with each answer.
+    /// Decides from `cache`; `rotate` rotates RRsets of addresses with each answer.
     pub fn new(cache: Arc<Cache>, hasher: KeyHasher, rotate: bool) -> Self {
         Self { cache, hasher, rotate }
     }
@@ -126,27 +127,23 @@ impl Resolver {
         });
     }
 
-    /// Renders what `decision` says into `out` and returns its octets. `None`
-    /// where nothing is to be said, or not yet.
-    pub fn respond(
+    /// Renders the answer of the cache for the client that sent `query`.
+    pub fn answer(
         &self,
-        decision: &Decision<'_, '_>,
+        query: &Query<'_>,
+        entry: &EntryView<'_>,
         terms: Terms,
         out: &mut [u8],
-    ) -> Option<usize> {
-        let Terms { now, limit, turn } = terms;
-        match decision {
-            Decision::Answer(query, entry) => {
-                let turn = self.rotate.then_some(turn);
-                answer::render(entry, query, now, limit.of(query), turn, out)
-            }
-            Decision::Any(query) => {
-                let entry = any(query, now)?;
-                answer::render(&entry.view(), query, now, limit.of(query), None, out)
-            }
-            Decision::Reject(error, message) => error.reply(message, out),
-            Decision::Ask(..) => None,
-        }
+    ) -> Option<Rendered> {
+        let rotation = self.rotate.then_some(terms.rotation);
+        answer::render(entry, query, terms.now, terms.limit.of(query), rotation, out)
+    }
+
+    /// Renders the answer to a query for ANY: HINFO alone (RFC 8482, section
+    /// 4.2).
+    pub fn answer_any(&self, query: &Query<'_>, terms: Terms, out: &mut [u8]) -> Option<Rendered> {
+        let entry = any(query, terms.now)?;
+        answer::render(&entry.view(), query, terms.now, terms.limit.of(query), None, out)
     }
 }
 

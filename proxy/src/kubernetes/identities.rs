@@ -8,9 +8,8 @@ use cluster::{Holder, Kubelet, Scope, State, Update, Watch};
 use dns::Name;
 
 use super::KubernetesConfig;
-use observe::DnsOption;
 use observe::ledger::Ledger;
-use observe::{Identity, Ndots, Search, Source, Teller, Telling, Workload};
+use observe::{DnsOption, Identity, Ndots, Search, Source, Teller, Telling, Workload};
 use resolver::Clock;
 
 /// Gives names to addresses.

@@ -16,11 +16,11 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::frame::{self, Draft, Frames};
-use super::{Sender, Service, ask, note, note_refused, refuse, reject};
+use super::{Accounts, Outcome, Sender, Service, ask, note_refused, refuse, reject};
 use forward::{ReplyTo, TcpReply};
 use observe::stats::{Transport, WorkerStats};
 use observe::{Traits, Writer};
-use resolver::{Decision, Limit, Terms};
+use resolver::{Limit, Terms};
 
 /// The bounds of connections.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -133,7 +133,7 @@ struct Connection {
     answers: mpsc::Receiver<Box<[u8]>>,
     reply: TcpReply,
     inflight: usize,
-    turn: u32,
+    rotation: u32,
 }
 
 /// What happens to a connection.
@@ -166,7 +166,7 @@ impl Connection {
             answers,
             reply: TcpReply { tx, peer },
             inflight: 0,
-            turn: 0,
+            rotation: 0,
         }
     }
 
@@ -244,21 +244,27 @@ impl Connection {
             };
             any = true;
             self.stats.queries.add(Transport::Tcp.index());
-            self.turn = self.turn.wrapping_add(1);
-            let terms = Terms { now, limit: Limit::Frame, turn: self.turn };
+            self.rotation = self.rotation.wrapping_add(1);
+            let terms = Terms { now, limit: Limit::Frame, rotation: self.rotation };
             let (service, stats, draft) = (&self.service, &self.stats, &self.draft);
             let out = &mut self.out;
             let from = Sender { peer: self.peer, over: Traits::TCP, arrived: now };
             let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
             let asked = service.resolver.decide(message, now, |decision| {
+                let mut asked = None;
                 draft.append(out, |buffer| {
-                    let responded = service.respond(&decision, terms, stats, buffer);
-                    note(&decision, from, responded, &mut notes);
-                    Some(responded?.len)
+                    let to = Accounts { stats, notes: &mut notes };
+                    match service.settle(&decision, from, terms, to, buffer) {
+                        Outcome::Response(len) => return Some(len),
+                        Outcome::Ask(query, hash) => {
+                            let to = ReplyTo::Tcp(self.reply.clone());
+                            asked = Some(ask(&query, hash, terms, to));
+                        }
+                        Outcome::Silence => {}
+                    }
+                    None
                 });
-                let Decision::Ask(query, hash) = decision else { return None };
-                let to = ReplyTo::Tcp(self.reply.clone());
-                Some(ask(&query, hash, terms, to))
+                asked
             });
             let Some(asked) = asked else { continue };
             match service.forwarder.ask(asked) {

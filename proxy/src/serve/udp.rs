@@ -8,13 +8,11 @@ use std::time::Duration;
 
 use udp::{Options, RecvBatch, SendBatch, Socket};
 
-use super::{Responded, Sender, Service, ask, note, note_refused, refuse};
+use super::{Accounts, Outcome, Sender, Service, ask, note_refused, refuse};
 use forward::{Ask, ReplyTo};
 use observe::stats::{Source, Transport, WorkerStats};
 use observe::{Traits, Writer};
-use resolver::BATCH;
-use resolver::Moment;
-use resolver::{Decision, Limit, Terms};
+use resolver::{BATCH, Decision, Limit, Moment, Terms};
 
 /// A thread's own socket and buffers.
 #[derive(Debug)]
@@ -26,7 +24,7 @@ pub struct UdpWorker {
     stop: Arc<AtomicBool>,
     send: SendBatch,
     asks: Vec<Ask>,
-    turn: u32,
+    rotation: u32,
 }
 
 impl UdpWorker {
@@ -46,7 +44,7 @@ impl UdpWorker {
             stop,
             send: SendBatch::new(BATCH, usize::from(dns::MAX_UDP_PAYLOAD)),
             asks: Vec::with_capacity(BATCH),
-            turn: 0,
+            rotation: 0,
         }
     }
 
@@ -111,19 +109,20 @@ impl UdpWorker {
 
     fn act(&mut self, recv: &RecvBatch, place: usize, decision: &Decision<'_, '_>, now: Moment) {
         let Some(datagram) = recv.get(place) else { return };
-        self.turn = self.turn.wrapping_add(1);
-        let terms = Terms { now, limit: Limit::Datagram, turn: self.turn };
+        self.rotation = self.rotation.wrapping_add(1);
+        let terms = Terms { now, limit: Limit::Datagram, rotation: self.rotation };
         // There is room: a batch is sent before the next one is received.
         let Some(out) = self.send.next_buffer() else { return };
-        let responded = self.service.respond(decision, terms, &self.stats, out);
         let from = Sender { peer: datagram.peer, over: Traits::default(), arrived: now };
-        note(decision, from, responded, &mut self.notes);
-        if let Some(Responded { len, .. }) = responded {
-            self.send.commit(len, Some(datagram.peer), datagram.local);
-        } else if let Decision::Ask(query, hash) = decision {
-            let socket = Arc::clone(&self.socket);
-            let to = ReplyTo::Udp { socket, peer: datagram.peer, local: datagram.local };
-            self.asks.push(ask(query, *hash, terms, to));
+        let to = Accounts { stats: &self.stats, notes: &mut self.notes };
+        match self.service.settle(decision, from, terms, to, out) {
+            Outcome::Response(len) => self.send.commit(len, Some(datagram.peer), datagram.local),
+            Outcome::Ask(query, hash) => {
+                let socket = Arc::clone(&self.socket);
+                let to = ReplyTo::Udp { socket, peer: datagram.peer, local: datagram.local };
+                self.asks.push(ask(&query, hash, terms, to));
+            }
+            Outcome::Silence => {}
         }
     }
 

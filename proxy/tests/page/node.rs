@@ -12,9 +12,7 @@ use forward::{ForwardConfig, ForwardZone, Forwarder, Transport};
 use observe::ledger::Ledger;
 use observe::{Books, Identity, ObserveConfig, Observer, SearchRule};
 use proxy::serve::{Service, UdpWorker, bind_udp};
-use resolver::Clock;
-use resolver::Resolver;
-use resolver::{Cache, CacheConfig, KeyHasher};
+use resolver::{Cache, CacheConfig, Clock, KeyHasher, Resolver};
 use testbed::port;
 use tokio::runtime::Runtime;
 

@@ -37,10 +37,18 @@ fn ask(flags: u16, edns: Option<Opt>) -> Retained {
     Retained { id: 77, flags: Flags(flags), qname, qtype: Rtype::A, qclass: Class::IN, edns }
 }
 
-fn answer(entry: &Entry, query: &Retained, later: u64, limit: usize, turn: Option<u32>) -> Vec<u8> {
+fn answer(
+    entry: &Entry,
+    query: &Retained,
+    later: u64,
+    limit: usize,
+    rotation: Option<u32>,
+) -> Vec<u8> {
     let mut out = vec![0; 65_535];
     let now = start() + Duration::from_secs(later);
-    let len = render(&entry.view(), &query.as_query(), now, limit, turn, &mut out).unwrap();
+    let len = render(&entry.view(), &query.as_query(), now, limit, rotation, &mut out)
+        .unwrap()
+        .len;
     out.truncate(len);
     out
 }
@@ -148,8 +156,8 @@ fn failed(text: &[u8]) -> Entry {
 #[test]
 fn addresses_take_turns_and_none_gets_lost() {
     let entry = addresses(3);
-    let order = |turn| {
-        let out = answer(&entry, &ask(0, None), 0, 512, turn);
+    let order = |rotation| {
+        let out = answer(&entry, &ask(0, None), 0, 512, rotation);
         [0, 1, 2].map(|record| out[29 + record * 16 + 15])
     };
     assert_eq!(order(None), [0, 1, 2]);
@@ -157,15 +165,15 @@ fn addresses_take_turns_and_none_gets_lost() {
     assert_eq!(order(Some(5)), [2, 0, 1]);
 }
 
-/// The turn comes before the cut: else a client that gets only what fits would
+/// The rotation comes before the cut: else a client that gets only what fits would
 /// never see the other addresses.
 #[test]
 fn every_address_gets_its_turn_in_a_cut_answer() {
     let entry = addresses(100);
     let mut first = Vec::new();
     let mut seen = std::collections::BTreeSet::new();
-    for turn in 0..100 {
-        let out = answer(&entry, &ask(0, None), 0, 512, Some(turn));
+    for rotation in 0..100 {
+        let out = answer(&entry, &ask(0, None), 0, 512, Some(rotation));
         let addresses: Vec<_> = (0..30).map(|record| out[29 + record * 16 + 15]).collect();
         first.push(addresses[0]);
         seen.extend(addresses);

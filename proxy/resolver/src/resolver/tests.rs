@@ -34,14 +34,17 @@ impl World {
     /// What the client is told, or why it is told nothing.
     fn ask(&self, message: &[u8], now: Moment) -> Result<Message, &'static str> {
         self.resolver.decide(message, now, |decision| {
-            let silence = match decision {
-                Decision::Ask(..) => "asked upstream",
-                _ => "silence",
-            };
-            let terms = Terms { now, limit: Limit::Datagram, turn: 1 };
+            let terms = Terms { now, limit: Limit::Datagram, rotation: 1 };
             let mut out = [0; 1232];
-            let len = self.resolver.respond(&decision, terms, &mut out);
-            let len = len.ok_or(silence)?;
+            let rendered = match &decision {
+                Decision::Answer(query, entry) => {
+                    self.resolver.answer(query, entry, terms, &mut out)
+                }
+                Decision::Any(query) => self.resolver.answer_any(query, terms, &mut out),
+                Decision::Reject(error, message) => error.reply(message, &mut out),
+                Decision::Ask(..) => return Err("asked upstream"),
+            };
+            let len = rendered.ok_or("silence")?.len;
             Ok(Message::from_vec(&out[..len]).unwrap())
         })
     }

@@ -17,8 +17,13 @@ const CRATES: [Layers; 4] = [
     ("loadgen", LOADGEN),
 ];
 
-const RESOLVER: &[&[&str]] =
-    &[&["moment", "query"], &["cache"], &["answer", "inflight", "origin"], &["resolver"]];
+const RESOLVER: &[&[&str]] = &[
+    &["clock", "response"],
+    &["query"],
+    &["cache"],
+    &["answer", "inflight", "origin"],
+    &["resolver"],
+];
 
 const CONSOLE: &[&[&str]] = &[
     &["http", "patch", "redact"],
@@ -125,7 +130,7 @@ fn first_name(text: &str) -> Option<&str> {
 fn modules_know_only_what_is_below_them() {
     check(uses_only_below);
     let cache = |text| Source::new("proxy/resolver/src/cache/shard.rs", text);
-    let good = cache("use crate::moment::Moment;\nuse crate::cache::key::Key;\n// crate::resolver");
+    let good = cache("use crate::clock::Moment;\nuse crate::cache::key::Key;\n// crate::resolver");
     prove(uses_only_below, &cache("use crate::answer::render;"), &good);
     prove(uses_only_below, &cache("use crate::inflight::Inflight;"), &good);
     prove(uses_only_below, &cache("use crate::{query::{A, B}, resolver};"), &good);
