@@ -21,7 +21,7 @@ use console::admin::{self, AdminListener, AdminState};
 use console::http::bounded;
 use console::redact::Pseudonyms;
 use forward::{Forwarder, ForwarderThreads};
-use observe::ledger::Ledger;
+use observe::thread::Ledger;
 use observe::{Books, Observer};
 use resolver::{Cache, Clock, KeyHasher, Resolver};
 

@@ -18,10 +18,10 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, Prometheu
 
 use forward::loops::Evidence;
 use forward::{Forwarder, NotAnAnswer, UpstreamFailure};
-use observe::ledger::Ledger;
-use observe::stats::{
+use observe::counters::{
     BOUNDS_MICROS, HistogramSum, Lookup, RCODE_LABELS, Source, Stats, Transport, WorkerStats,
 };
+use observe::thread::Ledger;
 use resolver::{Cache, Clock, QueryError};
 
 /// All series of the process.

@@ -13,7 +13,7 @@ pub use tcp::{TcpConfig, TcpServer, bind_tcp};
 pub use udp::{UdpWorker, bind_udp, next_want};
 
 use forward::{Ask, Forwarder, ReplyTo};
-use observe::stats::{Lookup, WorkerStats, rcode_index};
+use observe::counters::{Lookup, WorkerStats, rcode_index};
 use observe::{Record, Traits, Writer};
 use resolver::{
     Clock, Decision, Hops, Kind, Moment, Origin, Query, QueryError, Rendered, Resolver, Terms,

@@ -24,7 +24,7 @@ use crate::api::{
 use crate::http::bounded;
 use crate::redact::{Pseudonyms, Redact, Veil};
 use forward::Forwarder;
-use observe::ledger::Ledger;
+use observe::thread::Ledger;
 use observe::{Client, Observer, Workload};
 use resolver::Cache;
 use resolver::Clock;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dns::{Header, Rcode};
 
 use super::{Ask, ReplyTo, TcpReply};
-use observe::stats::{Source, WorkerStats, rcode_index};
+use observe::counters::{Source, WorkerStats, rcode_index};
 use observe::{Record, Traits, Writer};
 use resolver::EntryView;
 use resolver::Moment;

@@ -23,7 +23,7 @@ use crate::loops::Loops;
 use flights::Flight;
 use loops::Suspects;
 use observe::Writer;
-use observe::stats::WorkerStats;
+use observe::counters::WorkerStats;
 use resolver::Origin;
 use resolver::{Cache, CacheConfig, KeyHasher};
 use resolver::{Clock, Moment};

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::UpstreamFailure;
 use super::engine::Shared;
 use super::lane::Lane;
-use observe::stats::WorkerStats;
+use observe::counters::WorkerStats;
 use resolver::Ticket;
 
 /// The connections of one upstream thread.

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use upstream::{Rule, Upstream};
 
 use super::*;
-use observe::stats::Stats;
+use observe::counters::Stats;
 use resolver::{Hops, Retained};
 use resolver::{Key, KeyHasher};
 

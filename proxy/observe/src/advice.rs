@@ -5,10 +5,6 @@
 //! failed, or that did not search. So the savings are those that are certain,
 //! and never of what the client had cached or had to repeat.
 
-mod bases;
-pub(crate) use bases::Named;
-pub use bases::{Bases, Dropped, Totals};
-
 mod replay;
 pub use replay::Current;
 
@@ -21,7 +17,8 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use stub::Family;
 
-use super::search::Ndots;
+use crate::accounts::Bases;
+use crate::lookup::Ndots;
 
 /// What a client, or a group of them, could do about its lookups.
 #[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]

@@ -4,92 +4,38 @@
 //! own; one observer reads them all. Nothing is sampled and nobody waits: what
 //! does not fit into a ring is counted as missed.
 
-mod record;
-pub use record::{Record, Seen, Traits};
-
-mod part;
-pub use part::Part;
-
-mod ring;
-pub use ring::{Reader, Ring, Writer};
-
 mod config;
 pub use config::{ObserveConfig, SearchRule};
 
-mod books;
-pub use books::Books;
+mod wire;
+
+pub mod counters;
+
+mod intake;
+pub use intake::{Books, Order, Part, Reader, Record, Ring, Seen, Traits, Writer};
+
+mod tables;
+pub use tables::{COUNTS, Count, Counters, Figures, Heavy, History, TENS, Top, Window, Windows};
 
 mod lookup;
-pub use lookup::{End, Lookup, Step};
-
-mod order;
-pub use order::Order;
-
-mod retransmit;
-pub use retransmit::{Again, Repeated, Retransmits};
-
-mod hash;
-
-mod filter;
-
-mod search;
-pub use search::{Ndots, Search, Source};
-
-mod learn;
-
-mod family;
-pub use family::{Guess, Habits};
-
-mod finished;
-
-mod walk;
-
-mod chains;
-pub use chains::{Chains, Closer};
-
-mod window;
-pub use window::{Window, Windows};
-
-mod history;
-pub use history::{History, TENS};
-
-mod top;
-pub use top::{Heavy, Top};
-
-mod count;
-pub use count::{COUNTS, Count, Counters, Figures};
-
-mod names;
-pub use names::{
-    ADDRESS, DnsOption, Identity, LATE, NO_NAMESPACE, Names, Teller, Telling, Workload,
+pub use lookup::{
+    Again, Chains, Closer, End, Guess, Habits, Lookup, Ndots, Repeated, Retransmits, Search,
+    Source, Step,
 };
 
-mod client;
-pub use client::Client;
-
-mod clients;
-pub use clients::{Clients, Slot};
-
-mod workloads;
-pub use workloads::{Account, Workloads};
-
-mod upstreams;
-pub use upstreams::{UpstreamAccount, quantile_ms};
-
-mod zones;
-pub use zones::{ZoneAccount, ZoneAccounts};
-
-mod observer;
-pub use observer::{Observer, client_key};
-
-mod settle;
-
-mod attribute;
+mod accounts;
+pub use accounts::{
+    ADDRESS, Account, Client, Clients, DnsOption, Identity, LATE, NO_NAMESPACE, Names, Slot,
+    Teller, Telling, UpstreamAccount, Workload, Workloads, ZoneAccount, ZoneAccounts, client_key,
+    quantile_ms,
+};
+pub use accounts::{Bases, Dropped, Totals};
 
 pub mod advice;
 
-pub mod stats;
+mod observer;
+pub use observer::Observer;
 
 pub mod tap;
 
-pub mod ledger;
+pub mod thread;

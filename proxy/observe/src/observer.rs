@@ -1,28 +1,20 @@
 //! What is known about the traffic: every record goes through here.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use dns::Name;
+use resolver::{Moment, Origin};
 
-use super::chains::Closer;
-use super::client::note;
-use super::clients::{Clients, Slot};
-use super::config::ObserveConfig;
-use super::count::Counters;
-use super::hash::hash_of_name;
-use super::history::History;
-use super::names::{Names, Teller};
-use super::part::Part;
-use super::record::{Seen, Traits, octets_of};
-use super::retransmit::Retransmits;
-use super::top::Top;
-use super::upstreams::UpstreamAccount;
-use super::window::Windows;
-use super::workloads::Workloads;
-use super::zones::ZoneAccounts;
-use resolver::Moment;
-use resolver::Origin;
+use crate::accounts::{
+    Clients, Names, Slot, Teller, UpstreamAccount, Workloads, ZoneAccounts, client_key, note,
+};
+use crate::config::ObserveConfig;
+use crate::intake::{Part, Seen, Traits};
+use crate::lookup::{Closer, Retransmits};
+use crate::tables::{Counters, History, Top, Windows, hash_of_name};
+
+mod attribute;
+mod settle;
 
 /// The accounts of the node, its clients and its upstreams.
 #[derive(Debug)]
@@ -201,10 +193,8 @@ struct Marks {
     query: u64,
 }
 
-/// The octets of a client's address, as [`Observer::top_clients`] has them.
-pub fn client_key(addr: IpAddr) -> [u8; 16] {
-    octets_of(addr)
-}
-
 /// What was asked two minutes ago counts a quarter.
 const DECAY: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests;

@@ -11,12 +11,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use dns::Name;
-
-use crate::{Names, Record, Seen};
 use resolver::Moment;
 
+use crate::accounts::Names;
+use crate::intake::{Record, Seen};
+
+mod error;
+pub use error::FilterError;
+
 mod filter;
-pub use filter::{Filter, FilterError, Pattern, parse_clients, parse_rcodes, parse_types};
+pub use filter::{Filter, Pattern, parse_clients, parse_rcodes, parse_types};
 
 mod who;
 pub use who::Who;

@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::units::{AddrRange, OwnAddr, Size, Suffix, Time, UpstreamAddr, show_time};
 use super::{Config, ConfigError};
 use observe::ObserveConfig;
-use observe::stats::Transport;
+use observe::counters::Transport;
 
 /// A file, and its text for the lines of errors.
 #[derive(Debug, Default)]

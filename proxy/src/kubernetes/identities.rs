@@ -8,7 +8,7 @@ use cluster::{Holder, Kubelet, Scope, State, Update, Watch};
 use dns::Name;
 
 use super::KubernetesConfig;
-use observe::ledger::Ledger;
+use observe::thread::Ledger;
 use observe::{DnsOption, Identity, Ndots, Search, Source, Teller, Telling, Workload};
 use resolver::Clock;
 

@@ -29,13 +29,13 @@ pub(super) fn counters(series: &Series) -> Vec<Observed> {
     for end in End::ALL {
         let help = "Lookups of programs, by how they ended.";
         let counter = series.counter("fivedots_lookups_total", help, &[("end", end.label())]);
-        all.push((counter, sum, Count::of_end(*end) as usize));
+        all.push((counter, sum, end.count() as usize));
     }
     for again in Again::ALL {
         let help = "Queries that clients sent again.";
         let labels = [("kind", again.label())];
         let counter = series.counter("fivedots_client_retransmits_total", help, &labels);
-        all.push((counter, sum, Count::of_again(*again) as usize));
+        all.push((counter, sum, again.count() as usize));
     }
     all
 }

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::frame::{self, Draft, Frames};
 use super::{Accounts, Outcome, Sender, Service, ask, note_refused, refuse, reject};
 use forward::{ReplyTo, TcpReply};
-use observe::stats::{Transport, WorkerStats};
+use observe::counters::{Transport, WorkerStats};
 use observe::{Traits, Writer};
 use resolver::{Limit, Terms};
 

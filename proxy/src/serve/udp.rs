@@ -10,7 +10,7 @@ use udp::{Options, RecvBatch, SendBatch, Socket};
 
 use super::{Accounts, Outcome, Sender, Service, ask, note_refused, refuse};
 use forward::{Ask, ReplyTo};
-use observe::stats::{Source, Transport, WorkerStats};
+use observe::counters::{Source, Transport, WorkerStats};
 use observe::{Traits, Writer};
 use resolver::{BATCH, Decision, Limit, Moment, Terms};
 

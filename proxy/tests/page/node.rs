@@ -9,7 +9,7 @@ use console::admin::{self, AdminAddr, AdminListener, AdminState};
 use console::redact::Pseudonyms;
 use dns::Name;
 use forward::{ForwardConfig, ForwardZone, Forwarder, Transport};
-use observe::ledger::Ledger;
+use observe::thread::Ledger;
 use observe::{Books, Identity, ObserveConfig, Observer, SearchRule};
 use proxy::serve::{Service, UdpWorker, bind_udp};
 use resolver::{Cache, CacheConfig, Clock, KeyHasher, Resolver};

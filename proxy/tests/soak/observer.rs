@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use ::observe::ledger::Ledger;
+use ::observe::thread::Ledger;
 use ::observe::{Books, ObserveConfig, Observer, Record, Traits, Writer};
 use ::resolver::{Clock, Moment};
 use dns::{Name, Rcode, Rtype};

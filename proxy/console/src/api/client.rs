@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::clients::ClientView;
 use super::{SCHEMA, text_of};
 use crate::patch::{Owner, OwnerError, Patch};
-use observe::advice::{Advice, Bases, Current, Recommendation, Totals, advise};
-use observe::{Client, DnsOption, Guess, Identity, Observer, Search, Source, Workload};
+use observe::advice::{Advice, Current, Recommendation, advise};
+use observe::{
+    Bases, Client, DnsOption, Guess, Identity, Observer, Search, Source, Totals, Workload,
+};
 
 /// One client.
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use stub::{Family, ResolvConf};
 
-use super::bases::{Bases, Tally, Way};
 use super::replay::{Current, Replay, replay, signed, text_of};
-use crate::Step;
+use crate::accounts::{Bases, Tally, Way};
+use crate::lookup::Step;
 
 /// A way to change how names are looked up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]

@@ -3,8 +3,8 @@
 use dns::Name;
 use stub::{Family, Options, Outcome, ResolvConf, expand};
 
-use super::bases::{Kind, Way};
-use crate::{Ndots, Search, Step};
+use crate::accounts::{Kind, Way};
+use crate::lookup::{Ndots, Search, Step};
 
 /// What the clients' resolv.conf says now.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use dns::Name;
 use proptest::prelude::*;
+use resolver::Moment;
 use stub::Family::{Glibc, Go, Musl};
 use stub::{Outcome, ResolvConf, expand};
 
 use super::*;
-use crate::{End, Lookup, Ndots, Step};
-use resolver::Moment;
+use crate::lookup::{End, Lookup, Ndots, Step};
 
 const ALL: [Family; 3] = [Glibc, Musl, Go];
 const SEARCH: [&str; 3] = ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local"];

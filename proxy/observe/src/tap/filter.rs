@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use dns::{Name, Rcode, Rtype};
 
-use super::Who;
-use crate::{Names, Observer, Seen, Traits};
+use super::error::FilterError;
+use super::who::Who;
+use crate::accounts::Names;
+use crate::intake::{Seen, Traits};
+use crate::observer::Observer;
 
 /// What a query has to be like to be shown; empty lists take all.
 #[derive(Clone, Debug, Default)]
@@ -20,37 +23,6 @@ pub struct Filter {
     pub types: Vec<Rtype>,
     /// Answered no sooner than this.
     pub min_took: Duration,
-}
-
-/// Why a filter cannot be meant.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum FilterError {
-    /// Nobody.
-    #[error(
-        "{0:?} is no address, no range such as 10.0.0.0/8, and neither NAMESPACE/POD nor \
-         NAMESPACE/KIND/NAME"
-    )]
-    Client(String),
-    /// A pod or workload, where clients are addresses alone.
-    #[error("{0}: this proxy knows clients by their addresses alone, as it asks no Kubernetes API")]
-    Nameless(String),
-    /// A pod or workload that is not there.
-    #[error("{who} is no pod or workload that this proxy knows (the Kubernetes API: {state})")]
-    Unknown {
-        /// Who.
-        who: String,
-        /// How it stands with who would name it.
-        state: &'static str,
-    },
-    /// No name, and no `*` in it.
-    #[error("{0:?} is not a domain name")]
-    Name(String),
-    /// No response code.
-    #[error("{0:?} is not a response code such as SERVFAIL")]
-    Rcode(String),
-    /// No type.
-    #[error("{0:?} is not a record type such as AAAA")]
-    Type(String),
 }
 
 impl Filter {

@@ -8,7 +8,10 @@ use std::time::Duration;
 use dns::{Name, Rcode, Rtype};
 
 use super::*;
-use crate::{Identity, ObserveConfig, Observer, Traits, Workload};
+use crate::accounts::{Identity, Workload};
+use crate::config::ObserveConfig;
+use crate::intake::Traits;
+use crate::observer::Observer;
 
 struct World {
     queries: Vec<(Record, Name)>,

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::filter::FilterError;
-use crate::{NO_NAMESPACE, Names, Observer, Workload};
+use super::error::FilterError;
+use crate::accounts::{NO_NAMESPACE, Names, Workload};
+use crate::observer::Observer;
 
 /// Some clients.
 #[derive(Clone, Debug, Eq, PartialEq)]

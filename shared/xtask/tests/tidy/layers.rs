@@ -10,8 +10,9 @@ use crate::{Source, check, prove, sources};
 type Layers = (&'static str, &'static [&'static [&'static str]]);
 
 /// Every crate of several layers.
-const CRATES: [Layers; 4] = [
+const CRATES: [Layers; 5] = [
     ("proxy/resolver", RESOLVER),
+    ("proxy/observe", OBSERVE),
     ("proxy/console", CONSOLE),
     ("proxy", PROXY),
     ("loadgen", LOADGEN),
@@ -23,6 +24,19 @@ const RESOLVER: &[&[&str]] = &[
     &["cache"],
     &["answer", "inflight", "origin"],
     &["resolver"],
+];
+
+/// The way of a record, from its thread to the figures.
+const OBSERVE: &[&[&str]] = &[
+    &["config", "counters", "wire"],
+    &["intake"],
+    &["tables"],
+    &["lookup"],
+    &["accounts"],
+    &["advice"],
+    &["observer"],
+    &["tap"],
+    &["thread"],
 ];
 
 const CONSOLE: &[&[&str]] = &[

@@ -3,7 +3,7 @@
 use stub::Family::{Glibc, Go, Musl};
 
 use super::*;
-use crate::Step::{Absolute, Suffix};
+use crate::lookup::Step::{Absolute, Suffix};
 
 const SEARCH: [&str; 3] = ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local"];
 

@@ -1,0 +1,26 @@
+//! What was asked, and how that went, by client, workload, upstream and zone.
+
+mod identity;
+pub use identity::{
+    ADDRESS, DnsOption, Identity, LATE, NO_NAMESPACE, Names, Teller, Telling, Workload,
+};
+
+mod name_tallies;
+pub use name_tallies::{Bases, Dropped, Totals};
+pub(crate) use name_tallies::{Kind, Named, Tally, Way};
+
+mod client;
+pub use client::Client;
+pub(crate) use client::{count, count_found, note};
+
+mod clients;
+pub use clients::{Clients, Slot, client_key};
+
+mod workloads;
+pub use workloads::{Account, Workloads};
+
+mod upstreams;
+pub use upstreams::{UpstreamAccount, quantile_ms};
+
+mod zones;
+pub use zones::{ZoneAccount, ZoneAccounts};

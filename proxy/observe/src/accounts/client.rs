@@ -1,0 +1,211 @@
+//! The account of one client.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use resolver::{Moment, Origin};
+
+use super::identity::Identity;
+use super::name_tallies::{Bases, Named};
+use crate::config::ObserveConfig;
+use crate::intake::{Seen, Traits};
+use crate::lookup::{
+    Chains, Closer, Ending, Guess, Habits, Learner, Lookup, Repeated, Search, Source,
+};
+use crate::tables::{Count, Counters, Windows};
+
+/// What one client asked and got.
+#[derive(Debug)]
+pub struct Client {
+    /// Its address.
+    pub addr: IpAddr,
+    /// Its counts.
+    pub counters: Counters,
+    /// Its responses by where they came from.
+    pub origins: Windows<{ Origin::COUNT }>,
+    /// Its lookups by name.
+    pub bases: Bases,
+    /// What is known about its resolv.conf.
+    pub search: Search,
+    /// Its lookups that are under way.
+    pub chains: Chains,
+    /// When its first query arrived.
+    pub first: Moment,
+    /// When its last query arrived.
+    pub last: Moment,
+    /// A bit for each of 64 classes of source ports that it used.
+    pub ports: u64,
+    /// Whose account it is, if that is known.
+    pub identity: Option<Arc<Identity>>,
+    habits: Habits,
+    learner: Option<Box<Learner>>,
+    /// Its queries since the last settling, which are not in
+    /// [`Observer::top_clients`](super::Observer::top_clients) yet.
+    pub(crate) asked: u32,
+    /// Says whether it asked since the eviction looked at it.
+    pub(crate) touched: bool,
+}
+
+impl Client {
+    pub(crate) fn new(addr: IpAddr, config: &ObserveConfig, now: Moment) -> Self {
+        let search = config.rule(addr).map_or(Search::unknown(), Search::from);
+        Self {
+            addr,
+            counters: Counters::new(now),
+            origins: Windows::new(now),
+            bases: Bases::new(config.names_per_client),
+            learner: (search.source == Source::Unknown).then(Box::default),
+            search,
+            chains: Chains::new(addr, config.open_lookups),
+            first: now,
+            last: now,
+            ports: 0,
+            identity: None,
+            habits: Habits::default(),
+            asked: 0,
+            touched: false,
+        }
+    }
+
+    /// Counts one query.
+    pub(crate) fn note(&mut self, seen: &Seen<'_>, now: Moment) {
+        note(&mut self.counters, &mut self.origins, seen, now);
+        self.last = self.last.max(seen.record.arrived);
+        self.ports |= 1 << (seen.record.port % 64);
+        self.asked = self.asked.saturating_add(1);
+        self.touched = true;
+    }
+
+    /// Puts a query to the lookup it belongs to, once its turn has come; `asked`
+    /// is the hash of its name.
+    pub(crate) fn place(
+        &mut self,
+        seen: &Seen<'_>,
+        asked: u64,
+        repeated: Option<Repeated>,
+        closer: &mut Closer,
+    ) {
+        self.habits.query(seen, repeated);
+        if repeated.is_none()
+            && let Some(learner) = &mut self.learner
+            && let Some(learned) = learner.take(seen, &self.search)
+        {
+            self.search = learned;
+        }
+        let again = repeated.map(|repeated| repeated.again);
+        self.chains
+            .take(seen, asked, again, &self.search, &mut self.habits, closer);
+    }
+
+    /// Ends the lookups that nothing can belong to any more at `now`.
+    pub(crate) fn sweep(&mut self, now: Moment, closer: &mut Closer) {
+        self.chains.sweep(now, &self.search, closer);
+    }
+
+    /// Ends all its lookups.
+    pub(crate) fn finish(&mut self, closer: &mut Closer) {
+        self.chains.finish(&self.search, closer);
+    }
+
+    /// Counts a lookup that is over.
+    pub(crate) fn close(&mut self, lookup: &Lookup, now: Moment) {
+        count(&mut self.counters, lookup, now);
+        self.bases.note(lookup);
+    }
+
+    /// Counts a lookup of `name` that found it with a query that arrived then.
+    pub(crate) fn close_found(
+        &mut self,
+        name: Named<'_>,
+        ending: &Ending,
+        arrived: Moment,
+        now: Moment,
+    ) {
+        count_found(&mut self.counters, ending, now);
+        self.bases.note_found(name, ending, arrived);
+    }
+
+    /// Learns whose account this is.
+    pub(crate) fn belong(&mut self, identity: Arc<Identity>) {
+        if let Some(search) = &identity.search {
+            self.know(search);
+        }
+        self.identity = Some(identity);
+    }
+
+    /// Learns what its resolv.conf says. What the configuration says goes first.
+    fn know(&mut self, search: &Search) {
+        if self.search.source == Source::Told || self.search == *search {
+            return;
+        }
+        // Lookups found with another list have their names at other places.
+        if self.search.source != Source::Unknown && self.search.domains != search.domains {
+            self.bases = Bases::new(self.bases.capacity());
+        }
+        self.search = search.clone();
+        self.learner = None;
+    }
+
+    /// Guesses its resolver library.
+    pub fn family(&self) -> Option<Guess> {
+        self.habits.guess()
+    }
+}
+
+/// Counts a query by what it says itself.
+pub(crate) fn note(
+    counters: &mut Counters,
+    origins: &mut Windows<{ Origin::COUNT }>,
+    seen: &Seen<'_>,
+    now: Moment,
+) {
+    let Seen { record, .. } = seen;
+    counters.add(Count::Queries as usize, 1, now);
+    if record.traits.has(Traits::ASKED) {
+        counters.add(Count::Asked as usize, 1, now);
+    }
+    if record.traits.has(Traits::REPEATED) {
+        return;
+    }
+    origins.add(record.origin.index(), 1, now);
+    if record.origin.is_failure() {
+        counters.add(Count::Failed as usize, 1, now);
+    }
+}
+
+/// Counts a lookup that found its name at once.
+pub(crate) fn count_found(counters: &mut Counters, ending: &Ending, now: Moment) {
+    counters.add_all(
+        [
+            (Count::Lookups as usize, 1),
+            (Count::Steps as usize, 1),
+            (Count::LookupQueries as usize, 1),
+            (Count::Partial as usize, ending.partial.into()),
+            (Count::Captured as usize, ending.captured.into()),
+            (ending.end.count() as usize, 1),
+        ],
+        now,
+    );
+}
+
+/// Counts a lookup that is over.
+pub(crate) fn count(counters: &mut Counters, lookup: &Lookup, now: Moment) {
+    let micros = u64::try_from(lookup.wasted.as_micros()).unwrap_or(u64::MAX);
+    let [answered, failed] = lookup.repeats;
+    // Adding nothing costs less than asking whether there is something.
+    counters.add_all(
+        [
+            (Count::Lookups as usize, 1),
+            (Count::Steps as usize, lookup.steps.into()),
+            (Count::LookupQueries as usize, lookup.queries.into()),
+            (Count::WastedQueries as usize, lookup.wasted_queries.into()),
+            (Count::WastedMicros as usize, micros),
+            (Count::Partial as usize, lookup.partial.into()),
+            (Count::Captured as usize, lookup.captured.into()),
+            (Count::AgainAnswered as usize, answered.into()),
+            (Count::AgainFailed as usize, failed.into()),
+            (lookup.end.count() as usize, 1),
+        ],
+        now,
+    );
+}

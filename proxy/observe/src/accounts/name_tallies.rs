@@ -1,0 +1,305 @@
+//! What a client's lookups were, counted by the name it looked up.
+
+use std::time::Duration;
+
+use resolver::Moment;
+
+use crate::lookup::{Ending, Joined, Lookup, Step};
+use crate::tables::{ByHash, Filter, hash_of_name};
+use crate::wire::dots;
+
+mod tally;
+pub(crate) use tally::{Kind, Tally, Way};
+
+/// The lookups of a client, or of a group of clients, by base name.
+///
+/// It holds so many names and no more. What others rank is summed up by a part
+/// of their hashes; one whose sum exceeds the lowest rank takes that place and
+/// goes on from the sum (Space-Saving with a filter, as in
+/// [`Top`](crate::Top)): a name that is looked up often gets in and
+/// stays in, while the counts are of what was seen and nothing else.
+#[derive(Clone, Debug)]
+pub struct Bases {
+    capacity: usize,
+    tallies: Vec<Tally>,
+    /// Places of tallies by the hashes of their names.
+    index: ByHash<usize>,
+    /// How names rank that are not held; `None` before there is no place left.
+    filter: Option<Filter>,
+    /// No tally ranks lower; found anew when a name ranks higher.
+    least: u64,
+    totals: Totals,
+    dropped: Dropped,
+    /// Most dots of a base that has data under a domain of the search list.
+    /// Kept apart: what it protects has to outlive its place in the table.
+    deepest: Option<u8>,
+    seen: Option<(Moment, Moment)>,
+}
+
+/// A name in wire form and lower case, and the hash of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Named<'a> {
+    pub(crate) octets: &'a [u8],
+    pub(crate) hash: u64,
+}
+
+/// One lookup, to be counted.
+#[derive(Debug)]
+struct Entry<'a> {
+    name: Named<'a>,
+    way: Way,
+    wasted: Duration,
+    first: Moment,
+    last: Moment,
+}
+
+/// All lookups, whether their names are still held or not.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Totals {
+    /// Lookups.
+    pub lookups: u64,
+    /// Their queries.
+    pub queries: u64,
+    /// Queries for names that were denied and followed by another name.
+    pub wasted_queries: u64,
+    /// How long the clients waited for those.
+    pub wasted: Duration,
+}
+
+/// What is held no more.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Dropped {
+    /// Names; one that came back and went again counts twice, several that never
+    /// had a place may count once.
+    pub bases: u64,
+    /// Their lookups.
+    pub lookups: u64,
+}
+
+impl Bases {
+    /// Names that are held of one client, by default: more than programs look
+    /// up, but for those that make names up.
+    pub const CAPACITY: usize = 256;
+
+    /// Makes a table for so many names, at least one.
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            capacity: capacity.max(1),
+            tallies: Vec::new(),
+            index: ByHash::default(),
+            filter: None,
+            least: 0,
+            totals: Totals::default(),
+            dropped: Dropped::default(),
+            deepest: None,
+            seen: None,
+        }
+    }
+
+    /// Counts a lookup that is over.
+    pub fn note(&mut self, lookup: &Lookup) {
+        let octets = lookup.base.as_slice();
+        self.enter(&Entry {
+            name: Named { octets, hash: hash_of_name(octets) },
+            way: Way::from(lookup),
+            wasted: lookup.wasted,
+            first: lookup.first,
+            last: lookup.last,
+        });
+    }
+
+    /// Counts a lookup that found its name with a query that arrived then.
+    pub(crate) fn note_found(&mut self, name: Named<'_>, ending: &Ending, arrived: Moment) {
+        let (way, wasted) = (Way::from(ending), Duration::ZERO);
+        self.enter(&Entry { name, way, wasted, first: arrived, last: arrived });
+    }
+
+    fn enter(&mut self, entry: &Entry<'_>) {
+        let Entry { name: Named { octets, hash }, way, .. } = *entry;
+        self.totals.add(&Totals {
+            lookups: way.lookups,
+            queries: way.queries,
+            wasted_queries: way.wasted_queries,
+            wasted: entry.wasted,
+        });
+        if matches!(way.kind.found, Some(Step::Suffix(_))) {
+            self.deepest = self.deepest.max(Some(dots(octets)));
+        }
+        self.saw(entry.first, entry.last);
+        if let Some(tally) = self.tally_mut(hash) {
+            return tally.note(entry);
+        }
+        let is_full = self.tallies.len() >= self.capacity;
+        if is_full && way.kind.steps == 1 && way.kind.found == Some(Step::Absolute) {
+            // No change saves anything of it, and none can break it: it takes
+            // no other name's place.
+            self.dropped.lookups += 1;
+            return;
+        }
+        let rank = if is_full { self.rank(hash) } else { Some(0) };
+        let Some(rank) = rank else {
+            self.dropped.lookups += 1;
+            return;
+        };
+        let mut tally = Tally { base: octets.into(), hash, rank, ..Tally::default() };
+        tally.note(entry);
+        self.insert(tally);
+    }
+
+    /// Counts one more query of a lookup that had found its name.
+    pub(crate) fn join(&mut self, joined: &Joined, arrived: Moment) {
+        self.totals.queries += 1;
+        self.saw(arrived, arrived);
+        if let Some(tally) = self.tally_mut(joined.meaning.base) {
+            tally.join(joined, arrived);
+        }
+    }
+
+    /// Counts a lookup of a name that is not held, and returns its rank if it has
+    /// a place now.
+    fn rank(&mut self, hash: u64) -> Option<u64> {
+        let cells = self.capacity.saturating_mul(CELLS);
+        let cell = self
+            .filter
+            .get_or_insert_with(|| Filter::new(cells))
+            .cell(hash)?;
+        let rank = *cell;
+        *cell += 1;
+        if rank >= self.least {
+            let ranks = self.tallies.iter().map(|tally| tally.rank);
+            self.least = ranks.min().unwrap_or_default();
+        }
+        if rank < self.least {
+            self.dropped.bases += u64::from(rank == 0);
+            return None;
+        }
+        let (left, its_rank) = self.drop_least()?;
+        if let Some(filter) = &mut self.filter {
+            filter.take_back(left, its_rank);
+        }
+        Some(rank)
+    }
+
+    fn insert(&mut self, tally: Tally) {
+        self.least = self.least.min(tally.rank);
+        self.index.insert(tally.hash, self.tallies.len());
+        self.tallies.push(tally);
+    }
+
+    fn tally_mut(&mut self, hash: u64) -> Option<&mut Tally> {
+        self.tallies.get_mut(*self.index.get(&hash)?)
+    }
+
+    /// Adds the lookups of another client. Their search lists should have the
+    /// same number of domains: a domain is known by its place in the list.
+    pub fn merge(&mut self, other: &Self) {
+        self.totals.add(&other.totals);
+        self.dropped.bases += other.dropped.bases;
+        self.dropped.lookups += other.dropped.lookups;
+        self.deepest = self.deepest.max(other.deepest);
+        if let Some((first, last)) = other.seen {
+            self.saw(first, last);
+        }
+        for tally in &other.tallies {
+            match self.tally_mut(tally.hash) {
+                Some(mine) => mine.merge(tally),
+                None => self.insert(tally.clone()),
+            }
+        }
+        while self.tallies.len() > self.capacity {
+            self.drop_least();
+        }
+    }
+
+    /// Returns how many names it holds at most.
+    pub const fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Returns the sums over all lookups.
+    pub const fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// Returns what found no place.
+    pub const fn dropped(&self) -> Dropped {
+        self.dropped
+    }
+
+    /// Returns the time from the first query to the last.
+    pub fn span(&self) -> Duration {
+        self.seen
+            .map_or(Duration::ZERO, |(first, last)| last.saturating_since(first))
+    }
+
+    /// Returns the sums of the `count` names with the most queries.
+    pub fn most_queried(&self, count: usize) -> Vec<(&[u8], Totals)> {
+        let mut names: Vec<_> = self
+            .iter()
+            .map(|(base, tally)| (base, tally.totals()))
+            .collect();
+        names.sort_by(|(a, a_sum), (b, b_sum)| b_sum.queries.cmp(&a_sum.queries).then(a.cmp(b)));
+        names.truncate(count);
+        names
+    }
+
+    /// Returns when a name was looked up last; `None` if it is not held.
+    pub fn last_seen(&self, base: &[u8]) -> Option<Moment> {
+        let at = self.index.get(&hash_of_name(base))?;
+        self.tallies.get(*at).map(|tally| tally.last)
+    }
+
+    pub(crate) const fn deepest(&self) -> Option<u8> {
+        self.deepest
+    }
+
+    /// Iterates over the names that are held, in their order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &Tally)> {
+        let tallies = self.tallies.iter();
+        let mut all: Vec<_> = tallies.map(|tally| (&*tally.base, tally)).collect();
+        all.sort_unstable_by_key(|(base, _)| *base);
+        all.into_iter()
+    }
+
+    fn saw(&mut self, first: Moment, last: Moment) {
+        let (earliest, latest) = self.seen.unwrap_or((first, last));
+        self.seen = Some((earliest.min(first), latest.max(last)));
+    }
+
+    /// Drops the name of the lowest rank, of those the one not seen for the
+    /// longest time, and returns its hash and its rank.
+    fn drop_least(&mut self) -> Option<(u64, u64)> {
+        let tallies = self.tallies.iter().enumerate();
+        let least = tallies.min_by_key(|(_, tally)| (tally.rank, tally.last, &tally.base));
+        let (at, _) = least?;
+        let tally = self.tallies.swap_remove(at);
+        self.index.remove(&tally.hash);
+        if let Some(moved) = self.tallies.get(at) {
+            self.index.insert(moved.hash, at);
+        }
+        self.dropped.bases += 1;
+        self.dropped.lookups += tally.ways.iter().map(|way| way.lookups).sum::<u64>();
+        Some((tally.hash, tally.rank))
+    }
+}
+
+impl Default for Bases {
+    fn default() -> Self {
+        Self::new(Self::CAPACITY)
+    }
+}
+
+impl Totals {
+    fn add(&mut self, more: &Self) {
+        self.lookups += more.lookups;
+        self.queries += more.queries;
+        self.wasted_queries += more.wasted_queries;
+        self.wasted = self.wasted.saturating_add(more.wasted);
+    }
+}
+
+/// Cells for each name that is held.
+const CELLS: usize = 4;
+
+#[cfg(test)]
+mod tests;

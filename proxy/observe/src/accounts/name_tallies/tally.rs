@@ -1,0 +1,167 @@
+//! The lookups of one name.
+
+use std::time::Duration;
+
+use resolver::Moment;
+
+use super::{Entry, Totals};
+use crate::lookup::{End, Ending, Joined, Lookup, Step};
+
+/// The lookups of one name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    pub(super) base: Box<[u8]>,
+    pub(super) hash: u64,
+    /// The different ways they went, at most [`MAX_WAYS`] and one for the rest.
+    pub(crate) ways: Vec<Way>,
+    /// Wasted steps whose time is known.
+    pub(crate) timed_steps: u64,
+    /// What they took.
+    pub(crate) timed: Duration,
+    pub(super) rank: u64,
+    pub(super) last: Moment,
+}
+
+/// Lookups of one name that went the same way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    pub(crate) kind: Kind,
+    pub(crate) lookups: u64,
+    pub(crate) queries: u64,
+    /// The sum of the types that each asked for.
+    pub(crate) types: u64,
+    pub(crate) wasted_steps: u64,
+    pub(crate) wasted_queries: u64,
+}
+
+/// What makes two lookups of a name alike.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Kind {
+    /// Where there was data.
+    pub(crate) found: Option<Step>,
+    /// Names asked.
+    pub(crate) steps: u32,
+    /// Seen from its beginning to an end that is no failure: a walk that can
+    /// be made again.
+    pub(crate) whole: bool,
+}
+
+impl Tally {
+    pub(super) fn note(&mut self, entry: &Entry<'_>) {
+        self.add(&entry.way);
+        if entry.wasted < RETRANSMIT {
+            self.timed_steps += entry.way.wasted_steps;
+            self.timed += entry.wasted;
+        }
+        self.rank += 1;
+        self.last = self.last.max(entry.last);
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        other.ways.iter().for_each(|way| self.add(way));
+        self.timed_steps += other.timed_steps;
+        self.timed = self.timed.saturating_add(other.timed);
+        self.rank += other.rank;
+        self.last = self.last.max(other.last);
+    }
+
+    fn add(&mut self, way: &Way) {
+        if let Some(mine) = self.way_mut(way.kind) {
+            return mine.add(way);
+        }
+        let kind = if self.ways.len() < MAX_WAYS { way.kind } else { Kind::REST };
+        match self.way_mut(kind) {
+            Some(mine) => mine.add(way),
+            None => self.ways.push(Way { kind, ..*way }),
+        }
+    }
+
+    fn way_mut(&mut self, kind: Kind) -> Option<&mut Way> {
+        self.ways.iter_mut().find(|mine| mine.kind == kind)
+    }
+
+    /// Counts one more query of a lookup that had found its name; the types of
+    /// a walk are those of its first name.
+    pub(super) fn join(&mut self, joined: &Joined, arrived: Moment) {
+        let Joined { meaning, steps, is_type } = *joined;
+        self.last = self.last.max(arrived);
+        let kind = Kind { found: Some(meaning.at), steps, whole: !meaning.is_partial() };
+        if let Some(way) = self.way_mut(kind) {
+            way.queries += 1;
+            way.types += u64::from(is_type && steps == 1);
+        }
+    }
+
+    /// The sums over all ways; the time is of those whose time is known.
+    pub(super) fn totals(&self) -> Totals {
+        let sum = |of: fn(&Way) -> u64| self.ways.iter().map(of).sum();
+        Totals {
+            lookups: sum(|way| way.lookups),
+            queries: sum(|way| way.queries),
+            wasted_queries: sum(|way| way.wasted_queries),
+            wasted: self.timed,
+        }
+    }
+
+    /// Says whether the name is only ever found as it is, so that a dot at its
+    /// end changes nothing but the cost.
+    pub(crate) fn may_end_in_a_dot(&self) -> bool {
+        let mut found = self.ways.iter().filter_map(|way| way.kind.found).peekable();
+        found.peek().is_some() && found.all(|step| step == Step::Absolute)
+    }
+}
+
+impl Way {
+    const fn add(&mut self, other: &Self) {
+        self.lookups += other.lookups;
+        self.queries += other.queries;
+        self.types += other.types;
+        self.wasted_steps += other.wasted_steps;
+        self.wasted_queries += other.wasted_queries;
+    }
+}
+
+impl From<&Lookup> for Way {
+    fn from(lookup: &Lookup) -> Self {
+        Self {
+            kind: Kind {
+                found: lookup.succeeded,
+                steps: lookup.steps,
+                whole: !lookup.partial && lookup.end != End::Failed,
+            },
+            lookups: 1,
+            queries: u64::from(lookup.queries),
+            types: u64::from(lookup.types),
+            wasted_steps: u64::from(lookup.wasted_steps),
+            wasted_queries: u64::from(lookup.wasted_queries),
+        }
+    }
+}
+
+impl From<&Ending> for Way {
+    fn from(ending: &Ending) -> Self {
+        Self {
+            kind: Kind { found: Some(ending.at), steps: 1, whole: !ending.partial },
+            lookups: 1,
+            queries: 1,
+            types: 1,
+            wasted_steps: 0,
+            wasted_queries: 0,
+        }
+    }
+}
+
+impl Kind {
+    /// Those for which there was no place: no walk asks no name, so none
+    /// explains them.
+    const REST: Self = Self { found: None, steps: 0, whole: false };
+}
+
+/// The soonest that a stub resolver with default options sends again (musl's
+/// 5 s for two attempts; glibc and Go wait 5 s, c-ares 3 s). A lookup that
+/// waited as long says what a lost datagram costs, not what a step does.
+const RETRANSMIT: Duration = Duration::from_millis(2500);
+
+/// Ways that are told apart. With three search domains there are five: four
+/// steps to find it at, and nowhere. Partial and failed ones come on top.
+pub(super) const MAX_WAYS: usize = 12;

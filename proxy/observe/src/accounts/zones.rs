@@ -1,0 +1,55 @@
+//! Responses by the forward zone that their names belong to.
+
+use dns::Name;
+use resolver::{Moment, Origin};
+
+use crate::intake::Seen;
+use crate::tables::Windows;
+use crate::wire::ends_with;
+
+/// The accounts of all forward zones.
+#[derive(Clone, Debug)]
+pub struct ZoneAccounts {
+    zones: Vec<ZoneAccount>,
+}
+
+/// The account of one zone.
+#[derive(Clone, Debug)]
+pub struct ZoneAccount {
+    /// The zone's own name.
+    pub suffix: Name,
+    /// Responses by where they came from.
+    pub origins: Windows<{ Origin::COUNT }>,
+}
+
+impl ZoneAccounts {
+    pub(crate) fn new(zones: &[Name], now: Moment) -> Self {
+        let account =
+            |name: &Name| ZoneAccount { suffix: name.folded(), origins: Windows::new(now) };
+        Self { zones: zones.iter().map(account).collect() }
+    }
+
+    /// Counts a response for the longest suffix that its name has.
+    pub(crate) fn note(&mut self, seen: &Seen<'_>, now: Moment) {
+        let holds = |zone: &&mut ZoneAccount| ends_with(seen.qname, zone.suffix.as_wire());
+        let longest = self
+            .zones
+            .iter_mut()
+            .filter(holds)
+            .max_by_key(|zone| zone.suffix.as_wire().len());
+        if let Some(zone) = longest {
+            zone.origins.add(seen.record.origin.index(), 1, now);
+        }
+    }
+
+    pub(crate) fn advance(&mut self, now: Moment) {
+        self.zones
+            .iter_mut()
+            .for_each(|zone| zone.origins.advance(now));
+    }
+
+    /// Iterates over the zones, as they were configured.
+    pub fn iter(&self) -> impl Iterator<Item = &ZoneAccount> {
+        self.zones.iter()
+    }
+}

@@ -1,0 +1,268 @@
+//! One query of a client and what became of it.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::ops::BitOr;
+use std::time::Duration;
+
+use dns::{Flags, Header, Rcode, Rtype};
+use resolver::{Moment, Origin, Query};
+
+/// One query of a client and what became of it; the name comes beside it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Record {
+    /// When the query was received.
+    pub arrived: Moment,
+    /// From its arrival to the response; at most 71 minutes.
+    pub took: Duration,
+    /// Who sent it.
+    pub client: IpAddr,
+    /// From which port.
+    pub port: u16,
+    /// The transaction identifier.
+    pub id: u16,
+    /// The type asked for; 0 where the question did not parse.
+    pub qtype: Rtype,
+    /// What the client was told, extended bits included.
+    pub rcode: Rcode,
+    /// Where the response came from, or why there is none.
+    pub origin: Origin,
+    /// The number of the upstream that answered, or that failed last.
+    pub upstream: Option<u8>,
+    /// What else is known.
+    pub traits: Traits,
+}
+
+/// A record together with its name, as the observer reads it.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// The fixed part.
+    pub record: Record,
+    /// The name in wire form, ASCII letters in lower case; empty where the
+    /// question did not parse.
+    pub qname: &'a [u8],
+}
+
+/// What else is known about a query, a bit each.
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
+pub struct Traits(u16);
+
+impl Traits {
+    /// It came in a frame of a connection, not in a datagram.
+    pub const TCP: Self = Self(1);
+    /// A response was sent.
+    pub const ANSWERED: Self = Self(1 << 1);
+    /// NOERROR with records in the answer section; without them, NODATA.
+    pub const DATA: Self = Self(1 << 2);
+    /// The query had an OPT record.
+    pub const EDNS: Self = Self(1 << 3);
+    /// The query had the AD bit.
+    pub const AD: Self = Self(1 << 4);
+    /// The response was truncated.
+    pub const TC: Self = Self(1 << 5);
+    /// It opened a question upstream.
+    pub const ASKED: Self = Self(1 << 6);
+    /// It joined a question that was in flight.
+    pub const JOINED: Self = Self(1 << 7);
+    /// The same query of the same client was still waiting; this one gets no
+    /// response of its own.
+    pub const REPEATED: Self = Self(1 << 8);
+    /// The response was authoritative: from CoreDNS's own zones.
+    pub const AA: Self = Self(1 << 9);
+
+    /// Says whether all bits of `other` are set.
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Returns the bits with those of `other` if `condition` holds.
+    #[must_use]
+    pub const fn with_if(self, other: Self, condition: bool) -> Self {
+        if condition { Self(self.0 | other.0) } else { self }
+    }
+}
+
+impl BitOr for Traits {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl fmt::Debug for Traits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Traits({:#06x})", self.0)
+    }
+}
+
+impl Record {
+    /// Begins the record of a query that `peer` sent, not answered so far.
+    pub fn of(query: &Query<'_>, peer: SocketAddr, arrived: Moment) -> Self {
+        let traits = Traits::default()
+            .with_if(Traits::EDNS, query.edns.is_some())
+            .with_if(Traits::AD, query.flags.has(Flags::AD));
+        Self { qtype: query.question.qtype, traits, ..Self::unparsed(query.id, peer, arrived) }
+    }
+
+    /// Begins the record of a message that is no query that we look up.
+    pub fn unparsed(id: u16, peer: SocketAddr, arrived: Moment) -> Self {
+        Self {
+            arrived,
+            took: Duration::ZERO,
+            client: peer.ip(),
+            port: peer.port(),
+            id,
+            qtype: Rtype(0),
+            rcode: Rcode::NOERROR,
+            origin: Origin::Rejected,
+            upstream: None,
+            traits: Traits::default(),
+        }
+    }
+
+    /// Adds what the client was told.
+    #[must_use]
+    pub fn answered(mut self, header: &Header, rcode: Rcode) -> Self {
+        let [_, answers, ..] = header.counts;
+        let traits = self.traits | Traits::ANSWERED;
+        self.rcode = rcode;
+        self.traits = traits
+            .with_if(Traits::DATA, rcode == Rcode::NOERROR && answers > 0)
+            .with_if(Traits::TC, header.flags.has(Flags::TC))
+            .with_if(Traits::AA, header.flags.has(Flags::AA));
+        self
+    }
+}
+
+/// Words of a record in a ring, without the name.
+pub(crate) const WORDS: usize = 6;
+
+/// The two of them that say when it was answered: its arrival, and how long it
+/// took, in microseconds.
+pub(crate) const DONE: [u64; 2] = [0, 4];
+
+impl Record {
+    /// Packs the record and the length of its name.
+    pub(crate) fn pack(&self, name_len: u8) -> [u64; WORDS] {
+        let client = octets_of(self.client);
+        let (high, low) = client.split_at(8);
+        let micros = u32::try_from(self.took.as_micros()).unwrap_or(u32::MAX);
+        let upstream = self.upstream.unwrap_or(NO_UPSTREAM);
+        [
+            self.arrived.as_micros(),
+            word(high),
+            word(low),
+            shorts([self.port, self.id, self.qtype.0, self.rcode.0]),
+            u64::from(micros),
+            shorts([
+                self.traits.0,
+                u16::from(self.origin as u8),
+                u16::from(upstream),
+                u16::from(name_len),
+            ]),
+        ]
+    }
+
+    /// Unpacks a record and the length of its name.
+    pub(crate) fn unpack(words: [u64; WORDS]) -> (Self, u8) {
+        let [arrived, high, low, question, micros, rest] = words;
+        let [port, id, qtype, rcode] = split(question);
+        let [traits, origin, upstream, name_len] = split(rest);
+        let [[.., upstream], [.., name_len]] = [upstream, name_len].map(u16::to_be_bytes);
+        let record = Self {
+            arrived: Moment::from_micros(arrived),
+            took: Duration::from_micros(micros),
+            client: Ipv6Addr::from((u128::from(high) << 64) | u128::from(low)).to_canonical(),
+            port,
+            id,
+            qtype: Rtype(qtype),
+            rcode: Rcode(rcode),
+            // Only what was packed is unpacked, so there is no other number.
+            origin: *Origin::ALL
+                .get(usize::from(origin))
+                .unwrap_or(&Origin::Rejected),
+            upstream: (upstream != NO_UPSTREAM).then_some(upstream),
+            traits: Traits(traits),
+        };
+        (record, name_len)
+    }
+}
+
+/// IPv4 as mapped addresses, so that a record has one size.
+pub(crate) fn octets_of(addr: IpAddr) -> [u8; 16] {
+    match addr {
+        IpAddr::V4(addr) => addr.to_ipv6_mapped().octets(),
+        IpAddr::V6(addr) => addr.octets(),
+    }
+}
+
+fn word(octets: &[u8]) -> u64 {
+    octets
+        .iter()
+        .fold(0, |word, octet| (word << 8) | u64::from(*octet))
+}
+
+fn shorts([a, b, c, d]: [u16; 4]) -> u64 {
+    (u64::from(a) << 48) | (u64::from(b) << 32) | (u64::from(c) << 16) | u64::from(d)
+}
+
+fn split(word: u64) -> [u16; 4] {
+    let [a, b, c, d, e, f, g, h] = word.to_be_bytes();
+    [[a, b], [c, d], [e, f], [g, h]].map(u16::from_be_bytes)
+}
+
+const NO_UPSTREAM: u8 = u8::MAX;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_unpacked_as_it_was_packed() {
+        for client in ["10.1.2.3", "fd00::9", "::1", "0.0.0.0"] {
+            for origin in Origin::ALL {
+                let record = Record {
+                    arrived: Moment::from_micros(u64::MAX - 7),
+                    took: Duration::from_micros(4_000_123),
+                    client: client.parse().unwrap(),
+                    port: 65_535,
+                    id: 0xbeef,
+                    qtype: Rtype::AAAA,
+                    rcode: Rcode::BADVERS,
+                    origin: *origin,
+                    upstream: Some(7),
+                    traits: Traits::TCP | Traits::AA | Traits::ANSWERED,
+                };
+                assert_eq!(Record::unpack(record.pack(255)), (record, 255));
+                let nobody = Record { upstream: None, ..record };
+                assert_eq!(Record::unpack(nobody.pack(0)), (nobody, 0));
+            }
+        }
+    }
+
+    #[test]
+    fn every_origin_has_its_place() {
+        for (index, origin) in Origin::ALL.iter().enumerate() {
+            assert_eq!(origin.index(), index);
+        }
+    }
+
+    #[test]
+    fn a_mapped_client_is_the_same_as_its_ipv4_address() {
+        let record = Record {
+            arrived: Moment::default(),
+            took: Duration::ZERO,
+            client: "::ffff:10.0.0.1".parse().unwrap(),
+            port: 1,
+            id: 1,
+            qtype: Rtype::A,
+            rcode: Rcode::NOERROR,
+            origin: Origin::Cache,
+            upstream: None,
+            traits: Traits::default(),
+        };
+        let (seen, _) = Record::unpack(record.pack(1));
+        assert_eq!(seen.client, "10.0.0.1".parse::<IpAddr>().unwrap());
+    }
+}

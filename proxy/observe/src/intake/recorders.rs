@@ -1,0 +1,44 @@
+//! What every thread gets to count and to note with.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::ring_buffer::{Reader, Ring, Writer};
+use crate::config::ObserveConfig;
+use crate::counters::{Stats, WorkerStats};
+
+/// Hands out counters and rings, and keeps the other ends.
+#[derive(Debug)]
+pub struct Books {
+    /// The counters of all threads.
+    pub stats: Arc<Stats>,
+    ring_octets: usize,
+    // Grows by one per thread at start, and is emptied by the observer.
+    readers: Mutex<Vec<Reader>>,
+}
+
+impl Default for Books {
+    fn default() -> Self {
+        Self::new(ObserveConfig::default().ring_octets)
+    }
+}
+
+impl Books {
+    /// Rings will have room for `ring_octets` each; see [`Ring::pair`].
+    pub fn new(ring_octets: usize) -> Self {
+        Self { stats: Arc::default(), ring_octets, readers: Mutex::default() }
+    }
+
+    /// Makes counters and a ring for one more thread.
+    pub fn open(&self) -> (Arc<WorkerStats>, Writer) {
+        let (writer, reader) = Ring::pair(self.ring_octets);
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        readers.push(reader);
+        (self.stats.register(), writer)
+    }
+
+    /// Takes the reading ends of all rings handed out since the last call.
+    pub fn take_readers(&self) -> Vec<Reader> {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut readers)
+    }
+}

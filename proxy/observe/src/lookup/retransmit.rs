@@ -1,0 +1,302 @@
+//! Queries that were sent before.
+
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::hint::black_box;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use foldhash::quality::RandomState;
+use resolver::Moment;
+
+use crate::intake::{Record, Seen, Traits, octets_of};
+use crate::tables::Count;
+
+/// Remembers the queries of the last seconds by client, id, name and type.
+///
+/// A table of fixed size: with more than 50,000 queries a second the oldest
+/// are forgotten before their client may ask again, and a retransmit is taken
+/// for a query of its own.
+#[derive(Debug)]
+pub struct Retransmits {
+    /// Sets of [`WAYS`] places, the latest first, after as many words as bring them to the
+    /// beginnings of cache lines. Zeros of numbers are memory that is not there
+    /// before it is written.
+    words: Box<[u64]>,
+    skip: usize,
+    hasher: RandomState,
+}
+
+/// Why a query is sent again.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Again {
+    /// Its answer was not there yet.
+    Waiting,
+    /// It had been answered: the answer was lost on its way.
+    Answered,
+    /// It had been answered with a failure, and the client tries once more.
+    Failed,
+}
+
+impl Again {
+    /// All, in the order of their index.
+    pub const ALL: &[Self] = &[Self::Waiting, Self::Answered, Self::Failed];
+
+    /// The count of retransmits of this kind.
+    pub const fn count(self) -> Count {
+        match self {
+            Self::Waiting => Count::AgainWaiting,
+            Self::Answered => Count::AgainAnswered,
+            Self::Failed => Count::AgainFailed,
+        }
+    }
+
+    /// The metric label, and a part of the name in the API.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Answered => "answered",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A query that was sent before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Repeated {
+    /// Why.
+    pub again: Again,
+    /// How long after the last time.
+    pub after: Duration,
+}
+
+/// A query that was seen, in the bits of one word: from the lowest, its port
+/// (16), the milliseconds of its last arrival (20), whether its first answer
+/// was a failure, whether only repetitions were seen of it (they are noted at
+/// once, the first one when it is answered), whether there is one at all, and
+/// what is left of its hash (25).
+#[derive(Clone, Copy, Debug)]
+struct Place(u64);
+
+impl Default for Retransmits {
+    fn default() -> Self {
+        let words = vec![0; (SETS + 1) * WAYS].into_boxed_slice();
+        let skip = words.as_ptr().align_offset(64).min(WAYS);
+        Self { words, skip, hasher: RandomState::default() }
+    }
+}
+
+impl Retransmits {
+    /// Has the memory of a query fetched that is judged soon. Several at once
+    /// take as long as one.
+    pub fn touch(&self, hash: u64) {
+        black_box(self.words.get(self.set_of(hash)).copied());
+    }
+
+    /// Judges a query, and remembers it; `hash` is [`hash`](Self::hash)'s.
+    pub fn judge(&mut self, seen: &Seen<'_>, hash: u64) -> Option<Repeated> {
+        let record = &seen.record;
+        let now = millis(record.arrived);
+        let new = Place::of(hash, record, now);
+        let start = self.set_of(hash);
+        let words: &mut [u64; WAYS] = self.words.get_mut(start..)?.first_chunk_mut()?;
+        if let Some(at) = words.iter().position(|word| Place(*word).is(new, now)) {
+            let seen = words.get_mut(..=at)?;
+            seen.rotate_right(1);
+            let latest = seen.first_mut()?;
+            let (place, repeated) = Place(*latest).again(record, now);
+            *latest = place.0;
+            return repeated;
+        }
+        let [a, b, c, d, e, f, g, _] = *words;
+        *words = [new.0, a, b, c, d, e, f, g];
+        let waiting = Repeated { again: Again::Waiting, after: Duration::ZERO };
+        record.traits.has(Traits::REPEATED).then_some(waiting)
+    }
+
+    /// Where the set of a hash begins.
+    fn set_of(&self, hash: u64) -> usize {
+        let set = usize::try_from(hash >> 32).unwrap_or_default() % SETS;
+        self.skip + set * WAYS
+    }
+
+    /// Hashes what a repetition has in common with its first; `name` is the
+    /// hash of its name.
+    pub fn hash(&self, record: &Record, name: u64) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write_u64(name);
+        hasher.write_u128(u128::from_be_bytes(octets_of(record.client)));
+        hasher.write_u32((u32::from(record.id) << 16) | u32::from(record.qtype.0));
+        hasher.finish()
+    }
+}
+
+impl Place {
+    fn of(hash: u64, record: &Record, now: u64) -> Self {
+        let bit = |flag: u64, is_set: bool| if is_set { flag } else { 0 };
+        Self(
+            (hash << PRINT)
+                | USED
+                | bit(EARLY, record.traits.has(Traits::REPEATED))
+                | bit(FAILED, record.origin.is_failure())
+                | (now << AT)
+                | u64::from(record.port),
+        )
+    }
+
+    const fn has(self, flag: u64) -> bool {
+        self.0 & flag != 0
+    }
+
+    const fn set(&mut self, flag: u64, is_set: bool) {
+        self.0 = if is_set { self.0 | flag } else { self.0 & !flag };
+    }
+
+    /// Milliseconds since its last arrival; below zero if that was later.
+    fn gap(self, now: u64) -> i64 {
+        let gap = now.wrapping_sub(self.0 >> AT) % TIMES;
+        let gap = i64::try_from(gap).unwrap_or_default();
+        if gap >= HALF { gap - 2 * HALF } else { gap }
+    }
+
+    /// Says whether a query is this one. c-ares keeps the id and takes another
+    /// port; two queries at once with one id are two.
+    fn is(self, query: Self, now: u64) -> bool {
+        let differs = self.0 ^ query.0;
+        if differs >> PRINT != 0 || !self.has(USED) {
+            return false;
+        }
+        let gap = self.gap(now).unsigned_abs();
+        let is_timer = || C_ARES.iter().any(|gaps| gaps.contains(&gap)) && !self.has(EARLY);
+        gap <= FORGOTTEN && (differs & PORT == 0 || is_timer())
+    }
+
+    /// Says what a repetition is, and what is remembered then.
+    fn again(mut self, record: &Record, now: u64) -> (Self, Option<Repeated>) {
+        let after = u64::try_from(self.gap(now)).unwrap_or_default();
+        let repeated = record.traits.has(Traits::REPEATED);
+        let failed = record.origin.is_failure();
+        if self.has(EARLY) && !repeated {
+            // The first of them, answered at last.
+            self.set(EARLY, false);
+            self.set(FAILED, failed);
+            return (self, None);
+        }
+        let again = match (repeated, self.has(FAILED)) {
+            (true, _) => Again::Waiting,
+            (false, true) => Again::Failed,
+            (false, false) => Again::Answered,
+        };
+        if after > 0 {
+            self.0 = (self.0 & !((TIMES - 1) << AT)) | (now << AT);
+        }
+        if !repeated {
+            self.set(FAILED, failed);
+        }
+        (self, Some(Repeated { again, after: Duration::from_millis(after) }))
+    }
+}
+
+fn millis(moment: Moment) -> u64 {
+    moment.as_micros() / 1000 % TIMES
+}
+
+/// Queries of a set: one cache line.
+const WAYS: usize = 8;
+
+/// 2 MiB, which is 5 s of 50,000 queries a second.
+const SETS: usize = 1 << 15;
+
+/// Bits of a [`Place`], from the lowest.
+const PORT: u64 = (1 << AT) - 1;
+const AT: u32 = 16;
+const FAILED: u64 = 1 << 36;
+const EARLY: u64 = 1 << 37;
+const USED: u64 = 1 << 38;
+const PRINT: u32 = 39;
+
+/// Milliseconds that are told apart: after 17 minutes they come again, by which
+/// time an id of 16 bits, a name and a port say nothing.
+const TIMES: u64 = 1 << 20;
+
+/// What is earlier by more is taken to be later.
+const HALF: i64 = 1 << 19;
+
+/// After twice glibc's timeout and a little more nobody asks again.
+const FORGOTTEN: u64 = 12_000;
+
+/// c-ares waits 3 s twice and then 8 s. Other gaps are not looked at: an id of
+/// 16 bits comes back by chance where a name is asked thousands of times.
+const C_ARES: [RangeInclusive<u64>; 2] = [2900..=3200, 7900..=8200];
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use dns::{Rcode, Rtype};
+    use resolver::Origin;
+
+    use super::*;
+
+    fn record(at_ms: u64, port: u16, id: u16) -> Record {
+        Record {
+            arrived: Moment::from_micros(at_ms * 1000),
+            took: Duration::ZERO,
+            client: Ipv4Addr::LOCALHOST.into(),
+            port,
+            id,
+            qtype: Rtype::A,
+            rcode: Rcode::NOERROR,
+            origin: Origin::Cache,
+            upstream: None,
+            traits: Traits::ANSWERED,
+        }
+    }
+
+    fn judge(all: &mut Retransmits, record: Record) -> Option<(Again, u128)> {
+        let seen = Seen { record, qname: b"\x01a\0" };
+        let hash = all.hash(&seen.record, 7);
+        let judged = all.judge(&seen, hash);
+        judged.map(|judged| (judged.again, judged.after.as_millis()))
+    }
+
+    #[test]
+    fn the_same_query_again_is_told_from_another() {
+        let mut all = Retransmits::default();
+        assert_eq!(judge(&mut all, record(0, 1, 7)), None);
+        assert_eq!(judge(&mut all, record(1, 1, 8)), None, "another id");
+        assert_eq!(judge(&mut all, record(2, 2, 7)), None, "another port, at once");
+        let aaaa = Record { qtype: Rtype::AAAA, ..record(2, 1, 7) };
+        assert_eq!(judge(&mut all, aaaa), None, "another type");
+        assert_eq!(judge(&mut all, record(2500, 1, 7)), Some((Again::Answered, 2500)));
+        assert_eq!(judge(&mut all, record(7500, 1, 7)), Some((Again::Answered, 5000)));
+        assert_eq!(judge(&mut all, record(30_000, 1, 7)), None, "forgotten");
+    }
+
+    #[test]
+    fn a_new_port_with_the_old_id_is_c_ares() {
+        let mut all = Retransmits::default();
+        assert_eq!(judge(&mut all, record(0, 1, 7)), None);
+        assert_eq!(judge(&mut all, record(3000, 2, 7)), Some((Again::Answered, 3000)));
+        assert_eq!(judge(&mut all, record(6000, 3, 7)), Some((Again::Answered, 3000)));
+    }
+
+    #[test]
+    fn after_a_failure_it_is_no_loss() {
+        let mut all = Retransmits::default();
+        let failed = |at| Record { origin: Origin::Timeout, ..record(at, 1, 7) };
+        assert_eq!(judge(&mut all, failed(0)), None);
+        assert_eq!(judge(&mut all, record(10, 1, 7)), Some((Again::Failed, 10)));
+        assert_eq!(judge(&mut all, record(20, 1, 7)), Some((Again::Answered, 10)));
+    }
+
+    /// It is noted when it comes, the one it repeats when that is answered.
+    #[test]
+    fn what_repeats_a_waiting_one_comes_before_it() {
+        let mut all = Retransmits::default();
+        let repeated = Record { traits: Traits::REPEATED, ..record(2500, 1, 7) };
+        assert_eq!(judge(&mut all, repeated), Some((Again::Waiting, 0)));
+        let first = Record { took: Duration::from_secs(3), ..record(0, 1, 7) };
+        assert_eq!(judge(&mut all, first), None);
+        assert_eq!(judge(&mut all, record(5000, 1, 7)), Some((Again::Answered, 2500)));
+    }
+}

@@ -1,0 +1,365 @@
+//! One lookup while it is under way.
+
+use std::time::Duration;
+
+use dns::Rtype;
+use resolver::Moment;
+
+use super::finished::GO_TIMEOUT;
+use super::library::Habits;
+use super::outcome::{End, Lookup, Step};
+use super::retransmit::Again;
+use super::search::{Readings, Search};
+use crate::intake::{Seen, Traits};
+
+mod asking;
+pub(crate) use asking::{Asking, type_bit};
+
+mod meaning;
+pub(crate) use meaning::Meaning;
+
+mod closing;
+pub(crate) use closing::{Ending, Names};
+
+/// The names that a stub resolver asks for one lookup, as far as they came.
+///
+/// A name can mean several bases: `cart.svc.cluster.local` is `cart` under one
+/// domain, `cart.svc` under another, or itself. All that fit are kept until the
+/// next name decides.
+#[derive(Debug, Default)]
+pub(crate) struct Walk {
+    /// The name asked first; the base is its beginning.
+    name: Vec<u8>,
+    /// What it can be the lookup of, the likeliest first.
+    meanings: Vec<Meaning>,
+    /// The hash of the name asked last.
+    asked: u64,
+    step: Asking,
+    steps: u32,
+    queries: u32,
+    wasted_steps: u32,
+    wasted_queries: u32,
+    wasted: Duration,
+    /// Types asked for the first name.
+    types: u8,
+    /// Says whether a step before this one had no answer that helps.
+    failed: bool,
+    /// Queries that Go sent again: after an answer, and after a failure.
+    repeats: [u32; 2],
+    first: Moment,
+    last: Moment,
+    /// After this nothing belongs to it.
+    deadline: Moment,
+}
+
+/// How a query belongs to a walk, the surest first.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Fit {
+    /// Another type of its name, from the same port.
+    JoinByPort,
+    /// Another type of its name, or the same over TCP.
+    Join,
+    /// The next name.
+    Next,
+    /// Its name once more, from another port.
+    Repeat,
+    /// The next name, long after the last was answered: an answer was lost, or
+    /// it is of another walk.
+    LateNext,
+}
+
+/// The name that a walk asked last.
+#[derive(Debug)]
+pub(crate) struct Last<'a> {
+    pub(crate) asked: u64,
+    pub(crate) step: &'a Asking,
+    /// What the walk is a lookup of.
+    pub(crate) meaning: &'a Meaning,
+    /// Names asked until then.
+    pub(crate) steps: u32,
+    /// Says whether a lookup of this begins with this name.
+    pub(crate) is_start: bool,
+}
+
+impl Walk {
+    /// Begins with a query, using what memory there is.
+    pub(crate) fn begin(
+        &mut self,
+        seen: &Seen<'_>,
+        asked: u64,
+        readings: &Readings,
+        search: &Search,
+    ) {
+        let Self { mut name, mut meanings, .. } = std::mem::take(self);
+        name.clear();
+        name.extend_from_slice(seen.qname);
+        meanings.clear();
+        meanings.extend(Meaning::all(readings, search));
+        let first = seen.record.arrived;
+        *self = Self { name, meanings, first, ..Self::default() };
+        self.ask(seen, asked);
+    }
+
+    /// Says whether and how a query belongs to it.
+    pub(crate) fn fit(&self, seen: &Seen<'_>, asked: u64, readings: &Readings) -> Option<Fit> {
+        let record = &seen.record;
+        if record.arrived > self.deadline {
+            return None;
+        }
+        if self.asked == asked {
+            return self.fit_same(seen);
+        }
+        let goes_on = !self.step.data
+            && readings
+                .iter()
+                .any(|reading| self.meanings.iter().any(|meaning| meaning.goes_on(reading)));
+        let waited = record.arrived.saturating_since(self.step.last);
+        goes_on.then_some(if waited < AT_ONCE { Fit::Next } else { Fit::LateNext })
+    }
+
+    fn fit_same(&self, seen: &Seen<'_>) -> Option<Fit> {
+        let (record, step) = (&seen.record, &self.step);
+        let bit = type_bit(record.qtype);
+        if step.types & bit == 0 {
+            return Some(if step.port == record.port { Fit::JoinByPort } else { Fit::Join });
+        }
+        if record.traits.has(Traits::TCP) && step.truncated & bit != 0 {
+            return Some(Fit::Join);
+        }
+        // Go asks again from another port with another id. Programs that share
+        // a port between types never do.
+        if step.shared_port {
+            return None;
+        }
+        if self.may_repeat_failure() {
+            return Some(Fit::Repeat);
+        }
+        let [of_a, of_other] = step.asked;
+        let asked = if bit == type_bit(Rtype::A) { of_a } else { of_other };
+        let waited = record.arrived.saturating_since(asked);
+        let is_timer = waited >= GO_TIMEOUT.0 && waited <= GO_TIMEOUT.1;
+        let is_late =
+            if self.is_start() { step.apart && is_timer } else { waited >= LEAST_TIMEOUT };
+        (is_late && !self.is_over()).then_some(Fit::Repeat)
+    }
+
+    /// Takes a query that belongs to it; see [`fit`](Self::fit).
+    pub(crate) fn take(
+        &mut self,
+        fit: Fit,
+        seen: &Seen<'_>,
+        asked: u64,
+        readings: &Readings,
+        habits: &mut Habits,
+    ) {
+        match fit {
+            Fit::Join | Fit::JoinByPort => {
+                if self.step.types & type_bit(seen.record.qtype) == 0 {
+                    self.step.shared_port |= fit == Fit::JoinByPort;
+                    self.step.apart |= fit == Fit::Join;
+                    habits.pair(fit == Fit::JoinByPort);
+                }
+                self.count(seen);
+            }
+            Fit::Repeat => self.repeat(seen),
+            Fit::Next | Fit::LateNext => {
+                self.go_on(readings, habits);
+                self.ask(seen, asked);
+            }
+        }
+    }
+
+    /// Takes another type of its first name, which came before.
+    pub(crate) fn add_earlier(&mut self, bit: u8, arrived: Moment) {
+        self.queries += 1;
+        self.step.queries += 1;
+        self.step.types |= bit;
+        self.step.apart = true;
+        self.first = self.first.min(arrived);
+        self.step.first = self.step.first.min(arrived);
+    }
+
+    /// Its last name and what it looked up, once it has found that: nothing can
+    /// follow but other types of the name.
+    pub(crate) fn found(&self) -> Option<Last<'_>> {
+        let meaning = self.meanings.first()?;
+        let is_found = self.step.data && self.step.truncated == 0;
+        let (asked, step, steps) = (self.asked, &self.step, self.steps);
+        is_found.then_some(Last { asked, step, meaning, steps, is_start: self.is_start() })
+    }
+
+    /// What it leaves for the time after its end: the name asked last, when,
+    /// and whether it was the first as well. `None` if nobody asks again for
+    /// it in a way that looks new.
+    pub(crate) fn remains(&self) -> Option<(u64, Moment, bool)> {
+        let remains = (self.asked, self.step.first, self.is_start());
+        self.step.apart.then_some(remains)
+    }
+
+    const fn may_repeat_failure(&self) -> bool {
+        let [_, failed] = self.repeats;
+        self.step.failed && !self.step.data && failed < FAILED_REPEATS
+    }
+
+    fn repeat(&mut self, seen: &Seen<'_>) {
+        let [answered, failed] = &mut self.repeats;
+        let repeats = if self.step.failed { failed } else { answered };
+        *repeats += 1;
+        self.answered(seen);
+    }
+
+    /// Says whether its name was asked last, and from this port.
+    pub(crate) fn waits_for(&self, seen: &Seen<'_>, asked: u64) -> Option<bool> {
+        let waits = self.asked == asked && seen.record.arrived <= self.deadline;
+        waits.then_some(self.step.port == seen.record.port)
+    }
+
+    /// Takes a query of the name asked last that was sent again.
+    pub(crate) fn again(&mut self, seen: &Seen<'_>, again: Again) {
+        if again == Again::Waiting {
+            self.deadline = self.deadline.max(seen.record.arrived + LINGER);
+        } else {
+            self.answered(seen);
+        }
+    }
+
+    /// The hash of the name asked last.
+    pub(crate) const fn asked(&self) -> u64 {
+        self.asked
+    }
+
+    /// A bit for each type of [`type_bit`] of which a query for the name asked
+    /// last may belong to it; of all others [`fit`](Self::fit) says no.
+    pub(crate) fn takes(&self) -> u8 {
+        let step = &self.step;
+        let may_repeat = !step.shared_port
+            && (self.may_repeat_failure() || (!self.is_over() && (!self.is_start() || step.apart)));
+        if may_repeat { u8::MAX } else { !step.types | step.truncated }
+    }
+
+    /// The hashes of the bases that it may go on with.
+    pub(crate) fn bases(&self) -> impl Iterator<Item = u64> {
+        let meanings: &[Meaning] = if self.is_over() { &[] } else { &self.meanings };
+        let going = meanings.iter().filter(|meaning| meaning.may_go_on());
+        going.map(|meaning| meaning.base)
+    }
+
+    pub(crate) const fn deadline(&self) -> Moment {
+        self.deadline
+    }
+
+    /// Says what it was, seen from now, with the memory of `base`.
+    pub(crate) fn close(&self, names: Names<'_>, mut base: Vec<u8>) -> Lookup {
+        let none = Meaning::default();
+        let meaning = self.meanings.first().unwrap_or(&none);
+        meaning.write_base(&self.name, &mut base);
+        let succeeded = self.step.data.then_some(meaning.at);
+        let is_denied = self.step.is_denied() && !self.failed;
+        let otherwise = if is_denied { End::Nonexistent } else { End::Failed };
+        let searched = self.steps > 1 || meaning.at != Step::Absolute;
+        Lookup {
+            steps: self.steps,
+            queries: self.queries,
+            wasted_steps: self.wasted_steps,
+            wasted_queries: self.wasted_queries,
+            wasted: self.wasted,
+            succeeded,
+            end: names.end(&base, searched, succeeded, otherwise),
+            types: if self.steps == 1 { self.step.type_count() } else { self.types },
+            partial: meaning.is_partial(),
+            captured: names.is_captured(&base, succeeded),
+            repeats: self.repeats,
+            first: self.first,
+            last: self.last,
+            base,
+        }
+    }
+
+    /// Leaves the step for the next name.
+    fn go_on(&mut self, readings: &Readings, habits: &mut Habits) {
+        let was_absolute = self
+            .meanings
+            .iter()
+            .all(|meaning| meaning.at == Step::Absolute);
+        self.meanings.retain_mut(|meaning| {
+            let next = readings.iter().find(|reading| meaning.goes_on(reading));
+            if let Some(next) = next {
+                meaning.at = next.step;
+            }
+            next.is_some()
+        });
+        let step = &self.step;
+        if step.is_denied() {
+            habits.passed(was_absolute, step.nodata);
+            self.wasted_steps += 1;
+            self.wasted_queries += step.queries;
+            self.wasted += step.last.saturating_since(step.first);
+        } else {
+            self.failed = true;
+        }
+        if self.steps == 1 {
+            self.types = step.type_count();
+        }
+    }
+
+    /// Asks a name for the first time.
+    fn ask(&mut self, seen: &Seen<'_>, asked: u64) {
+        let record = &seen.record;
+        self.asked = asked;
+        self.steps += 1;
+        self.step =
+            Asking { port: record.port, nodata: true, first: record.arrived, ..Asking::default() };
+        self.count(seen);
+    }
+
+    fn count(&mut self, seen: &Seen<'_>) {
+        self.queries += 1;
+        self.step.queries += 1;
+        self.step.types |= type_bit(seen.record.qtype);
+        self.answered(seen);
+    }
+
+    fn answered(&mut self, seen: &Seen<'_>) {
+        let record = &seen.record;
+        let done = record.arrived + record.took;
+        self.step.note(seen);
+        let [of_a, of_other] = &mut self.step.asked;
+        let asked = if record.qtype == Rtype::A { of_a } else { of_other };
+        *asked = record.arrived.max(*asked);
+        self.step.last = self.step.last.max(done);
+        self.last = self.last.max(record.arrived);
+        self.deadline = self.step.last + if self.is_over() { TOGETHER } else { LINGER };
+    }
+
+    /// Says whether no other name can follow.
+    pub(crate) fn is_over(&self) -> bool {
+        self.step.data || (self.step.is_denied() && !self.may_go_on())
+    }
+
+    /// Says whether it is at its first name, which began it rightly.
+    fn is_start(&self) -> bool {
+        self.steps == 1 && self.meanings.first().is_some_and(|meaning| meaning.whole)
+    }
+
+    fn may_go_on(&self) -> bool {
+        self.meanings.iter().any(Meaning::may_go_on)
+    }
+}
+
+/// How long a walk that is over waits for the other types of its last name.
+/// BIND's tools ask for AAAA once they have A.
+pub(crate) const TOGETHER: Duration = Duration::from_secs(1);
+
+/// How long a walk waits for its next name: an answer may be lost, and glibc
+/// and Go ask again after 5 s.
+pub(crate) const LINGER: Duration = Duration::from_millis(6500);
+
+/// The shortest timeout that resolv.conf can set (`resolv.conf(5)`), less what
+/// a timer may be early.
+const LEAST_TIMEOUT: Duration = Duration::from_millis(900);
+
+/// From an answer to the next name, on a busy node.
+const AT_ONCE: Duration = Duration::from_millis(200);
+
+/// With two attempts each type is asked once more.
+const FAILED_REPEATS: u32 = 2;

@@ -1,0 +1,20 @@
+//! Counting in bounded memory: by time, by key, by kind. Nothing here is about
+//! DNS but the kinds of [`Count`].
+
+mod hash;
+pub(crate) use hash::{ByHash, hash_of, hash_of_name};
+
+mod window;
+pub use window::{Window, Windows};
+
+mod history;
+pub use history::{History, TENS};
+
+mod filter;
+pub(crate) use filter::Filter;
+
+mod heavy_hitters;
+pub use heavy_hitters::{Heavy, Top};
+
+mod count;
+pub use count::{COUNTS, Count, Counters, Figures};

@@ -1,0 +1,182 @@
+//! What is counted for a client and for the node alike.
+
+use serde::{Deserialize, Serialize};
+
+use super::window::{Window, Windows};
+
+/// A kind of count.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(usize)]
+pub enum Count {
+    /// Queries received, repeated ones included.
+    Queries,
+    /// Responses that did not help.
+    Failed,
+    /// Questions that an upstream was asked for them.
+    Asked,
+    /// Lookups that are over.
+    Lookups,
+    /// Names asked for them.
+    Steps,
+    /// Queries for them, retransmits left out.
+    LookupQueries,
+    /// Of those, the ones whose name was denied and followed by another.
+    WastedQueries,
+    /// Time waited for those, in microseconds.
+    WastedMicros,
+    /// Lookups that began in the middle.
+    Partial,
+    /// Lookups that a wildcard under the search list answered.
+    Captured,
+    /// Lookups of names outside of the cluster.
+    External,
+    /// Lookups of names of the cluster, or found under the search list.
+    Cluster,
+    /// Lookups of whole names of the cluster without their last dot.
+    FqdnNoDot,
+    /// Lookups of which each name was denied.
+    Nonexistent,
+    /// Lookups that ended in a failure.
+    FailedLookups,
+    /// Retransmits sent before there was an answer.
+    AgainWaiting,
+    /// Retransmits sent after the answer.
+    AgainAnswered,
+    /// Retransmits sent after a failure.
+    AgainFailed,
+}
+
+/// How many kinds there are.
+pub const COUNTS: usize = Count::AgainFailed as usize + 1;
+
+/// The counts of somebody in all windows.
+pub type Counters = Windows<COUNTS>;
+
+/// The counts over one window, and what follows from them.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Figures {
+    /// Queries received, repeated ones included.
+    pub queries: u64,
+    /// Responses that did not help: SERVFAIL and other failures.
+    pub failed: u64,
+    /// Questions that an upstream was asked.
+    pub upstream_questions: u64,
+    /// Of the queries, the share that needed an upstream, 0 to 1.
+    pub upstream_ratio: f64,
+    /// Lookups of programs that are over: each the walk of a stub resolver
+    /// from a name to an answer.
+    pub lookups: u64,
+    /// Names asked for them.
+    pub steps: u64,
+    /// Queries for them, retransmits left out.
+    pub lookup_queries: u64,
+    /// Of those, the ones whose name was denied and followed by another.
+    pub wasted_queries: u64,
+    /// Of the queries for lookups, the share that was wasted, 0 to 1.
+    pub wasted_ratio: f64,
+    /// Names asked for each lookup, of which one is needed: 4 for a name
+    /// outside with the three domains of Kubernetes. 0 without lookups.
+    pub amplification: f64,
+    /// Questions that an upstream was asked for each lookup: what of the
+    /// amplification reaches CoreDNS.
+    pub upstream_amplification: f64,
+    /// Milliseconds waited for denied names, for each lookup.
+    pub wasted_ms_per_lookup: f64,
+    /// Lookups of names outside of the cluster.
+    pub external: u64,
+    /// Lookups of names of the cluster, or under the search list.
+    pub cluster: u64,
+    /// Lookups of whole names of the cluster without their last dot, which the
+    /// search list was tried on.
+    pub fqdn_no_dot: u64,
+    /// Lookups of which each name was denied.
+    pub nonexistent: u64,
+    /// Lookups that ended in a failure.
+    pub lookups_failed: u64,
+    /// Lookups that began in the middle.
+    pub partial: u64,
+    /// Lookups of names with dots that were found under a domain of the search
+    /// list outside of the cluster: by a wildcard there, most likely.
+    pub captured: u64,
+    /// Queries sent again, of all kinds.
+    pub retransmits: u64,
+    /// Of those, sent before there was an answer.
+    pub retransmits_waiting: u64,
+    /// Of those, sent after the answer: it was lost on its way back.
+    pub retransmits_answered: u64,
+    /// Of those, sent after a failure.
+    pub retransmits_failed: u64,
+}
+
+impl Figures {
+    /// Reads the counts of a window.
+    pub fn of(counters: &Counters, window: Window) -> Self {
+        let sums = counters.sum(window);
+        let [queries, failed, upstream_questions, lookups, steps, lookup_queries, ..] = sums;
+        let [_, _, _, _, _, _, wasted_queries, wasted_micros, partial, captured, ..] = sums;
+        let [.., external, cluster, fqdn_no_dot, nonexistent, lookups_failed, _, _, _] = sums;
+        let [.., waiting, answered, failures] = sums;
+        Self {
+            queries,
+            failed,
+            upstream_questions,
+            upstream_ratio: share(upstream_questions, queries),
+            lookups,
+            steps,
+            lookup_queries,
+            wasted_queries,
+            wasted_ratio: share(wasted_queries, lookup_queries),
+            amplification: share(steps, lookups),
+            upstream_amplification: share(upstream_questions, lookups),
+            wasted_ms_per_lookup: share(wasted_micros, lookups) / 1000.0,
+            external,
+            cluster,
+            fqdn_no_dot,
+            nonexistent,
+            lookups_failed,
+            partial,
+            captured,
+            retransmits: waiting + answered + failures,
+            retransmits_waiting: waiting,
+            retransmits_answered: answered,
+            retransmits_failed: failures,
+        }
+    }
+}
+
+/// Divides; nothing of nothing is 0.
+#[expect(clippy::cast_precision_loss, reason = "a ratio to look at; counts stay below 2^53")]
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use resolver::Moment;
+
+    use super::*;
+
+    #[test]
+    fn figures_are_counts_and_their_shares() {
+        let now = Moment::default();
+        let mut counters = Counters::new(now);
+        let figures = Figures::of(&counters, Window::Start);
+        assert_eq!((figures.upstream_ratio, figures.amplification), (0.0, 0.0));
+        for count in 0..COUNTS {
+            counters.add(count, count as u64 + 1, now);
+        }
+        let figures = Figures::of(&counters, Window::Start);
+        assert_eq!((figures.queries, figures.failed, figures.upstream_questions), (1, 2, 3));
+        assert_eq!((figures.lookups, figures.steps, figures.lookup_queries), (4, 5, 6));
+        assert_eq!((figures.wasted_queries, figures.partial), (7, 9));
+        assert_eq!(figures.wasted_ms_per_lookup, 8.0 / 4.0 / 1000.0);
+        assert_eq!(figures.captured, 10);
+        assert_eq!((figures.external, figures.cluster, figures.fqdn_no_dot), (11, 12, 13));
+        assert_eq!((figures.nonexistent, figures.lookups_failed), (14, 15));
+        let again =
+            [figures.retransmits_waiting, figures.retransmits_answered, figures.retransmits_failed];
+        assert_eq!((again, figures.retransmits), ([16, 17, 18], 51));
+        assert_eq!((figures.amplification, figures.wasted_ratio), (1.25, 7.0 / 6.0));
+        assert_eq!(figures.upstream_amplification, 0.75);
+    }
+}

@@ -1,0 +1,61 @@
+//! Names in wire form and lower case: their labels and dots, and what is below
+//! a zone.
+
+/// Writes where each label of a name in wire form begins, the root's left out,
+/// and returns how many there are.
+pub(crate) fn label_starts(qname: &[u8], starts: &mut [u8; MAX_LABELS]) -> usize {
+    let (mut at, mut count) = (0_usize, 0);
+    while let Some(length @ 1..) = qname.get(at)
+        && let Some(start) = starts.get_mut(count)
+    {
+        *start = u8::try_from(at).unwrap_or(u8::MAX);
+        at += usize::from(*length) + 1;
+        count += 1;
+    }
+    count
+}
+
+/// Returns the dots of a name in wire form, written as text.
+pub(crate) fn dots(name: &[u8]) -> u8 {
+    let labels = label_starts(name, &mut [0; MAX_LABELS]);
+    u8::try_from(labels.saturating_sub(1)).unwrap_or(u8::MAX)
+}
+
+/// Says whether a name is a zone's own or below it, both in wire form and lower
+/// case.
+pub(crate) fn ends_with(name: &[u8], zone: &[u8]) -> bool {
+    let mut rest = name;
+    loop {
+        if rest.len() <= zone.len() {
+            return rest == zone;
+        }
+        let Some((length, tail)) = rest.split_first() else { return false };
+        rest = tail.get(usize::from(*length)..).unwrap_or_default();
+    }
+}
+
+/// 255 octets of one-letter labels (RFC 1035, section 2.3.4).
+pub(crate) const MAX_LABELS: usize = 127;
+
+#[cfg(test)]
+mod tests {
+    use dns::Name;
+
+    use super::*;
+
+    #[test]
+    fn a_zone_holds_whole_labels_only() {
+        let wire = |text: &str| Name::from_text(text).unwrap().as_wire().to_vec();
+        for (name, zone, holds) in [
+            ("a.cluster.local", "cluster.local", true),
+            ("cluster.local", "cluster.local", true),
+            ("acluster.local", "cluster.local", false),
+            ("local", "cluster.local", false),
+            ("a.example", ".", true),
+            (".", ".", true),
+        ] {
+            assert_eq!(ends_with(&wire(name), &wire(zone)), holds, "{name} in {zone}");
+        }
+        assert!(!ends_with(&[], &wire(".")));
+    }
+}
