@@ -1,0 +1,93 @@
+//! Where the admin listener is, and how it is bound.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
+
+use axum::Router;
+use tokio::net::{TcpListener, UnixListener};
+
+use crate::http::bounded;
+
+/// Where the admin listener is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum AdminAddr {
+    /// On an address; loopback unless somebody wants otherwise.
+    Tcp(SocketAddr),
+    /// On a socket in the file system, whose permissions guard it.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for AdminAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(addr) => addr.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// A bound admin listener.
+#[derive(Debug)]
+pub enum AdminListener {
+    /// On an address.
+    Tcp(TcpListener),
+    /// On a socket in the file system.
+    Unix(UnixListener),
+}
+
+impl AdminListener {
+    /// Listens on `addr`. A socket that a process left behind is replaced.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; and `AlreadyExists` for a file that is no socket.
+    pub async fn bind(addr: &AdminAddr) -> io::Result<Self> {
+        match addr {
+            AdminAddr::Tcp(addr) => TcpListener::bind(addr).await.map(Self::Tcp),
+            AdminAddr::Unix(path) => {
+                remove_left_over(path)?;
+                UnixListener::bind(path).map(Self::Unix)
+            }
+        }
+    }
+
+    /// Serves `routes` for ever.
+    ///
+    /// # Errors
+    ///
+    /// Never in practice: failed connections are passed over.
+    pub async fn serve(self, routes: Router) -> io::Result<()> {
+        match self {
+            Self::Tcp(listener) => axum::serve(bounded(listener), routes).await,
+            Self::Unix(listener) => axum::serve(bounded(listener), routes).await,
+        }
+    }
+}
+
+fn remove_left_over(path: &Path) -> io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => std::fs::remove_file(path),
+        Ok(_) => Err(io::Error::new(io::ErrorKind::AlreadyExists, "a file that is no socket")),
+        Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_socket_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (socket, file) = (dir.path().join("socket"), dir.path().join("file"));
+        drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+        std::fs::write(&file, "precious").unwrap();
+        remove_left_over(&socket).unwrap();
+        remove_left_over(&file).unwrap_err();
+        remove_left_over(&dir.path().join("nothing")).unwrap();
+        assert!(file.exists() && !socket.exists());
+    }
+}
