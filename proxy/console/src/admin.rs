@@ -10,14 +10,17 @@ mod tap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use tokio::task::spawn_blocking;
 
-use crate::api::{Redacted, Stored, Taken, TakenWorkload, redacted_workload};
-use crate::redact::{Pseudonyms, Redact, Veil};
+use crate::api::{Stored, Taken, TakenWorkload, redacted_workload};
+use crate::redact::{Pseudonyms, Veil};
 use forward::Forwarder;
 use observe::thread::Ledger;
-use observe::{Client, Observer, Workload};
+use observe::{Client, Workload};
 use resolver::{Cache, Clock};
 
 /// What the routes show.
@@ -38,12 +41,6 @@ pub struct AdminState {
 }
 
 impl AdminState {
-    /// Makes a page from the accounts, without what is not to be shown.
-    fn page<T: Redacted>(&self, redact: Redact, make: impl FnOnce(&Observer) -> T) -> Json<T> {
-        let page = self.ledger.read(make);
-        Json(page.redacted(&self.pseudonyms.veil(redact)))
-    }
-
     /// Copies a client. It may be named by its pseudonym: a list without its
     /// clients leads to their pages all the same.
     fn client(&self, addr: IpAddr, veil: &Veil) -> Option<Taken> {
@@ -76,4 +73,14 @@ pub fn routes(state: AdminState) -> Router {
         .route("/config", get(async move || config.to_string()))
         .route("/status", get(async move || Json(Stored::of(&state.cache, &state.forwarder))))
         .route("/version", get(async || concat!(env!("CARGO_PKG_VERSION"), "\n")))
+}
+
+/// Makes an answer on a thread of the pool for blocking work.
+///
+/// The runtime has one thread, which also serves DNS over TCP. Working out
+/// advice takes milliseconds, and reading the accounts waits for their lock.
+async fn off_runtime(answer: impl FnOnce() -> Response + Send + 'static) -> Response {
+    // Fails only if `answer` panics.
+    let answer = spawn_blocking(answer).await;
+    answer.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }

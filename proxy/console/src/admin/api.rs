@@ -4,17 +4,18 @@ use std::net::IpAddr;
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::{AdminState, tap};
+use super::{AdminState, off_runtime, tap};
 use crate::api::{
-    CachePage, ChainPage, ClientDetail, ClientPage, FailurePage, LoopPage, Order, Redacted as _,
-    Stored, Summary, TakenWorkloads, UpstreamPage, WorkloadDetail, WorkloadPage,
+    CachePage, ChainPage, ClientPage, FailurePage, LoopPage, Order, Redacted, Stored, Summary,
+    TakenWorkloads, UpstreamPage,
 };
 use crate::redact::Redact;
-use observe::Workload;
+use observe::{Observer, Workload};
 
 /// Returns the routes below `/api/v1`.
 pub(super) fn routes(state: AdminState) -> Router {
@@ -33,42 +34,53 @@ pub(super) fn routes(state: AdminState) -> Router {
         .with_state(state)
 }
 
-/// What a page is asked for.
+/// What a list is asked for.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Wanted {
+struct ListParams {
     /// The greatest first by this.
     order: Order,
     /// How many rows.
     limit: usize,
-    /// What is not to be shown.
+    /// What is replaced by pseudonyms.
     redact: Redact,
-    /// Whether each workload is told what it could do.
+    /// Whether each workload comes with its advice.
     advice: bool,
 }
 
-impl Default for Wanted {
+impl Default for ListParams {
     fn default() -> Self {
         Self { order: Order::default(), limit: 50, redact: Redact::default(), advice: true }
     }
 }
 
-async fn summary(State(state): State<AdminState>, Query(wanted): Query<Wanted>) -> Json<Summary> {
-    state.page(wanted.redact, |observer| Summary::of(observer, wanted.limit))
+/// Answers with what `make` takes from the accounts.
+async fn page<T: Redacted + Serialize>(
+    state: AdminState,
+    redact: Redact,
+    make: impl FnOnce(&Observer) -> T + Send + 'static,
+) -> Response {
+    off_runtime(move || {
+        let page = state.ledger.read(make);
+        Json(page.redacted(&state.pseudonyms.veil(redact))).into_response()
+    })
+    .await
 }
 
-async fn clients(
-    State(state): State<AdminState>,
-    Query(wanted): Query<Wanted>,
-) -> Json<ClientPage> {
-    let Wanted { order, limit, redact, .. } = wanted;
-    state.page(redact, |observer| ClientPage::of(observer, order, limit))
+async fn summary(State(state): State<AdminState>, Query(params): Query<ListParams>) -> Response {
+    let ListParams { limit, redact, .. } = params;
+    page(state, redact, move |observer| Summary::of(observer, limit)).await
+}
+
+async fn clients(State(state): State<AdminState>, Query(params): Query<ListParams>) -> Response {
+    let ListParams { order, limit, redact, .. } = params;
+    page(state, redact, move |observer| ClientPage::of(observer, order, limit)).await
 }
 
 /// What the page of one client is asked for.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ClientWanted {
+struct ClientParams {
     kind: Option<String>,
     namespace: Option<String>,
     name: Option<String>,
@@ -76,8 +88,8 @@ struct ClientWanted {
     redact: Redact,
 }
 
-impl ClientWanted {
-    /// The workload, if one is named: with all of its three parts.
+impl ClientParams {
+    /// The workload, if there is one: with all of its three parts.
     fn workload(self) -> Result<Option<Workload>, &'static str> {
         match (self.kind, self.namespace, self.name) {
             (None, None, None) => Ok(None),
@@ -92,76 +104,100 @@ impl ClientWanted {
 async fn client(
     State(state): State<AdminState>,
     Path(addr): Path<IpAddr>,
-    Query(wanted): Query<ClientWanted>,
-) -> Result<Json<ClientDetail>, (StatusCode, String)> {
-    let bad = |error: &str| (StatusCode::BAD_REQUEST, format!("{error}\n"));
-    let veil = state.pseudonyms.veil(wanted.redact);
-    let workload = wanted.workload().map_err(bad)?;
-    let unknown = || (StatusCode::NOT_FOUND, format!("{addr} has not asked, or not of late\n"));
-    let taken = state.client(addr, &veil).ok_or_else(unknown)?;
-    let detail = taken.detail(workload.as_ref());
-    let detail = detail.map_err(|error| bad(&error.to_string()))?;
-    Ok(Json(detail.redacted(&veil)))
+    Query(params): Query<ClientParams>,
+) -> Response {
+    let bad = |error: &str| (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response();
+    off_runtime(move || {
+        let veil = state.pseudonyms.veil(params.redact);
+        let workload = match params.workload() {
+            Ok(workload) => workload,
+            Err(error) => return bad(error),
+        };
+        let Some(taken) = state.client(addr, &veil) else {
+            return not_found(&addr.to_string());
+        };
+        match taken.detail(workload.as_ref()) {
+            Ok(detail) => Json(detail.redacted(&veil)).into_response(),
+            Err(error) => bad(&error.to_string()),
+        }
+    })
+    .await
 }
 
-async fn workloads(
-    State(state): State<AdminState>,
-    Query(wanted): Query<Wanted>,
-) -> Json<WorkloadPage> {
-    let Wanted { order, limit, redact, advice } = wanted;
-    let taken = state
-        .ledger
-        .read(|observer| TakenWorkloads::of(observer, order, limit));
-    let page = if advice { taken.page() } else { taken.figures() };
-    Json(page.redacted(&state.pseudonyms.veil(redact)))
+async fn workloads(State(state): State<AdminState>, Query(params): Query<ListParams>) -> Response {
+    let ListParams { order, limit, redact, advice } = params;
+    off_runtime(move || {
+        let taken = state
+            .ledger
+            .read(|observer| TakenWorkloads::of(observer, order, limit));
+        let page = if advice { taken.page() } else { taken.figures() };
+        Json(page.redacted(&state.pseudonyms.veil(redact))).into_response()
+    })
+    .await
 }
 
 /// What the page of one workload is asked for.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct WorkloadWanted {
+struct WorkloadParams {
     redact: Redact,
 }
 
 async fn workload(
     State(state): State<AdminState>,
     Path((namespace, kind, name)): Path<(String, String, String)>,
-    Query(wanted): Query<WorkloadWanted>,
-) -> Result<Json<WorkloadDetail>, (StatusCode, String)> {
-    let unknown = || format!("{kind} {name} in {namespace} has not asked, or not of late\n");
-    let veil = state.pseudonyms.veil(wanted.redact);
-    let taken = state.workload(&Workload::of_path([&namespace, &kind, &name]), &veil);
-    let taken = taken.ok_or_else(|| (StatusCode::NOT_FOUND, unknown()))?;
-    Ok(Json(taken.detail().redacted(&veil)))
+    Query(params): Query<WorkloadParams>,
+) -> Response {
+    off_runtime(move || {
+        let veil = state.pseudonyms.veil(params.redact);
+        match state.workload(&Workload::of_path([&namespace, &kind, &name]), &veil) {
+            Some(taken) => Json(taken.detail().redacted(&veil)).into_response(),
+            None => not_found(&format!("{kind} {name} in {namespace}")),
+        }
+    })
+    .await
 }
 
-async fn cache(State(state): State<AdminState>, Query(wanted): Query<Wanted>) -> Json<CachePage> {
+fn not_found(subject: &str) -> Response {
+    let text = format!("{subject} has sent no query, or none recently\n");
+    (StatusCode::NOT_FOUND, text).into_response()
+}
+
+async fn cache(State(state): State<AdminState>, Query(params): Query<ListParams>) -> Response {
     let stored = Stored::of(&state.cache, &state.forwarder);
-    state.page(wanted.redact, |observer| CachePage::of(observer, stored, wanted.limit))
+    let ListParams { limit, redact, .. } = params;
+    page(state, redact, move |observer| CachePage::of(observer, stored, limit)).await
 }
 
-async fn chains(State(state): State<AdminState>, Query(wanted): Query<Wanted>) -> Json<ChainPage> {
-    state.page(wanted.redact, |observer| ChainPage::of(observer, wanted.limit))
+async fn chains(State(state): State<AdminState>, Query(params): Query<ListParams>) -> Response {
+    let ListParams { limit, redact, .. } = params;
+    page(state, redact, move |observer| ChainPage::of(observer, limit)).await
 }
 
-async fn failures(
-    State(state): State<AdminState>,
-    Query(wanted): Query<Wanted>,
-) -> Json<FailurePage> {
-    state.page(wanted.redact, |observer| FailurePage::of(observer, wanted.limit))
+async fn failures(State(state): State<AdminState>, Query(params): Query<ListParams>) -> Response {
+    let ListParams { limit, redact, .. } = params;
+    page(state, redact, move |observer| FailurePage::of(observer, limit)).await
 }
 
-async fn loops(State(state): State<AdminState>, Query(wanted): Query<Wanted>) -> Json<LoopPage> {
-    let now = state.clock.now();
-    let page = LoopPage::of(state.forwarder.loops(), wanted.limit, now);
-    Json(page.redacted(&state.pseudonyms.veil(wanted.redact)))
+async fn loops(State(state): State<AdminState>, Query(params): Query<ListParams>) -> Response {
+    let ListParams { limit, redact, .. } = params;
+    off_runtime(move || {
+        let page = LoopPage::of(state.forwarder.loops(), limit, state.clock.now());
+        Json(page.redacted(&state.pseudonyms.veil(redact))).into_response()
+    })
+    .await
 }
 
-async fn upstreams(State(state): State<AdminState>) -> Json<UpstreamPage> {
-    let addrs = state.forwarder.upstreams();
-    Json(
-        state
+async fn upstreams(State(state): State<AdminState>) -> Response {
+    off_runtime(move || {
+        let addrs = state.forwarder.upstreams();
+        let page = state
             .ledger
-            .read(|observer| UpstreamPage::of(observer, addrs)),
-    )
+            .read(|observer| UpstreamPage::of(observer, addrs));
+        Json(page).into_response()
+    })
+    .await
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,9 +8,8 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
-use tokio::task::spawn_blocking;
 
-use super::AdminState;
+use super::{AdminState, off_runtime};
 use crate::api::{LoopPage, Redacted as _, Stored};
 use crate::page::{self, Asked, NotFound, Reading};
 use crate::redact::Redact;
@@ -102,17 +101,16 @@ async fn workload(
     .await
 }
 
-/// Renders on a thread that may take its time: the runtime has one, which also
-/// serves DNS over TCP.
+/// Renders off the runtime.
 async fn rendered(render: impl FnOnce() -> (StatusCode, String) + Send + 'static) -> Response {
-    match spawn_blocking(render).await {
-        Ok((StatusCode::BAD_REQUEST, text)) => (StatusCode::BAD_REQUEST, text).into_response(),
-        Ok((status, text)) => {
+    off_runtime(|| match render() {
+        (StatusCode::BAD_REQUEST, text) => (StatusCode::BAD_REQUEST, text).into_response(),
+        (status, text) => {
             let html = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
             (status, html, HEADERS, text).into_response()
         }
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
+    })
+    .await
 }
 
 fn asset(kind: &'static str, text: &'static str) -> Response {
