@@ -1,6 +1,6 @@
 //! Files on the way of every packet: nothing in them waits or allocates text.
 
-use crate::scan::{split, without_tests};
+use crate::scan::without_tests;
 use crate::{Source, check, lines_where, prove, sources};
 
 /// By crate, the file that says the crate is whole, and its hot files; a name
@@ -46,8 +46,8 @@ fn stays_cool(source: &Source) -> Vec<String> {
     if !is_hot(&source.path) {
         return vec![];
     }
-    let code = split(&source.text).code;
-    let (hot, _) = without_tests(&code);
+    let code = &source.split().code;
+    let (hot, _) = without_tests(code);
     let what = format!("{} in a hot file", BANNED.join(", "));
     lines_where(&source.path, hot, &what, |line| BANNED.iter().any(|word| line.contains(word)))
 }
@@ -78,7 +78,7 @@ fn hot_files_neither_wait_nor_allocate_text() {
 
 #[test]
 fn every_hot_file_is_there() {
-    let paths: Vec<_> = sources().into_iter().map(|source| source.path).collect();
+    let paths: Vec<_> = sources().iter().map(|source| source.path.clone()).collect();
     assert_eq!(missing(&paths), Vec::<&str>::new());
     let renamed = [
         "loadgen/src/run.rs",

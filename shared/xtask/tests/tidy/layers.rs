@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::scan::split;
 use crate::{Source, check, prove, sources};
 
 /// A crate and its modules, lowest layer first. A module may use modules of
@@ -79,8 +78,8 @@ fn uses_only_below(source: &Source) -> Vec<String> {
     let Some(own) = height(module) else {
         return vec![format!("{path}: {module} is in no layer; give it one in {}", file!())];
     };
-    let code = split(&source.text).code;
-    let above = used(&code)
+    let code = &source.split().code;
+    let above = used(code)
         .into_iter()
         .filter(|name| *name != module && height(name).is_some_and(|other| other >= own));
     above
@@ -167,7 +166,7 @@ fn missing(paths: &[String]) -> Vec<String> {
 
 #[test]
 fn every_module_of_the_layers_is_there() {
-    let mut paths: Vec<_> = sources().into_iter().map(|source| source.path).collect();
+    let mut paths: Vec<_> = sources().iter().map(|source| source.path.clone()).collect();
     assert_eq!(missing(&paths), Vec::<String>::new());
     paths.retain(|path| !path.contains("/src/schedule"));
     assert_eq!(missing(&paths).len(), 1, "{:?}", missing(&paths));

@@ -21,16 +21,25 @@ mod words;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use scan::{Split, split};
 
 /// One source file: its path from the root of the checkout, and its text.
 struct Source {
     path: String,
     text: String,
+    split: OnceLock<Split>,
 }
 
 impl Source {
     fn new(path: &str, text: &str) -> Self {
-        Self { path: path.to_owned(), text: text.to_owned() }
+        Self { path: path.to_owned(), text: text.to_owned(), split: OnceLock::new() }
+    }
+
+    /// Its code and its comments, apart; many rules ask for them.
+    fn split(&self) -> &Split {
+        self.split.get_or_init(|| split(&self.text))
     }
 }
 
@@ -40,14 +49,17 @@ fn check(rule: impl Fn(&Source) -> Vec<String>) {
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
 }
 
-/// Every .rs file of the workspace.
-fn sources() -> Vec<Source> {
-    let mut found = Vec::new();
-    for top in ["proxy", "loadgen", "shared", "benches"] {
-        collect(&root().join(top), &mut found);
-    }
-    assert!(found.len() > 20, "only {} files: the walk is broken", found.len());
-    found
+/// Every .rs file of the workspace, read once.
+fn sources() -> &'static [Source] {
+    static SOURCES: OnceLock<Vec<Source>> = OnceLock::new();
+    SOURCES.get_or_init(|| {
+        let mut found = Vec::new();
+        for top in ["proxy", "loadgen", "shared", "benches"] {
+            collect(&root().join(top), &mut found);
+        }
+        assert!(found.len() > 20, "only {} files: the walk is broken", found.len());
+        found
+    })
 }
 
 fn collect(dir: &Path, found: &mut Vec<Source>) {
@@ -62,7 +74,7 @@ fn collect(dir: &Path, found: &mut Vec<Source>) {
                 .to_str()
                 .unwrap()
                 .to_owned();
-            found.push(Source { path: relative, text: fs::read_to_string(&path).unwrap() });
+            found.push(Source::new(&relative, &fs::read_to_string(&path).unwrap()));
         }
     }
 }

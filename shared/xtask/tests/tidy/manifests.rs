@@ -109,7 +109,7 @@ fn manifests() -> Vec<Source> {
     let read = |folder: &String| {
         let path = format!("{folder}/Cargo.toml");
         let text = fs::read_to_string(root().join(&path)).unwrap();
-        Source { path, text }
+        Source::new(&path, &text)
     };
     folders.iter().map(read).collect()
 }

@@ -1,7 +1,7 @@
 //! Code that decides without doing: no socket, no runtime, no thread, and no
 //! clock. Its callers bring octets and the time.
 
-use crate::scan::{split, without_tests};
+use crate::scan::without_tests;
 use crate::{Source, check, lines_where, prove, sources};
 
 /// Modules, each with its children, and the files in them that are not pure.
@@ -37,8 +37,8 @@ fn is_pure(source: &Source) -> Vec<String> {
     if !is_held(&source.path) {
         return vec![];
     }
-    let code = split(&source.text).code;
-    let (code, _) = without_tests(&code);
+    let code = &source.split().code;
+    let (code, _) = without_tests(code);
     let what = format!("one of {} in pure code", IMPURE.join(", "));
     lines_where(&source.path, code, &what, |line| IMPURE.iter().any(|word| line.contains(word)))
 }

@@ -1,7 +1,7 @@
 //! No test sleeps: a sleep is too short for a busy machine and too long for all
 //! others. Nor does it by another name.
 
-use crate::scan::{has_word, split, without_tests};
+use crate::scan::{has_word, without_tests};
 use crate::{Source, check, lines_where, prove, sources};
 
 /// Files that play time with `testbed::pace`, and what it is there.
@@ -14,8 +14,8 @@ const PACED: [(&str, &str); 5] = [
 ];
 
 fn does_not_sleep(source: &Source) -> Vec<String> {
-    let code = split(&source.text).code;
-    let tests = tests_of(&source.path, &code);
+    let code = &source.split().code;
+    let tests = tests_of(&source.path, code);
     let what = "a test that sleeps; wait for an event with a deadline";
     let mut complaints = lines_where(&source.path, &tests, what, is_sleep);
     for (at, _) in tests.match_indices("recv_timeout(") {
@@ -40,10 +40,10 @@ fn is_sleep(line: &str) -> bool {
 }
 
 fn is_paced_for_a_reason(source: &Source) -> Vec<String> {
-    let code = split(&source.text).code;
+    let code = &source.split().code;
     let is_listed = PACED.iter().any(|(path, _)| *path == source.path);
     let what = "it plays time; say in PACED what it is there";
-    lines_where(&source.path, &tests_of(&source.path, &code), what, |line| {
+    lines_where(&source.path, &tests_of(&source.path, code), what, |line| {
         !is_listed && calls_pace(line)
     })
 }

@@ -1,26 +1,26 @@
 //! Words that may not be there.
 
-use crate::scan::{has_word, split};
+use crate::scan::has_word;
 use crate::{Source, check, lines_where, prove};
 
 fn is_safe(source: &Source) -> Vec<String> {
     if source.path.starts_with("shared/udp/") {
         return vec![];
     }
-    let code = split(&source.text).code;
-    lines_where(&source.path, &code, "unsafe outside shared/udp", |line| has_word(line, "unsafe"))
+    let code = &source.split().code;
+    lines_where(&source.path, code, "unsafe outside shared/udp", |line| has_word(line, "unsafe"))
 }
 
 fn ignores_no_test(source: &Source) -> Vec<String> {
-    let code = split(&source.text).code;
+    let code = &source.split().code;
     let what = "an ignored test is never run; ask testbed::have and say why";
-    lines_where(&source.path, &code, what, |line| line.contains("#[ignore"))
+    lines_where(&source.path, code, what, |line| line.contains("#[ignore"))
 }
 
 fn numbers_its_todos(source: &Source) -> Vec<String> {
-    let comments = split(&source.text).comments;
+    let comments = &source.split().comments;
     let what = "TODO without an issue: write TODO(#12)";
-    lines_where(&source.path, &comments, what, |line| {
+    lines_where(&source.path, comments, what, |line| {
         ["TODO", "FIXME"].iter().any(|word| {
             let mut places = line.match_indices(word);
             has_word(line, word) && !places.all(|(at, _)| has_issue(&line[at + word.len()..]))
