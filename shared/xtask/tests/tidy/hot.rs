@@ -15,9 +15,9 @@ const HOT: [(&str, &[&str]); 2] = [
             "proxy/resolver/src/cache/",
             "proxy/src/serve.rs",
             "proxy/src/serve/udp.rs",
-            "proxy/observe/src/record.rs",
-            "proxy/observe/src/ring.rs",
-            "proxy/observe/src/stats.rs",
+            "proxy/observe/src/counters.rs",
+            "proxy/observe/src/intake/record.rs",
+            "proxy/observe/src/intake/ring_buffer.rs",
         ],
     ),
     (

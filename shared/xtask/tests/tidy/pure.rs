@@ -9,7 +9,7 @@ const PURE: [(&str, &[&str]); 8] = [
     // The one clock of the proxy, which the others may not touch, is here too.
     ("proxy/resolver/src", &["proxy/resolver/src/clock.rs", "proxy/resolver/src/lib.rs"]),
     // The observer's thread.
-    ("proxy/observe/src", &["proxy/observe/src/ledger.rs"]),
+    ("proxy/observe/src", &["proxy/observe/src/thread.rs"]),
     ("loadgen/src/expect", &[]),
     ("loadgen/src/outstanding", &[]),
     ("loadgen/src/recorder", &[]),
