@@ -10,21 +10,37 @@ pub(crate) struct Stages {
 }
 
 /// Time that something took.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-struct Spent {
-    wall: Duration,
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Spent {
+    pub(crate) wall: Duration,
     /// Of all programs that were started for it and have ended. By two cores
     /// it is what a machine needs that has nothing else to do.
-    cpu: Duration,
+    pub(crate) cpu: Duration,
+}
+
+impl Spent {
+    /// Does `work`; returns what came of it and the time that it took.
+    #[expect(clippy::disallowed_methods, reason = "the time of a chore is what is measured")]
+    pub(crate) fn on<T>(work: impl FnOnce() -> T) -> (T, Self) {
+        let (started, before) = (Instant::now(), cpu_of_children());
+        let outcome = work();
+        let cpu = cpu_of_children().saturating_sub(before);
+        (outcome, Self { wall: started.elapsed(), cpu })
+    }
+}
+
+impl fmt::Display for Spent {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [wall, cpu] = [self.wall, self.cpu].map(|time| time.as_secs_f64());
+        write!(out, "{wall:>9.1} {cpu:>7.1}")
+    }
 }
 
 impl Stages {
     /// Does `work` and keeps how long it took as `stage`, whatever comes of it.
     pub(crate) fn time<T>(&mut self, stage: &'static str, work: impl FnOnce() -> T) -> T {
-        let before = cpu_of_children();
-        let (outcome, wall) = timed(work);
-        let cpu = cpu_of_children().saturating_sub(before);
-        self.rows.push((stage, Spent { wall, cpu }));
+        let (outcome, spent) = Spent::on(work);
+        self.rows.push((stage, spent));
         outcome
     }
 }
@@ -34,21 +50,11 @@ impl fmt::Display for Stages {
         let wall = self.rows.iter().map(|(_, spent)| spent.wall).sum();
         let cpu = self.rows.iter().map(|(_, spent)| spent.cpu).sum();
         writeln!(out, "  seconds  of CPU  stage")?;
-        for (stage, Spent { wall, cpu }) in self.rows.iter().chain([&("all", Spent { wall, cpu })])
-        {
-            let [wall, cpu] = [wall, cpu].map(Duration::as_secs_f64);
-            writeln!(out, "{wall:>9.1} {cpu:>7.1}  {stage}")?;
+        for (stage, spent) in self.rows.iter().chain([&("all", Spent { wall, cpu })]) {
+            writeln!(out, "{spent}  {stage}")?;
         }
         Ok(())
     }
-}
-
-/// Does `work`; returns what came of it and how long it took.
-#[expect(clippy::disallowed_methods, reason = "the time of a chore is what is measured")]
-pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let started = Instant::now();
-    let outcome = work();
-    (outcome, started.elapsed())
 }
 
 /// CPU time of the programs that were started and waited for; none where there

@@ -17,7 +17,7 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context as _, Result, anyhow};
 
 use crate::shell;
-use crate::stages::{Stages, timed};
+use crate::stages::{Spent, Stages};
 use crate::workspace::Workspace;
 use count::Count;
 pub(crate) use options::Options;
@@ -116,10 +116,10 @@ impl Tested {
 
     fn run_one(&mut self, title: &str, command: &mut Command) -> Result<()> {
         shell::say(&format!("\n{title}"));
-        let (outcome, took) = timed(|| self.read(title, command));
+        let (outcome, spent) = Spent::on(|| self.read(title, command));
         outcome.with_context(|| format!("cannot run the tests of {title}"))?;
-        shell::say(&format!("{title}: {:.1} s", took.as_secs_f64()));
-        self.times.add_program(title, took);
+        shell::say(&format!("{title}: {:.1} s", spent.wall.as_secs_f64()));
+        self.times.add_program(title, spent);
         Ok(())
     }
 

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::stages::Spent;
+
 /// The times of one run.
 #[derive(Debug, Default)]
 pub(crate) struct Times {
     tests: Vec<(Duration, String)>,
-    programs: Vec<(Duration, String)>,
+    programs: Vec<(Spent, String)>,
 }
 
 impl Times {
@@ -19,30 +21,32 @@ impl Times {
     }
 
     /// Keeps how long the whole program took.
-    pub(crate) fn add_program(&mut self, title: &str, took: Duration) {
-        self.programs.push((took, title.to_owned()));
+    pub(crate) fn add_program(&mut self, title: &str, spent: Spent) {
+        self.programs.push((spent, title.to_owned()));
     }
 }
 
 impl fmt::Display for Times {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.tests.is_empty() {
+        let slowest = longest_first(&self.tests);
+        if !slowest.is_empty() {
             writeln!(out, "  seconds  the {SHOWN} slowest tests")?;
         }
-        rows(out, &self.tests, SHOWN)?;
-        writeln!(out, "\n  seconds  test program")?;
-        rows(out, &self.programs, self.programs.len())
+        for (took, test) in slowest.into_iter().take(SHOWN) {
+            writeln!(out, "{:>9.2}  {test}", took.as_secs_f64())?;
+        }
+        writeln!(out, "\n  seconds  of CPU  test program")?;
+        let programs = longest_first(&self.programs);
+        programs
+            .into_iter()
+            .try_for_each(|(spent, program)| writeln!(out, "{spent}  {program}"))
     }
 }
 
-/// The longest first.
-fn rows(out: &mut fmt::Formatter<'_>, times: &[(Duration, String)], most: usize) -> fmt::Result {
+fn longest_first<T: Ord>(times: &[T]) -> Vec<&T> {
     let mut sorted: Vec<_> = times.iter().collect();
     sorted.sort_by(|a, b| b.cmp(a));
-    for (took, what) in sorted.into_iter().take(most) {
-        writeln!(out, "{:>9.2}  {what}", took.as_secs_f64())?;
-    }
-    Ok(())
+    sorted
 }
 
 /// The test and its time in `test a::b ... ok <1.234s>`.
@@ -76,11 +80,13 @@ mod tests {
     fn the_slowest_come_first() {
         let mut times = Times::default();
         for line in ["test quick ... ok <0.010s>", "test slow ... ok <2.000s>"] {
-            times.add_line("dns (unit)", line);
+            times.add_line("dns (lib)", line);
         }
-        times.add_program("dns (unit)", Duration::from_millis(2100));
-        let shown = "  seconds  the 20 slowest tests\n     2.00  dns (unit) slow\n     \
-                     0.01  dns (unit) quick\n\n  seconds  test program\n     2.10  dns (unit)\n";
+        let [wall, cpu] = [2100, 1500].map(Duration::from_millis);
+        times.add_program("dns (lib)", Spent { wall, cpu });
+        let shown = "  seconds  the 20 slowest tests\n     2.00  dns (lib) slow\n     \
+                     0.01  dns (lib) quick\n\n  seconds  of CPU  test program\n      \
+                     2.1     1.5  dns (lib)\n";
         assert_eq!(times.to_string(), shown);
     }
 }
