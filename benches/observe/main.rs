@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use dns::{Name, Rcode, Rtype};
-use observe::{ObserveConfig, Observer, Part, Record, SearchRule, Seen, Traits};
+use observe::{ObserveConfig, Observer, Part, QueryFlags, Record, SearchRule, Seen};
 use resolver::Moment;
 use resolver::Origin;
 
@@ -93,7 +93,7 @@ impl Stream {
             rcode: if has_data { Rcode::NOERROR } else { Rcode::NXDOMAIN },
             origin: Origin::Cache,
             upstream: None,
-            traits: Traits::ANSWERED.with_if(Traits::DATA, has_data),
+            flags: QueryFlags::ANSWERED.with_if(QueryFlags::DATA, has_data),
         };
         let name = Name::from_text(name).unwrap_or(Name::ROOT);
         self.queries.push((record, name.as_wire().into()));

@@ -14,7 +14,7 @@ pub use udp::{UdpWorker, bind_udp, next_want};
 
 use forward::{Ask, Forwarder, ReplyTo};
 use observe::counters::{Lookup, WorkerStats, rcode_index};
-use observe::{Record, Traits, Writer};
+use observe::{QueryFlags, Record, Writer};
 use resolver::{
     Clock, Decision, Hops, Kind, Moment, Origin, Query, QueryError, Rendered, Resolver, Terms,
 };
@@ -68,7 +68,7 @@ impl Service {
                 (error.reply(message, out), Record::unparsed(id, peer, arrived), &[])
             }
         };
-        let record = Record { traits: record.traits | over, ..record };
+        let record = Record { flags: record.flags | over, ..record };
         let Some(Rendered { len, header, rcode }) = rendered else {
             notes.push(&record, qname);
             return Outcome::Silence;
@@ -101,15 +101,15 @@ struct Accounts<'a> {
 #[derive(Clone, Copy, Debug)]
 struct Sender {
     peer: SocketAddr,
-    /// [`Traits::TCP`] or none.
-    over: Traits,
+    /// [`QueryFlags::TCP`] or none.
+    over: QueryFlags,
     arrived: Moment,
 }
 
 /// Notes a question for which there was no room.
 fn note_refused(ask: &Ask, from: Sender, response: &[u8], to: &mut Writer) {
     let record = Record::of(&ask.query.as_query(), from.peer, from.arrived);
-    let record = Record { origin: Origin::Limit, traits: record.traits | from.over, ..record };
+    let record = Record { origin: Origin::Limit, flags: record.flags | from.over, ..record };
     let header = Header::parse(response).unwrap_or_default();
     to.push(&record.answered(&header, Rcode::REFUSED), ask.query.qname.as_wire());
 }

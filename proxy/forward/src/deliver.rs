@@ -6,7 +6,7 @@ use dns::{Header, Rcode};
 
 use super::{Ask, ReplyTo, TcpReply};
 use observe::counters::{Source, WorkerStats, rcode_index};
-use observe::{Record, Traits, Writer};
+use observe::{QueryFlags, Record, Writer};
 use resolver::EntryView;
 use resolver::Moment;
 use resolver::Origin;
@@ -30,14 +30,14 @@ pub(crate) struct Outcome {
     /// The number of the upstream it is from.
     pub(crate) upstream: Option<usize>,
     /// Whether its client was the one for whom an upstream was asked.
-    pub(crate) traits: Traits,
+    pub(crate) flags: QueryFlags,
 }
 
 impl Outcome {
     /// The cache had it after all.
     pub(crate) fn cached(entry: &EntryView<'_>) -> Self {
         let origin = Origin::of_cached(entry.head.kind);
-        Self { origin, upstream: None, traits: Traits::default() }
+        Self { origin, upstream: None, flags: QueryFlags::default() }
     }
 }
 
@@ -92,8 +92,8 @@ impl Deliver {
     pub(crate) fn note_repeated(&mut self, ask: &Ask) {
         let Some(peer) = ask.reply_to.peer() else { return };
         let record = Record::of(&ask.query.as_query(), peer, ask.arrived);
-        let traits = record.traits | Traits::REPEATED;
-        let record = Record { origin: Origin::Upstream, traits, ..record };
+        let flags = record.flags | QueryFlags::REPEATED;
+        let record = Record { origin: Origin::Upstream, flags, ..record };
         self.notes.push(&record, ask.query.qname.as_wire());
     }
 
@@ -162,7 +162,7 @@ fn record(ask: &Ask, outcome: Outcome, now: Moment) -> Option<Record> {
         took: now.saturating_since(ask.arrived),
         origin: outcome.origin,
         upstream: outcome.upstream.and_then(|at| u8::try_from(at).ok()),
-        traits: (record.traits | outcome.traits).with_if(Traits::TCP, over_tcp),
+        flags: (record.flags | outcome.flags).with_if(QueryFlags::TCP, over_tcp),
         ..record
     })
 }

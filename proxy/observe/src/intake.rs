@@ -5,7 +5,7 @@
 
 mod record;
 pub(crate) use record::octets_of;
-pub use record::{Record, Seen, Traits};
+pub use record::{QueryFlags, Record, Seen};
 
 mod batch;
 pub use batch::Part;

@@ -9,7 +9,7 @@ use crate::accounts::{
     Clients, Names, Slot, Teller, UpstreamAccount, Workloads, ZoneAccounts, client_key, note,
 };
 use crate::config::ObserveConfig;
-use crate::intake::{Part, Seen, Traits};
+use crate::intake::{Part, QueryFlags, Seen};
 use crate::lookup::{Closer, Retransmits};
 use crate::tables::{Counters, History, Top, Windows, hash_of_name};
 
@@ -145,10 +145,10 @@ impl Observer {
         if seen.record.origin != Origin::Rejected {
             self.top_names.add_hashed(seen.qname, marks.name, 1);
         }
-        if seen.record.traits.has(Traits::ASKED) {
+        if seen.record.flags.has(QueryFlags::ASKED) {
             self.top_misses.add_hashed(seen.qname, marks.name, 1);
         }
-        if !seen.record.traits.has(Traits::REPEATED) {
+        if !seen.record.flags.has(QueryFlags::REPEATED) {
             self.history.add(seen.record.origin.index(), now);
         }
         self.zones.note(seen, now);

@@ -19,7 +19,7 @@ use super::frame::{self, Draft, Frames};
 use super::{Accounts, Outcome, Sender, Service, ask, note_refused, refuse, reject};
 use forward::{ReplyTo, TcpReply};
 use observe::counters::{Transport, WorkerStats};
-use observe::{Traits, Writer};
+use observe::{QueryFlags, Writer};
 use resolver::{Limit, Terms};
 
 /// The bounds of connections.
@@ -248,7 +248,7 @@ impl Connection {
             let terms = Terms { now, limit: Limit::Frame, rotation: self.rotation };
             let (service, stats, draft) = (&self.service, &self.stats, &self.draft);
             let out = &mut self.out;
-            let from = Sender { peer: self.peer, over: Traits::TCP, arrived: now };
+            let from = Sender { peer: self.peer, over: QueryFlags::TCP, arrived: now };
             let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
             let asked = service.resolver.decide(message, now, |decision| {
                 let mut asked = None;

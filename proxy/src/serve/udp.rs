@@ -11,7 +11,7 @@ use udp::{Options, RecvBatch, SendBatch, Socket};
 use super::{Accounts, Outcome, Sender, Service, ask, note_refused, refuse};
 use forward::{Ask, ReplyTo};
 use observe::counters::{Source, Transport, WorkerStats};
-use observe::{Traits, Writer};
+use observe::{QueryFlags, Writer};
 use resolver::{BATCH, Decision, Limit, Moment, Terms};
 
 /// A thread's own socket and buffers.
@@ -113,7 +113,7 @@ impl UdpWorker {
         let terms = Terms { now, limit: Limit::Datagram, rotation: self.rotation };
         // There is room: a batch is sent before the next one is received.
         let Some(out) = self.send.next_buffer() else { return };
-        let from = Sender { peer: datagram.peer, over: Traits::default(), arrived: now };
+        let from = Sender { peer: datagram.peer, over: QueryFlags::default(), arrived: now };
         let to = Accounts { stats: &self.stats, notes: &mut self.notes };
         match self.service.settle(decision, from, terms, to, out) {
             Outcome::Response(len) => self.send.commit(len, Some(datagram.peer), datagram.local),
@@ -136,7 +136,8 @@ impl UdpWorker {
             let ReplyTo::Udp { peer, local, .. } = &ask.reply_to else { continue };
             let Some(out) = self.send.next_buffer() else { break };
             if let Some(len) = refuse(&ask, now, &self.stats, out) {
-                let from = Sender { peer: *peer, over: Traits::default(), arrived: ask.arrived };
+                let from =
+                    Sender { peer: *peer, over: QueryFlags::default(), arrived: ask.arrived };
                 note_refused(&ask, from, out, &mut self.notes);
                 self.send.commit(len, Some(*peer), *local);
             }

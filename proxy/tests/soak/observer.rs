@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use ::observe::thread::Ledger;
-use ::observe::{Books, ObserveConfig, Observer, Record, Traits, Writer};
+use ::observe::{Books, ObserveConfig, Observer, QueryFlags, Record, Writer};
 use ::resolver::{Clock, Moment};
 use dns::{Name, Rcode, Rtype};
 use resolver::Origin;
@@ -105,7 +105,7 @@ fn record(number: u32, now: Moment) -> Record {
         rcode: if fails { Rcode::SERVFAIL } else { Rcode::NOERROR },
         origin: if fails { Origin::Timeout } else { Origin::Upstream },
         upstream: Some(0),
-        traits: Traits::ANSWERED | Traits::ASKED,
+        flags: QueryFlags::ANSWERED | QueryFlags::ASKED,
         ..Record::unparsed(1, SocketAddr::new(client, 4000), now)
     }
 }

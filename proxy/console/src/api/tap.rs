@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::redact::Veil;
-use observe::Traits;
+use observe::QueryFlags;
 use observe::tap::{Heard, Skipped};
 use resolver::Moment;
 
@@ -83,20 +83,20 @@ impl Scribe {
     /// Writes one query.
     pub fn line(&self, heard: &Heard) -> QueryLine {
         let Heard { record, qname } = heard;
-        let has = |traits| record.traits.has(traits);
+        let has = |flags| record.flags.has(flags);
         let upstream = record.upstream.map(usize::from);
         QueryLine {
             unix_ms: self.epoch_ms + millis(record.arrived),
             client: self.veil.client(record.client),
-            transport: if has(Traits::TCP) { "tcp" } else { "udp" }.to_owned(),
+            transport: if has(QueryFlags::TCP) { "tcp" } else { "udp" }.to_owned(),
             name: qname.map(|name| self.veil.name(name.to_string())),
             qtype: record.qtype.to_string(),
-            rcode: has(Traits::ANSWERED).then(|| record.rcode.to_string()),
-            data: has(Traits::DATA),
+            rcode: has(QueryFlags::ANSWERED).then(|| record.rcode.to_string()),
+            data: has(QueryFlags::DATA),
             origin: record.origin.label().to_owned(),
             upstream: upstream.and_then(|at| self.upstreams.get(at)).copied(),
             took_ms: record.took.as_secs_f64() * 1000.0,
-            repeated: has(Traits::REPEATED),
+            repeated: has(QueryFlags::REPEATED),
         }
     }
 }
@@ -122,7 +122,7 @@ mod tests {
         record.qtype = Rtype::A;
         record.took = Duration::from_millis(1);
         record.rcode = Rcode::NOERROR;
-        record.traits = Traits::ANSWERED;
+        record.flags = QueryFlags::ANSWERED;
         let qname = Name::from_wire(b"\x05\x1b[2J\x07\x04test\0").ok();
         let line = |redact: Redact| {
             let veil = Pseudonyms::default().veil(redact);

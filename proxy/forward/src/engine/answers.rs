@@ -8,7 +8,7 @@ use super::super::accept::{NotAnAnswer, judge};
 use super::super::deliver::Outcome;
 use super::super::sockets::SentFrom;
 use super::Engine;
-use observe::Traits;
+use observe::QueryFlags;
 use resolver::Moment;
 use resolver::Origin;
 use resolver::Ticket;
@@ -134,7 +134,7 @@ impl Engine {
         let outcome = Outcome {
             origin: Origin::Upstream,
             upstream: Some(upstream),
-            traits: Traits::default(),
+            flags: QueryFlags::default(),
         };
         self.close(ticket, &admitted.entry, outcome, now);
     }

@@ -14,7 +14,7 @@ use super::super::zones::{Health, Tried};
 use super::super::{Ask, ReplyTo, Transport, UpstreamFailure};
 use super::Engine;
 use super::loops::{Guard, Pinned};
-use observe::Traits;
+use observe::QueryFlags;
 use resolver::Moment;
 use resolver::Origin;
 use resolver::Retained;
@@ -314,7 +314,7 @@ impl Engine {
             self.shared.cache.insert(&open.key, &entry);
         }
         entry.head.ede = Some(said.unwrap_or_else(|| origin.info_code()));
-        let outcome = Outcome { origin, upstream, traits: Traits::default() };
+        let outcome = Outcome { origin, upstream, flags: QueryFlags::default() };
         self.close(ticket, &entry, outcome, now);
     }
 
@@ -325,11 +325,11 @@ impl Engine {
             self.sockets.forget(send.from);
         }
         let view = entry.view();
-        let mut role = Traits::ASKED;
+        let mut role = QueryFlags::ASKED;
         for ask in &open.waiters {
             self.deliver
-                .answer(ask, &view, Outcome { traits: role, ..outcome }, now);
-            role = Traits::JOINED;
+                .answer(ask, &view, Outcome { flags: role, ..outcome }, now);
+            role = QueryFlags::JOINED;
         }
         match open.state.pinned {
             Some(pinned) => self.probe_ended(pinned),
@@ -342,7 +342,7 @@ impl Engine {
         let text = origin.extra_text(None);
         let error = ExtendedError { code: origin.info_code(), text: text.as_bytes() };
         let entry = resolver::failure(&ask.query, Rcode::REFUSED, error, Duration::ZERO, now);
-        let outcome = Outcome { origin, upstream: None, traits: Traits::default() };
+        let outcome = Outcome { origin, upstream: None, flags: QueryFlags::default() };
         self.deliver.answer(ask, &entry.view(), outcome, now);
         self.shared.lane.answered(1);
     }

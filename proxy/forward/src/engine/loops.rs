@@ -16,7 +16,7 @@ use super::super::{Ask, ProbeReply, ReplyTo, Transport, UpstreamFailure};
 use super::Engine;
 use super::flights::Flight;
 use crate::loops::{Evidence, Sighting};
-use observe::Traits;
+use observe::QueryFlags;
 use resolver::KeyView;
 use resolver::Moment;
 use resolver::Origin;
@@ -298,7 +298,8 @@ impl Engine {
         let text = Origin::Loop.extra_text(None);
         let error = ExtendedError { code: Origin::Loop.info_code(), text: text.as_bytes() };
         let entry = resolver::failure(&ask.query, rcode, error, Duration::ZERO, now);
-        let outcome = Outcome { origin: Origin::Loop, upstream: None, traits: Traits::default() };
+        let outcome =
+            Outcome { origin: Origin::Loop, upstream: None, flags: QueryFlags::default() };
         self.deliver.answer(ask, &entry.view(), outcome, now);
         self.shared.lane.answered(1);
     }

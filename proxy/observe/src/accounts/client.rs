@@ -8,7 +8,7 @@ use resolver::{Moment, Origin};
 use super::identity::Identity;
 use super::name_tallies::{Bases, Named};
 use crate::config::ObserveConfig;
-use crate::intake::{Seen, Traits};
+use crate::intake::{QueryFlags, Seen};
 use crate::lookup::{
     Chains, Closer, Ending, Guess, Habits, Learner, Lookup, Repeated, Search, Source,
 };
@@ -161,10 +161,10 @@ pub(crate) fn note(
 ) {
     let Seen { record, .. } = seen;
     counters.add(Count::Queries as usize, 1, now);
-    if record.traits.has(Traits::ASKED) {
+    if record.flags.has(QueryFlags::ASKED) {
         counters.add(Count::Asked as usize, 1, now);
     }
-    if record.traits.has(Traits::REPEATED) {
+    if record.flags.has(QueryFlags::REPEATED) {
         return;
     }
     origins.add(record.origin.index(), 1, now);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use resolver::{Moment, Origin};
 
 use crate::counters::BOUNDS_MICROS;
-use crate::intake::{Seen, Traits};
+use crate::intake::{QueryFlags, Seen};
 use crate::tables::Windows;
 
 /// The account of one upstream.
@@ -25,7 +25,7 @@ impl UpstreamAccount {
     /// Counts one question that this upstream was asked last.
     pub(crate) fn note(&mut self, seen: &Seen<'_>, now: Moment) {
         let record = &seen.record;
-        if !record.traits.has(Traits::ASKED) {
+        if !record.flags.has(QueryFlags::ASKED) {
             return;
         }
         self.origins.add(record.origin.index(), 1, now);

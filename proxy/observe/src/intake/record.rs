@@ -30,7 +30,7 @@ pub struct Record {
     /// The number of the upstream that answered, or that failed last.
     pub upstream: Option<u8>,
     /// What else is known.
-    pub traits: Traits,
+    pub flags: QueryFlags,
 }
 
 /// A record together with its name, as the observer reads it.
@@ -45,9 +45,9 @@ pub struct Seen<'a> {
 
 /// What else is known about a query, a bit each.
 #[derive(Clone, Copy, Default, Eq, PartialEq)]
-pub struct Traits(u16);
+pub struct QueryFlags(u16);
 
-impl Traits {
+impl QueryFlags {
     /// It came in a frame of a connection, not in a datagram.
     pub const TCP: Self = Self(1);
     /// A response was sent.
@@ -82,7 +82,7 @@ impl Traits {
     }
 }
 
-impl BitOr for Traits {
+impl BitOr for QueryFlags {
     type Output = Self;
 
     fn bitor(self, other: Self) -> Self {
@@ -90,19 +90,19 @@ impl BitOr for Traits {
     }
 }
 
-impl fmt::Debug for Traits {
+impl fmt::Debug for QueryFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Traits({:#06x})", self.0)
+        write!(f, "QueryFlags({:#06x})", self.0)
     }
 }
 
 impl Record {
     /// Begins the record of a query that `peer` sent, not answered so far.
     pub fn of(query: &Query<'_>, peer: SocketAddr, arrived: Moment) -> Self {
-        let traits = Traits::default()
-            .with_if(Traits::EDNS, query.edns.is_some())
-            .with_if(Traits::AD, query.flags.has(Flags::AD));
-        Self { qtype: query.question.qtype, traits, ..Self::unparsed(query.id, peer, arrived) }
+        let flags = QueryFlags::default()
+            .with_if(QueryFlags::EDNS, query.edns.is_some())
+            .with_if(QueryFlags::AD, query.flags.has(Flags::AD));
+        Self { qtype: query.question.qtype, flags, ..Self::unparsed(query.id, peer, arrived) }
     }
 
     /// Begins the record of a message that is no query that we look up.
@@ -117,7 +117,7 @@ impl Record {
             rcode: Rcode::NOERROR,
             origin: Origin::Rejected,
             upstream: None,
-            traits: Traits::default(),
+            flags: QueryFlags::default(),
         }
     }
 
@@ -125,12 +125,12 @@ impl Record {
     #[must_use]
     pub fn answered(mut self, header: &Header, rcode: Rcode) -> Self {
         let [_, answers, ..] = header.counts;
-        let traits = self.traits | Traits::ANSWERED;
+        let flags = self.flags | QueryFlags::ANSWERED;
         self.rcode = rcode;
-        self.traits = traits
-            .with_if(Traits::DATA, rcode == Rcode::NOERROR && answers > 0)
-            .with_if(Traits::TC, header.flags.has(Flags::TC))
-            .with_if(Traits::AA, header.flags.has(Flags::AA));
+        self.flags = flags
+            .with_if(QueryFlags::DATA, rcode == Rcode::NOERROR && answers > 0)
+            .with_if(QueryFlags::TC, header.flags.has(Flags::TC))
+            .with_if(QueryFlags::AA, header.flags.has(Flags::AA));
         self
     }
 }
@@ -156,7 +156,7 @@ impl Record {
             shorts([self.port, self.id, self.qtype.0, self.rcode.0]),
             u64::from(micros),
             shorts([
-                self.traits.0,
+                self.flags.0,
                 u16::from(self.origin as u8),
                 u16::from(upstream),
                 u16::from(name_len),
@@ -168,7 +168,7 @@ impl Record {
     pub(crate) fn unpack(words: [u64; WORDS]) -> (Self, u8) {
         let [arrived, high, low, question, micros, rest] = words;
         let [port, id, qtype, rcode] = split(question);
-        let [traits, origin, upstream, name_len] = split(rest);
+        let [flags, origin, upstream, name_len] = split(rest);
         let [[.., upstream], [.., name_len]] = [upstream, name_len].map(u16::to_be_bytes);
         let record = Self {
             arrived: Moment::from_micros(arrived),
@@ -183,7 +183,7 @@ impl Record {
                 .get(usize::from(origin))
                 .unwrap_or(&Origin::Rejected),
             upstream: (upstream != NO_UPSTREAM).then_some(upstream),
-            traits: Traits(traits),
+            flags: QueryFlags(flags),
         };
         (record, name_len)
     }
@@ -232,7 +232,7 @@ mod tests {
                     rcode: Rcode::BADVERS,
                     origin: *origin,
                     upstream: Some(7),
-                    traits: Traits::TCP | Traits::AA | Traits::ANSWERED,
+                    flags: QueryFlags::TCP | QueryFlags::AA | QueryFlags::ANSWERED,
                 };
                 assert_eq!(Record::unpack(record.pack(255)), (record, 255));
                 let nobody = Record { upstream: None, ..record };
@@ -260,7 +260,7 @@ mod tests {
             rcode: Rcode::NOERROR,
             origin: Origin::Cache,
             upstream: None,
-            traits: Traits::default(),
+            flags: QueryFlags::default(),
         };
         let (seen, _) = Record::unpack(record.pack(1));
         assert_eq!(seen.client, "10.0.0.1".parse::<IpAddr>().unwrap());

@@ -7,7 +7,7 @@ use dns::Rcode;
 use resolver::Moment;
 
 use super::search::{Ndots, Search, Source};
-use crate::intake::{Seen, Traits};
+use crate::intake::{QueryFlags, Seen};
 use crate::tables::hash_of;
 use crate::wire::dots;
 
@@ -197,8 +197,11 @@ fn start_of(name: &[u8]) -> u64 {
 fn is_denied(seen: &Seen<'_>) -> bool {
     let record = &seen.record;
     let says_no = matches!(record.rcode, Rcode::NXDOMAIN | Rcode::NOERROR);
-    let traits = record.traits;
-    traits.has(Traits::ANSWERED) && says_no && !traits.has(Traits::DATA) && !traits.has(Traits::TC)
+    let flags = record.flags;
+    flags.has(QueryFlags::ANSWERED)
+        && says_no
+        && !flags.has(QueryFlags::DATA)
+        && !flags.has(QueryFlags::TC)
 }
 
 /// Names that may be between the first and the last of a walk.
@@ -245,7 +248,7 @@ mod tests {
                 rcode: if has_data { Rcode::NOERROR } else { Rcode::NXDOMAIN },
                 origin: Origin::Cache,
                 upstream: None,
-                traits: Traits::ANSWERED.with_if(Traits::DATA, has_data),
+                flags: QueryFlags::ANSWERED.with_if(QueryFlags::DATA, has_data),
             };
             let qname = wire(name);
             if let Some(learned) = learner.take(&Seen { record, qname: &qname }, &known) {

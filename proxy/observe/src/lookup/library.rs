@@ -5,7 +5,7 @@ use std::time::Duration;
 use stub::Family;
 
 use super::retransmit::{Again, Repeated};
-use crate::intake::{Seen, Traits};
+use crate::intake::{QueryFlags, Seen};
 
 /// What a client does that only some libraries do.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -33,7 +33,7 @@ impl Habits {
     /// Notes a query.
     pub(crate) fn query(&mut self, seen: &Seen<'_>, repeated: Option<Repeated>) {
         add(&mut self.queries);
-        if seen.record.traits.has(Traits::EDNS) {
+        if seen.record.flags.has(QueryFlags::EDNS) {
             add(&mut self.edns);
         }
         // After a failure or a lost answer alike: it is their timer.

@@ -10,7 +10,7 @@ use super::outcome::Lookup;
 use super::retransmit::Again;
 use super::search::{Readings, Search};
 use super::walk::{Fit, Walk};
-use crate::intake::{Seen, Traits, octets_of};
+use crate::intake::{QueryFlags, Seen, octets_of};
 use crate::lookup::walk::{Meaning, Names, type_bit};
 use crate::tables::hash_of;
 
@@ -216,7 +216,7 @@ impl Chains {
     ) {
         let Some(joined) = self.found.join(at, seen, fit) else { return };
         let shared_port = fit == Fit::JoinByPort;
-        if shared_port || !seen.record.traits.has(Traits::TCP) {
+        if shared_port || !seen.record.flags.has(QueryFlags::TCP) {
             habits.pair(shared_port);
         }
         closer.at_once = Some(AtOnce::Joined(joined));

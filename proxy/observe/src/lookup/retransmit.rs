@@ -8,7 +8,7 @@ use std::time::Duration;
 use foldhash::quality::RandomState;
 use resolver::Moment;
 
-use crate::intake::{Record, Seen, Traits, octets_of};
+use crate::intake::{QueryFlags, Record, Seen, octets_of};
 use crate::tables::Count;
 
 /// Remembers the queries of the last seconds by client, id, name and type.
@@ -110,7 +110,7 @@ impl Retransmits {
         let [a, b, c, d, e, f, g, _] = *words;
         *words = [new.0, a, b, c, d, e, f, g];
         let waiting = Repeated { again: Again::Waiting, after: Duration::ZERO };
-        record.traits.has(Traits::REPEATED).then_some(waiting)
+        record.flags.has(QueryFlags::REPEATED).then_some(waiting)
     }
 
     /// Where the set of a hash begins.
@@ -136,7 +136,7 @@ impl Place {
         Self(
             (hash << PRINT)
                 | USED
-                | bit(EARLY, record.traits.has(Traits::REPEATED))
+                | bit(EARLY, record.flags.has(QueryFlags::REPEATED))
                 | bit(FAILED, record.origin.is_failure())
                 | (now << AT)
                 | u64::from(record.port),
@@ -173,7 +173,7 @@ impl Place {
     /// Says what a repetition is, and what is remembered then.
     fn again(mut self, record: &Record, now: u64) -> (Self, Option<Repeated>) {
         let after = u64::try_from(self.gap(now)).unwrap_or_default();
-        let repeated = record.traits.has(Traits::REPEATED);
+        let repeated = record.flags.has(QueryFlags::REPEATED);
         let failed = record.origin.is_failure();
         if self.has(EARLY) && !repeated {
             // The first of them, answered at last.
@@ -248,7 +248,7 @@ mod tests {
             rcode: Rcode::NOERROR,
             origin: Origin::Cache,
             upstream: None,
-            traits: Traits::ANSWERED,
+            flags: QueryFlags::ANSWERED,
         }
     }
 
@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn what_repeats_a_waiting_one_comes_before_it() {
         let mut all = Retransmits::default();
-        let repeated = Record { traits: Traits::REPEATED, ..record(2500, 1, 7) };
+        let repeated = Record { flags: QueryFlags::REPEATED, ..record(2500, 1, 7) };
         assert_eq!(judge(&mut all, repeated), Some((Again::Waiting, 0)));
         let first = Record { took: Duration::from_secs(3), ..record(0, 1, 7) };
         assert_eq!(judge(&mut all, first), None);

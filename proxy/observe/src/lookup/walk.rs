@@ -10,7 +10,7 @@ use super::library::Habits;
 use super::outcome::{End, Lookup, Step};
 use super::retransmit::Again;
 use super::search::{Readings, Search};
-use crate::intake::{Seen, Traits};
+use crate::intake::{QueryFlags, Seen};
 
 mod asking;
 pub(crate) use asking::{Asking, type_bit};
@@ -123,7 +123,7 @@ impl Walk {
         if step.types & bit == 0 {
             return Some(if step.port == record.port { Fit::JoinByPort } else { Fit::Join });
         }
-        if record.traits.has(Traits::TCP) && step.truncated & bit != 0 {
+        if record.flags.has(QueryFlags::TCP) && step.truncated & bit != 0 {
             return Some(Fit::Join);
         }
         // Go asks again from another port with another id. Programs that share

@@ -7,7 +7,7 @@ use dns::{Name, Rcode, Rtype};
 use super::error::FilterError;
 use super::who::Who;
 use crate::accounts::Names;
-use crate::intake::{Seen, Traits};
+use crate::intake::{QueryFlags, Seen};
 use crate::observer::Observer;
 
 /// What a query has to be like to be shown; empty lists take all.
@@ -34,7 +34,7 @@ impl Filter {
         record.took >= self.min_took
             && (self.types.is_empty() || self.types.contains(&record.qtype))
             && (self.rcodes.is_empty()
-                || record.traits.has(Traits::ANSWERED) && self.rcodes.contains(&record.rcode))
+                || record.flags.has(QueryFlags::ANSWERED) && self.rcodes.contains(&record.rcode))
             && (self.clients.is_empty()
                 || self.clients.iter().any(|who| who.has(record.client, names)))
             && self.name.as_ref().is_none_or(|name| name.fits(qname))

@@ -10,7 +10,7 @@ use dns::{Name, Rcode, Rtype};
 use super::*;
 use crate::accounts::{Identity, Workload};
 use crate::config::ObserveConfig;
-use crate::intake::Traits;
+use crate::intake::QueryFlags;
 use crate::observer::Observer;
 
 struct World {
@@ -25,14 +25,14 @@ fn query(client: &str, name: &str, rcode: Rcode, ms: u64) -> (Record, Name) {
     record.qtype = Rtype::A;
     record.took = Duration::from_millis(ms);
     record.rcode = rcode;
-    record.traits = Traits::ANSWERED;
+    record.flags = QueryFlags::ANSWERED;
     (record, Name::from_text(name).unwrap())
 }
 
 impl World {
     fn new() -> Self {
         let mut unanswered = query("10.0.0.9", "lost.test.", Rcode::NOERROR, 4000);
-        unanswered.0.traits = Traits::default();
+        unanswered.0.flags = QueryFlags::default();
         let queries = vec![
             query("10.0.0.1", "api.example.com.shop.svc.cluster.local.", Rcode::NXDOMAIN, 1),
             query("10.0.0.2", "redis.shop.svc.cluster.local.", Rcode::NOERROR, 0),

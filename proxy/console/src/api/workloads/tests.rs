@@ -9,7 +9,7 @@ use dns::{Name, Rcode, Rtype};
 use super::*;
 use crate::api::Taken;
 use observe::{
-    Identity, LATE, Ndots, ObserveConfig, Record, Search, Seen, Source, Teller, Telling, Traits,
+    Identity, LATE, Ndots, ObserveConfig, QueryFlags, Record, Search, Seen, Source, Teller, Telling,
 };
 use resolver::Moment;
 use resolver::Origin;
@@ -62,7 +62,7 @@ impl World {
             rcode,
             origin: if failed { Origin::Timeout } else { Origin::Upstream },
             upstream: None,
-            traits: Traits::ANSWERED.with_if(Traits::DATA, rcode == Rcode::NOERROR),
+            flags: QueryFlags::ANSWERED.with_if(QueryFlags::DATA, rcode == Rcode::NOERROR),
         };
         self.observer.take(&Seen { record, qname: qname.as_wire() });
         self.pass(Duration::from_millis(100));

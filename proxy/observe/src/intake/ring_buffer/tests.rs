@@ -7,7 +7,7 @@ use dns::{Name, Rcode, Rtype};
 use resolver::{Moment, Origin};
 
 use super::*;
-use crate::intake::record::{Seen, Traits};
+use crate::intake::record::{QueryFlags, Seen};
 
 fn record(number: u64) -> Record {
     Record {
@@ -20,7 +20,7 @@ fn record(number: u64) -> Record {
         rcode: Rcode::NOERROR,
         origin: Origin::Cache,
         upstream: None,
-        traits: Traits::ANSWERED,
+        flags: QueryFlags::ANSWERED,
     }
 }
 

@@ -7,7 +7,7 @@
 
 use resolver::Moment;
 
-use crate::intake::{Seen, Traits};
+use crate::intake::{QueryFlags, Seen};
 use crate::lookup::retransmit::Again;
 use crate::lookup::walk::{Fit, LINGER, Last, Meaning, TOGETHER, Walk, type_bit};
 
@@ -186,8 +186,8 @@ const NAME: u16 = 0xff80;
 impl Found {
     /// Says whether a query found its name, and all of the answer fitted.
     pub(super) const fn is(seen: &Seen<'_>) -> bool {
-        let traits = seen.record.traits;
-        traits.has(Traits::DATA) && !traits.has(Traits::TC)
+        let flags = seen.record.flags;
+        flags.has(QueryFlags::DATA) && !flags.has(QueryFlags::TC)
     }
 
     pub(super) fn begin(seen: &Seen<'_>, asked: u64, meaning: Meaning) -> Self {
@@ -238,12 +238,12 @@ impl Found {
     /// Takes another type of its name; one that was truncated will be asked for
     /// again, over TCP.
     fn join(&mut self, seen: &Seen<'_>, fit: Fit) -> Joined {
-        let traits = seen.record.traits;
-        let is_type = !traits.has(Traits::TC);
+        let flags = seen.record.flags;
+        let is_type = !flags.has(QueryFlags::TC);
         if is_type {
             self.types |= type_bit(seen.record.qtype);
         }
-        self.apart |= fit == Fit::Join && !traits.has(Traits::TCP);
+        self.apart |= fit == Fit::Join && !flags.has(QueryFlags::TCP);
         self.answered(seen);
         Joined { meaning: self.meaning, steps: self.steps, is_type }
     }

@@ -3,7 +3,7 @@
 use dns::{Rcode, Rtype};
 use resolver::Moment;
 
-use crate::intake::{Seen, Traits};
+use crate::intake::{QueryFlags, Seen};
 
 /// The name that is being asked.
 #[derive(Debug, Default)]
@@ -32,23 +32,23 @@ pub(crate) struct Asking {
 impl Asking {
     pub(super) fn note(&mut self, seen: &Seen<'_>) {
         let record = &seen.record;
-        let traits = record.traits;
-        if traits.has(Traits::TC) {
+        let flags = record.flags;
+        if flags.has(QueryFlags::TC) {
             // The answer comes over TCP.
             self.truncated |= type_bit(record.qtype);
-        } else if traits.has(Traits::TCP) {
+        } else if flags.has(QueryFlags::TCP) {
             self.truncated &= !type_bit(record.qtype);
         }
-        if traits.has(Traits::DATA) {
+        if flags.has(QueryFlags::DATA) {
             self.data = true;
-        } else if traits.has(Traits::TC) {
+        } else if flags.has(QueryFlags::TC) {
             // Nothing is said yet.
-        } else if traits.has(Traits::REPEATED) {
+        } else if flags.has(QueryFlags::REPEATED) {
             // The one that it repeats gets the answer.
-        } else if traits.has(Traits::ANSWERED) && record.rcode == Rcode::NXDOMAIN {
+        } else if flags.has(QueryFlags::ANSWERED) && record.rcode == Rcode::NXDOMAIN {
             self.denied = true;
             self.nodata = false;
-        } else if traits.has(Traits::ANSWERED) && record.rcode == Rcode::NOERROR {
+        } else if flags.has(QueryFlags::ANSWERED) && record.rcode == Rcode::NOERROR {
             self.denied = true;
         } else {
             self.failed = true;

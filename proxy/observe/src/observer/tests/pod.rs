@@ -9,7 +9,7 @@ use resolver::{Moment, Origin};
 use stub::{Family, Options, Outcome, ResolvConf, expand};
 
 use crate::config::{ObserveConfig, SearchRule};
-use crate::intake::{Record, Seen, Traits};
+use crate::intake::{QueryFlags, Record, Seen};
 use crate::observer::Observer;
 use crate::tables::{Figures, Window};
 
@@ -204,9 +204,9 @@ impl Pod {
         (asked, took): (u64, u64),
         has_data: bool,
     ) {
-        let traits = Traits::ANSWERED
-            .with_if(Traits::DATA, has_data)
-            .with_if(Traits::EDNS, self.family == Family::Go);
+        let flags = QueryFlags::ANSWERED
+            .with_if(QueryFlags::DATA, has_data)
+            .with_if(QueryFlags::EDNS, self.family == Family::Go);
         let record = Record {
             arrived: Moment::from_micros(asked),
             took: Duration::from_micros(took),
@@ -217,7 +217,7 @@ impl Pod {
             rcode: if has_data { Rcode::NOERROR } else { Rcode::NXDOMAIN },
             origin: Origin::Cache,
             upstream: None,
-            traits,
+            flags,
         };
         let qname = Name::from_text(name).unwrap().folded().as_wire().into();
         self.events.push(Event { record, qname });

@@ -6,7 +6,7 @@ use stub::Family::Glibc;
 
 use super::pod::{Pod, SEARCH, observe};
 use super::{CART, figures};
-use crate::intake::Traits;
+use crate::intake::QueryFlags;
 use crate::lookup::Source;
 use crate::tables::{Figures, Window};
 
@@ -45,7 +45,7 @@ fn what_is_tried_again_is_no_amplification() {
     for event in &mut pod.events {
         event.record.rcode = Rcode::SERVFAIL;
         event.record.origin = Origin::Timeout;
-        event.record.traits = Traits::ANSWERED;
+        event.record.flags = QueryFlags::ANSWERED;
     }
     let mut again = pod.events.clone();
     for event in &mut again {
@@ -67,7 +67,7 @@ fn waste_that_reaches_the_upstream_is_told_apart() {
         .looks_up("example.com", "example.com");
     for event in &mut pod.events {
         let asked = event.qname.ends_with(b"\x08internal\0");
-        event.record.traits = event.record.traits.with_if(Traits::ASKED, asked);
+        event.record.flags = event.record.flags.with_if(QueryFlags::ASKED, asked);
     }
     let figures = figures(pod);
     assert_eq!((figures.amplification, figures.upstream_amplification), (5.0, 2.0));
@@ -112,7 +112,7 @@ fn no_address_of_the_other_family_is_no_failure() {
     let mut pod = Pod::new(Glibc, 5).looks_up("cart", CART);
     let is_a = |event: &&mut super::pod::Event| event.record.qtype == Rtype::A;
     for event in pod.events.iter_mut().filter(is_a) {
-        event.record.traits = Traits::ANSWERED;
+        event.record.flags = QueryFlags::ANSWERED;
     }
     let figures = figures(pod);
     assert_eq!((figures.lookups, figures.cluster, figures.wasted_queries), (1, 1, 0));
@@ -178,10 +178,10 @@ fn a_truncated_answer_over_tcp_is_the_same_lookup() {
             let at = pod.events.len() - 2 + which;
             let mut again = pod.events[at].clone();
             again.record.arrived = again.record.arrived + again.record.took;
-            again.record.traits = again.record.traits | Traits::TCP;
+            again.record.flags = again.record.flags | QueryFlags::TCP;
             again.record.port ^= 1;
-            let traits = Traits::ANSWERED | Traits::TC;
-            pod.events[at].record.traits = traits.with_if(Traits::DATA, with_data);
+            let flags = QueryFlags::ANSWERED | QueryFlags::TC;
+            pod.events[at].record.flags = flags.with_if(QueryFlags::DATA, with_data);
             pod.events.push(again);
             pod.events
                 .sort_by_key(|event| event.record.arrived + event.record.took);
