@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use dns::{Name, Rcode, Rtype};
-use observe::{ObserveConfig, Observer, Part, QueryFlags, Record, SearchRule, Seen};
+use observe::{ObserveConfig, Observer, Part, QueryEvent, QueryFlags, Record, SearchRule};
 use resolver::Moment;
 use resolver::Origin;
 
@@ -62,7 +62,7 @@ impl Stream {
             part.clear();
             let seen = queries
                 .iter()
-                .map(|(record, qname)| Seen { record: *record, qname });
+                .map(|(record, qname)| QueryEvent { record: *record, qname });
             // As many as it holds.
             assert!(seen.fold(true, |fits, seen| fits & part.push(&seen)));
             let Some((last, _)) = queries.last() else { continue };

@@ -5,7 +5,7 @@
 
 mod record;
 pub(crate) use record::octets_of;
-pub use record::{QueryFlags, Record, Seen};
+pub use record::{QueryEvent, QueryFlags, Record};
 
 mod batch;
 pub use batch::Part;

@@ -9,7 +9,7 @@ use crate::accounts::{
     Clients, Names, Slot, Teller, UpstreamAccount, Workloads, ZoneAccounts, client_key, note,
 };
 use crate::config::ObserveConfig;
-use crate::intake::{Part, QueryFlags, Seen};
+use crate::intake::{Part, QueryEvent, QueryFlags};
 use crate::lookup::{Closer, Retransmits};
 use crate::tables::{Counters, History, Top, Windows, hash_of_name};
 
@@ -119,16 +119,16 @@ impl Observer {
     }
 
     /// Accounts for one query, which was answered after all before it.
-    pub fn take(&mut self, seen: &Seen<'_>) {
+    pub fn take(&mut self, seen: &QueryEvent<'_>) {
         self.take_marked(seen, self.mark(seen));
     }
 
-    fn mark(&self, seen: &Seen<'_>) -> Marks {
+    fn mark(&self, seen: &QueryEvent<'_>) -> Marks {
         let name = hash_of_name(seen.qname);
         Marks { name, query: self.retransmits.hash(&seen.record, name) }
     }
 
-    fn take_marked(&mut self, seen: &Seen<'_>, marks: Marks) {
+    fn take_marked(&mut self, seen: &QueryEvent<'_>, marks: Marks) {
         self.note(seen, marks);
         let repeated = self.retransmits.judge(seen, marks.query);
         self.place(seen, marks.name, repeated);
@@ -138,7 +138,7 @@ impl Observer {
     }
 
     /// Counts a query in the accounts of the node and of its upstream.
-    fn note(&mut self, seen: &Seen<'_>, marks: Marks) {
+    fn note(&mut self, seen: &QueryEvent<'_>, marks: Marks) {
         let now = self.now;
         self.records += 1;
         note(&mut self.node, &mut self.origins, seen, now);

@@ -14,7 +14,7 @@ use dns::Name;
 use resolver::Moment;
 
 use crate::accounts::Names;
-use crate::intake::{Record, Seen};
+use crate::intake::{QueryEvent, Record};
 
 mod error;
 pub use error::FilterError;
@@ -136,7 +136,7 @@ pub struct Audience<'a> {
 
 impl Audience<'_> {
     /// Offers a query to everybody; `names` has who is behind an address now.
-    pub fn offer(&mut self, seen: &Seen<'_>, names: &Names, now: Moment) {
+    pub fn offer(&mut self, seen: &QueryEvent<'_>, names: &Names, now: Moment) {
         for listener in self.listeners.iter_mut() {
             listener.offer(seen, names, now);
         }
@@ -153,7 +153,7 @@ impl Audience<'_> {
 }
 
 impl Listener {
-    fn offer(&mut self, seen: &Seen<'_>, names: &Names, now: Moment) {
+    fn offer(&mut self, seen: &QueryEvent<'_>, names: &Names, now: Moment) {
         if !self.filter.takes(seen, names) {
             return;
         }

@@ -8,7 +8,7 @@ use resolver::{Moment, Origin};
 use super::identity::Identity;
 use super::name_tallies::{Bases, Named};
 use crate::config::ObserveConfig;
-use crate::intake::{QueryFlags, Seen};
+use crate::intake::{QueryEvent, QueryFlags};
 use crate::lookup::{
     Chains, Closer, Ending, Guess, Habits, Learner, Lookup, Repeated, Search, Source,
 };
@@ -68,7 +68,7 @@ impl Client {
     }
 
     /// Counts one query.
-    pub(crate) fn note(&mut self, seen: &Seen<'_>, now: Moment) {
+    pub(crate) fn note(&mut self, seen: &QueryEvent<'_>, now: Moment) {
         note(&mut self.counters, &mut self.origins, seen, now);
         self.last = self.last.max(seen.record.arrived);
         self.ports |= 1 << (seen.record.port % 64);
@@ -80,7 +80,7 @@ impl Client {
     /// is the hash of its name.
     pub(crate) fn place(
         &mut self,
-        seen: &Seen<'_>,
+        seen: &QueryEvent<'_>,
         asked: u64,
         repeated: Option<Repeated>,
         closer: &mut Closer,
@@ -156,10 +156,10 @@ impl Client {
 pub(crate) fn note(
     counters: &mut Counters,
     origins: &mut Windows<{ Origin::COUNT }>,
-    seen: &Seen<'_>,
+    seen: &QueryEvent<'_>,
     now: Moment,
 ) {
-    let Seen { record, .. } = seen;
+    let QueryEvent { record, .. } = seen;
     counters.add(Count::Queries as usize, 1, now);
     if record.flags.has(QueryFlags::ASKED) {
         counters.add(Count::Asked as usize, 1, now);

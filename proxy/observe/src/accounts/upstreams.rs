@@ -5,7 +5,7 @@ use std::time::Duration;
 use resolver::{Moment, Origin};
 
 use crate::counters::BOUNDS_MICROS;
-use crate::intake::{QueryFlags, Seen};
+use crate::intake::{QueryEvent, QueryFlags};
 use crate::tables::Windows;
 
 /// The account of one upstream.
@@ -23,7 +23,7 @@ impl UpstreamAccount {
     }
 
     /// Counts one question that this upstream was asked last.
-    pub(crate) fn note(&mut self, seen: &Seen<'_>, now: Moment) {
+    pub(crate) fn note(&mut self, seen: &QueryEvent<'_>, now: Moment) {
         let record = &seen.record;
         if !record.flags.has(QueryFlags::ASKED) {
             return;

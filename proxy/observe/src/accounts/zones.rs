@@ -3,7 +3,7 @@
 use dns::Name;
 use resolver::{Moment, Origin};
 
-use crate::intake::Seen;
+use crate::intake::QueryEvent;
 use crate::tables::Windows;
 use crate::wire::ends_with;
 
@@ -30,7 +30,7 @@ impl ZoneAccounts {
     }
 
     /// Counts a response for the longest suffix that its name has.
-    pub(crate) fn note(&mut self, seen: &Seen<'_>, now: Moment) {
+    pub(crate) fn note(&mut self, seen: &QueryEvent<'_>, now: Moment) {
         let holds = |zone: &&mut ZoneAccount| ends_with(seen.qname, zone.suffix.as_wire());
         let longest = self
             .zones

@@ -1,6 +1,6 @@
 //! Records on their way from the rings to the accounts.
 
-use super::record::{Record, Seen};
+use super::record::{QueryEvent, Record};
 
 /// Some records in a row, with their names: few enough to lie in the nearest
 /// cache of the CPU.
@@ -37,13 +37,13 @@ impl Part {
     }
 
     /// Iterates over them in order.
-    pub fn iter(&self) -> impl Iterator<Item = Seen<'_>> {
+    pub fn iter(&self) -> impl Iterator<Item = QueryEvent<'_>> {
         self.records.iter().map(|held| {
             let Held { record, name: (at, len) } = *held;
             let at = usize::try_from(at).unwrap_or(usize::MAX);
             let names = self.names.as_flattened();
             let qname = names.get(at..at.saturating_add(len.into()));
-            Seen { record, qname: qname.unwrap_or_default() }
+            QueryEvent { record, qname: qname.unwrap_or_default() }
         })
     }
 
@@ -55,7 +55,7 @@ impl Part {
 
     /// Adds a record if there is room, and says whether there was.
     #[must_use]
-    pub fn push(&mut self, seen: &Seen<'_>) -> bool {
+    pub fn push(&mut self, seen: &QueryEvent<'_>) -> bool {
         if self.is_full() {
             return false;
         }
@@ -118,7 +118,7 @@ mod tests {
         let mut part = Part::default();
         let peer = SocketAddr::from(([10, 0, 0, 1], 1000));
         let record = Record::unparsed(1, peer, Moment::default());
-        let seen = Seen { record, qname: b"\x09Long-Name\x03Abc\0" };
+        let seen = QueryEvent { record, qname: b"\x09Long-Name\x03Abc\0" };
         assert!((0..Part::ROOM).all(|_| part.push(&seen)));
         assert!(part.is_full() && !part.push(&seen));
         assert_eq!(part.len(), Part::ROOM);

@@ -35,7 +35,7 @@ pub struct Record {
 
 /// A record together with its name, as the observer reads it.
 #[derive(Clone, Copy, Debug)]
-pub struct Seen<'a> {
+pub struct QueryEvent<'a> {
     /// The fixed part.
     pub record: Record,
     /// The name in wire form, ASCII letters in lower case; empty where the

@@ -7,7 +7,7 @@ use dns::Rcode;
 use resolver::Moment;
 
 use super::search::{Ndots, Search, Source};
-use crate::intake::{QueryFlags, Seen};
+use crate::intake::{QueryEvent, QueryFlags};
 use crate::tables::hash_of;
 use crate::wire::dots;
 
@@ -43,7 +43,7 @@ struct List {
 impl Learner {
     /// Takes a query that was not sent before, and says what is known if that
     /// changed.
-    pub(crate) fn take(&mut self, seen: &Seen<'_>, known: &Search) -> Option<Search> {
+    pub(crate) fn take(&mut self, seen: &QueryEvent<'_>, known: &Search) -> Option<Search> {
         let now = seen.record.arrived;
         let mut spare = Vec::new();
         while let Some(front) = self.denied.front()
@@ -194,7 +194,7 @@ fn start_of(name: &[u8]) -> u64 {
     u64::from_le_bytes(start)
 }
 
-fn is_denied(seen: &Seen<'_>) -> bool {
+fn is_denied(seen: &QueryEvent<'_>) -> bool {
     let record = &seen.record;
     let says_no = matches!(record.rcode, Rcode::NXDOMAIN | Rcode::NOERROR);
     let flags = record.flags;
@@ -251,7 +251,7 @@ mod tests {
                 flags: QueryFlags::ANSWERED.with_if(QueryFlags::DATA, has_data),
             };
             let qname = wire(name);
-            if let Some(learned) = learner.take(&Seen { record, qname: &qname }, &known) {
+            if let Some(learned) = learner.take(&QueryEvent { record, qname: &qname }, &known) {
                 known = learned;
             }
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use stub::Family;
 
 use super::retransmit::{Again, Repeated};
-use crate::intake::{QueryFlags, Seen};
+use crate::intake::{QueryEvent, QueryFlags};
 
 /// What a client does that only some libraries do.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -31,7 +31,7 @@ pub struct Guess {
 
 impl Habits {
     /// Notes a query.
-    pub(crate) fn query(&mut self, seen: &Seen<'_>, repeated: Option<Repeated>) {
+    pub(crate) fn query(&mut self, seen: &QueryEvent<'_>, repeated: Option<Repeated>) {
         add(&mut self.queries);
         if seen.record.flags.has(QueryFlags::EDNS) {
             add(&mut self.edns);

@@ -10,7 +10,7 @@ use super::outcome::Lookup;
 use super::retransmit::Again;
 use super::search::{Readings, Search};
 use super::walk::{Fit, Walk};
-use crate::intake::{QueryFlags, Seen, octets_of};
+use crate::intake::{QueryEvent, QueryFlags, octets_of};
 use crate::lookup::walk::{Meaning, Names, type_bit};
 use crate::tables::hash_of;
 
@@ -139,7 +139,7 @@ impl Chains {
     /// sent before.
     pub fn take(
         &mut self,
-        seen: &Seen<'_>,
+        seen: &QueryEvent<'_>,
         asked: u64,
         again: Option<Again>,
         search: &Search,
@@ -174,7 +174,7 @@ impl Chains {
     fn take_walk(
         &mut self,
         walk: Option<(Fit, usize)>,
-        seen: &Seen<'_>,
+        seen: &QueryEvent<'_>,
         asked: u64,
         readings: &Readings,
         search: &Search,
@@ -210,7 +210,7 @@ impl Chains {
         &mut self,
         at: usize,
         fit: Fit,
-        seen: &Seen<'_>,
+        seen: &QueryEvent<'_>,
         habits: &mut Habits,
         closer: &mut Closer,
     ) {
@@ -232,7 +232,7 @@ impl Chains {
         self.found.push(found);
     }
 
-    fn judge(&self, seen: &Seen<'_>, asked: u64, closer: &mut Closer) -> Verdict {
+    fn judge(&self, seen: &QueryEvent<'_>, asked: u64, closer: &mut Closer) -> Verdict {
         if !self.forgets {
             return Verdict::New;
         }
@@ -242,7 +242,7 @@ impl Chains {
 
     fn begin(
         &mut self,
-        seen: &Seen<'_>,
+        seen: &QueryEvent<'_>,
         asked: u64,
         readings: &Readings,
         search: &Search,
@@ -295,7 +295,7 @@ impl Chains {
 
     /// Lets the walk wait longer whose query came again: if several ask the
     /// same name, that of its port.
-    fn again(&mut self, seen: &Seen<'_>, asked: u64, again: Again) {
+    fn again(&mut self, seen: &QueryEvent<'_>, asked: u64, again: Again) {
         let walk = self.open.waiting(asked, |walk| walk.waits_for(seen, asked));
         let found = self.found.waiting(seen, asked);
         match (walk, found) {
@@ -316,7 +316,7 @@ impl Chains {
     /// Finds the walk that a query belongs to: by its port, as another type of
     /// a name, as the next name of the walk that waits for it longest, and only
     /// then as a repetition.
-    fn best(&self, seen: &Seen<'_>, asked: u64, readings: &Readings) -> Option<(Fit, usize)> {
+    fn best(&self, seen: &QueryEvent<'_>, asked: u64, readings: &Readings) -> Option<(Fit, usize)> {
         let bit = type_bit(seen.record.qtype);
         self.open
             .best(asked, bit, readings, |walk| walk.fit(seen, asked, readings))

@@ -8,7 +8,7 @@ use std::time::Duration;
 use foldhash::quality::RandomState;
 use resolver::Moment;
 
-use crate::intake::{QueryFlags, Record, Seen, octets_of};
+use crate::intake::{QueryEvent, QueryFlags, Record, octets_of};
 use crate::tables::Count;
 
 /// Remembers the queries of the last seconds by client, id, name and type.
@@ -93,7 +93,7 @@ impl Retransmits {
     }
 
     /// Judges a query, and remembers it; `hash` is [`hash`](Self::hash)'s.
-    pub fn judge(&mut self, seen: &Seen<'_>, hash: u64) -> Option<Repeated> {
+    pub fn judge(&mut self, seen: &QueryEvent<'_>, hash: u64) -> Option<Repeated> {
         let record = &seen.record;
         let now = millis(record.arrived);
         let new = Place::of(hash, record, now);
@@ -253,7 +253,7 @@ mod tests {
     }
 
     fn judge(all: &mut Retransmits, record: Record) -> Option<(Again, u128)> {
-        let seen = Seen { record, qname: b"\x01a\0" };
+        let seen = QueryEvent { record, qname: b"\x01a\0" };
         let hash = all.hash(&seen.record, 7);
         let judged = all.judge(&seen, hash);
         judged.map(|judged| (judged.again, judged.after.as_millis()))

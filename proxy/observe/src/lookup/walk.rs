@@ -10,7 +10,7 @@ use super::library::Habits;
 use super::outcome::{End, Lookup, Step};
 use super::retransmit::Again;
 use super::search::{Readings, Search};
-use crate::intake::{QueryFlags, Seen};
+use crate::intake::{QueryEvent, QueryFlags};
 
 mod asking;
 pub(crate) use asking::{Asking, type_bit};
@@ -85,7 +85,7 @@ impl Walk {
     /// Begins with a query, using what memory there is.
     pub(crate) fn begin(
         &mut self,
-        seen: &Seen<'_>,
+        seen: &QueryEvent<'_>,
         asked: u64,
         readings: &Readings,
         search: &Search,
@@ -101,7 +101,12 @@ impl Walk {
     }
 
     /// Says whether and how a query belongs to it.
-    pub(crate) fn fit(&self, seen: &Seen<'_>, asked: u64, readings: &Readings) -> Option<Fit> {
+    pub(crate) fn fit(
+        &self,
+        seen: &QueryEvent<'_>,
+        asked: u64,
+        readings: &Readings,
+    ) -> Option<Fit> {
         let record = &seen.record;
         if record.arrived > self.deadline {
             return None;
@@ -117,7 +122,7 @@ impl Walk {
         goes_on.then_some(if waited < AT_ONCE { Fit::Next } else { Fit::LateNext })
     }
 
-    fn fit_same(&self, seen: &Seen<'_>) -> Option<Fit> {
+    fn fit_same(&self, seen: &QueryEvent<'_>) -> Option<Fit> {
         let (record, step) = (&seen.record, &self.step);
         let bit = type_bit(record.qtype);
         if step.types & bit == 0 {
@@ -147,7 +152,7 @@ impl Walk {
     pub(crate) fn take(
         &mut self,
         fit: Fit,
-        seen: &Seen<'_>,
+        seen: &QueryEvent<'_>,
         asked: u64,
         readings: &Readings,
         habits: &mut Habits,
@@ -201,7 +206,7 @@ impl Walk {
         self.step.failed && !self.step.data && failed < FAILED_REPEATS
     }
 
-    fn repeat(&mut self, seen: &Seen<'_>) {
+    fn repeat(&mut self, seen: &QueryEvent<'_>) {
         let [answered, failed] = &mut self.repeats;
         let repeats = if self.step.failed { failed } else { answered };
         *repeats += 1;
@@ -209,13 +214,13 @@ impl Walk {
     }
 
     /// Says whether its name was asked last, and from this port.
-    pub(crate) fn waits_for(&self, seen: &Seen<'_>, asked: u64) -> Option<bool> {
+    pub(crate) fn waits_for(&self, seen: &QueryEvent<'_>, asked: u64) -> Option<bool> {
         let waits = self.asked == asked && seen.record.arrived <= self.deadline;
         waits.then_some(self.step.port == seen.record.port)
     }
 
     /// Takes a query of the name asked last that was sent again.
-    pub(crate) fn again(&mut self, seen: &Seen<'_>, again: Again) {
+    pub(crate) fn again(&mut self, seen: &QueryEvent<'_>, again: Again) {
         if again == Again::Waiting {
             self.deadline = self.deadline.max(seen.record.arrived + LINGER);
         } else {
@@ -303,7 +308,7 @@ impl Walk {
     }
 
     /// Asks a name for the first time.
-    fn ask(&mut self, seen: &Seen<'_>, asked: u64) {
+    fn ask(&mut self, seen: &QueryEvent<'_>, asked: u64) {
         let record = &seen.record;
         self.asked = asked;
         self.steps += 1;
@@ -312,14 +317,14 @@ impl Walk {
         self.count(seen);
     }
 
-    fn count(&mut self, seen: &Seen<'_>) {
+    fn count(&mut self, seen: &QueryEvent<'_>) {
         self.queries += 1;
         self.step.queries += 1;
         self.step.types |= type_bit(seen.record.qtype);
         self.answered(seen);
     }
 
-    fn answered(&mut self, seen: &Seen<'_>) {
+    fn answered(&mut self, seen: &QueryEvent<'_>) {
         let record = &seen.record;
         let done = record.arrived + record.took;
         self.step.note(seen);

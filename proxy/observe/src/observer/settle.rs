@@ -6,7 +6,7 @@ use std::sync::Arc;
 use resolver::Moment;
 
 use crate::accounts::{Client, Named, client_key, count, count_found};
-use crate::intake::Seen;
+use crate::intake::QueryEvent;
 use crate::lookup::{Again, AtOnce, Closer, Repeated, SPARE};
 use crate::observer::Observer;
 use crate::tables::{Count, Counters, Top};
@@ -49,7 +49,7 @@ impl Observer {
 
     /// Puts a query on the account of its client, and to the lookup that it
     /// belongs to; `asked` is the hash of its name.
-    pub(crate) fn place(&mut self, seen: &Seen<'_>, asked: u64, repeated: Option<Repeated>) {
+    pub(crate) fn place(&mut self, seen: &QueryEvent<'_>, asked: u64, repeated: Option<Repeated>) {
         let Self { clients, names, config, closer, node, top_pairs, active, now, .. } = self;
         let now = *now;
         let again = repeated.map(|repeated| repeated.again.count() as usize);
@@ -128,7 +128,7 @@ impl Sums<'_> {
     /// Counts what a query was for that belongs to no walk.
     fn count_at_once(
         &mut self,
-        seen: &Seen<'_>,
+        seen: &QueryEvent<'_>,
         at_once: AtOnce,
         client: &mut Client,
         closer: &mut Closer,

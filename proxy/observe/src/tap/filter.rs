@@ -7,7 +7,7 @@ use dns::{Name, Rcode, Rtype};
 use super::error::FilterError;
 use super::who::Who;
 use crate::accounts::Names;
-use crate::intake::{QueryFlags, Seen};
+use crate::intake::{QueryEvent, QueryFlags};
 use crate::observer::Observer;
 
 /// What a query has to be like to be shown; empty lists take all.
@@ -28,8 +28,8 @@ pub struct Filter {
 impl Filter {
     /// Says whether the query is one that is meant; `names` has who is behind an
     /// address.
-    pub fn takes(&self, seen: &Seen<'_>, names: &Names) -> bool {
-        let Seen { record, qname } = seen;
+    pub fn takes(&self, seen: &QueryEvent<'_>, names: &Names) -> bool {
+        let QueryEvent { record, qname } = seen;
         // From cheap to dear.
         record.took >= self.min_took
             && (self.types.is_empty() || self.types.contains(&record.qtype))

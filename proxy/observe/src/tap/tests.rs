@@ -69,7 +69,7 @@ impl World {
     /// The places of those that a filter takes.
     fn taken(&self, filter: &Filter) -> Vec<usize> {
         let seen = |(record, name): &(Record, Name)| {
-            let seen = Seen { record: *record, qname: name.as_wire() };
+            let seen = QueryEvent { record: *record, qname: name.as_wire() };
             filter.takes(&seen, &self.observer.names)
         };
         let places = self.queries.iter().enumerate();
@@ -82,7 +82,7 @@ impl World {
     fn offer(&self, taps: &Taps, times: usize) {
         let mut audience = taps.audience().unwrap();
         for (record, name) in self.queries.iter().cycle().take(times) {
-            let seen = Seen { record: *record, qname: name.as_wire() };
+            let seen = QueryEvent { record: *record, qname: name.as_wire() };
             audience.offer(&seen, &self.observer.names, record.arrived);
         }
     }
@@ -205,7 +205,7 @@ fn a_reader_that_does_not_read_costs_a_bounded_queue() {
         let mut audience = taps.audience().unwrap();
         for (record, name) in world.queries.iter().cycle().take(1000) {
             let now = Moment::from_micros(second * 1_000_000);
-            let seen = Seen { record: *record, qname: name.as_wire() };
+            let seen = QueryEvent { record: *record, qname: name.as_wire() };
             audience.offer(&seen, &world.observer.names, now);
         }
     }

@@ -9,7 +9,8 @@ use dns::{Name, Rcode, Rtype};
 use super::*;
 use crate::api::Taken;
 use observe::{
-    Identity, LATE, Ndots, ObserveConfig, QueryFlags, Record, Search, Seen, Source, Teller, Telling,
+    Identity, LATE, Ndots, ObserveConfig, QueryEvent, QueryFlags, Record, Search, Source, Teller,
+    Telling,
 };
 use resolver::Moment;
 use resolver::Origin;
@@ -64,7 +65,8 @@ impl World {
             upstream: None,
             flags: QueryFlags::ANSWERED.with_if(QueryFlags::DATA, rcode == Rcode::NOERROR),
         };
-        self.observer.take(&Seen { record, qname: qname.as_wire() });
+        self.observer
+            .take(&QueryEvent { record, qname: qname.as_wire() });
         self.pass(Duration::from_millis(100));
     }
 

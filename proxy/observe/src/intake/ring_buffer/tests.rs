@@ -7,7 +7,7 @@ use dns::{Name, Rcode, Rtype};
 use resolver::{Moment, Origin};
 
 use super::*;
-use crate::intake::record::{QueryFlags, Seen};
+use crate::intake::record::{QueryEvent, QueryFlags};
 
 fn record(number: u64) -> Record {
     Record {
@@ -25,7 +25,7 @@ fn record(number: u64) -> Record {
 }
 
 /// Takes what there is, at most `most` records, and returns how many.
-fn drain(reader: &mut Reader, most: usize, mut take: impl FnMut(Seen<'_>)) -> usize {
+fn drain(reader: &mut Reader, most: usize, mut take: impl FnMut(QueryEvent<'_>)) -> usize {
     let (mut part, mut taken) = (Part::default(), 0);
     reader.look();
     while taken < most && reader.head().is_some() {

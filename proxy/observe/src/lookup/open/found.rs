@@ -7,7 +7,7 @@
 
 use resolver::Moment;
 
-use crate::intake::{QueryFlags, Seen};
+use crate::intake::{QueryEvent, QueryFlags};
 use crate::lookup::retransmit::Again;
 use crate::lookup::walk::{Fit, LINGER, Last, Meaning, TOGETHER, Walk, type_bit};
 
@@ -64,7 +64,7 @@ impl AllFound {
 
     /// Finds the one that a query of a name belongs to, if it is of another type:
     /// by its port, or else the oldest.
-    pub(super) fn best(&self, seen: &Seen<'_>, asked: u64) -> Option<(Fit, usize)> {
+    pub(super) fn best(&self, seen: &QueryEvent<'_>, asked: u64) -> Option<(Fit, usize)> {
         let mut best: Option<(Fit, usize)> = None;
         let wanted = Wanted::without(asked, type_bit(seen.record.qtype));
         self.of(asked, wanted, |at, found| {
@@ -79,7 +79,7 @@ impl AllFound {
 
     /// Finds the one whose name was asked, by preference from this port, and says
     /// whether it was.
-    pub(super) fn waiting(&self, seen: &Seen<'_>, asked: u64) -> Option<(bool, usize)> {
+    pub(super) fn waiting(&self, seen: &QueryEvent<'_>, asked: u64) -> Option<(bool, usize)> {
         let mut waiting: Option<(bool, usize)> = None;
         self.of(asked, Wanted::of(asked), |at, found| {
             let by_port = found.port == seen.record.port;
@@ -97,7 +97,7 @@ impl AllFound {
     }
 
     /// Adds another type of its name to the one at `at`.
-    pub(super) fn join(&mut self, at: usize, seen: &Seen<'_>, fit: Fit) -> Option<Joined> {
+    pub(super) fn join(&mut self, at: usize, seen: &QueryEvent<'_>, fit: Fit) -> Option<Joined> {
         let found = self.all.get_mut(at)?;
         let joined = found.join(seen, fit);
         if let Some(mark) = self.marks.get_mut(at) {
@@ -185,12 +185,12 @@ const NAME: u16 = 0xff80;
 
 impl Found {
     /// Says whether a query found its name, and all of the answer fitted.
-    pub(super) const fn is(seen: &Seen<'_>) -> bool {
+    pub(super) const fn is(seen: &QueryEvent<'_>) -> bool {
         let flags = seen.record.flags;
         flags.has(QueryFlags::DATA) && !flags.has(QueryFlags::TC)
     }
 
-    pub(super) fn begin(seen: &Seen<'_>, asked: u64, meaning: Meaning) -> Self {
+    pub(super) fn begin(seen: &QueryEvent<'_>, asked: u64, meaning: Meaning) -> Self {
         let record = &seen.record;
         let last = record.arrived + record.took;
         Self {
@@ -228,7 +228,7 @@ impl Found {
         Mark(part_of(self.asked) | self.types as u16)
     }
 
-    fn fit(&self, seen: &Seen<'_>) -> Option<Fit> {
+    fn fit(&self, seen: &QueryEvent<'_>) -> Option<Fit> {
         let record = &seen.record;
         let takes = record.arrived <= self.deadline && self.types & type_bit(record.qtype) == 0;
         let fit = if self.port == record.port { Fit::JoinByPort } else { Fit::Join };
@@ -237,7 +237,7 @@ impl Found {
 
     /// Takes another type of its name; one that was truncated will be asked for
     /// again, over TCP.
-    fn join(&mut self, seen: &Seen<'_>, fit: Fit) -> Joined {
+    fn join(&mut self, seen: &QueryEvent<'_>, fit: Fit) -> Joined {
         let flags = seen.record.flags;
         let is_type = !flags.has(QueryFlags::TC);
         if is_type {
@@ -249,7 +249,7 @@ impl Found {
     }
 
     /// Takes a query of its name that was sent again.
-    pub(super) fn again(&mut self, seen: &Seen<'_>, again: Again) {
+    pub(super) fn again(&mut self, seen: &QueryEvent<'_>, again: Again) {
         if again == Again::Waiting {
             self.deadline = self.deadline.max(seen.record.arrived + LINGER);
         } else {
@@ -257,7 +257,7 @@ impl Found {
         }
     }
 
-    fn answered(&mut self, seen: &Seen<'_>) {
+    fn answered(&mut self, seen: &QueryEvent<'_>) {
         let record = &seen.record;
         self.last = self.last.max(record.arrived + record.took);
         self.deadline = self.last + TOGETHER;

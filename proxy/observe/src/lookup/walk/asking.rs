@@ -3,7 +3,7 @@
 use dns::{Rcode, Rtype};
 use resolver::Moment;
 
-use crate::intake::{QueryFlags, Seen};
+use crate::intake::{QueryEvent, QueryFlags};
 
 /// The name that is being asked.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub(crate) struct Asking {
 }
 
 impl Asking {
-    pub(super) fn note(&mut self, seen: &Seen<'_>) {
+    pub(super) fn note(&mut self, seen: &QueryEvent<'_>) {
         let record = &seen.record;
         let flags = record.flags;
         if flags.has(QueryFlags::TC) {

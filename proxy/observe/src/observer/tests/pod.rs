@@ -9,7 +9,7 @@ use resolver::{Moment, Origin};
 use stub::{Family, Options, Outcome, ResolvConf, expand};
 
 use crate::config::{ObserveConfig, SearchRule};
-use crate::intake::{QueryFlags, Record, Seen};
+use crate::intake::{QueryEvent, QueryFlags, Record};
 use crate::observer::Observer;
 use crate::tables::{Figures, Window};
 
@@ -270,7 +270,7 @@ fn feed(observer: &mut Observer, events: &[Event]) {
             observer.advance(settled);
             observer.settle(settled);
         }
-        observer.take(&Seen { record: *record, qname });
+        observer.take(&QueryEvent { record: *record, qname });
     }
     observer.finish();
 }
