@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use dns::{Name, Rcode, Rtype};
-use observe::{ObserveConfig, Observer, Part, QueryEvent, QueryFlags, Record, SearchRule};
+use observe::{Batch, ObserveConfig, Observer, QueryEvent, QueryFlags, Record, SearchRule};
 use resolver::Moment;
 use resolver::Origin;
 
@@ -55,10 +55,10 @@ impl Stream {
     fn time(&self) -> f64 {
         let config = ObserveConfig { search: self.told.clone(), ..ObserveConfig::default() };
         let mut observer = Observer::new(config, &[], 1, Moment::default());
-        let mut part = Part::default();
+        let mut part = Batch::default();
         let begun = udp::thread_cpu_time();
         let mut settled = Moment::default();
-        for queries in self.queries.chunks(Part::ROOM) {
+        for queries in self.queries.chunks(Batch::ROOM) {
             part.clear();
             let seen = queries
                 .iter()

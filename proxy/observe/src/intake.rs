@@ -8,7 +8,7 @@ pub(crate) use record::octets_of;
 pub use record::{QueryEvent, QueryFlags, Record};
 
 mod batch;
-pub use batch::Part;
+pub use batch::Batch;
 
 mod ring_buffer;
 pub use ring_buffer::{Reader, Ring, Writer};

@@ -9,7 +9,7 @@ use crate::accounts::{
     Clients, Names, Slot, Teller, UpstreamAccount, Workloads, ZoneAccounts, client_key, note,
 };
 use crate::config::ObserveConfig;
-use crate::intake::{Part, QueryEvent, QueryFlags};
+use crate::intake::{Batch, QueryEvent, QueryFlags};
 use crate::lookup::{Closer, Retransmits};
 use crate::tables::{Counters, History, Top, Windows, hash_of_name};
 
@@ -103,8 +103,8 @@ impl Observer {
 
     /// Accounts for some queries, those that were answered first before the
     /// others.
-    pub fn take_all(&mut self, part: &Part) {
-        let mut marks = [Marks::default(); Part::ROOM];
+    pub fn take_all(&mut self, part: &Batch) {
+        let mut marks = [Marks::default(); Batch::ROOM];
         for (seen, marks) in part.iter().zip(&mut marks) {
             *marks = self.mark(&seen);
         }

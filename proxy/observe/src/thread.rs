@@ -10,7 +10,7 @@ use std::time::Duration;
 use resolver::{Clock, Moment};
 
 use crate::accounts::{Identity, Teller};
-use crate::intake::{Books, Order, Part};
+use crate::intake::{Batch, Books, Order};
 use crate::observer::Observer;
 use crate::tap::Taps;
 
@@ -36,7 +36,7 @@ impl Ledger {
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let ledger = Self { observer: Arc::new(Mutex::new(observer)), taps: Taps::default() };
         let order = Order::new(books.take_readers());
-        let keeper = Keeper { ledger: ledger.clone(), order, part: Part::default(), clock };
+        let keeper = Keeper { ledger: ledger.clone(), order, part: Batch::default(), clock };
         let thread = thread::Builder::new().name("observer".to_owned());
         Ok((ledger, thread.spawn(move || keeper.run(&stop))?))
     }
@@ -74,7 +74,7 @@ impl Ledger {
 struct Keeper {
     ledger: Ledger,
     order: Order,
-    part: Part,
+    part: Batch,
     clock: Clock,
 }
 

@@ -5,7 +5,7 @@ use super::record::{QueryEvent, Record};
 /// Some records in a row, with their names: few enough to lie in the nearest
 /// cache of the CPU.
 #[derive(Debug)]
-pub struct Part {
+pub struct Batch {
     records: Vec<Held>,
     /// In words, each beginning with one.
     names: Vec<[u8; 8]>,
@@ -17,7 +17,7 @@ struct Held {
     name: (u32, u8),
 }
 
-impl Part {
+impl Batch {
     /// Records that it holds at most: their memory is fetched side by side.
     pub const ROOM: usize = 32;
 
@@ -98,7 +98,7 @@ const fn folded(octets: [u8; 8]) -> [u8; 8] {
     (word | (upper >> 2)).to_le_bytes()
 }
 
-impl Default for Part {
+impl Default for Batch {
     fn default() -> Self {
         // Names are longer only where nobody looks them up by hand.
         Self { records: Vec::with_capacity(Self::ROOM), names: Vec::with_capacity(Self::ROOM * 8) }
@@ -115,13 +115,13 @@ mod tests {
 
     #[test]
     fn it_takes_no_more_than_it_holds() {
-        let mut part = Part::default();
+        let mut part = Batch::default();
         let peer = SocketAddr::from(([10, 0, 0, 1], 1000));
         let record = Record::unparsed(1, peer, Moment::default());
         let seen = QueryEvent { record, qname: b"\x09Long-Name\x03Abc\0" };
-        assert!((0..Part::ROOM).all(|_| part.push(&seen)));
+        assert!((0..Batch::ROOM).all(|_| part.push(&seen)));
         assert!(part.is_full() && !part.push(&seen));
-        assert_eq!(part.len(), Part::ROOM);
+        assert_eq!(part.len(), Batch::ROOM);
         assert!(
             part.iter()
                 .all(|seen| seen.record == record && seen.qname == b"\x09long-name\x03abc\0")

@@ -2,7 +2,7 @@
 
 use resolver::Moment;
 
-use super::batch::Part;
+use super::batch::Batch;
 use super::ring_buffer::Reader;
 
 /// Reads the rings of all threads side by side, each time from the one whose
@@ -42,7 +42,7 @@ impl Order {
 
     /// Fills `part` with the next records that were answered before `until`; it
     /// is empty if there are no more of them.
-    pub fn fill(&mut self, part: &mut Part, until: Moment) {
+    pub fn fill(&mut self, part: &mut Batch, until: Moment) {
         part.clear();
         while !part.is_full()
             && let Some((first, next)) = self.first(until)

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use resolver::Moment;
 
-use super::batch::Part;
+use super::batch::Batch;
 use super::record::{DONE, Record, WORDS};
 
 /// What writer and reader share.
@@ -147,7 +147,7 @@ impl Reader {
     }
 
     /// Adds the next record to `part`, if there is one.
-    pub fn read(&mut self, part: &mut Part) {
+    pub fn read(&mut self, part: &mut Batch) {
         if self.at >= self.written {
             return;
         }

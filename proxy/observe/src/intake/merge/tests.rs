@@ -25,13 +25,13 @@ fn rings<const N: usize>(octets: usize) -> ([Writer; N], Order) {
 
 /// Reads all that may be read, as times of answers and names.
 fn read(order: &mut Order, until: Moment) -> Vec<(u64, String)> {
-    let (mut all, mut part) = (Vec::new(), Part::default());
+    let (mut all, mut part) = (Vec::new(), Batch::default());
     loop {
         order.fill(&mut part, until);
         if part.is_empty() {
             return all;
         }
-        assert!(part.len() <= Part::ROOM);
+        assert!(part.len() <= Batch::ROOM);
         all.extend(part.iter().map(|seen| {
             let done = seen.record.arrived + seen.record.took;
             (done.as_micros(), String::from_utf8(seen.qname.to_vec()).unwrap())

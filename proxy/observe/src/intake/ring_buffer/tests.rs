@@ -26,7 +26,7 @@ fn record(number: u64) -> Record {
 
 /// Takes what there is, at most `most` records, and returns how many.
 fn drain(reader: &mut Reader, most: usize, mut take: impl FnMut(QueryEvent<'_>)) -> usize {
-    let (mut part, mut taken) = (Part::default(), 0);
+    let (mut part, mut taken) = (Batch::default(), 0);
     reader.look();
     while taken < most && reader.head().is_some() {
         part.clear();
