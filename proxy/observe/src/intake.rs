@@ -17,4 +17,4 @@ mod recorders;
 pub use recorders::Books;
 
 mod merge;
-pub use merge::Order;
+pub use merge::Merge;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use resolver::{Clock, Moment};
 
 use crate::accounts::{Identity, Teller};
-use crate::intake::{Batch, Books, Order};
+use crate::intake::{Batch, Books, Merge};
 use crate::observer::Observer;
 use crate::tap::Taps;
 
@@ -35,7 +35,7 @@ impl Ledger {
         stop: Arc<AtomicBool>,
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let ledger = Self { observer: Arc::new(Mutex::new(observer)), taps: Taps::default() };
-        let order = Order::new(books.take_readers());
+        let order = Merge::new(books.take_readers());
         let keeper = Keeper { ledger: ledger.clone(), order, part: Batch::default(), clock };
         let thread = thread::Builder::new().name("observer".to_owned());
         Ok((ledger, thread.spawn(move || keeper.run(&stop))?))
@@ -73,7 +73,7 @@ impl Ledger {
 /// What the thread has.
 struct Keeper {
     ledger: Ledger,
-    order: Order,
+    order: Merge,
     part: Batch,
     clock: Clock,
 }

@@ -13,13 +13,13 @@ use super::ring_buffer::Reader;
 /// itself. So records wait where they are until it is their turn: nothing is
 /// sorted, and nothing copied before it is looked at.
 #[derive(Debug)]
-pub struct Order {
+pub struct Merge {
     readers: Vec<Reader>,
     /// When the next record of each was answered, if there is one.
     heads: Vec<Option<Moment>>,
 }
 
-impl Order {
+impl Merge {
     /// Takes the reading ends of all rings.
     pub fn new(readers: Vec<Reader>) -> Self {
         let heads = vec![None; readers.len()];

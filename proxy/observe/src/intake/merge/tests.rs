@@ -13,18 +13,18 @@ fn record(arrived: u64, took: u64) -> Record {
     Record { took, ..Record::unparsed(1, peer, Moment::from_micros(arrived)) }
 }
 
-fn rings<const N: usize>(octets: usize) -> ([Writer; N], Order) {
+fn rings<const N: usize>(octets: usize) -> ([Writer; N], Merge) {
     let mut readers = Vec::new();
     let writers = [(); N].map(|()| {
         let (writer, reader) = Ring::pair(octets);
         readers.push(reader);
         writer
     });
-    (writers, Order::new(readers))
+    (writers, Merge::new(readers))
 }
 
 /// Reads all that may be read, as times of answers and names.
-fn read(order: &mut Order, until: Moment) -> Vec<(u64, String)> {
+fn read(order: &mut Merge, until: Moment) -> Vec<(u64, String)> {
     let (mut all, mut part) = (Vec::new(), Batch::default());
     loop {
         order.fill(&mut part, until);

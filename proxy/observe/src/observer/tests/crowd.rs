@@ -6,7 +6,7 @@ use resolver::Moment;
 use stub::Family;
 
 use super::pod::{Event, Pod, Truth, by_client, observe, observer};
-use crate::intake::{Batch, Order, Ring};
+use crate::intake::{Batch, Merge, Ring};
 use crate::observer::Observer;
 use crate::tables::{Figures, Window};
 
@@ -146,7 +146,7 @@ fn whichever_threads_answer_makes_no_difference() {
 fn read_rings(observer: &mut Observer, noted: &[(u64, usize, &Event)]) {
     let rings: [_; THREADS] = [(); THREADS].map(|()| Ring::pair(4 << 20));
     let (mut writers, readers): (Vec<_>, Vec<_>) = rings.into_iter().unzip();
-    let (mut order, mut part) = (Order::new(readers), Batch::default());
+    let (mut order, mut part) = (Merge::new(readers), Batch::default());
     let mut look = |observer: &mut Observer, now: Moment, until: Option<Moment>| {
         let before = order.look(now);
         let until = until.unwrap_or(before);
