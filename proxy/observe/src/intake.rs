@@ -11,7 +11,7 @@ mod batch;
 pub use batch::Batch;
 
 mod ring_buffer;
-pub use ring_buffer::{Reader, Ring, Writer};
+pub use ring_buffer::{Reader, RingBuffer, Writer};
 
 mod recorders;
 pub use recorders::Books;

@@ -12,7 +12,7 @@ mod wire;
 pub mod counters;
 
 mod intake;
-pub use intake::{Batch, Books, Merge, QueryEvent, QueryFlags, Reader, Record, Ring, Writer};
+pub use intake::{Batch, Books, Merge, QueryEvent, QueryFlags, Reader, Record, RingBuffer, Writer};
 
 mod tables;
 pub use tables::{COUNTS, Count, Counters, Figures, Heavy, History, TENS, Top, Window, Windows};

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::ring_buffer::{Reader, Ring, Writer};
+use super::ring_buffer::{Reader, RingBuffer, Writer};
 use crate::config::ObserveConfig;
 use crate::counters::{Stats, WorkerStats};
 
@@ -23,14 +23,14 @@ impl Default for Books {
 }
 
 impl Books {
-    /// Rings will have room for `ring_octets` each; see [`Ring::pair`].
+    /// Rings will have room for `ring_octets` each; see [`RingBuffer::pair`].
     pub fn new(ring_octets: usize) -> Self {
         Self { stats: Arc::default(), ring_octets, readers: Mutex::default() }
     }
 
     /// Makes counters and a ring for one more thread.
     pub fn open(&self) -> (Arc<WorkerStats>, Writer) {
-        let (writer, reader) = Ring::pair(self.ring_octets);
+        let (writer, reader) = RingBuffer::pair(self.ring_octets);
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         readers.push(reader);
         (self.stats.register(), writer)

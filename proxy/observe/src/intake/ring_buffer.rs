@@ -15,7 +15,7 @@ use super::record::{DONE, Record, WORDS};
 
 /// What writer and reader share.
 #[derive(Debug)]
-pub struct Ring {
+pub struct RingBuffer {
     words: Box<[AtomicU64]>,
     /// Words ever written; the writer's.
     written: Line,
@@ -33,7 +33,7 @@ struct Line(AtomicU64);
 /// Leaves records.
 #[derive(Debug)]
 pub struct Writer {
-    ring: Arc<Ring>,
+    ring: Arc<RingBuffer>,
     at: u64,
     /// What was read when it was last looked at: the reader's line is fetched
     /// once per lap instead of once per record.
@@ -43,13 +43,13 @@ pub struct Writer {
 /// Takes records.
 #[derive(Debug)]
 pub struct Reader {
-    ring: Arc<Ring>,
+    ring: Arc<RingBuffer>,
     at: u64,
     /// How far it was written at the last look.
     written: u64,
 }
 
-impl Ring {
+impl RingBuffer {
     /// Makes a ring of at least `octets`, and its two ends. At 150,000 queries
     /// a second of 40-octet names, a mebibyte holds 75 ms.
     pub fn pair(octets: usize) -> (Writer, Reader) {

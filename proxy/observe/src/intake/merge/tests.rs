@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::intake::record::Record;
-use crate::intake::ring_buffer::{Ring, Writer};
+use crate::intake::ring_buffer::{RingBuffer, Writer};
 
 fn record(arrived: u64, took: u64) -> Record {
     let peer = SocketAddr::from(([10, 0, 0, 1], 1000));
@@ -16,7 +16,7 @@ fn record(arrived: u64, took: u64) -> Record {
 fn rings<const N: usize>(octets: usize) -> ([Writer; N], Merge) {
     let mut readers = Vec::new();
     let writers = [(); N].map(|()| {
-        let (writer, reader) = Ring::pair(octets);
+        let (writer, reader) = RingBuffer::pair(octets);
         readers.push(reader);
         writer
     });

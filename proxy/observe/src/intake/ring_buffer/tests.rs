@@ -45,7 +45,7 @@ fn name(text: &str) -> Name {
 
 #[test]
 fn records_come_out_in_order_with_their_names_in_lower_case() {
-    let (mut writer, mut reader) = Ring::pair(4096);
+    let (mut writer, mut reader) = RingBuffer::pair(4096);
     let longest =
         [&"A".repeat(63), ".", &"b".repeat(63), ".", &"c".repeat(63), ".", &"d".repeat(61)];
     let names = ["", "Api.Example.COM", ".", &longest.concat()].map(str::to_owned);
@@ -66,7 +66,7 @@ fn records_come_out_in_order_with_their_names_in_lower_case() {
 
 #[test]
 fn what_finds_no_room_is_counted_and_the_rest_is_whole() {
-    let (mut writer, mut reader) = Ring::pair(1024);
+    let (mut writer, mut reader) = RingBuffer::pair(1024);
     let qname = name("a.example.org");
     let (mut pushed, mut read) = (0, 0);
     for lap in 0..1000 {
@@ -87,7 +87,7 @@ fn what_finds_no_room_is_counted_and_the_rest_is_whole() {
 
 #[test]
 fn a_writer_and_a_reader_on_two_threads_lose_nothing_unnoticed() {
-    let (mut writer, mut reader) = Ring::pair(8192);
+    let (mut writer, mut reader) = RingBuffer::pair(8192);
     let names =
         ["x.example.org", "a-rather-longer-name.of.some.service.svc.cluster.local"].map(name);
     let total = 200_000;

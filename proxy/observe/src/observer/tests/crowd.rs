@@ -6,7 +6,7 @@ use resolver::Moment;
 use stub::Family;
 
 use super::pod::{Event, Pod, Truth, by_client, observe, observer};
-use crate::intake::{Batch, Merge, Ring};
+use crate::intake::{Batch, Merge, RingBuffer};
 use crate::observer::Observer;
 use crate::tables::{Figures, Window};
 
@@ -144,7 +144,7 @@ fn whichever_threads_answer_makes_no_difference() {
 
 /// Lets an observer read what threads noted, each in a ring of its own.
 fn read_rings(observer: &mut Observer, noted: &[(u64, usize, &Event)]) {
-    let rings: [_; THREADS] = [(); THREADS].map(|()| Ring::pair(4 << 20));
+    let rings: [_; THREADS] = [(); THREADS].map(|()| RingBuffer::pair(4 << 20));
     let (mut writers, readers): (Vec<_>, Vec<_>) = rings.into_iter().unzip();
     let (mut order, mut part) = (Merge::new(readers), Batch::default());
     let mut look = |observer: &mut Observer, now: Moment, until: Option<Moment>| {
