@@ -22,7 +22,7 @@ use console::http::bounded;
 use console::redact::Pseudonyms;
 use forward::{Forwarder, ForwarderThreads};
 use observe::thread::Ledger;
-use observe::{Books, Observer};
+use observe::{Observer, Recorders};
 use resolver::{Cache, Clock, KeyHasher, Resolver};
 
 /// Answers queries until SIGTERM or SIGINT, then what was asked already.
@@ -62,7 +62,7 @@ struct App {
 impl App {
     async fn start(config: &Config) -> anyhow::Result<Self> {
         announce(config);
-        let books = Books::new(config.observe.ring_octets);
+        let books = Recorders::new(config.observe.ring_octets);
         let clock = Clock::start();
         let stats = Arc::clone(&books.stats);
         let cache = Arc::new(Cache::new(&config.cache));
@@ -127,7 +127,7 @@ impl App {
         addr: SocketAddr,
         workers: usize,
         service: &Service,
-        books: &Books,
+        books: &Recorders,
     ) -> anyhow::Result<()> {
         let sockets = bind_udp(addr, workers)?;
         let bound = sockets

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use dns::Name;
 use forward::{ForwardConfig, ForwardZone, Forwarder, Transport};
-use observe::Books;
+use observe::Recorders;
 use proxy::serve::{Service, UdpWorker, bind_udp};
 use resolver::{Cache, CacheConfig, Clock, KeyHasher, Resolver};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -52,7 +52,7 @@ fn a_hit_allocates_nothing() {
         .unwrap();
     let cache_config = CacheConfig { bytes: 4 << 20, ..CacheConfig::default() };
     let (cache, clock, books) =
-        (Arc::new(Cache::new(&cache_config)), Clock::start(), Books::default());
+        (Arc::new(Cache::new(&cache_config)), Clock::start(), Recorders::default());
     let zone = ForwardZone {
         suffix: Name::ROOT,
         upstreams: vec![upstream.addr()],

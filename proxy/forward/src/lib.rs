@@ -38,7 +38,7 @@ pub use observe::counters::Transport;
 use crate::loops::Loops;
 use engine::Engine;
 use lane::Lane;
-use observe::Books;
+use observe::Recorders;
 use resolver::Clock;
 use resolver::{Cache, CacheConfig};
 use zones::Zones;
@@ -114,7 +114,7 @@ impl Forwarder {
         config: &ForwardConfig,
         cache: &Arc<Cache>,
         clock: Clock,
-        books: &Books,
+        books: &Recorders,
         runtime: &Handle,
     ) -> io::Result<(Self, ForwarderThreads)> {
         let zones = Arc::new(Zones::new(&config.zones)?);

@@ -44,7 +44,7 @@ impl World {
             .build()
             .unwrap();
         let (cache, clock) = (Arc::new(Cache::new(&config.cache)), Clock::start());
-        let books = Books::default();
+        let books = Recorders::default();
         let stats = Arc::clone(&books.stats);
         let (forwarder, threads) =
             Forwarder::start(config, &cache, clock, &books, runtime.handle()).unwrap();

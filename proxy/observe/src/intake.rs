@@ -14,7 +14,7 @@ mod ring_buffer;
 pub use ring_buffer::{Reader, RingBuffer, Writer};
 
 mod recorders;
-pub use recorders::Books;
+pub use recorders::Recorders;
 
 mod merge;
 pub use merge::Merge;

@@ -12,7 +12,9 @@ mod wire;
 pub mod counters;
 
 mod intake;
-pub use intake::{Batch, Books, Merge, QueryEvent, QueryFlags, Reader, Record, RingBuffer, Writer};
+pub use intake::{
+    Batch, Merge, QueryEvent, QueryFlags, Reader, Record, Recorders, RingBuffer, Writer,
+};
 
 mod tables;
 pub use tables::{COUNTS, Count, Counters, Figures, Heavy, History, TENS, Top, Window, Windows};

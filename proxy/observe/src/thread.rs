@@ -10,7 +10,7 @@ use std::time::Duration;
 use resolver::{Clock, Moment};
 
 use crate::accounts::{Identity, Teller};
-use crate::intake::{Batch, Books, Merge};
+use crate::intake::{Batch, Merge, Recorders};
 use crate::observer::Observer;
 use crate::tap::Taps;
 
@@ -29,7 +29,7 @@ impl Ledger {
     ///
     /// When there is no thread left.
     pub fn start(
-        books: &Books,
+        books: &Recorders,
         observer: Observer,
         clock: Clock,
         stop: Arc<AtomicBool>,

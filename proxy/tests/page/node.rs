@@ -10,7 +10,7 @@ use console::redact::Pseudonyms;
 use dns::Name;
 use forward::{ForwardConfig, ForwardZone, Forwarder, Transport};
 use observe::thread::Ledger;
-use observe::{Books, Identity, ObserveConfig, Observer, SearchRule};
+use observe::{Identity, ObserveConfig, Observer, Recorders, SearchRule};
 use proxy::serve::{Service, UdpWorker, bind_udp};
 use resolver::{Cache, CacheConfig, Clock, KeyHasher, Resolver};
 use testbed::port;
@@ -34,7 +34,7 @@ impl Node {
             .unwrap();
         let (clock, stop) = (Clock::start(), Arc::new(AtomicBool::new(false)));
         let observe = observe_config();
-        let books = Books::new(observe.ring_octets);
+        let books = Recorders::new(observe.ring_octets);
         let cache = Arc::new(Cache::new(&CacheConfig::default()));
         let config = forward_config(zones);
         let (forwarder, _) =

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use ::observe::thread::Ledger;
-use ::observe::{Books, ObserveConfig, Observer, QueryFlags, Record, Writer};
+use ::observe::{Recorders, ObserveConfig, Observer, QueryFlags, Record, Writer};
 use ::resolver::{Clock, Moment};
 use dns::{Name, Rcode, Rtype};
 use resolver::Origin;
@@ -19,7 +19,7 @@ use crate::vitals::Vitals;
 
 #[test]
 fn observer() {
-    let (clock, books) = (Clock::start(), Books::default());
+    let (clock, books) = (Clock::start(), Recorders::default());
     let writers = [(); WORKERS].map(|()| books.open().1);
     let observer = Observer::new(ObserveConfig::default(), &[Name::ROOT], 1, clock.now());
     let stop = Arc::new(AtomicBool::new(false));

@@ -8,7 +8,7 @@ use crate::counters::{Stats, WorkerStats};
 
 /// Hands out counters and rings, and keeps the other ends.
 #[derive(Debug)]
-pub struct Books {
+pub struct Recorders {
     /// The counters of all threads.
     pub stats: Arc<Stats>,
     ring_octets: usize,
@@ -16,13 +16,13 @@ pub struct Books {
     readers: Mutex<Vec<Reader>>,
 }
 
-impl Default for Books {
+impl Default for Recorders {
     fn default() -> Self {
         Self::new(ObserveConfig::default().ring_octets)
     }
 }
 
-impl Books {
+impl Recorders {
     /// Rings will have room for `ring_octets` each; see [`RingBuffer::pair`].
     pub fn new(ring_octets: usize) -> Self {
         Self { stats: Arc::default(), ring_octets, readers: Mutex::default() }
