@@ -21,7 +21,7 @@ use console::admin::{self, AdminListener, AdminState};
 use console::http::bounded;
 use console::redact::Pseudonyms;
 use forward::{Forwarder, ForwarderThreads};
-use observe::thread::Ledger;
+use observe::thread::ObserverHandle;
 use observe::{Observer, Recorders};
 use resolver::{Cache, Clock, KeyHasher, Resolver};
 
@@ -93,8 +93,8 @@ impl App {
         }
         let observer = observer(config, &forwarder, clock);
         let stop = Arc::clone(&app.stop_observer);
-        let (ledger, observer) =
-            Ledger::start(&books, observer, clock, stop).context("cannot start the observer")?;
+        let (ledger, observer) = ObserverHandle::start(&books, observer, clock, stop)
+            .context("cannot start the observer")?;
         app.observer = Some(observer);
         let own = own_addrs(&config.listen);
         kubernetes::start(&config.kubernetes, own, &ledger, clock)

@@ -9,7 +9,7 @@ mod identities;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use observe::thread::Ledger;
+use observe::thread::ObserverHandle;
 use resolver::Clock;
 
 /// How the Kubernetes API is asked.
@@ -63,7 +63,7 @@ impl Enabled {
 pub async fn start(
     config: &KubernetesConfig,
     own: Vec<IpAddr>,
-    ledger: &Ledger,
+    ledger: &ObserverHandle,
     clock: Clock,
 ) -> anyhow::Result<()> {
     let outcome = match config.enabled {
@@ -84,7 +84,7 @@ pub async fn start(
 async fn begin(
     config: &KubernetesConfig,
     own: Vec<IpAddr>,
-    ledger: &Ledger,
+    ledger: &ObserverHandle,
     clock: Clock,
 ) -> anyhow::Result<()> {
     identities::Identities { clock, ledger: ledger.clone() }
@@ -96,7 +96,7 @@ async fn begin(
 async fn begin(
     _config: &KubernetesConfig,
     _own: Vec<IpAddr>,
-    _ledger: &Ledger,
+    _ledger: &ObserverHandle,
     _clock: Clock,
 ) -> anyhow::Result<()> {
     anyhow::bail!("this program was built without the feature `kubernetes`")

@@ -21,7 +21,7 @@ use forward::{Forwarder, NotAnAnswer, UpstreamFailure};
 use observe::counters::{
     BOUNDS_MICROS, HistogramSum, Lookup, RCODE_LABELS, Source, Stats, Transport, WorkerStats,
 };
-use observe::thread::Ledger;
+use observe::thread::ObserverHandle;
 use resolver::{Cache, Clock, QueryError};
 
 /// All series of the process.
@@ -45,7 +45,7 @@ pub struct Sources {
     /// The upstream threads.
     pub forwarder: Forwarder,
     /// The accounts.
-    pub ledger: Ledger,
+    pub ledger: ObserverHandle,
     /// Says what time it is.
     pub clock: Clock,
 }

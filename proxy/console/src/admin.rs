@@ -19,7 +19,7 @@ use tokio::task::spawn_blocking;
 use crate::api::{Stored, Taken, TakenWorkload, redacted_workload};
 use crate::redact::{Pseudonyms, Veil};
 use forward::Forwarder;
-use observe::thread::Ledger;
+use observe::thread::ObserverHandle;
 use observe::{Client, Workload};
 use resolver::{Cache, Clock};
 
@@ -33,7 +33,7 @@ pub struct AdminState {
     /// The upstream threads.
     pub forwarder: Forwarder,
     /// The accounts.
-    pub ledger: Ledger,
+    pub ledger: ObserverHandle,
     /// Says what time it is.
     pub clock: Clock,
     /// What is shown instead of names and clients.

@@ -16,12 +16,12 @@ use crate::tap::Taps;
 
 /// The accounts, shared between the thread that keeps them and those who read.
 #[derive(Clone, Debug)]
-pub struct Ledger {
+pub struct ObserverHandle {
     observer: Arc<Mutex<Observer>>,
     taps: Taps,
 }
 
-impl Ledger {
+impl ObserverHandle {
     /// Starts the observer on all rings that `books` has handed out. It ends
     /// soon after `stop` is set, with nothing left in them.
     ///
@@ -36,7 +36,8 @@ impl Ledger {
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let ledger = Self { observer: Arc::new(Mutex::new(observer)), taps: Taps::default() };
         let order = Merge::new(books.take_readers());
-        let keeper = Keeper { ledger: ledger.clone(), order, part: Batch::default(), clock };
+        let keeper =
+            ObserverThread { ledger: ledger.clone(), order, part: Batch::default(), clock };
         let thread = thread::Builder::new().name("observer".to_owned());
         Ok((ledger, thread.spawn(move || keeper.run(&stop))?))
     }
@@ -71,14 +72,14 @@ impl Ledger {
 }
 
 /// What the thread has.
-struct Keeper {
-    ledger: Ledger,
+struct ObserverThread {
+    ledger: ObserverHandle,
     order: Merge,
     part: Batch,
     clock: Clock,
 }
 
-impl Keeper {
+impl ObserverThread {
     fn run(mut self, stop: &AtomicBool) {
         // Asked first: what was left before the stop is taken after it.
         while !stop.load(Ordering::Relaxed) {

@@ -8,13 +8,13 @@ use cluster::{Holder, Kubelet, Scope, State, Update, Watch};
 use dns::Name;
 
 use super::KubernetesConfig;
-use observe::thread::Ledger;
+use observe::thread::ObserverHandle;
 use observe::{DnsOption, Identity, Ndots, Search, Source, Teller, Telling, Workload};
 use resolver::Clock;
 
 /// Gives names to addresses.
 pub(super) struct Identities {
-    pub(super) ledger: Ledger,
+    pub(super) ledger: ObserverHandle,
     pub(super) clock: Clock,
 }
 

@@ -9,7 +9,7 @@ use console::admin::{self, AdminAddr, AdminListener, AdminState};
 use console::redact::Pseudonyms;
 use dns::Name;
 use forward::{ForwardConfig, ForwardZone, Forwarder, Transport};
-use observe::thread::Ledger;
+use observe::thread::ObserverHandle;
 use observe::{Identity, ObserveConfig, Observer, Recorders, SearchRule};
 use proxy::serve::{Service, UdpWorker, bind_udp};
 use resolver::{Cache, CacheConfig, Clock, KeyHasher, Resolver};
@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 /// A running proxy of one client thread; its threads end with the test.
 pub(crate) struct Node {
     pub(crate) admin: SocketAddr,
-    ledger: Ledger,
+    ledger: ObserverHandle,
     stop: Arc<AtomicBool>,
     _runtime: Runtime,
 }
@@ -48,7 +48,8 @@ impl Node {
         let suffixes: Vec<_> = config.zones.iter().map(|zone| zone.suffix).collect();
         let upstreams = forwarder.upstreams().len();
         let observer = Observer::new(observe, &suffixes, upstreams, clock.now());
-        let (ledger, _) = Ledger::start(&books, observer, clock, Arc::clone(&stop)).unwrap();
+        let (ledger, _) =
+            ObserverHandle::start(&books, observer, clock, Arc::clone(&stop)).unwrap();
         let state = AdminState {
             config: "".into(),
             cache,

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use ::observe::thread::Ledger;
-use ::observe::{Recorders, ObserveConfig, Observer, QueryFlags, Record, Writer};
+use ::observe::thread::ObserverHandle;
+use ::observe::{ObserveConfig, Observer, QueryFlags, Record, Recorders, Writer};
 use ::resolver::{Clock, Moment};
 use dns::{Name, Rcode, Rtype};
 use resolver::Origin;
@@ -23,7 +23,8 @@ fn observer() {
     let writers = [(); WORKERS].map(|()| books.open().1);
     let observer = Observer::new(ObserveConfig::default(), &[Name::ROOT], 1, clock.now());
     let stop = Arc::new(AtomicBool::new(false));
-    let (ledger, keeper) = Ledger::start(&books, observer, clock, Arc::clone(&stop)).unwrap();
+    let (ledger, keeper) =
+        ObserverHandle::start(&books, observer, clock, Arc::clone(&stop)).unwrap();
     let started = clock.now();
     let end = started + soak_length();
     let (series, missed_in_time, pushed) = thread::scope(|scope| {

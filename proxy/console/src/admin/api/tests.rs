@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use dns::Name;
 use forward::{ForwardConfig, ForwardZone, Forwarder, Transport};
-use observe::thread::Ledger;
+use observe::thread::ObserverHandle;
 use observe::{Books, ObserveConfig, Observer};
 use resolver::{Cache, CacheConfig, Clock};
 use tokio::runtime::{Builder, Handle};
@@ -40,7 +40,7 @@ fn state(runtime: &Handle) -> AdminState {
     let (forwarder, _) = Forwarder::start(&forward, &cache, clock, &books, runtime).unwrap();
     let observer = Observer::new(config, &[], 1, clock.now());
     let stop = Arc::new(AtomicBool::new(false));
-    let (ledger, _) = Ledger::start(&books, observer, clock, stop).unwrap();
+    let (ledger, _) = ObserverHandle::start(&books, observer, clock, stop).unwrap();
     let pseudonyms = Pseudonyms::default();
     AdminState { config: "".into(), cache, forwarder, ledger, clock, pseudonyms }
 }
