@@ -2,7 +2,7 @@
 
 mod identity;
 pub use identity::{
-    ADDRESS, DnsOption, Identity, LATE, NO_NAMESPACE, Names, Teller, Telling, Workload,
+    ADDRESS, DnsOption, Identity, LATE, NO_NAMESPACE, Names, WatchState, WatchStatus, Workload,
 };
 
 mod name_tallies;

@@ -28,8 +28,8 @@ pub use lookup::{
 mod accounts;
 pub use accounts::{
     ADDRESS, Account, Client, Clients, DnsOption, Identity, LATE, NO_NAMESPACE, Names, Slot,
-    Teller, Telling, UpstreamAccount, Workload, Workloads, ZoneAccount, ZoneAccounts, client_key,
-    quantile_ms,
+    UpstreamAccount, WatchState, WatchStatus, Workload, Workloads, ZoneAccount, ZoneAccounts,
+    client_key, quantile_ms,
 };
 pub use accounts::{Bases, Dropped, Totals};
 

@@ -6,7 +6,7 @@ use dns::Name;
 use resolver::{Moment, Origin};
 
 use crate::accounts::{
-    Clients, Names, Slot, Teller, UpstreamAccount, Workloads, ZoneAccounts, client_key, note,
+    Clients, Names, Slot, UpstreamAccount, WatchStatus, Workloads, ZoneAccounts, client_key, note,
 };
 use crate::config::ObserveConfig;
 use crate::intake::{Batch, QueryEvent, QueryFlags};
@@ -32,7 +32,7 @@ pub struct Observer {
     /// Whose addresses are known.
     pub names: Names,
     /// How it stands with who names them; `None` if nobody does.
-    pub teller: Option<Teller>,
+    pub teller: Option<WatchStatus>,
     /// The workloads of clients that have no account any more.
     pub workloads: Workloads,
     /// Its upstreams, by their number.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use resolver::{Clock, Moment};
 
-use crate::accounts::{Identity, Teller};
+use crate::accounts::{Identity, WatchStatus};
 use crate::intake::{Batch, Merge, Recorders};
 use crate::observer::Observer;
 use crate::tap::Taps;
@@ -56,7 +56,7 @@ impl ObserverHandle {
     }
 
     /// Says how it stands with whoever says who is behind an address.
-    pub fn tell(&self, teller: Teller) {
+    pub fn tell(&self, teller: WatchStatus) {
         self.lock().teller = Some(teller);
     }
 

@@ -9,7 +9,7 @@ use dns::Name;
 
 use super::KubernetesConfig;
 use observe::thread::ObserverHandle;
-use observe::{DnsOption, Identity, Ndots, Search, Source, Teller, Telling, Workload};
+use observe::{DnsOption, Identity, Ndots, Search, Source, WatchState, WatchStatus, Workload};
 use resolver::Clock;
 
 /// Gives names to addresses.
@@ -40,7 +40,7 @@ impl Identities {
             ndots: config.node_ndots,
         };
         let watch = Watch::new(scope, config.kubeconfig.clone(), kubelet).await?;
-        self.tell(Telling::Starting, None);
+        self.tell(WatchState::Starting, None);
         if let Some(node) = &config.node {
             let node = Arc::new(of_node(node));
             let named = own.into_iter().map(|addr| (addr, Some(Arc::clone(&node))));
@@ -59,14 +59,14 @@ impl Identities {
                     .map(|(addr, who)| (addr, who.map(identity)));
                 self.ledger.identify(named);
             }
-            Update::State(State::Watching) => self.tell(Telling::Watching, None),
-            Update::State(State::Away(error)) => self.tell(Telling::Away, Some(error)),
+            Update::State(State::Watching) => self.tell(WatchState::Watching, None),
+            Update::State(State::Away(error)) => self.tell(WatchState::Away, Some(error)),
         }
     }
 
-    fn tell(&self, telling: Telling, error: Option<String>) {
+    fn tell(&self, telling: WatchState, error: Option<String>) {
         self.ledger
-            .tell(Teller { telling, since: self.clock.now(), error });
+            .tell(WatchStatus { telling, since: self.clock.now(), error });
     }
 
     fn identity(&self, who: Holder) -> Identity {

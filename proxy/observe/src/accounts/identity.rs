@@ -53,9 +53,9 @@ pub struct Identity {
 
 /// How it stands with whoever says who is behind an address.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Teller {
+pub struct WatchStatus {
     /// What it does.
-    pub telling: Telling,
+    pub telling: WatchState,
     /// Since when.
     pub since: Moment,
     /// What is wrong, if anything is.
@@ -64,7 +64,7 @@ pub struct Teller {
 
 /// Whether changes arrive.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Telling {
+pub enum WatchState {
     /// Not yet.
     Starting,
     /// They do.
@@ -73,7 +73,7 @@ pub enum Telling {
     Away,
 }
 
-impl Telling {
+impl WatchState {
     /// The name in the API.
     pub const fn label(self) -> &'static str {
         match self {

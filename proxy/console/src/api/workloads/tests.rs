@@ -9,8 +9,8 @@ use dns::{Name, Rcode, Rtype};
 use super::*;
 use crate::api::Taken;
 use observe::{
-    Identity, LATE, Ndots, ObserveConfig, QueryEvent, QueryFlags, Record, Search, Source, Teller,
-    Telling,
+    Identity, LATE, Ndots, ObserveConfig, QueryEvent, QueryFlags, Record, Search, Source,
+    WatchState, WatchStatus,
 };
 use resolver::Moment;
 use resolver::Origin;
@@ -290,8 +290,8 @@ fn the_advice_is_from_the_pods_with_the_latest_resolv_conf() {
 #[test]
 fn pods_that_ask_as_their_node_are_missed() {
     let mut world = World::new();
-    let (telling, since) = (Telling::Watching, Moment::default());
-    world.observer.teller = Some(Teller { telling, since, error: None });
+    let (telling, since) = (WatchState::Watching, Moment::default());
+    world.observer.teller = Some(WatchStatus { telling, since, error: None });
     let node = Workload { namespace: String::new(), kind: "Node".into(), name: "node-a".into() };
     let node = Identity { workload: Arc::new(node), pod: None, ..pod("n", "n", None) };
     world.name("192.0.2.1", Some(node));
