@@ -6,7 +6,7 @@ pub use identity::{
 };
 
 mod name_tallies;
-pub use name_tallies::{Bases, Dropped, Totals};
+pub use name_tallies::{Dropped, NameTallies, Totals};
 pub(crate) use name_tallies::{Kind, Named, Tally, Way};
 
 mod client;

@@ -17,7 +17,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use stub::Family;
 
-use crate::accounts::Bases;
+use crate::accounts::NameTallies;
 use crate::lookup::Ndots;
 
 /// What a client, or a group of them, could do about its lookups.
@@ -82,7 +82,7 @@ pub enum Warning {
 ///
 /// The recommendation goes by the walk of `family`; of glibc if that is not
 /// known. It is safe for all.
-pub fn advise(bases: &Bases, current: &Current, family: Option<Family>) -> Advice {
+pub fn advise(bases: &NameTallies, current: &Current, family: Option<Family>) -> Advice {
     let family = family.unwrap_or(Family::Glibc);
     let changes = (1..=MOST_NDOTS)
         .map(Change::Ndots)
@@ -111,7 +111,7 @@ pub fn advise(bases: &Bases, current: &Current, family: Option<Family>) -> Advic
 
 /// One more than the dots of any name that is found under the search list;
 /// at least 1, because a bare name is always one to search for.
-fn safe_ndots(bases: &Bases) -> u8 {
+fn safe_ndots(bases: &NameTallies) -> u8 {
     bases.deepest().map_or(1, |dots| dots.saturating_add(1))
 }
 
@@ -144,7 +144,11 @@ impl Choice<'_> {
     }
 }
 
-fn warnings(bases: &Bases, current: &Current, recommendation: Recommendation) -> Vec<Warning> {
+fn warnings(
+    bases: &NameTallies,
+    current: &Current,
+    recommendation: Recommendation,
+) -> Vec<Warning> {
     let applies = |warning: &Warning| match warning {
         Warning::NameCollision => recommendation == Recommendation::Ndots(1),
         Warning::HostHeader => recommendation == Recommendation::TrailingDots,

@@ -31,7 +31,7 @@ pub use accounts::{
     UpstreamAccount, WatchState, WatchStatus, Workload, Workloads, ZoneAccount, ZoneAccounts,
     client_key, quantile_ms,
 };
-pub use accounts::{Bases, Dropped, Totals};
+pub use accounts::{Dropped, NameTallies, Totals};
 
 pub mod advice;
 

@@ -10,7 +10,7 @@ use super::{SCHEMA, text_of};
 use crate::patch::{Owner, OwnerError, Patch};
 use observe::advice::{Advice, Current, Recommendation, advise};
 use observe::{
-    Bases, Client, DnsOption, Guess, Identity, Observer, Search, Source, Totals, Workload,
+    Client, DnsOption, Guess, Identity, NameTallies, Observer, Search, Source, Totals, Workload,
 };
 
 /// One client.
@@ -87,7 +87,7 @@ pub struct Ready {
 #[derive(Debug)]
 pub struct Taken {
     view: ClientView,
-    bases: Bases,
+    bases: NameTallies,
     search: Search,
     guess: Option<Guess>,
     open_lookups: usize,
@@ -160,7 +160,7 @@ fn owner(workload: &Workload) -> Result<Owner, OwnerError> {
     Owner::new(&workload.kind, &workload.namespace, &workload.name)
 }
 
-pub(super) fn names(bases: &Bases) -> Vec<NameView> {
+pub(super) fn names(bases: &NameTallies) -> Vec<NameView> {
     let view = |(name, totals): (&[u8], Totals)| NameView {
         name: text_of(name),
         lookups: totals.lookups,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use resolver::{Moment, Origin};
 
 use super::identity::Identity;
-use super::name_tallies::{Bases, Named};
+use super::name_tallies::{NameTallies, Named};
 use crate::config::ObserveConfig;
 use crate::intake::{QueryEvent, QueryFlags};
 use crate::lookup::{
@@ -24,7 +24,7 @@ pub struct Client {
     /// Its responses by where they came from.
     pub origins: Windows<{ Origin::COUNT }>,
     /// Its lookups by name.
-    pub bases: Bases,
+    pub bases: NameTallies,
     /// What is known about its resolv.conf.
     pub search: Search,
     /// Its lookups that are under way.
@@ -53,7 +53,7 @@ impl Client {
             addr,
             counters: Counters::new(now),
             origins: Windows::new(now),
-            bases: Bases::new(config.names_per_client),
+            bases: NameTallies::new(config.names_per_client),
             learner: (search.source == Source::Unknown).then(Box::default),
             search,
             chains: Chains::new(addr, config.open_lookups),
@@ -140,7 +140,7 @@ impl Client {
         }
         // Lookups found with another list have their names at other places.
         if self.search.source != Source::Unknown && self.search.domains != search.domains {
-            self.bases = Bases::new(self.bases.capacity());
+            self.bases = NameTallies::new(self.bases.capacity());
         }
         self.search = search.clone();
         self.learner = None;

@@ -19,7 +19,7 @@ pub(crate) use tally::{Kind, Tally, Way};
 /// [`Top`](crate::Top)): a name that is looked up often gets in and
 /// stays in, while the counts are of what was seen and nothing else.
 #[derive(Clone, Debug)]
-pub struct Bases {
+pub struct NameTallies {
     capacity: usize,
     tallies: Vec<Tally>,
     /// Places of tallies by the hashes of their names.
@@ -76,7 +76,7 @@ pub struct Dropped {
     pub lookups: u64,
 }
 
-impl Bases {
+impl NameTallies {
     /// Names that are held of one client, by default: more than programs look
     /// up, but for those that make names up.
     pub const CAPACITY: usize = 256;
@@ -283,7 +283,7 @@ impl Bases {
     }
 }
 
-impl Default for Bases {
+impl Default for NameTallies {
     fn default() -> Self {
         Self::new(Self::CAPACITY)
     }

@@ -9,7 +9,7 @@ use resolver::{Moment, Origin};
 
 use super::client::Client;
 use super::identity::Workload;
-use super::name_tallies::Bases;
+use super::name_tallies::NameTallies;
 use crate::config::ObserveConfig;
 use crate::lookup::{Guess, Search, Source};
 use crate::tables::{Counters, Windows};
@@ -22,7 +22,7 @@ pub struct Account {
     /// Their responses by where they came from.
     pub origins: Windows<{ Origin::COUNT }>,
     /// Their lookups by name, of all those with this search list.
-    pub bases: Bases,
+    pub bases: NameTallies,
     /// What is known about their resolv.conf: of those that are known the one
     /// that began to ask last, for a rollout changes it.
     pub search: Search,
@@ -52,7 +52,7 @@ impl Account {
         Self {
             counters: Counters::new(now),
             origins: Windows::new(now),
-            bases: Bases::new(names),
+            bases: NameTallies::new(names),
             search: Search::unknown(),
             guess: None,
             open_lookups: 0,
@@ -91,7 +91,7 @@ impl Account {
             self.bases.merge(&client.bases);
         } else if self.search.source == Source::Unknown || client.first >= self.told {
             self.search = client.search.clone();
-            self.bases = Bases::new(self.names);
+            self.bases = NameTallies::new(self.names);
             self.bases.merge(&client.bases);
         } else {
             return;

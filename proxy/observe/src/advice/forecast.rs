@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use stub::{Family, ResolvConf};
 
 use super::replay::{Current, Replay, replay, signed, text_of};
-use crate::accounts::{Bases, Tally, Way};
+use crate::accounts::{NameTallies, Tally, Way};
 use crate::lookup::Step;
 
 /// A way to change how names are looked up.
@@ -73,7 +73,7 @@ pub struct Affected {
 }
 
 impl Alternative {
-    pub(super) fn of(bases: &Bases, current: &Current, change: Change) -> Self {
+    pub(super) fn of(bases: &NameTallies, current: &Current, change: Change) -> Self {
         let forecast = |family| Replayed::of(bases, current, family, change).forecast(bases);
         Self {
             change,
@@ -94,7 +94,7 @@ impl Alternative {
 }
 
 /// The names for which a dot at the end saves most.
-pub(super) fn trailing_dots(bases: &Bases, current: &Current, family: Family) -> Names {
+pub(super) fn trailing_dots(bases: &NameTallies, current: &Current, family: Family) -> Names {
     let replayed = Replayed::of(bases, current, family, Change::TrailingDots);
     let mut saving = replayed.affected(|effect| effect.queries_saved > 0);
     saving.sort_by(|a, b| (b.queries_saved, &a.name).cmp(&(a.queries_saved, &b.name)));
@@ -116,7 +116,7 @@ struct Effect {
 }
 
 impl Replayed {
-    fn of(bases: &Bases, current: &Current, family: Family, change: Change) -> Self {
+    fn of(bases: &NameTallies, current: &Current, family: Family, change: Change) -> Self {
         let now = current.with_ndots(current.ndots.assumed());
         let then = match change {
             Change::Ndots(ndots) => current.with_ndots(ndots),
@@ -134,7 +134,7 @@ impl Replayed {
         Self(names.collect())
     }
 
-    fn forecast(&self, bases: &Bases) -> Forecast {
+    fn forecast(&self, bases: &NameTallies) -> Forecast {
         let effects = || self.0.iter().flat_map(|(_, effects)| effects);
         let seen = bases.totals().queries;
         let queries_saved: i64 = effects().map(|effect| effect.queries_saved).sum();

@@ -60,8 +60,8 @@ fn looked_up(family: Family, conf: &ResolvConf, name: &str, zone: &[String]) -> 
 }
 
 /// A pod's lookups, of names that exist where the second says.
-fn seen(ndots: u8, lookups: &[(&str, &str)]) -> Bases {
-    let mut bases = Bases::default();
+fn seen(ndots: u8, lookups: &[(&str, &str)]) -> NameTallies {
+    let mut bases = NameTallies::default();
     let conf = current(ndots).with_ndots(ndots);
     for (name, exists) in lookups {
         bases.note(&looked_up(Glibc, &conf, name, &[(*exists).to_owned()]));
@@ -156,7 +156,7 @@ fn a_pod_that_wastes_nothing_is_left_alone() {
     let advice = advise(&seen(5, &inside), &current(5), None);
     assert_eq!(advice.recommendation, Recommendation::NothingToSave);
     assert_eq!(
-        advise(&Bases::default(), &current(5), None).recommendation,
+        advise(&NameTallies::default(), &current(5), None).recommendation,
         Recommendation::NothingToSave
     );
 }
@@ -178,7 +178,7 @@ fn what_the_walk_does_not_explain_saves_nothing() {
     };
     let failed = Lookup { succeeded: None, end: End::Failed, ..whole.clone() };
     let partial = Lookup { partial: true, ..whole.clone() };
-    let mut bases = Bases::default();
+    let mut bases = NameTallies::default();
     for lookup in [&rooted, &failed, &partial] {
         bases.note(lookup);
     }
@@ -200,7 +200,7 @@ fn a_walk_that_began_in_the_middle_still_says_what_would_break() {
     let conf = current(5).with_ndots(5);
     let zone = ["svc.ns.svc.cluster.local".to_owned()];
     let whole = looked_up(Musl, &conf, "svc.ns", &zone);
-    let mut bases = Bases::default();
+    let mut bases = NameTallies::default();
     bases.note(&Lookup { partial: true, steps: 1, queries: 2, wasted_steps: 0, ..whole });
     let advice = advise(&bases, &current(5), Some(Musl));
     assert_eq!(advice.safe_ndots, 2);
@@ -213,7 +213,7 @@ fn tools_that_walk_with_one_type_save_what_they_asked() {
     let conf = current(5).with_ndots(5);
     let zone = ["api.example.com".to_owned()];
     let whole = looked_up(Glibc, &conf, "api.example.com", &zone);
-    let mut bases = Bases::default();
+    let mut bases = NameTallies::default();
     bases.note(&Lookup { queries: 5, wasted_queries: 3, ..whole });
     let advice = advise(&bases, &current(5), None);
     let two = &alternative(&advice, Change::Ndots(2)).glibc;
@@ -222,7 +222,7 @@ fn tools_that_walk_with_one_type_save_what_they_asked() {
 
 #[test]
 fn lists_are_cut_and_say_so() {
-    let mut bases = Bases::default();
+    let mut bases = NameTallies::default();
     let conf = current(5).with_ndots(5);
     for n in 0..14 {
         let name = format!("s{n:02}.ns");
@@ -237,7 +237,7 @@ fn lists_are_cut_and_say_so() {
 
 #[test]
 fn a_guess_a_glance_and_a_loss_are_admitted() {
-    let mut bases = Bases::new(1);
+    let mut bases = NameTallies::new(1);
     let conf = current(5).with_ndots(5);
     for name in ["a.example", "b.example"] {
         bases.note(&looked_up(Glibc, &conf, name, &[name.to_owned()]));
@@ -310,7 +310,7 @@ fn foretold_and_sent(
     current: &Current,
     looked: &[(String, Vec<bool>)],
 ) -> Vec<(u64, u64)> {
-    let mut bases = Bases::default();
+    let mut bases = NameTallies::default();
     let zone = |name: &str, places: &[bool]| zone_of(name, &current.search, places);
     let now = current.with_ndots(current.ndots.assumed());
     for (name, places) in looked {
@@ -368,7 +368,7 @@ proptest! {
     ) {
         let current = current(5);
         for family in ALL {
-            let mut bases = Bases::default();
+            let mut bases = NameTallies::default();
             for (name, places) in &looked {
                 let zone = zone_of(name, &current.search, places);
                 bases.note(&looked_up(family, &current.with_ndots(5), name, &zone));

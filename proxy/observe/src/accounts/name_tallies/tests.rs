@@ -25,7 +25,7 @@ fn lookup(base: &str, found: Option<Step>) -> Lookup {
     }
 }
 
-fn held(bases: &Bases) -> Vec<String> {
+fn held(bases: &NameTallies) -> Vec<String> {
     bases
         .iter()
         .map(|(base, _)| Name::from_wire(base).unwrap().to_string())
@@ -34,7 +34,7 @@ fn held(bases: &Bases) -> Vec<String> {
 
 #[test]
 fn a_name_that_is_looked_up_often_stays_among_thousands_made_up() {
-    let mut bases = Bases::new(8);
+    let mut bases = NameTallies::new(8);
     for n in 0..4000 {
         bases.note(&lookup(&format!("r{n}.example"), None));
         if n % 4 == 0 {
@@ -65,7 +65,8 @@ fn a_group_is_the_sum_of_its_clients() {
             lookup
         })
         .collect();
-    let (mut all, mut group, mut other) = (Bases::default(), Bases::default(), Bases::default());
+    let (mut all, mut group, mut other) =
+        (NameTallies::default(), NameTallies::default(), NameTallies::default());
     for (n, lookup) in lookups.iter().enumerate() {
         all.note(lookup);
         if n % 2 == 0 { group.note(lookup) } else { other.note(lookup) }
@@ -73,7 +74,7 @@ fn a_group_is_the_sum_of_its_clients() {
     group.merge(&other);
     assert_eq!(group.totals(), all.totals());
     assert_eq!(group.span(), Duration::from_micros(69));
-    let sums = |bases: &Bases| -> Vec<_> {
+    let sums = |bases: &NameTallies| -> Vec<_> {
         let ways = bases.iter().flat_map(|(base, tally)| {
             let rest = (tally.timed_steps, tally.timed, tally.rank, tally.last);
             let way = move |way: &Way| {
@@ -91,7 +92,7 @@ fn a_group_is_the_sum_of_its_clients() {
 
 #[test]
 fn a_merge_keeps_to_the_bound_and_what_protects_the_search_list() {
-    let (mut group, mut other) = (Bases::new(2), Bases::default());
+    let (mut group, mut other) = (NameTallies::new(2), NameTallies::default());
     other.note(&lookup("svc.ns.svc", Some(Step::Suffix(2))));
     for name in ["a.example", "b.example", "c.example"] {
         for _ in 0..2 {
@@ -106,7 +107,7 @@ fn a_merge_keeps_to_the_bound_and_what_protects_the_search_list() {
 
 #[test]
 fn the_time_of_a_lost_datagram_is_not_that_of_a_step() {
-    let mut bases = Bases::default();
+    let mut bases = NameTallies::default();
     let quick = lookup("a.example", Some(Step::Absolute));
     bases.note(&quick);
     bases.note(&Lookup { wasted: Duration::from_millis(5002), ..quick.clone() });
@@ -117,7 +118,7 @@ fn the_time_of_a_lost_datagram_is_not_that_of_a_step() {
 
 #[test]
 fn ways_have_a_bound_too() {
-    let mut bases = Bases::default();
+    let mut bases = NameTallies::default();
     let one = lookup("a.example", Some(Step::Absolute));
     for steps in 1..100 {
         bases.note(&Lookup { steps, ..one.clone() });
@@ -133,7 +134,7 @@ fn only_what_is_found_as_it_is_and_nowhere_else_takes_a_dot() {
     for (found, may) in
         [(vec![absolute, None], true), (vec![None], false), (vec![absolute, suffix], false)]
     {
-        let mut bases = Bases::default();
+        let mut bases = NameTallies::default();
         found
             .iter()
             .for_each(|found| bases.note(&lookup("a.example", *found)));
@@ -152,7 +153,7 @@ fn dots_are_counted_in_the_wire_form() {
 
 #[test]
 fn the_last_time_of_a_name_is_known() {
-    let mut bases = Bases::default();
+    let mut bases = NameTallies::default();
     let one = lookup("a.example", None);
     bases.note(&one);
     assert_eq!(bases.last_seen(&one.base), Some(one.last));
