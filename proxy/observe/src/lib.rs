@@ -17,7 +17,9 @@ pub use intake::{
 };
 
 mod tables;
-pub use tables::{COUNTS, Count, Counters, Figures, Heavy, History, TENS, Top, Window, Windows};
+pub use tables::{
+    COUNTS, Count, Counters, Figures, HeavyHitter, HeavyHitters, History, TENS, Window, Windows,
+};
 
 mod lookup;
 pub use lookup::{

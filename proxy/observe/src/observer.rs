@@ -11,7 +11,7 @@ use crate::accounts::{
 use crate::config::ObserveConfig;
 use crate::intake::{Batch, QueryEvent, QueryFlags};
 use crate::lookup::{Closer, Retransmits};
-use crate::tables::{Counters, History, Top, Windows, hash_of_name};
+use crate::tables::{Counters, HeavyHitters, History, Windows, hash_of_name};
 
 mod attribute;
 mod settle;
@@ -40,14 +40,14 @@ pub struct Observer {
     /// Responses by the forward zone of their names.
     pub zones: ZoneAccounts,
     /// The names asked most, in wire form.
-    pub top_names: Top,
+    pub top_names: HeavyHitters,
     /// The names that an upstream was asked most, in wire form.
-    pub top_misses: Top,
+    pub top_misses: HeavyHitters,
     /// The clients that ask most, by [`client_key`].
-    pub top_clients: Top,
+    pub top_clients: HeavyHitters,
     /// The pairs of a client, by its key, and a base name that waste most
     /// queries.
-    pub top_pairs: Top,
+    pub top_pairs: HeavyHitters,
     /// When it began.
     pub started: Moment,
     /// Until when it knows everything.
@@ -82,10 +82,10 @@ impl Observer {
             workloads: Workloads::new(&config),
             upstreams: vec![UpstreamAccount::new(now); upstreams],
             zones: ZoneAccounts::new(zones, now),
-            top_names: Top::new(config.top),
-            top_misses: Top::new(config.top),
-            top_clients: Top::new(config.top),
-            top_pairs: Top::new(config.top),
+            top_names: HeavyHitters::new(config.top),
+            top_misses: HeavyHitters::new(config.top),
+            top_clients: HeavyHitters::new(config.top),
+            top_pairs: HeavyHitters::new(config.top),
             active: Vec::new(),
             retransmits: Retransmits::default(),
             closer: Closer::new(&config.cluster_domain),

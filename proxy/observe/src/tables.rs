@@ -14,7 +14,7 @@ mod filter;
 pub(crate) use filter::Filter;
 
 mod heavy_hitters;
-pub use heavy_hitters::{Heavy, Top};
+pub use heavy_hitters::{HeavyHitter, HeavyHitters};
 
 mod count;
 pub use count::{COUNTS, Count, Counters, Figures};

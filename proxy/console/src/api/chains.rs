@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::clients::Windowed;
 use super::summary::addr_of;
 use super::{SCHEMA, text_of};
-use observe::{Figures, Heavy, Observer, Source};
+use observe::{Figures, HeavyHitter, Observer, Source};
 
 /// The lookups of all clients.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -64,7 +64,7 @@ impl ChainPage {
 }
 
 impl Pair {
-    fn of(heavy: &Heavy) -> Self {
+    fn of(heavy: &HeavyHitter) -> Self {
         let name = heavy.key.get(ADDR..).unwrap_or_default();
         Self {
             client: addr_of(&heavy.key),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clients::Windowed;
 use super::{SCHEMA, text_of};
-use observe::{Figures, Heavy, Observer, Top};
+use observe::{Figures, HeavyHitter, HeavyHitters, Observer};
 
 /// The node.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -57,9 +57,16 @@ impl Summary {
     }
 }
 
-pub(super) fn busiest(top: &Top, limit: usize, text: impl Fn(&[u8]) -> String) -> Vec<Busiest> {
-    let view =
-        |heavy: Heavy| Busiest { key: text(&heavy.key), weight: heavy.weight, error: heavy.error };
+pub(super) fn busiest(
+    top: &HeavyHitters,
+    limit: usize,
+    text: impl Fn(&[u8]) -> String,
+) -> Vec<Busiest> {
+    let view = |heavy: HeavyHitter| Busiest {
+        key: text(&heavy.key),
+        weight: heavy.weight,
+        error: heavy.error,
+    };
     top.heaviest(limit).into_iter().map(view).collect()
 }
 

@@ -16,7 +16,7 @@ pub(crate) use tally::{Kind, Tally, Way};
 /// It holds so many names and no more. What others rank is summed up by a part
 /// of their hashes; one whose sum exceeds the lowest rank takes that place and
 /// goes on from the sum (Space-Saving with a filter, as in
-/// [`Top`](crate::Top)): a name that is looked up often gets in and
+/// [`HeavyHitters`](crate::HeavyHitters)): a name that is looked up often gets in and
 /// stays in, while the counts are of what was seen and nothing else.
 #[derive(Clone, Debug)]
 pub struct NameTallies {

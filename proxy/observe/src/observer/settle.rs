@@ -9,7 +9,7 @@ use crate::accounts::{Client, Named, client_key, count, count_found};
 use crate::intake::QueryEvent;
 use crate::lookup::{Again, AtOnce, Closer, Repeated, SPARE};
 use crate::observer::Observer;
-use crate::tables::{Count, Counters, Top};
+use crate::tables::{Count, Counters, HeavyHitters};
 
 impl Observer {
     /// Learns that all that was answered before `until` has been taken.
@@ -110,7 +110,7 @@ impl Observer {
 }
 
 /// Notes how much a client asked since the last time.
-fn weigh(client: &mut Client, top_clients: &mut Top) {
+fn weigh(client: &mut Client, top_clients: &mut HeavyHitters) {
     let asked = mem::take(&mut client.asked);
     if asked > 0 {
         top_clients.add(&client_key(client.addr), asked.into());
@@ -120,7 +120,7 @@ fn weigh(client: &mut Client, top_clients: &mut Top) {
 /// Where lookups are counted beside the account of their client.
 struct Sums<'a> {
     node: &'a mut Counters,
-    top_pairs: &'a mut Top,
+    top_pairs: &'a mut HeavyHitters,
     now: Moment,
 }
 

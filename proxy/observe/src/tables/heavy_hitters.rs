@@ -14,7 +14,7 @@ use super::hash::{ByHash, hash_of};
 /// the total divided by the places is missing. Names that are asked once leave
 /// the places alone.
 #[derive(Debug)]
-pub struct Top {
+pub struct HeavyHitters {
     /// Places by the hash of their keys, which stands for the key: two of a
     /// million keys have the same one by a chance of one in ten million.
     index: ByHash<usize>,
@@ -32,7 +32,7 @@ pub struct Top {
 
 /// One of the heaviest.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Heavy {
+pub struct HeavyHitter {
     /// The key.
     pub key: Box<[u8]>,
     /// Its weight, at most `error` too high.
@@ -49,7 +49,7 @@ struct Place {
     error: u64,
 }
 
-impl Top {
+impl HeavyHitters {
     /// Holds up to `capacity` keys, at least 1.
     pub fn new(capacity: usize) -> Self {
         let capacity = capacity.max(1);
@@ -121,14 +121,14 @@ impl Top {
     }
 
     /// Returns the `count` heaviest, the heaviest first, equal ones by key.
-    pub fn heaviest(&self, count: usize) -> Vec<Heavy> {
+    pub fn heaviest(&self, count: usize) -> Vec<HeavyHitter> {
         let mut all: Vec<&Place> = self
             .places
             .iter()
             .filter(|place| place.weight > 0)
             .collect();
         all.sort_unstable_by(|a, b| b.weight.cmp(&a.weight).then_with(|| a.key.cmp(&b.key)));
-        let heavy = |place: &Place| Heavy {
+        let heavy = |place: &Place| HeavyHitter {
             key: place.key.as_slice().into(),
             weight: place.weight,
             error: place.error,
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn the_heavy_are_found_among_any_number_of_light() {
-        let (mut top, mut state) = (Top::new(64), 7);
+        let (mut top, mut state) = (HeavyHitters::new(64), 7);
         let mut truth: HashMap<Vec<u8>, u64> = HashMap::new();
         for n in 0..200_000_u64 {
             let key = match n % 10 {
@@ -221,7 +221,7 @@ mod tests {
     /// Names of one time each change nothing but the total.
     #[test]
     fn the_light_do_not_displace_the_heavy() {
-        let mut top = Top::new(8);
+        let mut top = HeavyHitters::new(8);
         for n in 0..8_u8 {
             top.add(&[n], 1000);
         }
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn what_stopped_makes_room() {
-        let mut top = Top::new(4);
+        let mut top = HeavyHitters::new(4);
         top.add(b"old", 1000);
         for _ in 0..10 {
             top.decay();
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn equal_weights_come_in_the_order_of_keys() {
-        let mut top = Top::new(8);
+        let mut top = HeavyHitters::new(8);
         for key in [b"c", b"a", b"b"] {
             top.add(key, 2);
         }
