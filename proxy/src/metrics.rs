@@ -19,7 +19,8 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, Prometheu
 use forward::loops::Evidence;
 use forward::{Forwarder, NotAnAnswer, UpstreamFailure};
 use observe::counters::{
-    BOUNDS_MICROS, HistogramSum, Lookup, RCODE_LABELS, Source, Stats, Transport, WorkerStats,
+    BOUNDS_MICROS, CacheLookup, HistogramSum, RCODE_LABELS, ResponseSource, Stats, Transport,
+    WorkerStats,
 };
 use observe::thread::ObserverHandle;
 use resolver::{Cache, Clock, QueryError};
@@ -110,10 +111,10 @@ impl Metrics {
         let name = "fivedots_response_seconds";
         // Writing to a String cannot fail.
         head(name, "From a query's arrival to its response.", &mut text).unwrap_or_default();
-        for origin in Source::ALL {
+        for origin in ResponseSource::ALL {
             let sum = stats.sum_histogram(|worker| match origin {
-                Source::Cache => &worker.response_seconds[0],
-                Source::Upstream => &worker.response_seconds[1],
+                ResponseSource::Cache => &worker.response_seconds[0],
+                ResponseSource::Upstream => &worker.response_seconds[1],
             });
             let labels = format!("source=\"{}\"", origin.label());
             histogram(name, &labels, &sum, &mut text).unwrap_or_default();
@@ -162,7 +163,7 @@ impl Series {
             let name = "fivedots_rejected_queries_total";
             self.count(name, help, &labels, move |w| w.rejected.get(at));
         }
-        for lookup in Lookup::ALL {
+        for lookup in CacheLookup::ALL {
             let at = lookup.index();
             let help = "Lookups in the cache.";
             let labels = [("result", lookup.label())];

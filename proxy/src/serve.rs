@@ -13,7 +13,7 @@ pub use tcp::{TcpConfig, TcpServer, bind_tcp};
 pub use udp::{UdpWorker, bind_udp, next_want};
 
 use forward::{Ask, Forwarder, ReplyTo};
-use observe::counters::{Lookup, WorkerStats, rcode_index};
+use observe::counters::{CacheLookup, WorkerStats, rcode_index};
 use observe::{QueryFlags, Record, Writer};
 use resolver::{
     Clock, Decision, Hops, Kind, Moment, Origin, Query, QueryError, Rendered, Resolver, Terms,
@@ -45,7 +45,7 @@ impl Service {
         let Accounts { stats, notes } = to;
         let (rendered, record, qname): (_, _, &[u8]) = match decision {
             Decision::Ask(query, hash) => {
-                stats.lookups.add(Lookup::Miss.index());
+                stats.lookups.add(CacheLookup::Miss.index());
                 return Outcome::Ask(*query, *hash);
             }
             Decision::Answer(query, entry) => {
@@ -140,10 +140,10 @@ fn refuse(ask: &Ask, now: Moment, stats: &WorkerStats, out: &mut [u8]) -> Option
 }
 
 /// What a look-up in the cache counts as.
-const fn lookup_of(kind: Kind) -> Lookup {
+const fn lookup_of(kind: Kind) -> CacheLookup {
     match kind {
-        Kind::Failure => Lookup::Failure,
-        Kind::Positive | Kind::Negative => Lookup::Fresh,
+        Kind::Failure => CacheLookup::Failure,
+        Kind::Positive | Kind::Negative => CacheLookup::Fresh,
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dns::{Header, Rcode};
 
 use super::{Ask, ReplyTo, TcpReply};
-use observe::counters::{Source, WorkerStats, rcode_index};
+use observe::counters::{ResponseSource, WorkerStats, rcode_index};
 use observe::{QueryFlags, Record, Writer};
 use resolver::EntryView;
 use resolver::Moment;
@@ -80,7 +80,11 @@ impl Deliver {
             Some(rcode) => {
                 self.stats.responses.add(rcode_index(rcode));
                 let waited = now.saturating_since(ask.arrived);
-                if let Some(histogram) = self.stats.response_seconds.get(Source::Upstream.index()) {
+                if let Some(histogram) = self
+                    .stats
+                    .response_seconds
+                    .get(ResponseSource::Upstream.index())
+                {
                     histogram.record(waited);
                 }
             }

@@ -57,7 +57,7 @@ pub struct WorkerStats {
     pub responses: Labelled<RCODES>,
     /// Queries that were not looked up, by `QueryError`.
     pub rejected: Labelled<LABELS>,
-    /// Lookups in the cache, by [`Lookup`].
+    /// Lookups in the cache, by [`CacheLookup`].
     pub lookups: Labelled<3>,
     /// Queries that joined one already in flight.
     pub inflight_joined: Counter,
@@ -78,7 +78,7 @@ pub struct WorkerStats {
     pub tcp_accepted: Counter,
     /// Connections from clients that were closed at once: too many.
     pub tcp_refused: Counter,
-    /// Time from a query's arrival to its response, by [`Source`].
+    /// Time from a query's arrival to its response, by [`ResponseSource`].
     pub response_seconds: [Histogram; 2],
     /// Time from the first query upstream to the answer.
     pub upstream_seconds: Histogram,
@@ -113,7 +113,7 @@ impl Transport {
 
 /// What the cache had for a query.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Lookup {
+pub enum CacheLookup {
     /// A response within its TTL, negative ones included.
     Fresh,
     /// A failure that is remembered for a moment (RFC 9520).
@@ -122,7 +122,7 @@ pub enum Lookup {
     Miss,
 }
 
-impl Lookup {
+impl CacheLookup {
     /// All, in the order of their index.
     pub const ALL: &[Self] = &[Self::Fresh, Self::Failure, Self::Miss];
 
@@ -143,14 +143,14 @@ impl Lookup {
 
 /// Where a response came from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Source {
+pub enum ResponseSource {
     /// The cache.
     Cache,
     /// An upstream, asked for it.
     Upstream,
 }
 
-impl Source {
+impl ResponseSource {
     /// All, in the order of their index.
     pub const ALL: &[Self] = &[Self::Cache, Self::Upstream];
 
@@ -370,7 +370,7 @@ mod tests {
         let stats = Stats::default();
         let (one, two) = (stats.register(), stats.register());
         for (worker, micros) in [(&one, 0), (&one, 250), (&two, 251), (&two, 10_000_000)] {
-            let histogram = &worker.response_seconds[Source::Cache.index()];
+            let histogram = &worker.response_seconds[ResponseSource::Cache.index()];
             histogram.record(Duration::from_micros(micros));
         }
         let sum = stats.sum_histogram(|worker| &worker.response_seconds[0]);
@@ -383,8 +383,8 @@ mod tests {
     fn every_label_has_its_place() {
         let places = |indexes: Vec<usize>| indexes.into_iter().enumerate().all(|(n, i)| n == i);
         assert!(places(Transport::ALL.iter().map(|t| t.index()).collect()));
-        assert!(places(Lookup::ALL.iter().map(|l| l.index()).collect()));
-        assert!(places(Source::ALL.iter().map(|o| o.index()).collect()));
+        assert!(places(CacheLookup::ALL.iter().map(|l| l.index()).collect()));
+        assert!(places(ResponseSource::ALL.iter().map(|o| o.index()).collect()));
         assert_eq!(RCODE_LABELS[rcode_index(Rcode::NXDOMAIN)], "NXDOMAIN");
         assert_eq!(RCODE_LABELS[rcode_index(Rcode::BADVERS)], "BADVERS");
         assert_eq!(RCODE_LABELS[rcode_index(Rcode(4095))], "other");

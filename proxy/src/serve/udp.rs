@@ -10,7 +10,7 @@ use udp::{Options, RecvBatch, SendBatch, Socket};
 
 use super::{Accounts, Outcome, Sender, Service, ask, note_refused, refuse};
 use forward::{Ask, ReplyTo};
-use observe::counters::{Source, Transport, WorkerStats};
+use observe::counters::{ResponseSource, Transport, WorkerStats};
 use observe::{QueryFlags, Writer};
 use resolver::{BATCH, Decision, Limit, Moment, Terms};
 
@@ -100,7 +100,11 @@ impl UdpWorker {
             // The second look at the clock in a batch: without it nobody would
             // see how long an answer from the cache takes.
             let took = self.service.clock.now().saturating_since(now);
-            if let Some(histogram) = self.stats.response_seconds.get(Source::Cache.index()) {
+            if let Some(histogram) = self
+                .stats
+                .response_seconds
+                .get(ResponseSource::Cache.index())
+            {
                 histogram.record_many(took, hits);
             }
         }
