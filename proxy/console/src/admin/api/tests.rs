@@ -10,7 +10,7 @@ use std::task::Poll;
 use dns::Name;
 use forward::{ForwardConfig, ForwardZone, Forwarder, Transport};
 use observe::thread::ObserverHandle;
-use observe::{Books, ObserveConfig, Observer};
+use observe::{ObserveConfig, Observer, Recorders};
 use resolver::{Cache, CacheConfig, Clock};
 use tokio::runtime::{Builder, Handle};
 use tokio::task::spawn_blocking;
@@ -21,7 +21,7 @@ use crate::redact::Pseudonyms;
 /// A proxy that no client has asked yet. Its threads end with the process.
 fn state(runtime: &Handle) -> AdminState {
     let (clock, config) = (Clock::start(), ObserveConfig::default());
-    let books = Books::new(config.ring_octets);
+    let books = Recorders::new(config.ring_octets);
     let cache = Arc::new(Cache::new(&CacheConfig::default()));
     let forward = ForwardConfig {
         zones: vec![ForwardZone {
