@@ -2,7 +2,7 @@
 
 mod identity;
 pub use identity::{
-    ADDRESS, DnsOption, Identity, LATE, NO_NAMESPACE, Names, WatchState, WatchStatus, Workload,
+    ADDRESS, DnsOption, Identities, Identity, LATE, NO_NAMESPACE, WatchState, WatchStatus, Workload,
 };
 
 mod name_tallies;

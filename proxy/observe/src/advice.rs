@@ -9,7 +9,7 @@ mod replay;
 pub use replay::Current;
 
 mod forecast;
-pub use forecast::{Affected, Alternative, Change, Forecast, Names};
+pub use forecast::{Affected, AffectedNames, Alternative, Change, Forecast};
 
 #[cfg(test)]
 mod tests;
@@ -39,7 +39,7 @@ pub struct Advice {
     /// Each ndots from 1 to 4, and dots at the end.
     pub alternatives: Vec<Alternative>,
     /// The names for which a dot at the end saves most.
-    pub trailing_dots: Names,
+    pub trailing_dots: AffectedNames,
     /// What to do.
     pub recommendation: Recommendation,
     /// What to know before.

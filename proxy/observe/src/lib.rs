@@ -29,7 +29,7 @@ pub use lookup::{
 
 mod accounts;
 pub use accounts::{
-    ADDRESS, Account, Client, Clients, DnsOption, Identity, LATE, NO_NAMESPACE, Names, Slot,
+    ADDRESS, Account, Client, Clients, DnsOption, Identities, Identity, LATE, NO_NAMESPACE, Slot,
     UpstreamAccount, WatchState, WatchStatus, Workload, Workloads, ZoneAccount, ZoneAccounts,
     client_key, quantile_ms,
 };

@@ -6,7 +6,8 @@ use dns::Name;
 use resolver::{Moment, Origin};
 
 use crate::accounts::{
-    Clients, Names, Slot, UpstreamAccount, WatchStatus, Workloads, ZoneAccounts, client_key, note,
+    Clients, Identities, Slot, UpstreamAccount, WatchStatus, Workloads, ZoneAccounts, client_key,
+    note,
 };
 use crate::config::ObserveConfig;
 use crate::intake::{Batch, QueryEvent, QueryFlags};
@@ -30,7 +31,7 @@ pub struct Observer {
     /// Its clients.
     pub clients: Clients,
     /// Whose addresses are known.
-    pub names: Names,
+    pub names: Identities,
     /// How it stands with who names them; `None` if nobody does.
     pub teller: Option<WatchStatus>,
     /// The workloads of clients that have no account any more.
@@ -77,7 +78,7 @@ impl Observer {
             origins: Windows::new(now),
             history: History::new(now),
             clients: Clients::new(config.clients),
-            names: Names::default(),
+            names: Identities::default(),
             teller: None,
             workloads: Workloads::new(&config),
             upstreams: vec![UpstreamAccount::new(now); upstreams],

@@ -11,7 +11,7 @@ mod history;
 pub use history::{History, TENS};
 
 mod filter;
-pub(crate) use filter::Filter;
+pub(crate) use filter::WeightFilter;
 
 mod heavy_hitters;
 pub use heavy_hitters::{HeavyHitter, HeavyHitters};

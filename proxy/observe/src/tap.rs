@@ -13,17 +13,17 @@ use std::task::{Context, Poll};
 use dns::Name;
 use resolver::Moment;
 
-use crate::accounts::Names;
+use crate::accounts::Identities;
 use crate::intake::{QueryEvent, Record};
 
 mod error;
 pub use error::FilterError;
 
 mod filter;
-pub use filter::{Filter, Pattern, parse_clients, parse_rcodes, parse_types};
+pub use filter::{Pattern, TapFilter, parse_clients, parse_rcodes, parse_types};
 
 mod who;
-pub use who::Who;
+pub use who::ClientFilter;
 
 mod governor;
 pub use governor::{Governor, MAX_RATE};
@@ -47,9 +47,9 @@ struct Shared {
 /// The observer's end of one tap.
 #[derive(Debug)]
 struct Listener {
-    filter: Filter,
+    filter: TapFilter,
     governor: Governor,
-    queue: Sender<Heard>,
+    queue: Sender<TappedQuery>,
     skipped: Arc<Counts>,
     /// Records that the rings had missed when it was last looked at.
     missed: Option<u64>,
@@ -58,13 +58,13 @@ struct Listener {
 /// The reader's end of one tap; the tap ends with it.
 #[derive(Debug)]
 pub struct Tap {
-    queue: Receiver<Heard>,
+    queue: Receiver<TappedQuery>,
     skipped: Arc<Counts>,
 }
 
 /// A query that passed.
 #[derive(Clone, Copy, Debug)]
-pub struct Heard {
+pub struct TappedQuery {
     /// What became of it.
     pub record: Record,
     /// Its name in lower case; none where the question did not parse.
@@ -92,7 +92,7 @@ struct Counts {
 
 impl Taps {
     /// Begins to listen, unless [`MAX_TAPS`] do.
-    pub fn open(&self, filter: Filter, governor: Governor) -> Option<Tap> {
+    pub fn open(&self, filter: TapFilter, governor: Governor) -> Option<Tap> {
         let mut listeners = self.listeners();
         if listeners.len() >= MAX_TAPS {
             return None;
@@ -136,7 +136,7 @@ pub struct Audience<'a> {
 
 impl Audience<'_> {
     /// Offers a query to everybody; `names` has who is behind an address now.
-    pub fn offer(&mut self, seen: &QueryEvent<'_>, names: &Names, now: Moment) {
+    pub fn offer(&mut self, seen: &QueryEvent<'_>, names: &Identities, now: Moment) {
         for listener in self.listeners.iter_mut() {
             listener.offer(seen, names, now);
         }
@@ -153,7 +153,7 @@ impl Audience<'_> {
 }
 
 impl Listener {
-    fn offer(&mut self, seen: &QueryEvent<'_>, names: &Names, now: Moment) {
+    fn offer(&mut self, seen: &QueryEvent<'_>, names: &Identities, now: Moment) {
         if !self.filter.takes(seen, names) {
             return;
         }
@@ -161,7 +161,7 @@ impl Listener {
             self.skipped.over_limit.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        let heard = Heard { record: seen.record, qname: Name::from_wire(seen.qname).ok() };
+        let heard = TappedQuery { record: seen.record, qname: Name::from_wire(seen.qname).ok() };
         if self.queue.try_send(heard).is_err() {
             self.skipped.behind.fetch_add(1, Ordering::Relaxed);
         }
@@ -170,7 +170,7 @@ impl Listener {
 
 impl Tap {
     /// Takes the next query; ready with none when the observer has ended.
-    pub fn poll(&self, context: &Context<'_>) -> Poll<Option<Heard>> {
+    pub fn poll(&self, context: &Context<'_>) -> Poll<Option<TappedQuery>> {
         self.queue.poll(context)
     }
 

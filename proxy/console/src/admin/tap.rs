@@ -17,8 +17,8 @@ use super::AdminState;
 use crate::api::{Scribe, SkippedLine};
 use crate::redact::Redact;
 use observe::tap::{
-    Filter, FilterError, Governor, MAX_RATE, MAX_TAPS, Pattern, Tap, parse_clients, parse_rcodes,
-    parse_types,
+    FilterError, Governor, MAX_RATE, MAX_TAPS, Pattern, Tap, TapFilter, parse_clients,
+    parse_rcodes, parse_types,
 };
 use resolver::Clock;
 
@@ -56,13 +56,13 @@ impl Default for Wanted {
 }
 
 impl Wanted {
-    fn filter(&self) -> Result<Filter, FilterError> {
+    fn filter(&self) -> Result<TapFilter, FilterError> {
         let clients = self.client.as_deref().map(parse_clients).transpose()?;
         let rcodes = self.rcode.as_deref().map(parse_rcodes).transpose()?;
         let types = self.qtype.as_deref().map(parse_types).transpose()?;
         // What is no time at all is none to wait for.
         let min_took = Duration::try_from_secs_f64(self.min_latency_ms / 1000.0);
-        Ok(Filter {
+        Ok(TapFilter {
             clients: clients.unwrap_or_default(),
             name: self.name.as_deref().map(Pattern::parse).transpose()?,
             rcodes: rcodes.unwrap_or_default(),

@@ -7,7 +7,7 @@ use super::{
     LoopView, NameView, SearchView, Summary, WorkloadDetail, WorkloadPage, WorkloadView,
 };
 use crate::redact::Veil;
-use observe::advice::{Advice, Names};
+use observe::advice::{Advice, AffectedNames};
 use observe::{ADDRESS, Workload};
 
 /// A page that shows names or clients.
@@ -192,7 +192,7 @@ fn hide_looked_up(names: &mut [NameView], veil: &Veil) {
     }
 }
 
-fn hide_names(names: &mut Names, veil: &Veil) {
+fn hide_names(names: &mut AffectedNames, veil: &Veil) {
     for affected in &mut names.names {
         hide(&mut affected.name, veil);
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::redact::Veil;
 use observe::QueryFlags;
-use observe::tap::{Heard, Skipped};
+use observe::tap::{Skipped, TappedQuery};
 use resolver::Moment;
 
 /// One line, as JSON.
@@ -81,8 +81,8 @@ pub struct Scribe {
 
 impl Scribe {
     /// Writes one query.
-    pub fn line(&self, heard: &Heard) -> QueryLine {
-        let Heard { record, qname } = heard;
+    pub fn line(&self, heard: &TappedQuery) -> QueryLine {
+        let TappedQuery { record, qname } = heard;
         let has = |flags| record.flags.has(flags);
         let upstream = record.upstream.map(usize::from);
         QueryLine {
@@ -127,7 +127,7 @@ mod tests {
         let line = |redact: Redact| {
             let veil = Pseudonyms::default().veil(redact);
             let scribe = Scribe { epoch_ms: 1000, upstreams: Arc::new([]), veil };
-            scribe.line(&Heard { record, qname })
+            scribe.line(&TappedQuery { record, qname })
         };
         let open = line(Redact::default());
         assert_eq!(open.name.as_deref(), Some("\\027[2J\\007.test."));

@@ -9,7 +9,9 @@ use super::number::{count, percent};
 use super::snapshot::ROWS;
 use super::who;
 use crate::api::{ClientDetail, Ready, ResolverView, WorkloadDetail};
-use observe::advice::{Advice, Alternative, Change, Forecast, Names, Recommendation, Warning};
+use observe::advice::{
+    Advice, AffectedNames, Alternative, Change, Forecast, Recommendation, Warning,
+};
 
 /// Those that waste anything in the window, the worst first.
 pub(super) fn wasteful<'a>(seen: &Seen<'a>) -> Vec<&'a WorkloadDetail> {
@@ -261,11 +263,11 @@ fn permille(saved: i64) -> String {
     format!("{}.{} %", saved / 10, (saved % 10).abs())
 }
 
-fn affected(names: &Names) -> usize {
+fn affected(names: &AffectedNames) -> usize {
     names.names.len() + names.more
 }
 
-fn names(names: &Names) -> String {
+fn names(names: &AffectedNames) -> String {
     match (names.names.first(), affected(names)) {
         (None, _) => "none".to_owned(),
         (Some(first), 1) => first.name.clone(),

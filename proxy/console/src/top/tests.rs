@@ -15,7 +15,7 @@ use crate::api::{
     Summary, Windowed,
 };
 use observe::advice::{
-    Advice, Affected, Alternative, Change, Forecast, Names, Recommendation, Warning,
+    Advice, Affected, AffectedNames, Alternative, Change, Forecast, Recommendation, Warning,
 };
 use observe::{Count, Counters, Figures, Window};
 use resolver::Moment;
@@ -65,7 +65,10 @@ fn detail() -> Detail {
         queries: 15,
         queries_saved,
         saved_permille: queries_saved * 1000 / 15,
-        breaks: Names { names: breaks.iter().map(|name| affected(name)).collect(), more: 0 },
+        breaks: AffectedNames {
+            names: breaks.iter().map(|name| affected(name)).collect(),
+            more: 0,
+        },
         ..Forecast::default()
     };
     let alternative = |change, saved, breaks: &[&str]| {
@@ -84,7 +87,7 @@ fn detail() -> Detail {
             alternative(Change::Ndots(2), 9, &[]),
             alternative(Change::TrailingDots, 9, &[]),
         ],
-        trailing_dots: Names { names: vec![affected("api.example.com")], more: 0 },
+        trailing_dots: AffectedNames { names: vec![affected("api.example.com")], more: 0 },
         recommendation: Recommendation::Ndots(2),
         warnings: vec![Warning::FewLookups],
     };

@@ -86,7 +86,7 @@ impl WatchState {
 
 /// The addresses that somebody named.
 #[derive(Debug, Default)]
-pub struct Names {
+pub struct Identities {
     by_addr: HashMap<IpAddr, Arc<Identity>, RandomState>,
 }
 
@@ -118,7 +118,7 @@ impl Identity {
     }
 }
 
-impl Names {
+impl Identities {
     /// Returns who is behind an address.
     pub fn get(&self, addr: IpAddr) -> Option<&Arc<Identity>> {
         self.by_addr.get(&addr)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use resolver::Moment;
 
 use crate::lookup::{Ending, Joined, Lookup, Step};
-use crate::tables::{ByHash, Filter, hash_of_name};
+use crate::tables::{ByHash, WeightFilter, hash_of_name};
 use crate::wire::dots;
 
 mod tally;
@@ -25,7 +25,7 @@ pub struct NameTallies {
     /// Places of tallies by the hashes of their names.
     index: ByHash<usize>,
     /// How names rank that are not held; `None` before there is no place left.
-    filter: Option<Filter>,
+    filter: Option<WeightFilter>,
     /// No tally ranks lower; found anew when a name ranks higher.
     least: u64,
     totals: Totals,
@@ -161,7 +161,7 @@ impl NameTallies {
         let cells = self.capacity.saturating_mul(CELLS);
         let cell = self
             .filter
-            .get_or_insert_with(|| Filter::new(cells))
+            .get_or_insert_with(|| WeightFilter::new(cells))
             .cell(hash)?;
         let rank = *cell;
         *cell += 1;

@@ -46,15 +46,15 @@ pub struct Forecast {
     /// and failed ones, and those of resolvers that do not search.
     pub explained_lookups: u64,
     /// Names that are found now and would not be.
-    pub breaks: Names,
+    pub breaks: AffectedNames,
     /// Names that would take more steps. They are asked as they are first:
     /// where anybody else can own them.
-    pub slower: Names,
+    pub slower: AffectedNames,
 }
 
 /// A list of names, the most important first, cut short.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
-pub struct Names {
+pub struct AffectedNames {
     /// At most ten.
     pub names: Vec<Affected>,
     /// How many more there are.
@@ -94,11 +94,15 @@ impl Alternative {
 }
 
 /// The names for which a dot at the end saves most.
-pub(super) fn trailing_dots(bases: &NameTallies, current: &Current, family: Family) -> Names {
+pub(super) fn trailing_dots(
+    bases: &NameTallies,
+    current: &Current,
+    family: Family,
+) -> AffectedNames {
     let replayed = Replayed::of(bases, current, family, Change::TrailingDots);
     let mut saving = replayed.affected(|effect| effect.queries_saved > 0);
     saving.sort_by(|a, b| (b.queries_saved, &a.name).cmp(&(a.queries_saved, &b.name)));
-    Names::cut(saving)
+    AffectedNames::cut(saving)
 }
 
 /// All names under one change and one walk.
@@ -152,10 +156,10 @@ impl Replayed {
         }
     }
 
-    fn most_looked_up(&self, is_meant: impl Fn(&Effect) -> bool) -> Names {
+    fn most_looked_up(&self, is_meant: impl Fn(&Effect) -> bool) -> AffectedNames {
         let mut affected = self.affected(is_meant);
         affected.sort_by(|a, b| (b.lookups, &a.name).cmp(&(a.lookups, &b.name)));
-        Names::cut(affected)
+        AffectedNames::cut(affected)
     }
 
     fn affected(&self, is_meant: impl Fn(&Effect) -> bool) -> Vec<Affected> {
@@ -246,7 +250,7 @@ impl Pace {
     }
 }
 
-impl Names {
+impl AffectedNames {
     fn cut(mut all: Vec<Affected>) -> Self {
         let more = all.len().saturating_sub(MAX_NAMES);
         all.truncate(MAX_NAMES);

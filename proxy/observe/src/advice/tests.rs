@@ -77,7 +77,7 @@ fn alternative(advice: &Advice, change: Change) -> &Alternative {
         .unwrap()
 }
 
-fn names(names: &Names) -> Vec<&str> {
+fn names(names: &AffectedNames) -> Vec<&str> {
     names.names.iter().map(|name| name.name.as_str()).collect()
 }
 

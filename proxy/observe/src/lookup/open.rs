@@ -11,7 +11,7 @@ use super::retransmit::Again;
 use super::search::{Readings, Search};
 use super::walk::{Fit, Walk};
 use crate::intake::{QueryEvent, QueryFlags, octets_of};
-use crate::lookup::walk::{Meaning, Names, type_bit};
+use crate::lookup::walk::{LookupRules, Meaning, type_bit};
 use crate::tables::hash_of;
 
 mod found;
@@ -76,8 +76,8 @@ impl Closer {
     }
 
     /// What the ends of lookups depend on.
-    pub(crate) fn names_under<'a>(&'a self, search: &'a Search) -> Names<'a> {
-        Names { cluster_domain: &self.cluster_domain, search }
+    pub(crate) fn rules_for<'a>(&'a self, search: &'a Search) -> LookupRules<'a> {
+        LookupRules { cluster_domain: &self.cluster_domain, search }
     }
 
     fn close(&mut self, walk: Box<Walk>, search: &Search, salt: u64) -> bool {
@@ -91,7 +91,7 @@ impl Closer {
 
     fn count(&mut self, walk: Box<Walk>, search: &Search) {
         let name = self.names.pop().unwrap_or_default();
-        self.closed.push(walk.close(self.names_under(search), name));
+        self.closed.push(walk.close(self.rules_for(search), name));
         if self.spare.len() < SPARE {
             self.spare.push(walk);
         }

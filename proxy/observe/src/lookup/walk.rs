@@ -19,7 +19,7 @@ mod meaning;
 pub(crate) use meaning::Meaning;
 
 mod closing;
-pub(crate) use closing::{Ending, Names};
+pub(crate) use closing::{Ending, LookupRules};
 
 /// The names that a stub resolver asks for one lookup, as far as they came.
 ///
@@ -254,7 +254,7 @@ impl Walk {
     }
 
     /// Says what it was, seen from now, with the memory of `base`.
-    pub(crate) fn close(&self, names: Names<'_>, mut base: Vec<u8>) -> Lookup {
+    pub(crate) fn close(&self, names: LookupRules<'_>, mut base: Vec<u8>) -> Lookup {
         let none = Meaning::default();
         let meaning = self.meanings.first().unwrap_or(&none);
         meaning.write_base(&self.name, &mut base);

@@ -144,7 +144,7 @@ impl Sums<'_> {
             AtOnce::Found(meaning) => {
                 let mut base = closer.names.pop().unwrap_or_default();
                 let octets = meaning.base_of(seen.qname, &mut base);
-                let ending = closer.names_under(&client.search).found(octets, &meaning);
+                let ending = closer.rules_for(&client.search).found(octets, &meaning);
                 count_found(self.node, &ending, self.now);
                 let name = Named { octets, hash: meaning.base };
                 client.close_found(name, &ending, arrived, self.now);

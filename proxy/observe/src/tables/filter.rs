@@ -5,9 +5,9 @@
 /// Sums by a part of the keys' hashes: no key that has no place weighs more than
 /// its cell.
 #[derive(Clone, Debug)]
-pub(crate) struct Filter(Box<[u64]>);
+pub(crate) struct WeightFilter(Box<[u64]>);
 
-impl Filter {
+impl WeightFilter {
     /// Has at least so many cells, and one at least.
     pub(crate) fn new(cells: usize) -> Self {
         Self(vec![0; cells.next_power_of_two()].into_boxed_slice())

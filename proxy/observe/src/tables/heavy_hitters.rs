@@ -1,6 +1,6 @@
 //! Who asks most and what is asked most, of any number, in bounded memory.
 
-use super::filter::Filter;
+use super::filter::WeightFilter;
 use super::hash::{ByHash, hash_of};
 
 /// The heaviest keys of a stream: Space-Saving with a filter in front (Homem and
@@ -22,7 +22,7 @@ pub struct HeavyHitters {
     capacity: usize,
     /// What keys weigh that are not held; none weighs more than its cell, and no
     /// cell more than the lightest place.
-    filter: Filter,
+    filter: WeightFilter,
     total: u64,
     /// No place weighs less; found anew when none weighs as little.
     least: u64,
@@ -57,7 +57,7 @@ impl HeavyHitters {
             index: ByHash::default(),
             places: Vec::new(),
             capacity,
-            filter: Filter::new(capacity.saturating_mul(CELLS)),
+            filter: WeightFilter::new(capacity.saturating_mul(CELLS)),
             total: 0,
             least: 0,
             cursor: 0,

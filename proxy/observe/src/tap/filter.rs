@@ -5,16 +5,16 @@ use std::time::Duration;
 use dns::{Name, Rcode, Rtype};
 
 use super::error::FilterError;
-use super::who::Who;
-use crate::accounts::Names;
+use super::who::ClientFilter;
+use crate::accounts::Identities;
 use crate::intake::{QueryEvent, QueryFlags};
 use crate::observer::Observer;
 
 /// What a query has to be like to be shown; empty lists take all.
 #[derive(Clone, Debug, Default)]
-pub struct Filter {
+pub struct TapFilter {
     /// From one of these.
-    pub clients: Vec<Who>,
+    pub clients: Vec<ClientFilter>,
     /// For a name like this.
     pub name: Option<Pattern>,
     /// Answered with one of these.
@@ -25,10 +25,10 @@ pub struct Filter {
     pub min_took: Duration,
 }
 
-impl Filter {
+impl TapFilter {
     /// Says whether the query is one that is meant; `names` has who is behind an
     /// address.
-    pub fn takes(&self, seen: &QueryEvent<'_>, names: &Names) -> bool {
+    pub fn takes(&self, seen: &QueryEvent<'_>, names: &Identities) -> bool {
         let QueryEvent { record, qname } = seen;
         // From cheap to dear.
         record.took >= self.min_took
@@ -118,8 +118,8 @@ fn is_like(pattern: &[u8], text: &[u8]) -> bool {
 /// # Errors
 ///
 /// Names the one that is none of them.
-pub fn parse_clients(text: &str) -> Result<Vec<Who>, FilterError> {
-    each(text, Who::parse, FilterError::Client)
+pub fn parse_clients(text: &str) -> Result<Vec<ClientFilter>, FilterError> {
+    each(text, ClientFilter::parse, FilterError::Client)
 }
 
 /// Reads response codes with commas between.

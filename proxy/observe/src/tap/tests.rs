@@ -67,7 +67,7 @@ impl World {
     }
 
     /// The places of those that a filter takes.
-    fn taken(&self, filter: &Filter) -> Vec<usize> {
+    fn taken(&self, filter: &TapFilter) -> Vec<usize> {
         let seen = |(record, name): &(Record, Name)| {
             let seen = QueryEvent { record: *record, qname: name.as_wire() };
             filter.takes(&seen, &self.observer.names)
@@ -92,8 +92,8 @@ fn nameless() -> Observer {
     Observer::new(ObserveConfig::default(), &[], 1, Moment::default())
 }
 
-fn clients(text: &str) -> Filter {
-    Filter { clients: parse_clients(text).unwrap(), ..Filter::default() }
+fn clients(text: &str) -> TapFilter {
+    TapFilter { clients: parse_clients(text).unwrap(), ..TapFilter::default() }
 }
 
 fn heard(tap: &Tap) -> usize {
@@ -108,13 +108,17 @@ fn heard(tap: &Tap) -> usize {
 #[test]
 fn a_filter_takes_what_it_says() {
     let world = World::new();
-    let name =
-        |text: &str| Filter { name: Some(Pattern::parse(text).unwrap()), ..Filter::default() };
-    let rcodes = |text: &str| Filter { rcodes: parse_rcodes(text).unwrap(), ..Filter::default() };
-    let types = |text: &str| Filter { types: parse_types(text).unwrap(), ..Filter::default() };
-    let slow = |ms| Filter { min_took: Duration::from_millis(ms), ..Filter::default() };
+    let name = |text: &str| TapFilter {
+        name: Some(Pattern::parse(text).unwrap()),
+        ..TapFilter::default()
+    };
+    let rcodes =
+        |text: &str| TapFilter { rcodes: parse_rcodes(text).unwrap(), ..TapFilter::default() };
+    let types =
+        |text: &str| TapFilter { types: parse_types(text).unwrap(), ..TapFilter::default() };
+    let slow = |ms| TapFilter { min_took: Duration::from_millis(ms), ..TapFilter::default() };
     for (filter, expected) in [
-        (Filter::default(), &[0, 1, 2, 3][..]),
+        (TapFilter::default(), &[0, 1, 2, 3][..]),
         (name("example.com"), &[2]),
         (name("Cluster.Local."), &[0, 1]),
         (name("."), &[0, 1, 2, 3]),
@@ -175,7 +179,7 @@ fn pods_and_workloads_are_clients_where_they_are_known() {
 #[test]
 fn more_than_the_rate_is_counted_and_not_sent() {
     let (world, taps) = (World::new(), Taps::default());
-    let filter = Filter { rcodes: vec![Rcode::SERVFAIL], ..Filter::default() };
+    let filter = TapFilter { rcodes: vec![Rcode::SERVFAIL], ..TapFilter::default() };
     let tap = taps.open(filter, Governor::new(10)).unwrap();
     // The filter comes first: others do not use up the rate.
     world.offer(&taps, 4 * 25);
@@ -199,7 +203,7 @@ fn a_governor_begins_again_each_second_and_has_a_top() {
 fn a_reader_that_does_not_read_costs_a_bounded_queue() {
     let (world, taps) = (World::new(), Taps::default());
     let tap = taps
-        .open(Filter::default(), Governor::new(MAX_RATE))
+        .open(TapFilter::default(), Governor::new(MAX_RATE))
         .unwrap();
     for second in 0..3 {
         let mut audience = taps.audience().unwrap();
@@ -217,7 +221,7 @@ fn a_reader_that_does_not_read_costs_a_bounded_queue() {
 fn who_leaves_makes_room() {
     let taps = Taps::default();
     assert!(taps.audience().is_none());
-    let open = || taps.open(Filter::default(), Governor::new(1));
+    let open = || taps.open(TapFilter::default(), Governor::new(1));
     let mut all: Vec<_> = (0..MAX_TAPS).map(|_| open().unwrap()).collect();
     assert!(open().is_none());
     all.pop();
@@ -231,7 +235,7 @@ fn who_leaves_makes_room() {
 #[test]
 fn records_that_the_rings_missed_while_it_listened_are_said() {
     let taps = Taps::default();
-    let tap = taps.open(Filter::default(), Governor::new(1)).unwrap();
+    let tap = taps.open(TapFilter::default(), Governor::new(1)).unwrap();
     for missed in [100, 100, 107] {
         taps.audience().unwrap().missed(missed);
     }

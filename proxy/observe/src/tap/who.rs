@@ -6,12 +6,12 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::error::FilterError;
-use crate::accounts::{NO_NAMESPACE, Names, Workload};
+use crate::accounts::{Identities, NO_NAMESPACE, Workload};
 use crate::observer::Observer;
 
 /// Some clients.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Who {
+pub enum ClientFilter {
     /// Those of a range of addresses.
     Range(IpNet),
     /// A pod.
@@ -25,7 +25,7 @@ pub enum Who {
     Workload(Workload),
 }
 
-impl Who {
+impl ClientFilter {
     /// Reads an address, a range, `NAMESPACE/POD` or `NAMESPACE/KIND/NAME`.
     pub(super) fn parse(text: &str) -> Option<Self> {
         // A namespace has neither a dot nor a colon, and an address has either.
@@ -46,7 +46,7 @@ impl Who {
     }
 
     /// Says whether an address is theirs now.
-    pub(super) fn has(&self, addr: IpAddr, names: &Names) -> bool {
+    pub(super) fn has(&self, addr: IpAddr, names: &Identities) -> bool {
         let identity = || names.get(addr);
         match self {
             Self::Range(range) => range.contains(&addr),
@@ -83,7 +83,7 @@ impl Who {
     }
 }
 
-impl fmt::Display for Who {
+impl fmt::Display for ClientFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Range(range) => range.fmt(f),

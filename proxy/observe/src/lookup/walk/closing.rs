@@ -7,13 +7,13 @@ use crate::wire::{dots, ends_with};
 
 /// What the ends of lookups depend on.
 #[derive(Clone, Copy)]
-pub(crate) struct Names<'a> {
+pub(crate) struct LookupRules<'a> {
     /// The cluster's domain in wire form and lower case.
     pub(crate) cluster_domain: &'a [u8],
     pub(crate) search: &'a Search,
 }
 
-impl Names<'_> {
+impl LookupRules<'_> {
     /// Says how the lookup of `base` ended if it was found; `otherwise` if not.
     pub(super) fn end(
         &self,
