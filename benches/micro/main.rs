@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use criterion::{Criterion, criterion_group, criterion_main};
 use dns::{Class, Flags, Name, Rtype};
 use hickory_proto::op::Message;
-use observe::counters::Counter;
+use observe::Counter;
 use resolver::Moment;
 use resolver::render;
 use resolver::{Cache, CacheConfig, Key, KeyHasher, KeyView, admit};

@@ -21,8 +21,7 @@ use console::admin::{self, AdminListener, AdminState};
 use console::http::bounded;
 use console::redact::Pseudonyms;
 use forward::{Forwarder, ForwarderThreads};
-use observe::thread::ObserverHandle;
-use observe::{Observer, Recorders};
+use observe::{Observer, ObserverHandle, Recorders};
 use resolver::{Cache, Clock, KeyHasher, Resolver};
 
 /// Answers queries until SIGTERM or SIGINT, then what was asked already.

@@ -9,7 +9,7 @@ mod identities;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use observe::thread::ObserverHandle;
+use observe::ObserverHandle;
 use resolver::Clock;
 
 /// How the Kubernetes API is asked.

@@ -18,11 +18,10 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, Prometheu
 
 use forward::loops::Evidence;
 use forward::{Forwarder, NotAnAnswer, UpstreamFailure};
-use observe::counters::{
-    BOUNDS_MICROS, CacheLookup, HistogramSum, RCODE_LABELS, ResponseSource, Stats, Transport,
-    WorkerStats,
+use observe::{
+    BOUNDS_MICROS, CacheLookup, HistogramSum, ObserverHandle, RCODE_LABELS, ResponseSource, Stats,
+    Transport, WorkerStats,
 };
-use observe::thread::ObserverHandle;
 use resolver::{Cache, Clock, QueryError};
 
 /// All series of the process.

@@ -13,8 +13,7 @@ pub use tcp::{TcpConfig, TcpServer, bind_tcp};
 pub use udp::{UdpWorker, bind_udp, next_want};
 
 use forward::{Ask, Forwarder, ReplyTo};
-use observe::counters::{CacheLookup, WorkerStats, rcode_index};
-use observe::{QueryFlags, Record, Writer};
+use observe::{CacheLookup, QueryFlags, Record, WorkerStats, Writer, rcode_index};
 use resolver::{
     Clock, Decision, Hops, Kind, Moment, Origin, Query, QueryError, Rendered, Resolver, Terms,
 };

@@ -19,8 +19,7 @@ use tokio::task::spawn_blocking;
 use crate::api::{Stored, Taken, TakenWorkload, redacted_workload};
 use crate::redact::{Pseudonyms, Veil};
 use forward::Forwarder;
-use observe::thread::ObserverHandle;
-use observe::{Client, Workload};
+use observe::{Client, ObserverHandle, Workload};
 use resolver::{Cache, Clock};
 
 /// What the routes show.

@@ -4,7 +4,7 @@ use std::net::ToSocketAddrs as _;
 use std::time::Duration;
 
 use clap::Args;
-use observe::tap::{self, FilterError};
+use observe::{FilterError, NamePattern, parse_clients, parse_rcodes, parse_types};
 
 use crate::admin::AdminAddr;
 use crate::redact::Redact;
@@ -56,17 +56,17 @@ pub struct TapArgs {
     pub remote: RemoteArgs,
     /// Queries of these clients, with commas: addresses, ranges, and where the
     /// proxy knows them `NAMESPACE/POD` and `NAMESPACE/KIND/NAME`.
-    #[arg(long, value_name = "CLIENT,…", value_parser = checked(tap::parse_clients))]
+    #[arg(long, value_name = "CLIENT,…", value_parser = checked(parse_clients))]
     pub client: Option<String>,
     /// For this name and all below it; or, with `*` for any characters, for
     /// names that look like this.
-    #[arg(long, value_name = "NAME|PATTERN", value_parser = checked(tap::Pattern::parse))]
+    #[arg(long, value_name = "NAME|PATTERN", value_parser = checked(NamePattern::parse))]
     pub name: Option<String>,
     /// Answered with one of these, as `SERVFAIL,REFUSED`.
-    #[arg(long, value_name = "RCODE,…", value_parser = checked(tap::parse_rcodes))]
+    #[arg(long, value_name = "RCODE,…", value_parser = checked(parse_rcodes))]
     pub rcode: Option<String>,
     /// For one of these types, as `A,AAAA`.
-    #[arg(long = "type", value_name = "TYPE,…", value_parser = checked(tap::parse_types))]
+    #[arg(long = "type", value_name = "TYPE,…", value_parser = checked(parse_types))]
     pub qtype: Option<String>,
     /// Answered no sooner than this: `500us`, `20ms`, `2s`.
     #[arg(long, value_name = "TIME", value_parser = parse_latency)]

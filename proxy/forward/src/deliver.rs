@@ -5,8 +5,7 @@ use std::sync::Arc;
 use dns::{Header, Rcode};
 
 use super::{Ask, ReplyTo, TcpReply};
-use observe::counters::{ResponseSource, WorkerStats, rcode_index};
-use observe::{QueryFlags, Record, Writer};
+use observe::{QueryFlags, Record, ResponseSource, WorkerStats, Writer, rcode_index};
 use resolver::EntryView;
 use resolver::Moment;
 use resolver::Origin;

@@ -33,7 +33,7 @@ pub use accept::NotAnAnswer;
 pub use ask::{Ask, ProbeReply, ReplyTo, TcpReply};
 pub use failures::UpstreamFailure;
 
-pub use observe::counters::Transport;
+pub use observe::Transport;
 
 use crate::loops::Loops;
 use engine::Engine;

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::UpstreamFailure;
 use super::engine::Shared;
 use super::lane::Lane;
-use observe::counters::WorkerStats;
+use observe::WorkerStats;
 use resolver::Ticket;
 
 /// The connections of one upstream thread.

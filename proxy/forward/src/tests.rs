@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use upstream::{Rule, Upstream};
 
 use super::*;
-use observe::counters::Stats;
+use observe::Stats;
 use resolver::{Hops, Retained};
 use resolver::{Key, KeyHasher};
 

@@ -1,15 +1,46 @@
-//! What the traffic says: every query accounted for, by client.
+//! Accounts of the traffic: records in, figures out.
 //!
-//! Each thread that answers leaves one [`Record`] per query in a ring of its
-//! own; one observer reads them all. Nothing is sampled and nobody waits: what
-//! does not fit into a ring is counted as missed.
+//! Each thread that answers leaves one [`Record`] per query in a ring buffer of
+//! its own. One observer reads them all, in the order of the answers, puts the
+//! queries of each client together to lookups, and keeps the accounts that the
+//! API, the page, `top` and the metrics show. Nothing is sampled, and no thread
+//! waits for another: a record that finds no room is counted as missed.
+//!
+//! ```text
+//! Recorders -> intake -> observer -> lookup -> accounts -> advice
+//!                |          |          |          |
+//!                +- tap     +----------+----------+---- tables
+//! ```
+//!
+//! | room | holds |
+//! |---|---|
+//! | `config`, `counters`, `wire` | bounds, counters of the threads, names in wire form |
+//! | `intake` | a record, its ring buffer, the merge by time |
+//! | `tables` | counts by time and by kind, heavy hitters |
+//! | `lookup` | from queries to lookups: search lists, walks, retransmits, resolver libraries |
+//! | `accounts` | by client, workload, upstream, forward zone |
+//! | `advice` | what another ndots, or a dot at the end, would save |
+//! | `observer` | takes each record through the rooms above |
+//! | `tap` | a few records a second for those who watch |
+//! | `thread` | the observer's thread; the only file with a thread or a clock |
+//!
+//! Each room uses those above it in this table and none below. The crate names
+//! no socket, no asynchronous runtime and no format of the API: `console` draws
+//! what the accounts hold.
+//!
+//! A good place to start reading is `observer.rs`; then `lookup/open.rs`, which
+//! decides what lookup a query is for.
 
 mod config;
 pub use config::{ObserveConfig, SearchRule};
 
-mod wire;
+mod counters;
+pub use counters::{
+    BOUNDS_MICROS, CacheLookup, Counter, Histogram, HistogramSum, LABELS, Labelled, RCODE_LABELS,
+    RCODES, ResponseSource, Stats, Transport, WorkerStats, rcode_index,
+};
 
-pub mod counters;
+mod wire;
 
 mod intake;
 pub use intake::{
@@ -29,17 +60,25 @@ pub use lookup::{
 
 mod accounts;
 pub use accounts::{
-    ADDRESS, Account, Client, Clients, DnsOption, Identities, Identity, LATE, NO_NAMESPACE, Slot,
-    UpstreamAccount, WatchState, WatchStatus, Workload, Workloads, ZoneAccount, ZoneAccounts,
-    client_key, quantile_ms,
+    ADDRESS, Account, Client, Clients, DnsOption, Dropped, Identities, Identity, LATE,
+    NO_NAMESPACE, NameTallies, Slot, Totals, UpstreamAccount, WatchState, WatchStatus, Workload,
+    Workloads, ZoneAccount, ZoneAccounts, client_key, quantile_ms,
 };
-pub use accounts::{Dropped, NameTallies, Totals};
 
-pub mod advice;
+mod advice;
+pub use advice::{
+    Advice, Affected, AffectedNames, Alternative, Change, Current, Forecast, Recommendation,
+    Warning, advise,
+};
 
 mod observer;
 pub use observer::Observer;
 
-pub mod tap;
+mod tap;
+pub use tap::{
+    Audience, ClientFilter, FilterError, Governor, MAX_RATE, MAX_TAPS, NamePattern, Skipped, Tap,
+    TapFilter, TappedQuery, Taps, parse_clients, parse_rcodes, parse_types,
+};
 
-pub mod thread;
+mod thread;
+pub use thread::ObserverHandle;

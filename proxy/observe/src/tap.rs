@@ -20,7 +20,7 @@ mod error;
 pub use error::FilterError;
 
 mod filter;
-pub use filter::{Pattern, TapFilter, parse_clients, parse_rcodes, parse_types};
+pub use filter::{NamePattern, TapFilter, parse_clients, parse_rcodes, parse_types};
 
 mod who;
 pub use who::ClientFilter;

@@ -9,8 +9,7 @@ use toml::Spanned;
 
 use super::units::{AddrRange, OwnAddr, Size, Suffix, Time, UpstreamAddr, show_time};
 use super::{Config, ConfigError};
-use observe::ObserveConfig;
-use observe::counters::Transport;
+use observe::{ObserveConfig, Transport};
 
 /// A file, and its text for the lines of errors.
 #[derive(Debug, Default)]

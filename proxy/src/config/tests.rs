@@ -9,7 +9,7 @@ use super::check::{Machine, build};
 use super::file::Source;
 use super::*;
 use crate::cli::{Cli, Command};
-use ::observe::counters::Transport;
+use ::observe::Transport;
 
 fn machine() -> Machine {
     let text = "nameserver 127.0.0.1\nnameserver 10.0.0.2\n".to_owned();

@@ -11,7 +11,7 @@ use super::file::{Source, ZoneTable};
 use super::units::UpstreamAddr;
 use crate::cli::RunArgs;
 use forward::ForwardZone;
-use observe::counters::Transport;
+use observe::Transport;
 
 /// The file's zones, then the flags' over them, then the root if it is
 /// missing.

@@ -8,8 +8,9 @@ use cluster::{Holder, Kubelet, Scope, State, Update, Watch};
 use dns::Name;
 
 use super::KubernetesConfig;
-use observe::thread::ObserverHandle;
-use observe::{DnsOption, Identity, Ndots, Search, Source, WatchState, WatchStatus, Workload};
+use observe::{
+    DnsOption, Identity, Ndots, ObserverHandle, Search, Source, WatchState, WatchStatus, Workload,
+};
 use resolver::Clock;
 
 /// Gives names to addresses.

@@ -18,8 +18,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::frame::{self, Draft, Frames};
 use super::{Accounts, Outcome, Sender, Service, ask, note_refused, refuse, reject};
 use forward::{ReplyTo, TcpReply};
-use observe::counters::{Transport, WorkerStats};
-use observe::{QueryFlags, Writer};
+use observe::{QueryFlags, Transport, WorkerStats, Writer};
 use resolver::{Limit, Terms};
 
 /// The bounds of connections.

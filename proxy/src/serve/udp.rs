@@ -10,8 +10,7 @@ use udp::{Options, RecvBatch, SendBatch, Socket};
 
 use super::{Accounts, Outcome, Sender, Service, ask, note_refused, refuse};
 use forward::{Ask, ReplyTo};
-use observe::counters::{ResponseSource, Transport, WorkerStats};
-use observe::{QueryFlags, Writer};
+use observe::{QueryFlags, ResponseSource, Transport, WorkerStats, Writer};
 use resolver::{BATCH, Decision, Limit, Moment, Terms};
 
 /// A thread's own socket and buffers.

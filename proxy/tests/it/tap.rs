@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::process::Command;
 
 use console::api::{Line, QueryLine};
-use observe::tap::MAX_TAPS;
+use observe::MAX_TAPS;
 use testbed::{Process, eventually};
 
 use crate::api::{A, Pod, keys, settle, world};

@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use ::observe::thread::ObserverHandle;
-use ::observe::{ObserveConfig, Observer, QueryFlags, Record, Recorders, Writer};
+use ::observe::{ObserveConfig, Observer, ObserverHandle, QueryFlags, Record, Recorders, Writer};
 use ::resolver::{Clock, Moment};
 use dns::{Name, Rcode, Rtype};
 use resolver::Origin;

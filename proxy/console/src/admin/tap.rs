@@ -16,8 +16,8 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use super::AdminState;
 use crate::api::{Scribe, SkippedLine};
 use crate::redact::Redact;
-use observe::tap::{
-    FilterError, Governor, MAX_RATE, MAX_TAPS, Pattern, Tap, TapFilter, parse_clients,
+use observe::{
+    FilterError, Governor, MAX_RATE, MAX_TAPS, NamePattern, Tap, TapFilter, parse_clients,
     parse_rcodes, parse_types,
 };
 use resolver::Clock;
@@ -64,7 +64,7 @@ impl Wanted {
         let min_took = Duration::try_from_secs_f64(self.min_latency_ms / 1000.0);
         Ok(TapFilter {
             clients: clients.unwrap_or_default(),
-            name: self.name.as_deref().map(Pattern::parse).transpose()?,
+            name: self.name.as_deref().map(NamePattern::parse).transpose()?,
             rcodes: rcodes.unwrap_or_default(),
             types: types.unwrap_or_default(),
             min_took: min_took.unwrap_or_default(),

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::clients::ClientView;
 use super::{SCHEMA, text_of};
 use crate::patch::{Owner, OwnerError, Patch};
-use observe::advice::{Advice, Current, Recommendation, advise};
 use observe::{
-    Client, DnsOption, Guess, Identity, NameTallies, Observer, Search, Source, Totals, Workload,
+    Advice, Client, Current, DnsOption, Guess, Identity, NameTallies, Observer, Recommendation,
+    Search, Source, Totals, Workload, advise,
 };
 
 /// One client.

@@ -7,8 +7,7 @@ use super::{
     LoopView, NameView, SearchView, Summary, WorkloadDetail, WorkloadPage, WorkloadView,
 };
 use crate::redact::Veil;
-use observe::advice::{Advice, AffectedNames};
-use observe::{ADDRESS, Workload};
+use observe::{ADDRESS, Advice, AffectedNames, Workload};
 
 /// A page that shows names or clients.
 pub trait Redacted {

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::redact::Veil;
-use observe::QueryFlags;
-use observe::tap::{Skipped, TappedQuery};
+use observe::{QueryFlags, Skipped, TappedQuery};
 use resolver::Moment;
 
 /// One line, as JSON.

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::SCHEMA;
 use super::client::{NameView, Ready, ResolverView, SearchView, names};
 use super::clients::{ClientView, Order, Windowed, failures, rank};
-use observe::DnsOption;
-use observe::advice::{Advice, Current, advise};
-use observe::{Account, Client, Figures, Observer, Source, Window, Workload};
+use observe::{
+    Account, Advice, Client, Current, DnsOption, Figures, Observer, Source, Window, Workload,
+    advise,
+};
 
 /// Workloads, the first ones first.
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -9,9 +9,7 @@ use super::number::{count, percent};
 use super::snapshot::ROWS;
 use super::who;
 use crate::api::{ClientDetail, Ready, ResolverView, WorkloadDetail};
-use observe::advice::{
-    Advice, AffectedNames, Alternative, Change, Forecast, Recommendation, Warning,
-};
+use observe::{Advice, AffectedNames, Alternative, Change, Forecast, Recommendation, Warning};
 
 /// Those that waste anything in the window, the worst first.
 pub(super) fn wasteful<'a>(seen: &Seen<'a>) -> Vec<&'a WorkloadDetail> {

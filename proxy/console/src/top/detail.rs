@@ -9,8 +9,7 @@ use super::look::Look;
 use super::row::Row;
 use super::state::{Detail, State};
 use super::words;
-use observe::advice::Recommendation;
-use observe::{Figures, Window};
+use observe::{Figures, Recommendation, Window};
 use resolver::Origin;
 
 /// The four most important things about the one under the cursor.

@@ -10,8 +10,7 @@ use super::row::Row;
 use crate::api::{
     ClientView, FailurePage, LoopPage, Order, Pair, Ready, ResolverView, SearchView, Summary,
 };
-use observe::advice::Advice;
-use observe::{Figures, Window};
+use observe::{Advice, Figures, Window};
 use resolver::Moment;
 
 /// Everything that the screen depends on.

@@ -14,10 +14,10 @@ use crate::api::{
     FailurePage, LoopPage, LoopView, Order, OriginView, Pair, ResolverView, SCHEMA, SearchView,
     Summary, Windowed,
 };
-use observe::advice::{
-    Advice, Affected, AffectedNames, Alternative, Change, Forecast, Recommendation, Warning,
+use observe::{
+    Advice, Affected, AffectedNames, Alternative, Change, Count, Counters, Figures, Forecast,
+    Recommendation, Warning, Window,
 };
-use observe::{Count, Counters, Figures, Window};
 use resolver::Moment;
 
 mod golden;

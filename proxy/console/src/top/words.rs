@@ -1,7 +1,7 @@
 //! Figures and findings in words.
 
 use super::state::Detail;
-use observe::advice::{Advice, Change, Forecast, Recommendation, Warning};
+use observe::{Advice, Change, Forecast, Recommendation, Warning};
 use resolver::Origin;
 
 /// Writes a count in at most six characters.

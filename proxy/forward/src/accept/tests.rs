@@ -97,5 +97,5 @@ fn reasons_have_their_places() {
             .enumerate()
             .all(|(at, reason)| at == reason.index())
     );
-    assert!(NotAnAnswer::ALL.len() <= observe::counters::LABELS);
+    assert!(NotAnAnswer::ALL.len() <= observe::LABELS);
 }

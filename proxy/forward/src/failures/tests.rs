@@ -56,5 +56,5 @@ fn reasons_have_their_places() {
             .enumerate()
             .all(|(at, reason)| at == reason.index())
     );
-    assert!(all.len() <= observe::counters::LABELS);
+    assert!(all.len() <= observe::LABELS);
 }

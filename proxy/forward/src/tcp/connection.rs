@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use super::super::accept::{NotAnAnswer, judge};
 use super::super::lane::{Lane, Report};
 use super::{PIPELINE, TcpAsk, UpstreamFailure};
-use observe::counters::WorkerStats;
+use observe::WorkerStats;
 
 /// What a connection's task needs beside the connection.
 pub(super) struct Task {

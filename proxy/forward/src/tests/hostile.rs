@@ -24,7 +24,7 @@ fn the_right_answer_is_waited_for_behind_every_wrong_one() {
             let right = IpAddr::from([192, 0, 2, 2]);
             assert_eq!(address(&answer), Some(right), "{transport:?} {wrong:?}: {answer:?}");
         }
-        let dropped = |worker: &observe::counters::WorkerStats| {
+        let dropped = |worker: &observe::WorkerStats| {
             let counts = NotAnAnswer::ALL.iter();
             counts
                 .map(|reason| worker.upstream_dropped.get(reason.index()))

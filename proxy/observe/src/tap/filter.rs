@@ -16,7 +16,7 @@ pub struct TapFilter {
     /// From one of these.
     pub clients: Vec<ClientFilter>,
     /// For a name like this.
-    pub name: Option<Pattern>,
+    pub name: Option<NamePattern>,
     /// Answered with one of these.
     pub rcodes: Vec<Rcode>,
     /// For one of these types.
@@ -52,7 +52,7 @@ impl TapFilter {
 
 /// Which names are meant.
 #[derive(Clone, Debug)]
-pub enum Pattern {
+pub enum NamePattern {
     /// This one and all below it.
     Within(Box<Name>),
     /// Those that look like this, with `*` for any number of characters, in
@@ -60,7 +60,7 @@ pub enum Pattern {
     Like(String),
 }
 
-impl Pattern {
+impl NamePattern {
     /// Reads a name, or one with `*` in it.
     ///
     /// # Errors

@@ -109,7 +109,7 @@ fn heard(tap: &Tap) -> usize {
 fn a_filter_takes_what_it_says() {
     let world = World::new();
     let name = |text: &str| TapFilter {
-        name: Some(Pattern::parse(text).unwrap()),
+        name: Some(NamePattern::parse(text).unwrap()),
         ..TapFilter::default()
     };
     let rcodes =
@@ -140,7 +140,7 @@ fn a_filter_takes_what_it_says() {
 
 #[test]
 fn what_cannot_be_meant_is_named() {
-    assert!(Pattern::parse("a..b").is_err());
+    assert!(NamePattern::parse("a..b").is_err());
     for bad in ["pod", "10.0.0.0/33", "fd00::/129", "a/b/c/d", "shop/", "Shop/web", "a/b-c/d"] {
         let said = parse_clients(&format!("10.0.0.1,{bad}"))
             .unwrap_err()

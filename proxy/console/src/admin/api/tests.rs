@@ -9,8 +9,7 @@ use std::task::Poll;
 
 use dns::Name;
 use forward::{ForwardConfig, ForwardZone, Forwarder, Transport};
-use observe::thread::ObserverHandle;
-use observe::{ObserveConfig, Observer, Recorders};
+use observe::{ObserveConfig, Observer, ObserverHandle, Recorders};
 use resolver::{Cache, CacheConfig, Clock};
 use tokio::runtime::{Builder, Handle};
 use tokio::task::spawn_blocking;
