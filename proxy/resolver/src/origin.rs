@@ -1,4 +1,5 @@
-//! Where a response comes from, and who failed if it says neither yes nor no.
+//! Where a response comes from, or what failed, and the text that a client gets
+//! with a failure.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,21 +14,21 @@ use crate::cache::Kind;
 pub enum Origin {
     /// The cache.
     Cache,
-    /// An upstream said yes or no.
+    /// An upstream, with data or a denial.
     Upstream,
-    /// We know by ourselves: ANY.
+    /// This proxy itself: ANY.
     Local,
-    /// A failure that is remembered for a moment (RFC 9520).
+    /// A cached failure (RFC 9520).
     CachedFailure,
     /// Failure of a server behind the upstream, passed on: RA is set.
     Relayed,
-    /// CoreDNS's `forward` waited for its own upstream in vain: neither AA nor
-    /// RA, seconds later.
+    /// CoreDNS's `forward` timed out waiting for its own upstream: neither AA
+    /// nor RA, seconds later.
     ForwardGaveUp,
     /// An error inside the upstream: neither AA nor RA, at once.
     UpstreamError,
-    /// CoreDNS's `kubernetes` plugin does not know the cluster yet: AA without
-    /// RA.
+    /// CoreDNS's `kubernetes` plugin has not synced with the API server yet: AA
+    /// without RA.
     NotSynced,
     /// The upstream refused: its limit of concurrent queries, or not its zone.
     UpstreamRefused,
@@ -35,14 +36,14 @@ pub enum Origin {
     Timeout,
     /// Nothing listens at the upstream (ICMP port unreachable, TCP reset).
     ConnectRefused,
-    /// The system would not send: EPERM is a full conntrack table or a
-    /// firewall.
+    /// The kernel refused to send: EPERM is a full conntrack table or a
+    /// firewall rule.
     SendFailed,
     /// Too many queries in flight.
     Limit,
     /// No forward zone holds the name.
     NoZone,
-    /// The question came back to us.
+    /// The query came back to this proxy.
     Loop,
     /// Not a query that we look up; see `QueryError`.
     Rejected,
@@ -77,7 +78,7 @@ impl Origin {
         self as usize
     }
 
-    /// Says whether the client was not helped.
+    /// Says whether the response is a failure for the client.
     pub const fn is_failure(self) -> bool {
         !matches!(self, Self::Cache | Self::Upstream | Self::Local)
     }
@@ -106,31 +107,31 @@ impl Origin {
 }
 
 impl Origin {
-    /// What it means and where to look, for the one on call.
+    /// What it means and where to look, in a sentence.
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Cache => "answered from the cache",
             Self::Upstream => "answered by an upstream",
             Self::Local => "answered by this proxy itself",
-            Self::CachedFailure => "failed moments ago and was not asked again yet",
+            Self::CachedFailure => "the same question failed moments ago and was not asked again",
             Self::Relayed => "a server behind the upstream failed; the upstream passed it on",
-            Self::ForwardGaveUp => "CoreDNS waited in vain for the servers that it forwards to",
+            Self::ForwardGaveUp => "CoreDNS timed out waiting for the servers that it forwards to",
             Self::UpstreamError => {
-                "the upstream failed at once: an error inside it, or where it forwards to nothing listens"
+                "the upstream failed at once: an internal error, or nothing listens where it forwards to"
             }
             Self::NotSynced => "CoreDNS has not read the cluster from the API server yet",
             Self::UpstreamRefused => {
-                "the upstream refused: too many queries at once, or not a zone of its own"
+                "the upstream refused: too many concurrent queries, or a zone that it does not serve"
             }
             Self::Timeout => "no upstream answered before the deadline",
             Self::ConnectRefused => "nothing listens at the upstream: no Pod, or no endpoint",
             Self::SendFailed => {
-                "the kernel would not send: a full conntrack table, or a firewall's rule"
+                "the kernel refused to send: a full conntrack table, or a firewall rule"
             }
-            Self::Limit => "this proxy had too many queries in flight",
-            Self::NoZone => "no forward zone holds the name",
-            Self::Loop => "the question came back to this proxy: a forwarding loop",
-            Self::Rejected => "not a query that can be answered",
+            Self::Limit => "too many queries in flight in this proxy",
+            Self::NoZone => "no forward zone has the name",
+            Self::Loop => "a forwarding loop: the query came back to this proxy",
+            Self::Rejected => "malformed, or not a query that is looked up",
         }
     }
 }
@@ -165,8 +166,8 @@ impl Origin {
 }
 
 impl Origin {
-    /// The INFO-CODE that tells a client of it (RFC 8914, section 4). A rejected
-    /// message is told nothing: its answer must not be longer than itself.
+    /// The INFO-CODE for the client (RFC 8914, section 4). A rejected message
+    /// gets none: its answer must not be longer than itself.
     pub const fn info_code(self) -> u16 {
         match self {
             Self::CachedFailure => ExtendedError::CACHED_ERROR,
@@ -178,8 +179,8 @@ impl Origin {
         }
     }
 
-    /// The EXTRA-TEXT beside it: what happened, at which upstream, for the
-    /// person in front of dig. Nothing that a client sent is in it.
+    /// The EXTRA-TEXT beside it, as dig prints it: what happened, at which
+    /// upstream. It has nothing that a client sent.
     pub fn extra_text(self, upstream: Option<SocketAddr>) -> String {
         let whom = match upstream {
             Some(addr) => addr.to_string(),
@@ -187,16 +188,16 @@ impl Origin {
         };
         match self {
             Self::Relayed => format!("a server behind {whom} failed"),
-            Self::ForwardGaveUp => format!("{whom} waited in vain for its own upstream"),
+            Self::ForwardGaveUp => format!("{whom} timed out waiting for its upstream"),
             Self::UpstreamError => format!("{whom} failed at once"),
-            Self::NotSynced => format!("{whom} does not know the cluster yet"),
+            Self::NotSynced => format!("{whom} has not synced with the Kubernetes API yet"),
             Self::UpstreamRefused => format!("{whom} refused"),
-            Self::Timeout => format!("no answer in time, last asked was {whom}"),
+            Self::Timeout => format!("no answer before the deadline; last asked: {whom}"),
             Self::ConnectRefused => format!("nothing listens at {whom}"),
-            Self::SendFailed => format!("the system would not send to {whom}"),
+            Self::SendFailed => format!("the kernel refused to send to {whom}"),
             Self::Limit => "too many queries in flight".to_owned(),
-            Self::NoZone => "no forward zone holds the name".to_owned(),
-            Self::Loop => "loop: the question came back to who asked it".to_owned(),
+            Self::NoZone => "no forward zone has the name".to_owned(),
+            Self::Loop => "loop: the query came back to its sender".to_owned(),
             _ => String::new(),
         }
     }

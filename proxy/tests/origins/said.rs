@@ -35,7 +35,7 @@ fn coredns_that_does_not_know_the_cluster_is_not_synced() {
     let nobody = port::free(Ipv4Addr::LOCALHOST).unwrap();
     let zone = format!("cluster.local={addr}");
     let proxy = Proxy::start(nobody, &["--zone", &zone]);
-    let text = format!("{addr} does not know the cluster yet");
+    let text = format!("{addr} has not synced with the Kubernetes API yet");
     Expected::servfail(Origin::NotSynced, 14, text).check(&proxy, "cluster.local.");
 }
 
@@ -54,7 +54,7 @@ fn coredns_with_a_silent_upstream_gave_up() {
     let answer = direct.udp(&query("first.test.", "A")).unwrap();
     assert_eq!(answer.metadata.response_code, ResponseCode::ServFail);
     let proxy = Proxy::start(coredns.addr(), &[]);
-    let text = format!("{} waited in vain for its own upstream", coredns.addr());
+    let text = format!("{} timed out waiting for its upstream", coredns.addr());
     Expected::servfail(Origin::ForwardGaveUp, 22, text).check(&proxy, ".");
 }
 
@@ -114,7 +114,7 @@ fn a_question_that_comes_back_is_a_loop() {
     let addr = port::free(Ipv4Addr::LOCALHOST).unwrap();
     let proxy = Proxy::start(addr, &[]);
     let _coredns = coredns_on(addr, "test", &format!("forward . {}", proxy.listen));
-    let text = "loop: the question came back to who asked it".to_owned();
+    let text = "loop: the query came back to its sender".to_owned();
     let expected = Expected::servfail(Origin::Loop, 0, text);
     expected.compare_told(&ask(proxy.listen, CLIENT, &names(HUNDRED, "test.")));
     expected.compare_client(&proxy);

@@ -15,7 +15,7 @@ use crate::proxy::{Proxy, SOON, get};
 fn silence_is_a_timeout() {
     let (_silent, addr) = silent();
     let proxy = Proxy::start(addr, &[]);
-    let text = format!("no answer in time, last asked was {addr}");
+    let text = format!("no answer before the deadline; last asked: {addr}");
     Expected::servfail(Origin::Timeout, 22, text).check(&proxy, ".");
 }
 
@@ -70,7 +70,7 @@ fn what_a_firewall_drops_on_its_way_out_was_not_sent() {
     );
     let nft = Command::new("nft").arg(&ruleset).output().unwrap();
     assert!(nft.status.success(), "{nft:?}");
-    let text = format!("the system would not send to {addr}");
+    let text = format!("the kernel refused to send to {addr}");
     Expected::servfail(Origin::SendFailed, 23, text).check(&proxy, ".");
 }
 
