@@ -147,7 +147,7 @@ impl Series {
         for transport in Transport::ALL {
             let at = transport.index();
             let labels = [("transport", transport.label())];
-            let help = "Messages from clients, garbage included.";
+            let help = "Messages from clients, malformed ones included.";
             self.count("fivedots_queries_total", help, &labels, move |w| w.queries.get(at));
         }
         for (at, label) in RCODE_LABELS.iter().enumerate() {
@@ -168,7 +168,7 @@ impl Series {
             let labels = [("result", lookup.label())];
             self.count("fivedots_cache_lookups_total", help, &labels, move |w| w.lookups.get(at));
         }
-        let help = "Responses that the system would not send.";
+        let help = "Responses that the kernel refused to send.";
         self.count("fivedots_unsent_responses_total", help, &[], |w| w.unsent_responses.get());
         let name = "fivedots_tcp_connections_total";
         let help = "Connections from clients.";
@@ -199,7 +199,7 @@ impl Series {
         for reason in NotAnAnswer::ALL {
             let at = reason.index();
             let labels = [("reason", reason.label())];
-            let help = "Messages from upstreams that were no answer to our query.";
+            let help = "Messages from upstreams that are no answer to our query.";
             let name = "fivedots_upstream_dropped_total";
             self.count(name, help, &labels, move |w| w.upstream_dropped.get(at));
         }
@@ -208,7 +208,7 @@ impl Series {
     fn loops(&self) -> Vec<(metrics::Counter, Evidence)> {
         let all = Evidence::ALL.iter().map(|evidence| {
             let labels = [("evidence", evidence.label())];
-            let help = "Forwarding loops, each time one was seen.";
+            let help = "Forwarding loops, each time one is seen.";
             (self.counter("fivedots_loops_total", help, &labels), *evidence)
         });
         all.collect()
@@ -292,7 +292,7 @@ const GAUGES: [Gauge; 5] = [
         float(s.cache.len())
     }),
     ("fivedots_cache_bytes", "Memory in use by the cache.", |s| float(s.cache.bytes())),
-    ("fivedots_cache_capacity_bytes", "Memory that the cache may use.", |s| {
+    ("fivedots_cache_capacity_bytes", "Memory available to the cache.", |s| {
         float(s.cache.capacity_bytes())
     }),
     ("fivedots_inflight_waiters", "Clients that wait for an upstream.", |s| {

@@ -1,4 +1,4 @@
-//! What the observer knows, as series. Their labels are closed sets: no client
+//! The accounts of the observer, as series. Their labels are closed sets: no client
 //! and no name is ever in one.
 
 use super::{Series, float};
@@ -18,7 +18,7 @@ pub(super) fn counters(series: &Series) -> Vec<Observed> {
         all.push((series.counter(name, help, &[]), read, 0));
     }
     for origin in Origin::ALL.iter().filter(|origin| origin.is_failure()) {
-        let help = "Responses that did not help, by who failed.";
+        let help = "Failed responses, by origin.";
         let labels = [("origin", origin.label())];
         let counter = series.counter("fivedots_failed_responses_total", help, &labels);
         all.push((counter, |observer, at| origin_sum(observer, at), origin.index()));
@@ -27,7 +27,7 @@ pub(super) fn counters(series: &Series) -> Vec<Observed> {
         all.push((series.counter(name, help, &[]), sum, *count as usize));
     }
     for end in End::ALL {
-        let help = "Lookups of programs, by how they ended.";
+        let help = "Lookups, by their end.";
         let counter = series.counter("fivedots_lookups_total", help, &[("end", end.label())]);
         all.push((counter, sum, end.count() as usize));
     }
@@ -63,18 +63,18 @@ const PLAIN: [Plain; 4] = [
     ),
     (
         "fivedots_observed_clients_evicted_total",
-        "Clients that lost their account to another.",
+        "Clients that lost their account to another client.",
         |o, _| o.clients.evicted(),
     ),
     (
         "fivedots_observed_lookups_cut_total",
-        "Lookups taken for ended because their client had too many.",
+        "Lookups that were ended early, because their client had too many.",
         |o, _| o.cut_lookups,
     ),
 ];
 
 const COUNTED: &[(&str, &str, Count)] = &[
-    ("fivedots_lookup_steps_total", "Names asked for lookups.", Count::Steps),
+    ("fivedots_lookup_steps_total", "Names queried for lookups.", Count::Steps),
     (
         "fivedots_lookup_queries_total",
         "Queries for lookups, without retransmits.",
