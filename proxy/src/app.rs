@@ -1,4 +1,4 @@
-//! The whole program, put together: the only module that knows everybody.
+//! The whole program, put together: the only module that names all others.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -98,7 +98,7 @@ impl App {
         let own = own_addrs(&config.listen);
         kubernetes::start(&config.kubernetes, own, &ledger, clock)
             .await
-            .context("cannot ask the Kubernetes API who the clients are")?;
+            .context("cannot watch the pods of the Kubernetes API")?;
         let sources = Sources {
             stats,
             cache: Arc::clone(&cache),
@@ -179,14 +179,14 @@ impl App {
             // What they had queued is asked before they end.
             for thread in client_threads {
                 if thread.join().is_err() {
-                    tracing::error!("a client thread ended in a panic");
+                    tracing::error!("a client thread panicked");
                 }
             }
             forwarder.drain(DRAIN)
         });
         if !drained.await.unwrap_or(false) {
             let left = self.forwarder.in_flight();
-            tracing::warn!(left, "some clients were not answered");
+            tracing::warn!(left, "ended before all clients were answered");
         }
         // The last answers are on their way to their connections.
         tokio::time::timeout(LAST_WRITES, self.tcp.ended())

@@ -21,68 +21,67 @@ pub struct Cli {
 pub enum Command {
     /// Answer queries until SIGTERM or SIGINT.
     ///
-    /// Without any flag: listens on 127.0.0.1:5335 and forwards to the servers
-    /// of /etc/resolv.conf.
+    /// By default it listens on 127.0.0.1:5335 and forwards to the servers of
+    /// /etc/resolv.conf.
     Run(RunArgs),
-    /// Print what a running proxy knows about its traffic.
+    /// Print the figures of a running proxy on one screen.
     ///
-    /// Reads its admin listener; `--json` prints the page /api/v1/summary as it
-    /// is.
+    /// Reads its admin listener. `--json` prints /api/v1/summary.
     Stats(StatsArgs),
-    /// Show who wastes most and what they should change, who fails and why.
+    /// Show, live, which workloads waste queries and what fails, and why.
     ///
     /// Reads the admin listener of a running proxy once a second; `?` shows the
-    /// keys. Where there is no terminal it prints the list once, as `--once`
-    /// does.
+    /// keys. Without a terminal it prints the list once, as with `--once`.
     Top(TopArgs),
-    /// Print queries as a running proxy accounts for them.
+    /// Print the queries of a running proxy as they come.
     ///
-    /// Reads its admin listener. At most 1000 a second are shown; how many are
-    /// left out is said, on standard error or, with `--json`, as a line.
+    /// Reads its admin listener. At most 1000 a second are shown. The number of
+    /// queries left out goes to standard error or, with `--json`, into a line
+    /// of its own.
     Tap(TapArgs),
-    /// Look at configuration files.
+    /// Check a configuration file, or print the defaults.
     #[command(subcommand)]
     Config(ConfigCommand),
 }
 
-/// What can be done with a configuration.
+/// The subcommands of `config`.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Check a file: exit status 0 when it is good, 78 when it is not.
+    /// Check a file: exit status 0 if it is valid, 78 if not.
     Check {
         /// The file.
         file: PathBuf,
     },
-    /// Print every key with its default and what it means.
+    /// Print every key with its default and its meaning.
     Defaults,
 }
 
-/// The flags of `run`; each wins over the file.
+/// The flags of `run`; each overrides the file.
 #[derive(Args, Clone, Debug, Default)]
 pub struct RunArgs {
-    /// A configuration file (`fivedots config defaults` shows one).
+    /// Configuration file (`fivedots config defaults` prints one).
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// An address to listen on, UDP and TCP; may be repeated.
+    /// Address to listen on, UDP and TCP; may be repeated.
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Vec<SocketAddr>,
-    /// A server for all names that no zone has; may be repeated.
+    /// Upstream for all names without a zone; may be repeated.
     #[arg(long, value_name = "ADDR[:PORT]", value_parser = parse_upstream)]
     pub upstream: Vec<SocketAddr>,
-    /// Servers for the names of a zone, asked by TCP with `+tcp`; may be
+    /// Upstreams for the names of a zone, asked over TCP with `+tcp`; may be
     /// repeated.
     #[arg(long, value_name = "SUFFIX=ADDR[:PORT][,…][+tcp]", value_parser = parse_zone)]
     pub zone: Vec<ZoneArg>,
-    /// Where /metrics, /livez and /readyz are.
+    /// Address of /metrics, /livez and /readyz.
     #[arg(long, value_name = "ADDR:PORT")]
     pub metrics: Option<SocketAddr>,
-    /// Where everything else is: an address, or `unix:PATH`.
+    /// Address of the admin listener (page and API), or `unix:PATH`.
     #[arg(long, value_name = "ADDR:PORT|unix:PATH")]
     pub admin: Option<String>,
     /// UDP threads for each address.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub workers: Option<u16>,
-    /// How logs are written.
+    /// Format of the logs.
     #[arg(long, value_enum)]
     pub log_format: Option<LogFormat>,
 }
@@ -92,13 +91,13 @@ pub struct RunArgs {
 pub struct ZoneArg {
     /// The zone's own name.
     pub suffix: dns::Name,
-    /// Its servers.
+    /// Its upstreams.
     pub upstreams: Vec<SocketAddr>,
-    /// Ask by TCP from the start.
+    /// Ask over TCP from the start.
     pub tcp: bool,
 }
 
-/// How logs are written.
+/// Format of the logs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum LogFormat {
     /// For people.
@@ -129,7 +128,7 @@ pub fn parse_upstream(text: &str) -> Result<SocketAddr, String> {
         .or_else(alone)
         .ok_or_else(|| format!("{text:?} is not an address such as 10.0.0.2:53 or [::1]:53"))?;
     if addr.port() == 0 {
-        return Err(format!("{text:?} has port 0, which no server has"));
+        return Err(format!("{text:?} has port 0; a server needs another"));
     }
     Ok(addr)
 }

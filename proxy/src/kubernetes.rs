@@ -73,7 +73,7 @@ pub async fn start(
     };
     match outcome {
         Err(error) if config.enabled == Enabled::Auto => {
-            tracing::warn!(%error, "clients are known by their addresses alone");
+            tracing::warn!(%error, "no pod names: clients are shown by address");
             Ok(())
         }
         outcome => outcome,

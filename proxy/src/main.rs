@@ -105,7 +105,7 @@ fn wait_for<T>(work: impl Future<Output = T>) -> io::Result<T> {
 
 fn check(file: &Path) -> ExitCode {
     match Config::check(file) {
-        Ok(_) => say(&format!("{}: good", file.display())),
+        Ok(_) => say(&format!("{}: valid", file.display())),
         Err(error) => fail(CONFIG, &error),
     }
 }
@@ -132,7 +132,7 @@ fn say(text: &str) -> ExitCode {
 }
 
 fn fail(code: u8, error: &dyn std::fmt::Display) -> ExitCode {
-    // Nobody is left to be told when this fails.
+    // There is nowhere left to report a failure.
     writeln!(io::stderr(), "error: {error}").ok();
     ExitCode::from(code)
 }

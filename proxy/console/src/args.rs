@@ -9,10 +9,10 @@ use observe::{FilterError, NamePattern, parse_clients, parse_rcodes, parse_types
 use crate::admin::AdminAddr;
 use crate::redact::Redact;
 
-/// Which proxy is meant, and what of it may be seen.
+/// Which proxy to read, and what to hide.
 #[derive(Args, Clone, Debug)]
 pub struct RemoteArgs {
-    /// Its admin listener: an address, or `unix:PATH`.
+    /// Admin listener of the proxy: an address, or `unix:PATH`.
     #[arg(
         long,
         visible_alias = "url",
@@ -21,7 +21,7 @@ pub struct RemoteArgs {
         value_parser = parse_remote
     )]
     pub admin: AdminAddr,
-    /// Show pseudonyms instead: `names`, `clients`, or both with a comma.
+    /// Show pseudonyms for `names`, `clients`, or both: `names,clients`.
     #[arg(long, value_name = "names,clients", value_parser = parse_redact)]
     pub redact: Option<String>,
 }
@@ -32,7 +32,7 @@ pub struct StatsArgs {
     /// Which proxy.
     #[command(flatten)]
     pub remote: RemoteArgs,
-    /// For programs.
+    /// Print JSON.
     #[arg(long)]
     pub json: bool,
 }
@@ -54,30 +54,31 @@ pub struct TapArgs {
     /// Which proxy.
     #[command(flatten)]
     pub remote: RemoteArgs,
-    /// Queries of these clients, with commas: addresses, ranges, and where the
-    /// proxy knows them `NAMESPACE/POD` and `NAMESPACE/KIND/NAME`.
+    /// Only these clients, separated by commas: addresses, ranges and, if the
+    /// proxy watches the Kubernetes API, `NAMESPACE/POD` and
+    /// `NAMESPACE/KIND/NAME`.
     #[arg(long, value_name = "CLIENT,…", value_parser = checked(parse_clients))]
     pub client: Option<String>,
-    /// For this name and all below it; or, with `*` for any characters, for
-    /// names that look like this.
+    /// Only this name and all below it; or names that match a pattern, with `*`
+    /// for any characters.
     #[arg(long, value_name = "NAME|PATTERN", value_parser = checked(NamePattern::parse))]
     pub name: Option<String>,
-    /// Answered with one of these, as `SERVFAIL,REFUSED`.
+    /// Only responses with one of these RCODEs, as `SERVFAIL,REFUSED`.
     #[arg(long, value_name = "RCODE,…", value_parser = checked(parse_rcodes))]
     pub rcode: Option<String>,
-    /// For one of these types, as `A,AAAA`.
+    /// Only these types, as `A,AAAA`.
     #[arg(long = "type", value_name = "TYPE,…", value_parser = checked(parse_types))]
     pub qtype: Option<String>,
-    /// Answered no sooner than this: `500us`, `20ms`, `2s`.
+    /// Only responses that took at least this long: `500us`, `20ms`, `2s`.
     #[arg(long, value_name = "TIME", value_parser = parse_latency)]
     pub min_latency: Option<Duration>,
-    /// At most so many a second.
+    /// Lines a second at most.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rate: Option<u32>,
-    /// End after so many.
+    /// End after this many lines.
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
-    /// A line of JSON for each.
+    /// Print each line as JSON.
     #[arg(long)]
     pub json: bool,
 }
@@ -104,9 +105,7 @@ pub fn parse_admin(text: &str) -> Result<AdminAddr, String> {
 /// A sentence that names the text.
 pub fn parse_remote(text: &str) -> Result<AdminAddr, String> {
     if text.starts_with("https:") {
-        return Err(format!(
-            "{text:?}: the admin listener speaks no TLS; use kubectl port-forward"
-        ));
+        return Err(format!("{text:?}: the admin listener has no TLS; use kubectl port-forward"));
     }
     let place = text
         .strip_prefix("http://")

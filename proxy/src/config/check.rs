@@ -22,7 +22,7 @@ use console::args::parse_admin;
 use forward::ForwardConfig;
 use resolver::CacheConfig;
 
-/// What the machine says when nobody wrote it down.
+/// What the machine has, for keys that are not set.
 #[derive(Clone, Debug)]
 pub(super) struct Machine {
     pub(super) memory_limit: Option<u64>,
@@ -30,7 +30,7 @@ pub(super) struct Machine {
     pub(super) resolv_conf: (PathBuf, String),
     /// What systemd-resolved asks, as it writes it down itself.
     pub(super) resolved_conf: String,
-    /// The name of the node, if we were told (`NODE_NAME`).
+    /// The name of the node, if `NODE_NAME` is set.
     pub(super) node: Option<String>,
     /// Whether an address is one of this machine.
     pub(super) is_local: fn(IpAddr) -> bool,
@@ -113,11 +113,11 @@ fn listen(source: &Source, args: &RunArgs) -> Result<Vec<SocketAddr>, ConfigErro
     let Some(written) = &source.file.listen else { return Ok(vec![DEFAULT_LISTEN]) };
     let listen: Vec<_> = addrs(written.get_ref(), |addr: &OwnAddr| addr.0);
     if listen.is_empty() || listen.len() > MAX_LISTEN {
-        let reason = format!("{} addresses; 1 to {MAX_LISTEN} can be given", listen.len());
+        let reason = format!("{} addresses; 1 to {MAX_LISTEN} are allowed", listen.len());
         return Err(source.wrong(&written.span(), &reason));
     }
     match repeated(&listen) {
-        Some(twice) => Err(source.wrong(&written.span(), &format!("{twice} is there twice"))),
+        Some(twice) => Err(source.wrong(&written.span(), &format!("{twice} is listed twice"))),
         None => Ok(listen),
     }
 }

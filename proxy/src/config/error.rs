@@ -11,7 +11,7 @@ pub enum ConfigError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// A line of the file is wrong.
@@ -31,7 +31,7 @@ pub enum ConfigError {
     Flags(String),
     /// No server to forward to.
     #[error(
-        "no upstream: {} names {found}; give --upstream ADDR, or upstreams in the file",
+        "no upstream: {} has {found}; set --upstream ADDR, or `upstreams` in the file",
         path.display()
     )]
     NoUpstream {

@@ -235,7 +235,7 @@ fn our_own_addresses_are_no_servers_of_ours() {
     let alone =
         |text: &str| Machine { resolv_conf: ("r.conf".into(), text.to_owned()), ..machine() };
     for (text, said) in
-        [("", "r.conf names no server;"), ("nameserver 127.0.0.1", "no server but us")]
+        [("", "r.conf has no server;"), ("nameserver 127.0.0.1", "no server but our own address")]
     {
         let args = args(&["--listen", "127.0.0.1:53"]);
         let error = build(&Source::empty(), &args, &alone(text))

@@ -1,4 +1,4 @@
-//! Which servers are asked for which names, and that none of them is us.
+//! Which upstreams are asked for which names; none of them may be this proxy.
 
 use std::net::SocketAddr;
 
@@ -38,7 +38,7 @@ pub(super) fn zones(
             .iter()
             .any(|zone| is_same(&zone.suffix, &dns::Name::ROOT))
         {
-            let reason = "the zone \".\" says the same; keep one of the two";
+            let reason = "the zone \".\" sets the same; keep one of the two";
             return Err(source.wrong(&written.span(), reason));
         }
         let upstreams = upstreams(source, written, (listen, machine))?;
@@ -92,7 +92,7 @@ fn upstreams(
     }
     let count = written.get_ref().len();
     if !(1..=MAX_UPSTREAMS).contains(&count) {
-        let reason = format!("{count} servers; 1 to {MAX_UPSTREAMS} can be given");
+        let reason = format!("{count} servers; 1 to {MAX_UPSTREAMS} are allowed");
         return Err(source.wrong(&written.span(), &reason));
     }
     Ok(addrs(written.get_ref(), |addr: &UpstreamAddr| addr.0))
@@ -119,7 +119,7 @@ fn zones_of_flags(
             .iter()
             .any(|zone| is_same(&zone.suffix, &dns::Name::ROOT))
         {
-            let reason = "--upstream and --zone . say the same; keep one of the two";
+            let reason = "--upstream and --zone . set the same; keep one of the two";
             return Err(ConfigError::Flags(reason.to_owned()));
         }
         zones.push(udp_zone(dns::Name::ROOT, args.upstream.clone()));
@@ -135,15 +135,16 @@ fn zones_of_flags(
         }
         if zone.upstreams.len() > MAX_UPSTREAMS {
             let (count, suffix) = (zone.upstreams.len(), zone.suffix);
-            let reason = format!("{count} servers for {suffix}; {MAX_UPSTREAMS} can be given");
+            let reason =
+                format!("{count} servers for {suffix}; at most {MAX_UPSTREAMS} are allowed");
             return Err(ConfigError::Flags(reason));
         }
     }
     Ok(zones)
 }
 
-/// The servers of resolv.conf but for ourselves: a node whose resolv.conf
-/// already names us still knows whom else to ask.
+/// The servers of resolv.conf without our own addresses: on a node whose
+/// resolv.conf already points here, the others are left.
 fn resolv_conf(machine: &Machine, listen: &[SocketAddr]) -> Result<Vec<SocketAddr>, ConfigError> {
     let (path, text) = &machine.resolv_conf;
     let (conf, _) = ResolvConf::parse(Family::Go, text);
@@ -155,7 +156,7 @@ fn resolv_conf(machine: &Machine, listen: &[SocketAddr]) -> Result<Vec<SocketAdd
     let named = found.len();
     found.retain(|addr| !is_us(*addr, listen, machine));
     if found.is_empty() {
-        let found = if named == 0 { "no server" } else { "no server but us" };
+        let found = if named == 0 { "no server" } else { "no server but our own address" };
         return Err(ConfigError::NoUpstream { path: path.clone(), found: found.to_owned() });
     }
     Ok(found)

@@ -1,7 +1,7 @@
 //! Answering over connections (RFC 7766).
 //!
 //! A connection is one task. All complete queries of one read are answered by
-//! one write, as far as the cache knows; the others are answered as their
+//! one write, as far as the cache has them; the others are answered as their
 //! answers come, in any order.
 
 use std::io;
@@ -24,7 +24,7 @@ use resolver::{Limit, Terms};
 /// The bounds of connections.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TcpConfig {
-    /// How long a connection may say nothing.
+    /// How long a connection may be idle.
     pub idle_timeout: Duration,
     /// How long a client may take no answer.
     pub write_timeout: Duration,
@@ -87,7 +87,7 @@ impl TcpServer {
             match accepted {
                 Ok((stream, peer)) => self.take(stream, peer),
                 Err(error) => {
-                    tracing::debug!(%error, "a connection was not accepted");
+                    tracing::debug!(%error, "cannot accept a connection");
                     // Descriptors may have run out; others have to end first.
                     sleep(ACCEPT_PAUSE).await;
                 }
@@ -98,7 +98,7 @@ impl TcpServer {
     /// Waits until every connection has ended.
     pub async fn ended(&self) {
         let all = u32::try_from(self.config.max_connections).unwrap_or(u32::MAX);
-        // Fails only when the semaphore is closed, which nobody does.
+        // Fails only when the semaphore is closed, which does not happen.
         self.places.acquire_many(all).await.map(drop).ok();
     }
 
@@ -141,7 +141,7 @@ enum Event {
     Answer(Box<[u8]>),
     /// So many octets were read, none at the client's end.
     Read(io::Result<usize>),
-    /// The client has said nothing for too long.
+    /// The client was idle for too long.
     Idle,
     /// The process ends.
     Stop,
@@ -309,7 +309,7 @@ impl Connection {
 ///
 /// # Errors
 ///
-/// What the system says: the address is taken, not ours, or privileged.
+/// The error of the system: the address is in use, not ours, or privileged.
 pub fn bind_tcp(addr: SocketAddr) -> io::Result<TcpListener> {
     let socket =
         socket2::Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;

@@ -47,7 +47,7 @@ impl UdpWorker {
         }
     }
 
-    /// Answers until it is told to stop, and then what is queued already.
+    /// Answers until the stop, and then what is queued already.
     pub fn run(mut self) {
         let mut recv = RecvBatch::new(BATCH, QUERY_BUFFER);
         let mut want = 1;
@@ -64,7 +64,7 @@ impl UdpWorker {
                     continue;
                 }
                 Err(error) => {
-                    tracing::error!(%error, "a UDP socket is lost");
+                    tracing::error!(%error, "a UDP socket failed; its thread ends");
                     return;
                 }
             };
@@ -96,8 +96,8 @@ impl UdpWorker {
         });
         self.flush();
         if hits > 0 {
-            // The second look at the clock in a batch: without it nobody would
-            // see how long an answer from the cache takes.
+            // The second look at the clock in a batch: it is what shows how
+            // long an answer from the cache takes.
             let took = self.service.clock.now().saturating_since(now);
             if let Some(histogram) = self
                 .stats
@@ -168,11 +168,11 @@ impl UdpWorker {
 ///
 /// # Errors
 ///
-/// What the system says: the address is taken, not ours, or privileged.
+/// The error of the system: the address is in use, not ours, or privileged.
 pub fn bind_udp(addr: SocketAddr, workers: usize) -> io::Result<Vec<Socket>> {
     let options = Options {
         reuse_port: true,
-        // One bound to the wildcard has to know which address was asked.
+        // A wildcard socket needs the address that each query was sent to.
         pktinfo: addr.ip().is_unspecified(),
         recv_buffer: Some(SOCKET_BUFFER),
         send_buffer: Some(SOCKET_BUFFER),
