@@ -73,7 +73,7 @@ pub struct ForwardLimits {
 
 impl Config {
     /// Reads the file that `args` name, if any, lays the flags over it, and
-    /// fills in what this machine says: servers, memory, processors.
+    /// fills in the defaults of this machine: servers, memory, processors.
     ///
     /// # Errors
     ///

@@ -20,7 +20,7 @@ use resolver::{Clock, Moment};
 /// What readiness depends on.
 ///
 /// Not on upstreams: without them the cache still answers, and taking every
-/// node's cache out of service would make their outage everybody's.
+/// node's cache out of service would spread their outage to all clients.
 #[derive(Debug)]
 pub struct Health {
     /// Listen addresses that have not answered a query of ours.
@@ -63,7 +63,7 @@ impl Health {
     }
 }
 
-/// Returns the routes /livez and /readyz; the latter also tells of loops.
+/// Returns the routes /livez and /readyz; the latter also lists loops.
 pub fn routes(health: Arc<Health>, forwarder: Forwarder, clock: Clock) -> Router {
     Router::new()
         .route("/livez", get(async || "ok\n"))

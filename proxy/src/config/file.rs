@@ -19,7 +19,7 @@ pub(super) struct Source {
     text: String,
 }
 
-/// The keys; `fivedots config defaults` says what they mean.
+/// The keys; `fivedots config defaults` describes them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConfigFile {

@@ -1,4 +1,4 @@
-//! How much memory this process may have, as its cgroup says.
+//! The memory limit of this process, from its cgroup.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ fn smallest(cgroup: &str, read: impl Fn(&Path) -> Option<String>) -> Option<u64>
     files
         .flat_map(|(mount, group, file)| upwards(mount, group).map(move |dir| dir.join(file)))
         .filter_map(|path| read(&path)?.trim().parse().ok())
-        // Version 1 says "no limit" by a number of almost 2^63.
+        // Version 1 writes "no limit" as a number near 2^63.
         .filter(|limit| *limit < NO_LIMIT)
         .min()
 }

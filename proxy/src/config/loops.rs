@@ -39,7 +39,7 @@ pub(super) fn loops(
     })
 }
 
-/// Follows each upstream as far as this node's files say where it forwards to.
+/// Follows each upstream as far as the files of this node show where it forwards.
 /// That an upstream is ourselves was refused before.
 fn found(machine: &Machine, zones: &[ForwardZone], listen: &[SocketAddr]) -> Vec<Sighting> {
     let mut found = Vec::new();
@@ -78,7 +78,7 @@ fn servers_of_resolved(machine: &Machine) -> Vec<SocketAddr> {
         .collect()
 }
 
-/// Often enough that a loop is known before anybody is on call, and one junk
+/// Often enough to find a loop before it becomes an incident, and one junk
 /// query per upstream and zone.
 const PROBE_INTERVAL: Duration = Duration::from_secs(120);
 const INTERVALS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(24 * 3600);
