@@ -150,7 +150,7 @@ impl NameTallies {
     pub(crate) fn join(&mut self, joined: &Joined, arrived: Moment) {
         self.totals.queries += 1;
         self.saw(arrived, arrived);
-        if let Some(tally) = self.tally_mut(joined.meaning.base) {
+        if let Some(tally) = self.tally_mut(joined.candidate.base) {
             tally.join(joined, arrived);
         }
     }

@@ -11,7 +11,7 @@ use super::retransmit::Again;
 use super::search::{Readings, Search};
 use super::walk::{Fit, Walk};
 use crate::intake::{QueryEvent, QueryFlags, octets_of};
-use crate::lookup::walk::{LookupRules, Meaning, type_bit};
+use crate::lookup::walk::{Candidate, LookupRules, type_bit};
 use crate::tables::hash_of;
 
 mod found;
@@ -102,7 +102,7 @@ impl Closer {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum AtOnce {
     /// It found its name: a lookup of this.
-    Found(Meaning),
+    Found(Candidate),
     /// It asked for one more type of a lookup that had found its name.
     Joined(Joined),
 }
@@ -197,9 +197,9 @@ impl Chains {
                 self.close_if_found(at, search, closer);
             }
             (Verdict::New, None) if Found::is(seen) => {
-                let meaning = Meaning::all(readings, search).next().unwrap_or_default();
-                closer.at_once = Some(AtOnce::Found(meaning));
-                self.keep(Found::begin(seen, asked, meaning), closer);
+                let candidate = Candidate::all(readings, search).next().unwrap_or_default();
+                closer.at_once = Some(AtOnce::Found(candidate));
+                self.keep(Found::begin(seen, asked, candidate), closer);
             }
             (Verdict::New, None) => self.begin(seen, asked, readings, search, closer, None),
         }

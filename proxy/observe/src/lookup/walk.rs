@@ -15,8 +15,8 @@ use crate::intake::{QueryEvent, QueryFlags};
 mod asking;
 pub(crate) use asking::{Asking, type_bit};
 
-mod meaning;
-pub(crate) use meaning::Meaning;
+mod candidate;
+pub(crate) use candidate::Candidate;
 
 mod closing;
 pub(crate) use closing::{Ending, LookupRules};
@@ -31,7 +31,7 @@ pub(crate) struct Walk {
     /// The name asked first; the base is its beginning.
     name: Vec<u8>,
     /// What it can be the lookup of, the likeliest first.
-    meanings: Vec<Meaning>,
+    candidates: Vec<Candidate>,
     /// The hash of the name asked last.
     asked: u64,
     step: Asking,
@@ -74,7 +74,7 @@ pub(crate) struct Last<'a> {
     pub(crate) asked: u64,
     pub(crate) step: &'a Asking,
     /// What the walk is a lookup of.
-    pub(crate) meaning: &'a Meaning,
+    pub(crate) candidate: &'a Candidate,
     /// Names asked until then.
     pub(crate) steps: u32,
     /// Says whether a lookup of this begins with this name.
@@ -90,13 +90,13 @@ impl Walk {
         readings: &Readings,
         search: &Search,
     ) {
-        let Self { mut name, mut meanings, .. } = std::mem::take(self);
+        let Self { mut name, mut candidates, .. } = std::mem::take(self);
         name.clear();
         name.extend_from_slice(seen.qname);
-        meanings.clear();
-        meanings.extend(Meaning::all(readings, search));
+        candidates.clear();
+        candidates.extend(Candidate::all(readings, search));
         let first = seen.record.arrived;
-        *self = Self { name, meanings, first, ..Self::default() };
+        *self = Self { name, candidates, first, ..Self::default() };
         self.ask(seen, asked);
     }
 
@@ -115,9 +115,11 @@ impl Walk {
             return self.fit_same(seen);
         }
         let goes_on = !self.step.data
-            && readings
-                .iter()
-                .any(|reading| self.meanings.iter().any(|meaning| meaning.goes_on(reading)));
+            && readings.iter().any(|reading| {
+                self.candidates
+                    .iter()
+                    .any(|candidate| candidate.goes_on(reading))
+            });
         let waited = record.arrived.saturating_since(self.step.last);
         goes_on.then_some(if waited < AT_ONCE { Fit::Next } else { Fit::LateNext })
     }
@@ -187,10 +189,10 @@ impl Walk {
     /// Its last name and what it looked up, once it has found that: nothing can
     /// follow but other types of the name.
     pub(crate) fn found(&self) -> Option<Last<'_>> {
-        let meaning = self.meanings.first()?;
+        let candidate = self.candidates.first()?;
         let is_found = self.step.data && self.step.truncated == 0;
         let (asked, step, steps) = (self.asked, &self.step, self.steps);
-        is_found.then_some(Last { asked, step, meaning, steps, is_start: self.is_start() })
+        is_found.then_some(Last { asked, step, candidate, steps, is_start: self.is_start() })
     }
 
     /// What it leaves for the time after its end: the name asked last, when,
@@ -244,9 +246,9 @@ impl Walk {
 
     /// The hashes of the bases that it may go on with.
     pub(crate) fn bases(&self) -> impl Iterator<Item = u64> {
-        let meanings: &[Meaning] = if self.is_over() { &[] } else { &self.meanings };
-        let going = meanings.iter().filter(|meaning| meaning.may_go_on());
-        going.map(|meaning| meaning.base)
+        let candidates: &[Candidate] = if self.is_over() { &[] } else { &self.candidates };
+        let going = candidates.iter().filter(|candidate| candidate.may_go_on());
+        going.map(|candidate| candidate.base)
     }
 
     pub(crate) const fn deadline(&self) -> Moment {
@@ -255,13 +257,13 @@ impl Walk {
 
     /// Says what it was, seen from now, with the memory of `base`.
     pub(crate) fn close(&self, names: LookupRules<'_>, mut base: Vec<u8>) -> Lookup {
-        let none = Meaning::default();
-        let meaning = self.meanings.first().unwrap_or(&none);
-        meaning.write_base(&self.name, &mut base);
-        let succeeded = self.step.data.then_some(meaning.at);
+        let none = Candidate::default();
+        let candidate = self.candidates.first().unwrap_or(&none);
+        candidate.write_base(&self.name, &mut base);
+        let succeeded = self.step.data.then_some(candidate.at);
         let is_denied = self.step.is_denied() && !self.failed;
         let otherwise = if is_denied { End::Nonexistent } else { End::Failed };
-        let searched = self.steps > 1 || meaning.at != Step::Absolute;
+        let searched = self.steps > 1 || candidate.at != Step::Absolute;
         Lookup {
             steps: self.steps,
             queries: self.queries,
@@ -271,7 +273,7 @@ impl Walk {
             succeeded,
             end: names.end(&base, searched, succeeded, otherwise),
             types: if self.steps == 1 { self.step.type_count() } else { self.types },
-            partial: meaning.is_partial(),
+            partial: candidate.is_partial(),
             captured: names.is_captured(&base, succeeded),
             repeats: self.repeats,
             first: self.first,
@@ -283,13 +285,13 @@ impl Walk {
     /// Leaves the step for the next name.
     fn go_on(&mut self, readings: &Readings, habits: &mut Habits) {
         let was_absolute = self
-            .meanings
+            .candidates
             .iter()
-            .all(|meaning| meaning.at == Step::Absolute);
-        self.meanings.retain_mut(|meaning| {
-            let next = readings.iter().find(|reading| meaning.goes_on(reading));
+            .all(|candidate| candidate.at == Step::Absolute);
+        self.candidates.retain_mut(|candidate| {
+            let next = readings.iter().find(|reading| candidate.goes_on(reading));
             if let Some(next) = next {
-                meaning.at = next.step;
+                candidate.at = next.step;
             }
             next.is_some()
         });
@@ -343,11 +345,15 @@ impl Walk {
 
     /// Says whether it is at its first name, which began it rightly.
     fn is_start(&self) -> bool {
-        self.steps == 1 && self.meanings.first().is_some_and(|meaning| meaning.whole)
+        self.steps == 1
+            && self
+                .candidates
+                .first()
+                .is_some_and(|candidate| candidate.whole)
     }
 
     fn may_go_on(&self) -> bool {
-        self.meanings.iter().any(Meaning::may_go_on)
+        self.candidates.iter().any(Candidate::may_go_on)
     }
 }
 

@@ -141,12 +141,12 @@ impl Sums<'_> {
                 self.node.add(one_more, 1, self.now);
                 client.bases.join(&joined, arrived);
             }
-            AtOnce::Found(meaning) => {
+            AtOnce::Found(candidate) => {
                 let mut base = closer.names.pop().unwrap_or_default();
-                let octets = meaning.base_of(seen.qname, &mut base);
-                let ending = closer.rules_for(&client.search).found(octets, &meaning);
+                let octets = candidate.base_of(seen.qname, &mut base);
+                let ending = closer.rules_for(&client.search).found(octets, &candidate);
                 count_found(self.node, &ending, self.now);
-                let name = Named { octets, hash: meaning.base };
+                let name = Named { octets, hash: candidate.base };
                 client.close_found(name, &ending, arrived, self.now);
                 closer.names.push(base);
             }

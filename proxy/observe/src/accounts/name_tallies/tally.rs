@@ -83,9 +83,9 @@ impl Tally {
     /// Counts one more query of a lookup that had found its name; the types of
     /// a walk are those of its first name.
     pub(super) fn join(&mut self, joined: &Joined, arrived: Moment) {
-        let Joined { meaning, steps, is_type } = *joined;
+        let Joined { candidate, steps, is_type } = *joined;
         self.last = self.last.max(arrived);
-        let kind = Kind { found: Some(meaning.at), steps, whole: !meaning.is_partial() };
+        let kind = Kind { found: Some(candidate.at), steps, whole: !candidate.is_partial() };
         if let Some(way) = self.way_mut(kind) {
             way.queries += 1;
             way.types += u64::from(is_type && steps == 1);

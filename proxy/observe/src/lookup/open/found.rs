@@ -9,7 +9,7 @@ use resolver::Moment;
 
 use crate::intake::{QueryEvent, QueryFlags};
 use crate::lookup::retransmit::Again;
-use crate::lookup::walk::{Fit, LINGER, Last, Meaning, TOGETHER, Walk, type_bit};
+use crate::lookup::walk::{Candidate, Fit, LINGER, Last, TOGETHER, Walk, type_bit};
 
 /// In the order of their beginning.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ pub(super) struct Found {
     /// The hash of the name that was asked.
     pub(super) asked: u64,
     /// What was looked up by it.
-    meaning: Meaning,
+    candidate: Candidate,
     /// Names asked until then, this one included.
     steps: u32,
     /// Says whether a lookup of this begins with this name.
@@ -45,7 +45,7 @@ pub(super) struct Found {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Joined {
     /// What the lookup is of.
-    pub(crate) meaning: Meaning,
+    pub(crate) candidate: Candidate,
     /// Names asked for it.
     pub(crate) steps: u32,
     /// Says whether it has a type more now.
@@ -190,14 +190,14 @@ impl Found {
         flags.has(QueryFlags::DATA) && !flags.has(QueryFlags::TC)
     }
 
-    pub(super) fn begin(seen: &QueryEvent<'_>, asked: u64, meaning: Meaning) -> Self {
+    pub(super) fn begin(seen: &QueryEvent<'_>, asked: u64, candidate: Candidate) -> Self {
         let record = &seen.record;
         let last = record.arrived + record.took;
         Self {
             asked,
-            meaning,
+            candidate,
             steps: 1,
-            is_start: meaning.whole,
+            is_start: candidate.whole,
             types: type_bit(record.qtype),
             port: record.port,
             apart: false,
@@ -209,10 +209,10 @@ impl Found {
 
     /// What is left of a walk that found its name.
     pub(super) fn of(walk: &Walk) -> Option<Self> {
-        let Last { asked, step, meaning, steps, is_start } = walk.found()?;
+        let Last { asked, step, candidate, steps, is_start } = walk.found()?;
         Some(Self {
             asked,
-            meaning: *meaning,
+            candidate: *candidate,
             steps,
             is_start,
             types: step.types,
@@ -245,7 +245,7 @@ impl Found {
         }
         self.apart |= fit == Fit::Join && !flags.has(QueryFlags::TCP);
         self.answered(seen);
-        Joined { meaning: self.meaning, steps: self.steps, is_type }
+        Joined { candidate: self.candidate, steps: self.steps, is_type }
     }
 
     /// Takes a query of its name that was sent again.

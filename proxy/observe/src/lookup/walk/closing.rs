@@ -1,6 +1,6 @@
 //! What a lookup was, seen from its end.
 
-use super::meaning::Meaning;
+use super::candidate::Candidate;
 use crate::lookup::outcome::{End, Step};
 use crate::lookup::search::Search;
 use crate::wire::{dots, ends_with};
@@ -47,13 +47,13 @@ impl LookupRules<'_> {
     }
 
     /// Says how the lookup of `base` ended that found it with its first query.
-    pub(crate) fn found(&self, base: &[u8], meaning: &Meaning) -> Ending {
-        let at = Some(meaning.at);
-        let searched = meaning.at != Step::Absolute;
+    pub(crate) fn found(&self, base: &[u8], candidate: &Candidate) -> Ending {
+        let at = Some(candidate.at);
+        let searched = candidate.at != Step::Absolute;
         Ending {
-            at: meaning.at,
+            at: candidate.at,
             end: self.end(base, searched, at, End::Failed),
-            partial: meaning.is_partial(),
+            partial: candidate.is_partial(),
             captured: self.is_captured(base, at),
         }
     }

@@ -5,7 +5,7 @@ use crate::lookup::search::{First, Reading, Readings, Search};
 
 /// One base that a walk can be of.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Meaning {
+pub(crate) struct Candidate {
     /// The hash of the base.
     pub(crate) base: u64,
     pub(super) len: u8,
@@ -17,7 +17,7 @@ pub(crate) struct Meaning {
     pub(super) foreign: bool,
 }
 
-impl Meaning {
+impl Candidate {
     /// What a name can mean with which a walk begins, the likeliest first: that it
     /// begins there; that it began before is believed last.
     pub(crate) fn all(readings: &Readings, search: &Search) -> impl Iterator<Item = Self> {
@@ -25,8 +25,8 @@ impl Meaning {
             let readings = readings.iter();
             readings.map(move |reading| Self::at_start(reading, search))
         };
-        let whole = all().filter(|meaning| meaning.whole);
-        whole.chain(all().filter(|meaning| !meaning.whole))
+        let whole = all().filter(|candidate| candidate.whole);
+        whole.chain(all().filter(|candidate| !candidate.whole))
     }
 
     /// Says whether the beginning of the walk was not seen.
@@ -85,7 +85,7 @@ impl Meaning {
     }
 }
 
-impl Default for Meaning {
+impl Default for Candidate {
     /// The root as it is.
     fn default() -> Self {
         Self {
