@@ -8,7 +8,7 @@ use super::finished::{Finished, Verdict};
 use super::library::Habits;
 use super::outcome::Lookup;
 use super::retransmit::Again;
-use super::search::{Readings, Search};
+use super::search::{Search, Splits};
 use super::walk::{Fit, Walk};
 use crate::intake::{QueryEvent, QueryFlags, octets_of};
 use crate::lookup::walk::{Candidate, LookupRules, type_bit};
@@ -43,7 +43,7 @@ pub struct Chains {
 pub struct Closer {
     /// The cluster's domain in wire form and lower case.
     cluster_domain: Box<[u8]>,
-    readings: Readings,
+    splits: Splits,
     #[expect(clippy::vec_box, reason = "they go back to where boxes are")]
     spare: Vec<Box<Walk>>,
     /// Memory for the names of the next lookups.
@@ -64,7 +64,7 @@ impl Closer {
     pub fn new(cluster_domain: &dns::Name) -> Self {
         Self {
             cluster_domain: cluster_domain.folded().as_wire().into(),
-            readings: Readings::default(),
+            splits: Splits::default(),
             spare: Vec::new(),
             names: Vec::new(),
             pair: Vec::new(),
@@ -155,18 +155,18 @@ impl Chains {
             self.again(seen, asked, again);
             return;
         }
-        let mut readings = std::mem::take(&mut closer.readings);
-        readings.read(seen.qname, asked, search);
-        let walk = self.best(seen, asked, &readings);
+        let mut splits = std::mem::take(&mut closer.splits);
+        splits.read(seen.qname, asked, search);
+        let walk = self.best(seen, asked, &splits);
         let found = self.found.best(seen, asked);
         if let Some((fit, at)) = found
             && walk.is_none_or(|(other, _)| fit < other)
         {
             self.join(at, fit, seen, habits, closer);
         } else {
-            self.take_walk(walk, seen, asked, &readings, search, habits, closer);
+            self.take_walk(walk, seen, asked, &splits, search, habits, closer);
         }
-        closer.readings = readings;
+        closer.splits = splits;
     }
 
     /// Gives a query to the walk that it fits best, or to a new one.
@@ -176,7 +176,7 @@ impl Chains {
         walk: Option<(Fit, usize)>,
         seen: &QueryEvent<'_>,
         asked: u64,
-        readings: &Readings,
+        splits: &Splits,
         search: &Search,
         habits: &mut Habits,
         closer: &mut Closer,
@@ -189,19 +189,19 @@ impl Chains {
             (Verdict::Repeat, _) => {}
             (Verdict::Afresh(bit, arrived), _) => {
                 let earlier = Some((bit, arrived));
-                self.begin(seen, asked, readings, search, closer, earlier);
+                self.begin(seen, asked, splits, search, closer, earlier);
             }
             (Verdict::New, Some((fit, at))) => {
                 self.open
-                    .change(at, |walk| walk.take(fit, seen, asked, readings, habits));
+                    .change(at, |walk| walk.take(fit, seen, asked, splits, habits));
                 self.close_if_found(at, search, closer);
             }
             (Verdict::New, None) if Found::is(seen) => {
-                let candidate = Candidate::all(readings, search).next().unwrap_or_default();
+                let candidate = Candidate::all(splits, search).next().unwrap_or_default();
                 closer.at_once = Some(AtOnce::Found(candidate));
                 self.keep(Found::begin(seen, asked, candidate), closer);
             }
-            (Verdict::New, None) => self.begin(seen, asked, readings, search, closer, None),
+            (Verdict::New, None) => self.begin(seen, asked, splits, search, closer, None),
         }
     }
 
@@ -244,13 +244,13 @@ impl Chains {
         &mut self,
         seen: &QueryEvent<'_>,
         asked: u64,
-        readings: &Readings,
+        splits: &Splits,
         search: &Search,
         closer: &mut Closer,
         earlier: Option<(u8, Moment)>,
     ) {
         let mut walk = closer.spare.pop().unwrap_or_default();
-        walk.begin(seen, asked, readings, search);
+        walk.begin(seen, asked, splits, search);
         if let Some((bit, arrived)) = earlier {
             walk.add_earlier(bit, arrived);
         }
@@ -316,10 +316,10 @@ impl Chains {
     /// Finds the walk that a query belongs to: by its port, as another type of
     /// a name, as the next name of the walk that waits for it longest, and only
     /// then as a repetition.
-    fn best(&self, seen: &QueryEvent<'_>, asked: u64, readings: &Readings) -> Option<(Fit, usize)> {
+    fn best(&self, seen: &QueryEvent<'_>, asked: u64, splits: &Splits) -> Option<(Fit, usize)> {
         let bit = type_bit(seen.record.qtype);
         self.open
-            .best(asked, bit, readings, |walk| walk.fit(seen, asked, readings))
+            .best(asked, bit, splits, |walk| walk.fit(seen, asked, splits))
     }
 
     /// Ends lookups until there is room for one more, those first that would end

@@ -96,7 +96,7 @@ impl Ndots {
 
 /// A name taken as a base under a domain of the search list, or as it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Reading {
+pub(crate) struct Split {
     /// Where the name stands in the walk of its base.
     pub(crate) step: Step,
     /// The hash of the base.
@@ -109,15 +109,15 @@ pub(crate) struct Reading {
     pub(crate) foreign: bool,
 }
 
-/// All readings of a name.
+/// All splits of a name.
 #[derive(Debug, Default)]
-pub(crate) struct Readings {
-    all: Vec<Reading>,
+pub(crate) struct Splits {
+    all: Vec<Split>,
     marks: Vec<u16>,
 }
 
-impl Readings {
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Reading> {
+impl Splits {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Split> {
         self.all.iter()
     }
 
@@ -176,7 +176,7 @@ impl Readings {
     fn push(&mut self, step: Step, octets: &[u8], base: u64, labels: usize, foreign: bool) {
         let len = u8::try_from(octets.len()).unwrap_or(u8::MAX);
         let dots = u8::try_from(labels.saturating_sub(1)).unwrap_or(u8::MAX);
-        self.all.push(Reading { step, base, len, dots, foreign });
+        self.all.push(Split { step, base, len, dots, foreign });
         self.marks.push(mark_of(base));
     }
 }
@@ -226,12 +226,12 @@ mod tests {
     fn read(qname: &str, domains: &[&str]) -> Vec<(Step, usize, u8)> {
         let domains = domains.iter().map(|domain| wire(domain).into()).collect();
         let search = Search { domains, ..Search::unknown() };
-        let mut readings = Readings::default();
+        let mut splits = Splits::default();
         let qname = wire(qname);
-        readings.read(&qname, hash_of_name(&qname), &search);
-        readings
+        splits.read(&qname, hash_of_name(&qname), &search);
+        splits
             .iter()
-            .map(|reading| (reading.step, usize::from(reading.len), reading.dots))
+            .map(|split| (split.step, usize::from(split.len), split.dots))
             .collect()
     }
 
@@ -254,22 +254,16 @@ mod tests {
 
     #[test]
     fn another_namespace_may_be_behind_the_same_address() {
-        let readings = read("cart.other.svc.cluster.local", &LIST);
+        let splits = read("cart.other.svc.cluster.local", &LIST);
         let foreign = (Step::Suffix(0), 5, 0);
-        assert_eq!(
-            readings
-                .iter()
-                .filter(|reading| **reading == foreign)
-                .count(),
-            1
-        );
+        assert_eq!(splits.iter().filter(|split| **split == foreign).count(), 1);
         assert_eq!(read("other.svc.cluster.local", &LIST).len(), 3);
     }
 
     #[test]
     fn a_domain_itself_is_under_none() {
-        let readings = read("svc.cluster.local", &LIST);
-        assert_eq!(readings, [(Step::Suffix(2), 4, 0), (Step::Absolute, 18, 2)]);
+        let splits = read("svc.cluster.local", &LIST);
+        assert_eq!(splits, [(Step::Suffix(2), 4, 0), (Step::Absolute, 18, 2)]);
         assert_eq!(read(".", &LIST), [(Step::Absolute, 0, 0)]);
     }
 

@@ -9,7 +9,7 @@ use super::finished::GO_TIMEOUT;
 use super::library::Habits;
 use super::outcome::{End, Lookup, Step};
 use super::retransmit::Again;
-use super::search::{Readings, Search};
+use super::search::{Search, Splits};
 use crate::intake::{QueryEvent, QueryFlags};
 
 mod asking;
@@ -87,26 +87,21 @@ impl Walk {
         &mut self,
         seen: &QueryEvent<'_>,
         asked: u64,
-        readings: &Readings,
+        splits: &Splits,
         search: &Search,
     ) {
         let Self { mut name, mut candidates, .. } = std::mem::take(self);
         name.clear();
         name.extend_from_slice(seen.qname);
         candidates.clear();
-        candidates.extend(Candidate::all(readings, search));
+        candidates.extend(Candidate::all(splits, search));
         let first = seen.record.arrived;
         *self = Self { name, candidates, first, ..Self::default() };
         self.ask(seen, asked);
     }
 
     /// Says whether and how a query belongs to it.
-    pub(crate) fn fit(
-        &self,
-        seen: &QueryEvent<'_>,
-        asked: u64,
-        readings: &Readings,
-    ) -> Option<Fit> {
+    pub(crate) fn fit(&self, seen: &QueryEvent<'_>, asked: u64, splits: &Splits) -> Option<Fit> {
         let record = &seen.record;
         if record.arrived > self.deadline {
             return None;
@@ -115,10 +110,10 @@ impl Walk {
             return self.fit_same(seen);
         }
         let goes_on = !self.step.data
-            && readings.iter().any(|reading| {
+            && splits.iter().any(|split| {
                 self.candidates
                     .iter()
-                    .any(|candidate| candidate.goes_on(reading))
+                    .any(|candidate| candidate.goes_on(split))
             });
         let waited = record.arrived.saturating_since(self.step.last);
         goes_on.then_some(if waited < AT_ONCE { Fit::Next } else { Fit::LateNext })
@@ -156,7 +151,7 @@ impl Walk {
         fit: Fit,
         seen: &QueryEvent<'_>,
         asked: u64,
-        readings: &Readings,
+        splits: &Splits,
         habits: &mut Habits,
     ) {
         match fit {
@@ -170,7 +165,7 @@ impl Walk {
             }
             Fit::Repeat => self.repeat(seen),
             Fit::Next | Fit::LateNext => {
-                self.go_on(readings, habits);
+                self.go_on(splits, habits);
                 self.ask(seen, asked);
             }
         }
@@ -283,13 +278,13 @@ impl Walk {
     }
 
     /// Leaves the step for the next name.
-    fn go_on(&mut self, readings: &Readings, habits: &mut Habits) {
+    fn go_on(&mut self, splits: &Splits, habits: &mut Habits) {
         let was_absolute = self
             .candidates
             .iter()
             .all(|candidate| candidate.at == Step::Absolute);
         self.candidates.retain_mut(|candidate| {
-            let next = readings.iter().find(|reading| candidate.goes_on(reading));
+            let next = splits.iter().find(|split| candidate.goes_on(split));
             if let Some(next) = next {
                 candidate.at = next.step;
             }

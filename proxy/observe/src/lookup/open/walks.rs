@@ -3,7 +3,7 @@
 
 use resolver::Moment;
 
-use crate::lookup::search::{ANY_MARK, Readings, mark_of};
+use crate::lookup::search::{ANY_MARK, Splits, mark_of};
 use crate::lookup::walk::{Fit, Walk};
 
 /// Walks in the order of their beginning.
@@ -60,7 +60,7 @@ impl Open {
         &self,
         asked: u64,
         bit: u8,
-        readings: &Readings,
+        splits: &Splits,
         fit: impl Fn(&Walk) -> Option<Fit>,
     ) -> Option<(Fit, usize)> {
         let mut best: Option<(Fit, usize)> = None;
@@ -79,7 +79,7 @@ impl Open {
             }
         }
         if self.going > 0 {
-            self.that_go_on(readings.marks()).for_each(|at| {
+            self.that_go_on(splits.marks()).for_each(|at| {
                 look(at);
             });
         }

@@ -1,7 +1,7 @@
 //! What a walk can be the lookup of.
 
 use crate::lookup::outcome::Step;
-use crate::lookup::search::{First, Reading, Readings, Search};
+use crate::lookup::search::{First, Search, Split, Splits};
 
 /// One base that a walk can be of.
 #[derive(Clone, Copy, Debug)]
@@ -13,17 +13,17 @@ pub(crate) struct Candidate {
     pub(crate) at: Step,
     /// Says whether the walk began where it begins for this base.
     pub(crate) whole: bool,
-    /// See [`Reading::foreign`].
+    /// See [`Split::foreign`].
     pub(super) foreign: bool,
 }
 
 impl Candidate {
     /// What a name can mean with which a walk begins, the likeliest first: that it
     /// begins there; that it began before is believed last.
-    pub(crate) fn all(readings: &Readings, search: &Search) -> impl Iterator<Item = Self> {
+    pub(crate) fn all(splits: &Splits, search: &Search) -> impl Iterator<Item = Self> {
         let all = move || {
-            let readings = readings.iter();
-            readings.map(move |reading| Self::at_start(reading, search))
+            let splits = splits.iter();
+            splits.map(move |split| Self::at_start(split, search))
         };
         let whole = all().filter(|candidate| candidate.whole);
         whole.chain(all().filter(|candidate| !candidate.whole))
@@ -51,24 +51,24 @@ impl Candidate {
         base.push(0);
     }
 
-    fn at_start(reading: &Reading, search: &Search) -> Self {
-        let first = search.ndots.first(reading.dots);
-        let whole = match reading.step {
-            Step::Suffix(0) => first != First::Absolute && !reading.foreign,
+    fn at_start(split: &Split, search: &Search) -> Self {
+        let first = search.ndots.first(split.dots);
+        let whole = match split.step {
+            Step::Suffix(0) => first != First::Absolute && !split.foreign,
             Step::Suffix(_) => false,
             // Also with fewer dots than ndots: a dot at the end, or a tool
             // that does not search.
             Step::Absolute => true,
         };
-        let foreign = reading.foreign;
-        Self { base: reading.base, len: reading.len, first, at: reading.step, whole, foreign }
+        let foreign = split.foreign;
+        Self { base: split.base, len: split.len, first, at: split.step, whole, foreign }
     }
 
     /// Says whether a reading is of its base, and later in the walk. A name
     /// may be passed over: some resolvers remember what was denied.
-    pub(super) fn goes_on(&self, reading: &Reading) -> bool {
-        self.base == reading.base
-            && match (self.at, reading.step) {
+    pub(super) fn goes_on(&self, split: &Split) -> bool {
+        self.base == split.base
+            && match (self.at, split.step) {
                 (Step::Suffix(at), Step::Suffix(next)) => at < next,
                 (Step::Suffix(_), Step::Absolute) => self.first != First::Absolute,
                 // glibc and Go go through the list from its beginning.
