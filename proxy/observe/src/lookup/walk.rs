@@ -12,8 +12,8 @@ use super::retransmit::Again;
 use super::search::{Search, Splits};
 use crate::intake::{QueryEvent, QueryFlags};
 
-mod asking;
-pub(crate) use asking::{Asking, type_bit};
+mod current_step;
+pub(crate) use current_step::{CurrentStep, type_bit};
 
 mod candidate;
 pub(crate) use candidate::Candidate;
@@ -34,7 +34,7 @@ pub(crate) struct Walk {
     candidates: Vec<Candidate>,
     /// The hash of the name asked last.
     asked: u64,
-    step: Asking,
+    step: CurrentStep,
     steps: u32,
     queries: u32,
     wasted_steps: u32,
@@ -72,7 +72,7 @@ pub(crate) enum Fit {
 #[derive(Debug)]
 pub(crate) struct Last<'a> {
     pub(crate) asked: u64,
-    pub(crate) step: &'a Asking,
+    pub(crate) step: &'a CurrentStep,
     /// What the walk is a lookup of.
     pub(crate) candidate: &'a Candidate,
     /// Names asked until then.
@@ -309,8 +309,12 @@ impl Walk {
         let record = &seen.record;
         self.asked = asked;
         self.steps += 1;
-        self.step =
-            Asking { port: record.port, nodata: true, first: record.arrived, ..Asking::default() };
+        self.step = CurrentStep {
+            port: record.port,
+            nodata: true,
+            first: record.arrived,
+            ..CurrentStep::default()
+        };
         self.count(seen);
     }
 

@@ -7,7 +7,7 @@ use crate::intake::{QueryEvent, QueryFlags};
 
 /// The name that is being asked.
 #[derive(Debug, Default)]
-pub(crate) struct Asking {
+pub(crate) struct CurrentStep {
     pub(crate) port: u16,
     pub(crate) queries: u32,
     /// A bit for each type asked.
@@ -29,7 +29,7 @@ pub(crate) struct Asking {
     pub(crate) asked: [Moment; 2],
 }
 
-impl Asking {
+impl CurrentStep {
     pub(super) fn note(&mut self, seen: &QueryEvent<'_>) {
         let record = &seen.record;
         let flags = record.flags;
