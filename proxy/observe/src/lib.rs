@@ -54,7 +54,7 @@ pub use tables::{
 
 mod lookup;
 pub use lookup::{
-    Again, Chains, Closer, End, Guess, Habits, Lookup, Ndots, Repeated, Retransmits, Search,
+    Again, Closer, End, Guess, Habits, Lookup, Ndots, OpenLookups, Repeated, Retransmits, Search,
     Source, Step,
 };
 

@@ -23,4 +23,4 @@ pub(crate) use walk::Ending;
 
 mod open;
 pub(crate) use open::{AtOnce, Joined, SPARE};
-pub use open::{Chains, Closer};
+pub use open::{Closer, OpenLookups};

@@ -48,7 +48,7 @@ impl ChainPage {
         Self {
             schema: SCHEMA,
             figures: Windowed::of(&observer.node),
-            open_lookups: clients().map(|client| client.chains.len()).sum(),
+            open_lookups: clients().map(|client| client.lookups.len()).sum(),
             cut_lookups: observer.cut_lookups,
             clients_unknown: clients()
                 .filter(|client| client.search.source == Source::Unknown)

@@ -99,10 +99,10 @@ impl Taken {
     pub fn of(addr: IpAddr, client: &Client, observer: &Observer) -> Self {
         Self {
             view: ClientView::of(addr, client, observer),
-            bases: client.bases.clone(),
+            bases: client.tallies.clone(),
             search: client.search.clone(),
             guess: client.family(),
-            open_lookups: client.chains.len(),
+            open_lookups: client.lookups.len(),
             identity: client.identity.clone(),
         }
     }

@@ -252,7 +252,7 @@ impl TakenWorkload {
         let clients = members.iter().map(|member| member.client).collect();
         let (search, guess) = (SearchView::of(&self.account.search), self.account.guess);
         let open_lookups = self.account.open_lookups;
-        let names = names(&self.account.bases);
+        let names = names(&self.account.tallies);
         let mut view = self.view();
         view.clients = clients;
         WorkloadDetail {
@@ -270,7 +270,7 @@ impl TakenWorkload {
         let account = &self.account;
         let family = account.guess.map(|guess| guess.family);
         let is_known = account.search.source != Source::Unknown;
-        let advise = || advise(&account.bases, &Current::from(&account.search), family);
+        let advise = || advise(&account.tallies, &Current::from(&account.search), family);
         let advice = is_known.then(advise);
         self.view_with(advice)
     }

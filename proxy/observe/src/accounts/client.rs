@@ -10,7 +10,7 @@ use super::name_tallies::{NameTallies, Named};
 use crate::config::ObserveConfig;
 use crate::intake::{QueryEvent, QueryFlags};
 use crate::lookup::{
-    Chains, Closer, Ending, Guess, Habits, Learner, Lookup, Repeated, Search, Source,
+    Closer, Ending, Guess, Habits, Learner, Lookup, OpenLookups, Repeated, Search, Source,
 };
 use crate::tables::{Count, Counters, Windows};
 
@@ -24,11 +24,11 @@ pub struct Client {
     /// Its responses by where they came from.
     pub origins: Windows<{ Origin::COUNT }>,
     /// Its lookups by name.
-    pub bases: NameTallies,
+    pub tallies: NameTallies,
     /// What is known about its resolv.conf.
     pub search: Search,
     /// Its lookups that are under way.
-    pub chains: Chains,
+    pub lookups: OpenLookups,
     /// When its first query arrived.
     pub first: Moment,
     /// When its last query arrived.
@@ -53,10 +53,10 @@ impl Client {
             addr,
             counters: Counters::new(now),
             origins: Windows::new(now),
-            bases: NameTallies::new(config.names_per_client),
+            tallies: NameTallies::new(config.names_per_client),
             learner: (search.source == Source::Unknown).then(Box::default),
             search,
-            chains: Chains::new(addr, config.open_lookups),
+            lookups: OpenLookups::new(addr, config.open_lookups),
             first: now,
             last: now,
             ports: 0,
@@ -93,24 +93,24 @@ impl Client {
             self.search = learned;
         }
         let again = repeated.map(|repeated| repeated.again);
-        self.chains
+        self.lookups
             .take(seen, asked, again, &self.search, &mut self.habits, closer);
     }
 
     /// Ends the lookups that nothing can belong to any more at `now`.
     pub(crate) fn sweep(&mut self, now: Moment, closer: &mut Closer) {
-        self.chains.sweep(now, &self.search, closer);
+        self.lookups.sweep(now, &self.search, closer);
     }
 
     /// Ends all its lookups.
     pub(crate) fn finish(&mut self, closer: &mut Closer) {
-        self.chains.finish(&self.search, closer);
+        self.lookups.finish(&self.search, closer);
     }
 
     /// Counts a lookup that is over.
     pub(crate) fn close(&mut self, lookup: &Lookup, now: Moment) {
         count(&mut self.counters, lookup, now);
-        self.bases.note(lookup);
+        self.tallies.note(lookup);
     }
 
     /// Counts a lookup of `name` that found it with a query that arrived then.
@@ -122,7 +122,7 @@ impl Client {
         now: Moment,
     ) {
         count_found(&mut self.counters, ending, now);
-        self.bases.note_found(name, ending, arrived);
+        self.tallies.note_found(name, ending, arrived);
     }
 
     /// Learns whose account this is.
@@ -140,7 +140,7 @@ impl Client {
         }
         // Lookups found with another list have their names at other places.
         if self.search.source != Source::Unknown && self.search.domains != search.domains {
-            self.bases = NameTallies::new(self.bases.capacity());
+            self.tallies = NameTallies::new(self.tallies.capacity());
         }
         self.search = search.clone();
         self.learner = None;

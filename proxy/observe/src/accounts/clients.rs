@@ -141,7 +141,7 @@ impl Clients {
                 continue;
             }
             if let Some(client) = self.remove(addr) {
-                if client.chains.are_counted() && client.identity.is_none() {
+                if client.lookups.are_counted() && client.identity.is_none() {
                     self.forgotten = Some((addr, client.asked));
                 } else {
                     self.leaving.push(client);

@@ -22,7 +22,7 @@ pub struct Account {
     /// Their responses by where they came from.
     pub origins: Windows<{ Origin::COUNT }>,
     /// Their lookups by name, of all those with this search list.
-    pub bases: NameTallies,
+    pub tallies: NameTallies,
     /// What is known about their resolv.conf: of those that are known the one
     /// that began to ask last, for a rollout changes it.
     pub search: Search,
@@ -52,7 +52,7 @@ impl Account {
         Self {
             counters: Counters::new(now),
             origins: Windows::new(now),
-            bases: NameTallies::new(names),
+            tallies: NameTallies::new(names),
             search: Search::unknown(),
             guess: None,
             open_lookups: 0,
@@ -69,7 +69,7 @@ impl Account {
         self.origins.merge(&client.origins);
         self.first = self.first.min(client.first);
         self.last = self.last.max(client.last);
-        self.open_lookups += client.chains.len();
+        self.open_lookups += client.lookups.len();
         if let Some(guess) = client.family()
             && self
                 .guess
@@ -88,11 +88,11 @@ impl Account {
             return;
         }
         if client.search == self.search {
-            self.bases.merge(&client.bases);
+            self.tallies.merge(&client.tallies);
         } else if self.search.source == Source::Unknown || client.first >= self.told {
             self.search = client.search.clone();
-            self.bases = NameTallies::new(self.names);
-            self.bases.merge(&client.bases);
+            self.tallies = NameTallies::new(self.names);
+            self.tallies.merge(&client.tallies);
         } else {
             return;
         }

@@ -27,7 +27,7 @@ use walks::Open;
 /// its next name after the answers to the last, so that is the order of its
 /// walk whatever the other walks do meanwhile.
 #[derive(Debug)]
-pub struct Chains {
+pub struct OpenLookups {
     open: Open,
     found: AllFound,
     /// Of either.
@@ -107,7 +107,7 @@ pub(crate) enum AtOnce {
     Joined(Joined),
 }
 
-impl Chains {
+impl OpenLookups {
     /// Holds up to `capacity` lookups of a client, at least one.
     pub fn new(client: IpAddr, capacity: usize) -> Self {
         let salt = hash_of(&octets_of(client));

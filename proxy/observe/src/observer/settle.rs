@@ -139,7 +139,7 @@ impl Sums<'_> {
                 let one_more = Count::LookupQueries as usize;
                 client.counters.add(one_more, 1, self.now);
                 self.node.add(one_more, 1, self.now);
-                client.bases.join(&joined, arrived);
+                client.tallies.join(&joined, arrived);
             }
             AtOnce::Found(candidate) => {
                 let mut base = closer.names.pop().unwrap_or_default();

@@ -57,7 +57,7 @@ fn each_way_of_a_walk_is_known_by_its_end() {
         let base = dns::Name::from_text(name).unwrap();
         let (_, client) = observer.clients.iter().next().unwrap();
         // With a dot at its end it can be `cart` as well.
-        let is_known = client.bases.last_seen(base.as_wire()).is_some();
+        let is_known = client.tallies.last_seen(base.as_wire()).is_some();
         assert_eq!(is_known, name != "cart.shop.svc.cluster.local.", "{name}");
     }
 }
@@ -112,7 +112,7 @@ fn the_step_that_was_found_is_the_one_with_data() {
     let pod = Pod::new(Glibc, 5).looks_up("cart.shop", CART);
     let observer = pod.observed();
     let (_, client) = observer.clients.iter().next().unwrap();
-    let advice = advise(&client.bases, &Current::from(&client.search), None);
+    let advice = advise(&client.tallies, &Current::from(&client.search), None);
     assert_eq!((advice.lookups, advice.safe_ndots, advice.current_ndots), (1, 2, 5));
 }
 

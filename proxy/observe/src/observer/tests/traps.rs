@@ -20,7 +20,7 @@ fn neighbours_decide_what_a_name_is_a_step_of() {
         assert_eq!((figures.lookups, figures.steps, figures.partial), (1, steps, 0), "{name}");
         let base = dns::Name::from_text(name).unwrap();
         let (_, client) = observer.clients.iter().next().unwrap();
-        assert!(client.bases.last_seen(base.as_wire()).is_some(), "{name}");
+        assert!(client.tallies.last_seen(base.as_wire()).is_some(), "{name}");
     }
 }
 
@@ -191,7 +191,7 @@ fn a_truncated_answer_over_tcp_is_the_same_lookup() {
             assert_eq!((figures.lookups, figures.steps), (1, steps), "{what}");
             assert_eq!(figures.lookup_queries, 2 * steps + 1, "{what}");
             let (_, client) = observer.clients.iter().next().unwrap();
-            let totals = client.bases.totals();
+            let totals = client.tallies.totals();
             assert_eq!((totals.lookups, totals.queries), (1, 2 * steps + 1), "{what}");
         }
     }
