@@ -27,7 +27,7 @@ const IMPURE: [&str; 11] = [
     "UdpSocket",
     "TcpStream",
     "TcpListener",
-    "thread::",
+    "std::thread",
     "Clock",
     "Instant::now",
     "SystemTime::now",
