@@ -4,6 +4,7 @@
 //! whole and checked, and nothing behind it looks at text again. Each
 //! subsystem gets its own part.
 
+mod bounds;
 mod check;
 mod defaults;
 mod error;
@@ -11,6 +12,7 @@ mod file;
 mod kubernetes;
 mod limit;
 mod loops;
+mod machine;
 mod observe;
 mod units;
 mod zones;
@@ -84,7 +86,7 @@ impl Config {
             Some(path) => file::Source::read(path)?,
             None => file::Source::empty(),
         };
-        check::build(&file, args, &check::Machine::this())
+        check::build(&file, args, &machine::Machine::this())
     }
 
     /// Checks a file as [`load`](Self::load) would, without flags.

@@ -1,18 +1,16 @@
 //! From what was written to what is used: defaults filled in, bounds checked.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::ops::{Range, RangeInclusive};
-use std::path::PathBuf;
 use std::time::Duration;
 
-use toml::Spanned;
-
+use super::bounds::{addrs, count, number, size, time};
 use super::file::{CacheTable, ConfigFile, Source};
 use super::kubernetes::kubernetes;
-use super::limit::memory_limit;
 use super::loops::loops;
+use super::machine::Machine;
 use super::observe::observe;
-use super::units::{OwnAddr, Size, Time, show_size, show_time};
+use super::units::{OwnAddr, show_time};
 use super::zones::zones;
 use super::{Config, ConfigError, ForwardLimits};
 use crate::cli::{LogFormat, RunArgs};
@@ -21,49 +19,6 @@ use console::admin::AdminAddr;
 use console::args::parse_admin;
 use forward::ForwardConfig;
 use resolver::CacheConfig;
-
-/// What the machine has, for keys that are not set.
-#[derive(Clone, Debug)]
-pub(super) struct Machine {
-    pub(super) memory_limit: Option<u64>,
-    pub(super) processors: usize,
-    pub(super) resolv_conf: (PathBuf, String),
-    /// What systemd-resolved asks, as it writes it down itself.
-    pub(super) resolved_conf: String,
-    /// The name of the node, if `NODE_NAME` is set.
-    pub(super) node: Option<String>,
-    /// Whether an address is one of this machine.
-    pub(super) is_local: fn(IpAddr) -> bool,
-}
-
-impl Machine {
-    pub(super) fn this() -> Self {
-        let path = PathBuf::from("/etc/resolv.conf");
-        // Without one there is no server in it.
-        let text = std::fs::read_to_string(&path).unwrap_or_default();
-        Self {
-            memory_limit: memory_limit(),
-            processors: std::thread::available_parallelism().map_or(1, usize::from),
-            resolv_conf: (path, text),
-            resolved_conf: std::fs::read_to_string(RESOLVED).unwrap_or_default(),
-            node: std::env::var("NODE_NAME")
-                .ok()
-                .filter(|node| !node.is_empty()),
-            is_local,
-        }
-    }
-}
-
-/// The kernel sends from an address to itself when it is its own.
-fn is_local(ip: IpAddr) -> bool {
-    let any: IpAddr = if ip.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
-    let connected = UdpSocket::bind((any, 0)).and_then(|socket| {
-        // Nothing is sent.
-        socket.connect((ip, 53))?;
-        socket.local_addr()
-    });
-    connected.is_ok_and(|local| local.ip() == ip)
-}
 
 pub(super) fn build(
     source: &Source,
@@ -210,68 +165,6 @@ fn log_format(source: &Source, args: &RunArgs) -> Result<LogFormat, ConfigError>
     }
 }
 
-pub(super) fn time(
-    source: &Source,
-    written: &Option<Spanned<Time>>,
-    default: Duration,
-    range: RangeInclusive<Duration>,
-) -> Result<Duration, ConfigError> {
-    let Some(written) = written else { return Ok(default) };
-    let time = written.get_ref().0;
-    if range.contains(&time) {
-        return Ok(time);
-    }
-    let [least, most] = [range.start(), range.end()].map(|bound| show_time(*bound));
-    let reason = format!("\"{}\" is not between {least} and {most}", show_time(time));
-    Err(source.wrong(&written.span(), &reason))
-}
-
-pub(super) fn size(
-    source: &Source,
-    written: &Option<Spanned<Size>>,
-    default: usize,
-    range: RangeInclusive<usize>,
-) -> Result<usize, ConfigError> {
-    let Some(written) = written else { return Ok(default) };
-    let octets = written.get_ref().0;
-    if range.contains(&octets) {
-        return Ok(octets);
-    }
-    let [least, most] = [range.start(), range.end()].map(|bound| show_size(*bound));
-    let reason = format!("{octets} octets is not between {least} and {most}");
-    Err(source.wrong(&written.span(), &reason))
-}
-
-fn count(
-    source: &Source,
-    written: &Option<Spanned<i64>>,
-    default: usize,
-) -> Result<usize, ConfigError> {
-    let number = |written| number(source, written, COUNT);
-    written.as_ref().map_or(Ok(default), number)
-}
-
-pub(super) fn number(
-    source: &Source,
-    written: &Spanned<i64>,
-    range: RangeInclusive<usize>,
-) -> Result<usize, ConfigError> {
-    let found = usize::try_from(*written.get_ref()).ok();
-    found
-        .filter(|number| range.contains(number))
-        .ok_or_else(|| {
-            let (found, least, most) = (written.get_ref(), range.start(), range.end());
-            source.wrong(&written.span(), &format!("{found} is not between {least} and {most}"))
-        })
-}
-
-pub(super) fn addrs<T>(written: &[Spanned<T>], addr: impl Fn(&T) -> SocketAddr) -> Vec<SocketAddr> {
-    written
-        .iter()
-        .map(|written| addr(written.get_ref()))
-        .collect()
-}
-
 fn repeated(addrs: &[SocketAddr]) -> Option<SocketAddr> {
     let mut seen = addrs.iter().enumerate();
     // Port 0 takes any free port, each time another.
@@ -280,8 +173,6 @@ fn repeated(addrs: &[SocketAddr]) -> Option<SocketAddr> {
     twice.map(|(_, addr)| *addr)
 }
 
-/// `systemd-resolved.service(8)`.
-const RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
 const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 /// Not 53, which needs privileges, nor 5353, which is multicast DNS.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(LOOPBACK, 5335);
@@ -301,6 +192,4 @@ const DEADLINE: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration
 /// RFC 8767 advises a cap of a week.
 const TTL: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(7 * 24 * 3600);
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
-/// A million of anything is a mistake.
-const COUNT: RangeInclusive<usize> = 1..=1_000_000;
 const CACHE_BYTES: RangeInclusive<usize> = 1 << 20..=64 << 30;

@@ -97,7 +97,8 @@ pub(super) struct ObserveTable {
     pub(super) open_lookups: Option<Spanned<i64>>,
     pub(super) names_per_client: Option<Spanned<i64>>,
     pub(super) top: Option<Spanned<i64>>,
-    pub(super) ring: Option<Spanned<Size>>,
+    #[serde(alias = "ring")]
+    pub(super) buffer: Option<Spanned<Size>>,
     pub(super) cluster_domain: Option<Spanned<Suffix>>,
     #[serde(default)]
     pub(super) search: Vec<SearchTable>,
@@ -246,7 +247,7 @@ fn write_observe(observe: &ObserveConfig, text: &mut String) -> std::fmt::Result
     writeln!(text, "open_lookups = {}", observe.open_lookups)?;
     writeln!(text, "names_per_client = {}", observe.names_per_client)?;
     writeln!(text, "top = {}", observe.top)?;
-    writeln!(text, "ring = {}", observe.ring_octets)?;
+    writeln!(text, "buffer = {}", observe.ring_octets)?;
     let domain = toml::Value::from(observe.cluster_domain.to_string());
     writeln!(text, "cluster_domain = {domain}")?;
     for rule in &observe.search {

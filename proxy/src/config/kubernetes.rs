@@ -6,8 +6,8 @@ use stub::{Family, ResolvConf};
 use toml::Spanned;
 
 use super::ConfigError;
-use super::check::Machine;
 use super::file::Source;
+use super::machine::Machine;
 use crate::kubernetes::{Enabled, KubernetesConfig};
 use observe::ObserveConfig;
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 use stub::{Family, ResolvConf};
 
 use super::ConfigError;
-use super::check::{Machine, time};
+use super::bounds::time;
 use super::file::Source;
+use super::machine::Machine;
 use super::zones::{DNS_PORT, is_us};
 use forward::ForwardZone;
 use forward::loops::{Evidence, Sighting};

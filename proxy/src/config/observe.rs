@@ -1,9 +1,9 @@
-//! The part of the observer.
+//! The keys of `[observe]`.
 
 use std::ops::RangeInclusive;
 
 use super::ConfigError;
-use super::check::{number, size};
+use super::bounds::{number, size};
 use super::file::{SearchTable, Source};
 use observe::{ObserveConfig, SearchRule};
 
@@ -18,7 +18,7 @@ pub(super) fn observe(source: &Source) -> Result<ObserveConfig, ConfigError> {
         open_lookups: bound(&table.open_lookups, default.open_lookups, OPEN)?,
         names_per_client: bound(&table.names_per_client, default.names_per_client, NAMES)?,
         top: bound(&table.top, default.top, TOP)?,
-        ring_octets: size(source, &table.ring, default.ring_octets, RING)?,
+        ring_octets: size(source, &table.buffer, default.ring_octets, BUFFER)?,
         cluster_domain: table
             .cluster_domain
             .as_ref()
@@ -50,7 +50,7 @@ const CLIENTS: RangeInclusive<usize> = 1..=65_536;
 const OPEN: RangeInclusive<usize> = 4..=4096;
 const NAMES: RangeInclusive<usize> = 1..=4096;
 const TOP: RangeInclusive<usize> = 8..=16_384;
-const RING: RangeInclusive<usize> = 64 << 10..=64 << 20;
+const BUFFER: RangeInclusive<usize> = 64 << 10..=64 << 20;
 /// kubelet, `MaxDNSSearchPaths`.
 const MAX_DOMAINS: usize = 32;
 /// resolv.conf(5): `ndots` is capped to 15.

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use clap::Parser as _;
 
-use super::check::{Machine, build};
+use super::check::build;
 use super::file::Source;
+use super::machine::Machine;
 use super::*;
 use crate::cli::{Cli, Command};
 use ::observe::Transport;
@@ -141,8 +142,8 @@ fn a_bad_file_is_refused_with_line_field_and_value() {
             "f.toml:3: observe.clients: 0 is not between 1 and 65536",
         ),
         (
-            "version = 1\n[observe]\nring = \"1KiB\"",
-            "f.toml:3: observe.ring: 1024 octets is not between 64KiB and 64MiB",
+            "version = 1\n[observe]\nbuffer = \"1KiB\"",
+            "f.toml:3: observe.buffer: 1024 octets is not between 64KiB and 64MiB",
         ),
         (
             "version = 1\n[[observe.search]]\nclients = \"10.0/8\"\ndomains = []\nndots = 1",

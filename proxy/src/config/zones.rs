@@ -6,8 +6,9 @@ use stub::{Family, ResolvConf};
 use toml::Spanned;
 
 use super::ConfigError;
-use super::check::{Machine, addrs};
+use super::bounds::addrs;
 use super::file::{Source, ZoneTable};
+use super::machine::Machine;
 use super::units::UpstreamAddr;
 use crate::cli::RunArgs;
 use forward::ForwardZone;

@@ -1,0 +1,52 @@
+//! This machine, as far as the defaults depend on it.
+
+use std::net::{IpAddr, UdpSocket};
+use std::path::PathBuf;
+
+use super::limit::memory_limit;
+
+/// The facts of this machine that the defaults depend on.
+#[derive(Clone, Debug)]
+pub(super) struct Machine {
+    pub(super) memory_limit: Option<u64>,
+    pub(super) processors: usize,
+    pub(super) resolv_conf: (PathBuf, String),
+    /// The servers of systemd-resolved, from the file that it writes.
+    pub(super) resolved_conf: String,
+    /// The name of the node, from the environment (`NODE_NAME`).
+    pub(super) node: Option<String>,
+    /// Whether an address is one of this machine.
+    pub(super) is_local: fn(IpAddr) -> bool,
+}
+
+impl Machine {
+    pub(super) fn this() -> Self {
+        let path = PathBuf::from("/etc/resolv.conf");
+        // Without one there is no server in it.
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        Self {
+            memory_limit: memory_limit(),
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
+            resolv_conf: (path, text),
+            resolved_conf: std::fs::read_to_string(RESOLVED).unwrap_or_default(),
+            node: std::env::var("NODE_NAME")
+                .ok()
+                .filter(|node| !node.is_empty()),
+            is_local,
+        }
+    }
+}
+
+/// The kernel sends from an address to itself when it is its own.
+fn is_local(ip: IpAddr) -> bool {
+    let any: IpAddr = if ip.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
+    let connected = UdpSocket::bind((any, 0)).and_then(|socket| {
+        // Nothing is sent.
+        socket.connect((ip, 53))?;
+        socket.local_addr()
+    });
+    connected.is_ok_and(|local| local.ip() == ip)
+}
+
+/// `systemd-resolved.service(8)`.
+const RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
