@@ -17,7 +17,7 @@ use crate::kubernetes;
 use crate::metrics::{self, Metrics, Sources};
 use crate::serve::{Service, TcpServer, UdpWorker, bind_tcp, bind_udp};
 use crate::shutdown::Signals;
-use console::admin::{self, AdminListener, AdminState};
+use console::admin::{self, AdminAddr, AdminListener, AdminState};
 use console::http::bounded;
 use console::redact::Pseudonyms;
 use forward::{Forwarder, ForwarderThreads};
@@ -45,136 +45,87 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     })
 }
 
-/// Everything that runs.
-struct App {
+/// Everything that runs, from [`App::start`] to [`App::drain`].
+#[derive(Debug)]
+pub struct App {
     forwarder: Forwarder,
     upstream_threads: ForwarderThreads,
-    client_threads: Vec<JoinHandle<()>>,
-    observer: Option<JoinHandle<()>>,
+    clients: Listeners,
+    observer_thread: JoinHandle<()>,
     stop_observer: Arc<AtomicBool>,
-    tcp: TcpServer,
-    health: Arc<Health>,
-    stop_threads: Arc<AtomicBool>,
+    /// Ends the connections of clients.
     stop_tasks: watch::Sender<bool>,
+    observer: ObserverHandle,
+    admin: AdminAddr,
 }
 
 impl App {
-    async fn start(config: &Config) -> anyhow::Result<Self> {
+    /// Starts all threads and listeners of `config`, on the current runtime.
+    ///
+    /// # Errors
+    ///
+    /// When an address cannot be bound or a thread cannot be started.
+    pub async fn start(config: &Config) -> anyhow::Result<Self> {
         announce(config);
-        let books = Recorders::new(config.observe.ring_octets);
+        let recorders = Recorders::new(config.observe.ring_octets);
         let clock = Clock::start();
-        let stats = Arc::clone(&books.stats);
         let cache = Arc::new(Cache::new(&config.cache));
         let runtime = tokio::runtime::Handle::current();
         let (forwarder, upstream_threads) =
-            Forwarder::start(&config.forward_config(), &cache, clock, &books, &runtime)
+            Forwarder::start(&config.forward_config(), &cache, clock, &recorders, &runtime)
                 .context("cannot start the upstream threads")?;
-        let (hasher, rotate) = (KeyHasher::default(), config.cache.rotate);
-        let resolver = Arc::new(Resolver::new(Arc::clone(&cache), hasher, rotate));
-        let service = Service { resolver, forwarder: forwarder.clone(), clock };
-        let (stop_tasks, stopped) = watch::channel(false);
-        let tcp = TcpServer::new(service.clone(), config.tcp, books.open(), stopped);
         look_for_loops(config, &forwarder, clock);
-        let mut app = Self {
-            forwarder: forwarder.clone(),
-            upstream_threads,
-            client_threads: Vec::new(),
-            observer: None,
-            stop_observer: Arc::default(),
-            tcp,
-            health: Arc::new(Health::new(config.listen.len())),
-            stop_threads: Arc::default(),
-            stop_tasks,
-        };
-        for addr in &config.listen {
-            app.listen(*addr, config.workers, &service, &books)
-                .with_context(|| format!("cannot listen on {addr}"))?;
-        }
-        let observer = observer(config, &forwarder, clock);
-        let stop = Arc::clone(&app.stop_observer);
-        let (ledger, observer) = ObserverHandle::start(&books, observer, clock, stop)
-            .context("cannot start the observer")?;
-        app.observer = Some(observer);
-        let own = own_addrs(&config.listen);
-        kubernetes::start(&config.kubernetes, own, &ledger, clock)
+        let resolver = Resolver::new(Arc::clone(&cache), KeyHasher::default(), config.cache.rotate);
+        let service = Service { resolver: Arc::new(resolver), forwarder: forwarder.clone(), clock };
+        let (stop_tasks, stopped) = watch::channel(false);
+        let clients = Listeners::start(config, &service, stopped, &recorders)?;
+        let stop_observer = Arc::default();
+        let accounts = accounts(config, &forwarder, clock);
+        let (observer, observer_thread) =
+            ObserverHandle::start(&recorders, accounts, clock, Arc::clone(&stop_observer))
+                .context("cannot start the observer")?;
+        kubernetes::start(&config.kubernetes, own_addrs(&config.listen), &observer, clock)
             .await
             .context("cannot watch the pods of the Kubernetes API")?;
         let sources = Sources {
-            stats,
-            cache: Arc::clone(&cache),
-            forwarder: forwarder.clone(),
-            ledger: ledger.clone(),
-            clock,
-        };
-        app.observe(config, sources).await?;
-        let config_text = config.to_toml().into();
-        let state = AdminState {
-            config: config_text,
+            stats: Arc::clone(&recorders.stats),
             cache,
-            forwarder,
-            ledger,
+            forwarder: forwarder.clone(),
+            ledger: observer.clone(),
             clock,
-            pseudonyms: Pseudonyms::default(),
         };
-        app.administer(config, state).await?;
-        Ok(app)
+        let admin = administer(config, &sources).await?;
+        publish(config.metrics, &clients.health, sources).await?;
+        Ok(Self {
+            forwarder,
+            upstream_threads,
+            clients,
+            observer_thread,
+            stop_observer,
+            stop_tasks,
+            observer,
+            admin,
+        })
     }
 
-    /// Serves one address by UDP threads and a TCP task, and asks it once.
-    fn listen(
-        &mut self,
-        addr: SocketAddr,
-        workers: usize,
-        service: &Service,
-        books: &Recorders,
-    ) -> anyhow::Result<()> {
-        let sockets = bind_udp(addr, workers)?;
-        let bound = sockets
-            .first()
-            .map_or(Ok(addr), |socket| socket.local_addr())?;
-        tokio::spawn(self.tcp.clone().run(bind_tcp(bound)?));
-        for (n, socket) in sockets.into_iter().enumerate() {
-            let stop = Arc::clone(&self.stop_threads);
-            let worker = UdpWorker::new(socket, service.clone(), books.open(), stop);
-            let thread = std::thread::Builder::new().name(format!("client-{n}"));
-            self.client_threads
-                .push(thread.spawn(move || worker.run())?);
-        }
-        tracing::info!(addr = %bound, "listening");
-        tokio::spawn(Arc::clone(&self.health).ask_ourselves(bound));
-        Ok(())
+    /// Returns where the admin listener is; for port 0, with the port that the
+    /// kernel chose.
+    pub const fn admin(&self) -> &AdminAddr {
+        &self.admin
     }
 
-    /// Starts the listener of metrics and health.
-    async fn observe(&self, config: &Config, sources: Sources) -> anyhow::Result<()> {
-        let addr = config.metrics;
-        let listener = TcpListener::bind(addr)
-            .await
-            .with_context(|| format!("cannot listen on {addr} for metrics"))?;
-        let health = Arc::clone(&self.health);
-        let health = health::routes(health, sources.forwarder.clone(), sources.clock);
-        let routes = metrics::routes(Arc::new(Metrics::new(sources))).merge(health);
-        tokio::spawn(async move { axum::serve(bounded(listener), routes).await });
-        Ok(())
+    /// Returns the accounts of the traffic.
+    pub const fn observer(&self) -> &ObserverHandle {
+        &self.observer
     }
 
-    /// Starts the admin listener.
-    async fn administer(&self, config: &Config, state: AdminState) -> anyhow::Result<()> {
-        let addr = &config.admin;
-        let listener = AdminListener::bind(addr)
-            .await
-            .with_context(|| format!("cannot listen on {addr} for admin"))?;
-        tokio::spawn(listener.serve(admin::routes(state)));
-        Ok(())
-    }
-
-    /// Takes nothing new, answers what was asked, and ends: within the 5 s that
-    /// a signal leaves us, since no answer takes longer than the deadline.
-    async fn drain(self) {
-        self.health.drain();
+    /// Takes no new query, answers those in flight, and ends: within 5 s of the
+    /// signal, since no answer takes longer than the deadline.
+    pub async fn drain(self) {
+        self.clients.health.drain();
         self.stop_tasks.send_replace(true);
-        self.stop_threads.store(true, Ordering::Relaxed);
-        let (forwarder, client_threads) = (self.forwarder.clone(), self.client_threads);
+        self.clients.stop.store(true, Ordering::Relaxed);
+        let (forwarder, client_threads) = (self.forwarder.clone(), self.clients.threads);
         let drained = spawn_blocking(move || {
             // What they had queued is asked before they end.
             for thread in client_threads {
@@ -189,22 +140,107 @@ impl App {
             tracing::warn!(left, "ended before all clients were answered");
         }
         // The last answers are on their way to their connections.
-        tokio::time::timeout(LAST_WRITES, self.tcp.ended())
+        tokio::time::timeout(LAST_WRITES, self.clients.tcp.ended())
             .await
             .ok();
         self.forwarder.stop();
-        let (threads, observer) = (self.upstream_threads, self.observer);
+        let (threads, observer) = (self.upstream_threads, self.observer_thread);
         let stop_observer = self.stop_observer;
         spawn_blocking(move || {
             threads.join();
             // What they noted last is taken as well.
             stop_observer.store(true, Ordering::Relaxed);
-            observer.map(JoinHandle::join)
+            observer.join()
         })
         .await
         .ok();
         tracing::info!("ended");
     }
+}
+
+/// The side of the clients: its threads, and what they share.
+#[derive(Debug)]
+struct Listeners {
+    tcp: TcpServer,
+    health: Arc<Health>,
+    threads: Vec<JoinHandle<()>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Listeners {
+    fn start(
+        config: &Config,
+        service: &Service,
+        stopped: watch::Receiver<bool>,
+        recorders: &Recorders,
+    ) -> anyhow::Result<Self> {
+        let mut listeners = Self {
+            tcp: TcpServer::new(service.clone(), config.tcp, recorders.open(), stopped),
+            health: Arc::new(Health::new(config.listen.len())),
+            threads: Vec::new(),
+            stop: Arc::default(),
+        };
+        for addr in &config.listen {
+            listeners
+                .listen(*addr, config.workers, service, recorders)
+                .with_context(|| format!("cannot listen on {addr}"))?;
+        }
+        Ok(listeners)
+    }
+
+    /// Serves one address by UDP threads and a TCP task, and asks it once.
+    fn listen(
+        &mut self,
+        addr: SocketAddr,
+        workers: usize,
+        service: &Service,
+        recorders: &Recorders,
+    ) -> anyhow::Result<()> {
+        let sockets = bind_udp(addr, workers)?;
+        let bound = sockets
+            .first()
+            .map_or(Ok(addr), |socket| socket.local_addr())?;
+        tokio::spawn(self.tcp.clone().run(bind_tcp(bound)?));
+        for (n, socket) in sockets.into_iter().enumerate() {
+            let stop = Arc::clone(&self.stop);
+            let worker = UdpWorker::new(socket, service.clone(), recorders.open(), stop);
+            let thread = std::thread::Builder::new().name(format!("client-{n}"));
+            self.threads.push(thread.spawn(move || worker.run())?);
+        }
+        tracing::info!(addr = %bound, "listening");
+        tokio::spawn(Arc::clone(&self.health).ask_ourselves(bound));
+        Ok(())
+    }
+}
+
+/// Starts the listener of metrics and health.
+async fn publish(addr: SocketAddr, health: &Arc<Health>, sources: Sources) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(addr)
+        .await
+        .with_context(|| format!("cannot listen on {addr} for metrics"))?;
+    let health = health::routes(Arc::clone(health), sources.forwarder.clone(), sources.clock);
+    let routes = metrics::routes(Arc::new(Metrics::new(sources))).merge(health);
+    tokio::spawn(async move { axum::serve(bounded(listener), routes).await });
+    Ok(())
+}
+
+/// Starts the admin listener and returns where it is.
+async fn administer(config: &Config, sources: &Sources) -> anyhow::Result<AdminAddr> {
+    let addr = &config.admin;
+    let listener = AdminListener::bind(addr)
+        .await
+        .with_context(|| format!("cannot listen on {addr} for admin"))?;
+    let bound = listener.addr(addr)?;
+    let state = AdminState {
+        config: config.to_toml().into(),
+        cache: Arc::clone(&sources.cache),
+        forwarder: sources.forwarder.clone(),
+        ledger: sources.ledger.clone(),
+        clock: sources.clock,
+        pseudonyms: Pseudonyms::default(),
+    };
+    tokio::spawn(listener.serve(admin::routes(state)));
+    Ok(bound)
 }
 
 /// The addresses that programs of this node ask us from: the one that they ask
@@ -231,7 +267,7 @@ fn look_for_loops(config: &Config, forwarder: &Forwarder, clock: Clock) {
 }
 
 /// Makes the accounts, with nothing in them.
-fn observer(config: &Config, forwarder: &Forwarder, clock: Clock) -> Observer {
+fn accounts(config: &Config, forwarder: &Forwarder, clock: Clock) -> Observer {
     let zones: Vec<_> = config.zones.iter().map(|zone| zone.suffix).collect();
     let upstreams = forwarder.upstreams().len();
     Observer::new(config.observe.clone(), &zones, upstreams, clock.now())

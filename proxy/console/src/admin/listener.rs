@@ -54,6 +54,19 @@ impl AdminListener {
         }
     }
 
+    /// Returns where it listens: `wanted`, with the port that the kernel chose
+    /// for port 0.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not give the address.
+    pub fn addr(&self, wanted: &AdminAddr) -> io::Result<AdminAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().map(AdminAddr::Tcp),
+            Self::Unix(_) => Ok(wanted.clone()),
+        }
+    }
+
     /// Serves `routes` for ever.
     ///
     /// # Errors
