@@ -1,7 +1,7 @@
-//! Questions that are being asked upstream, each once, and who waits for them.
+//! Questions in flight, each asked upstream once, and the clients that wait.
 //!
 //! No I/O and no clock: the owner keeps a state of its own with each question
-//! and is told which one to look at when.
+//! and learns which one is due when.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -58,7 +58,7 @@ pub trait Waiter {
     fn repeats(&self, earlier: &Self) -> bool;
 }
 
-/// What became of somebody who came to wait.
+/// The result of joining a question.
 #[derive(Debug)]
 pub enum Joined<W> {
     /// The first one: the question has to be asked, and
@@ -166,7 +166,7 @@ impl<W: Waiter, T> Inflight<W, T> {
             .filter(|_| slot.generation == ticket.generation)
     }
 
-    /// Closes a question: whoever asks it next asks anew.
+    /// Closes a question: the next client that sends it opens it anew.
     pub fn close(&mut self, ticket: Ticket) -> Option<Open<W, T>> {
         let slot = self.slots.get_mut(as_index(ticket.slot))?;
         if slot.generation != ticket.generation {

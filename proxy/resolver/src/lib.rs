@@ -5,10 +5,10 @@
 //! What an upstream answered is judged and stored here too.
 //!
 //! It reads no clock and has no socket, thread or runtime: callers bring octets
-//! and `now`. Nothing here knows who forwards, who serves and who counts.
+//! and `now`. Forwarding, serving and counting are other crates.
 //!
 //! Start with [`Resolver`], then [`Cache`] and [`render`]. [`Inflight`] holds
-//! the questions that wait for an upstream, for whoever asks it.
+//! the questions that wait for an upstream.
 
 mod answer;
 mod cache;

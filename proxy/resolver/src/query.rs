@@ -52,8 +52,8 @@ impl<'a> Query<'a> {
         Ok(Self { id: header.id, flags: header.flags, question, edns, options })
     }
 
-    /// Returns the octets that an answer over UDP may have: what the client
-    /// said, 512 without EDNS, never more than 1232 (RFC 9715).
+    /// Returns the octets that an answer over UDP may have: the size in the
+    /// client's OPT, 512 without EDNS, never more than 1232 (RFC 9715).
     pub fn udp_limit(&self) -> usize {
         let size = self
             .edns

@@ -27,7 +27,7 @@ pub struct Resolver {
 pub enum Decision<'q, 'e> {
     /// Answer from the cache.
     Answer(Query<'q>, EntryView<'e>),
-    /// Nobody knows yet: ask an upstream. The hash of the key, taken for the
+    /// Not in the cache: ask an upstream. The hash of the key, taken for the
     /// look-up, goes with it.
     Ask(Query<'q>, u64),
     /// ANY: answer with HINFO, never ask (RFC 8482, section 4.2).

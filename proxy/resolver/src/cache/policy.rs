@@ -1,7 +1,7 @@
 //! What of an upstream's response is kept, and for how long.
 //!
 //! A response is kept whole under its question. Records of names that the
-//! question does not lead to are left out, so that nobody can plant them
+//! question does not lead to are left out, so that they cannot be planted
 //! (RFC 5452, section 6); TTLs stay apart per RRset (RFC 2181, section 5.2).
 
 use std::collections::HashMap;
@@ -100,7 +100,7 @@ struct Kept {
     owner: Name,
 }
 
-/// What a response says, without what nobody asked for.
+/// The content of a response, without records that were not asked for.
 struct Response<'m> {
     message: &'m [u8],
     kept: Vec<Kept>,

@@ -110,8 +110,8 @@ pub(super) fn hash(octets: &[u8], at: usize) -> Option<u64> {
 
 /// Marks the entry at the start of `place` as used, or not.
 pub(super) fn mark_used(place: &mut [u8], used: bool) {
-    // What is marked already stays as it is: a line that nobody writes to is
-    // not taken from other threads' caches.
+    // A mark that is set already is not written again: a write would take the
+    // cache line from other threads.
     if let Some(mark) = place.get_mut(USED_AT)
         && *mark != u8::from(used)
     {
@@ -119,8 +119,8 @@ pub(super) fn mark_used(place: &mut [u8], used: bool) {
     }
 }
 
-/// Marks the entry at the start of `place`, which nobody finds any more, as one
-/// that is not negative.
+/// Marks the entry at the start of `place`, which the index no longer leads to,
+/// as one that is not negative.
 pub(super) fn mark_positive(place: &mut [u8]) {
     if let Some(kind) = place.get_mut(KIND_AT) {
         *kind = 0;
