@@ -170,7 +170,7 @@ fn a_bad_file_is_refused_with_line_field_and_value() {
         ("version = 1\nworkers = -1", "f.toml:2: workers: -1 is not between 1 and 64"),
         ("version = 1\nlisten = []", "f.toml:2: listen: 0 addresses"),
         ("version = 1\nlisten = [\n\"::1\",\n]", "f.toml:2: listen: \"::1\" is not an address"),
-        ("version = 1\nlisten = [\"[::1]:1\", \"[::1]:1\"]", "f.toml:2: listen: [::1]:1 is there"),
+        ("version = 1\nlisten = [\"[::1]:1\", \"[::1]:1\"]", "f.toml:2: listen: [::1]:1 is listed"),
         ("version = 1\nupstreams = [\"x\"]", "f.toml:2: upstreams: \"x\" is not an address"),
         ("version = 1\nupstreams = [\"127.0.0.1:5335\"]", "f.toml:2: upstreams: 127.0.0.1:5335 is"),
         ("version = 1\nadmin = \"unix:x\"", "f.toml:2: admin: \"unix:x\" is neither"),
