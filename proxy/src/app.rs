@@ -20,7 +20,7 @@ use crate::shutdown::Signals;
 use console::admin::{self, AdminAddr, AdminListener, AdminState};
 use console::http::bounded;
 use console::redact::Pseudonyms;
-use forward::{Forwarder, ForwarderThreads};
+use forward::{Forwarder, ForwarderThread};
 use observe::{Observer, ObserverHandle, Recorders};
 use resolver::{Cache, Clock, KeyHasher, Resolver};
 
@@ -49,7 +49,7 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
 #[derive(Debug)]
 pub struct App {
     forwarder: Forwarder,
-    upstream_threads: ForwarderThreads,
+    upstream_thread: ForwarderThread,
     clients: Listeners,
     observer_thread: JoinHandle<()>,
     stop_observer: Arc<AtomicBool>,
@@ -71,9 +71,9 @@ impl App {
         let clock = Clock::start();
         let cache = Arc::new(Cache::new(&config.cache));
         let runtime = tokio::runtime::Handle::current();
-        let (forwarder, upstream_threads) =
+        let (forwarder, upstream_thread) =
             Forwarder::start(&config.forward_config(), &cache, clock, &recorders, &runtime)
-                .context("cannot start the upstream threads")?;
+                .context("cannot start the upstream thread")?;
         look_for_loops(config, &forwarder, clock);
         let resolver = Resolver::new(Arc::clone(&cache), KeyHasher::default(), config.cache.rotate);
         let service = Service { resolver: Arc::new(resolver), forwarder: forwarder.clone(), clock };
@@ -98,7 +98,7 @@ impl App {
         publish(config.metrics, &clients.health, sources).await?;
         Ok(Self {
             forwarder,
-            upstream_threads,
+            upstream_thread,
             clients,
             observer_thread,
             stop_observer,
@@ -144,7 +144,7 @@ impl App {
             .await
             .ok();
         self.forwarder.stop();
-        let (threads, observer) = (self.upstream_threads, self.observer_thread);
+        let (threads, observer) = (self.upstream_thread, self.observer_thread);
         let stop_observer = self.stop_observer;
         spawn_blocking(move || {
             threads.join();

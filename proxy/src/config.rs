@@ -98,7 +98,7 @@ impl Config {
         Self::load(&RunArgs { config: Some(path.to_owned()), ..RunArgs::default() })
     }
 
-    /// The part of the upstream threads.
+    /// The part of the upstream thread.
     pub fn forward_config(&self) -> ForwardConfig {
         let ForwardLimits { deadline, max_inflight, max_waiters } = self.forward;
         ForwardConfig {
@@ -107,7 +107,6 @@ impl Config {
             max_inflight,
             max_waiters,
             // Misses are few; a second thread would halve their batches.
-            threads: 1,
             cache: self.cache,
             hop_option: self.loops.hop_option,
         }

@@ -42,7 +42,7 @@ pub struct Sources {
     pub stats: Arc<Stats>,
     /// The cache.
     pub cache: Arc<Cache>,
-    /// The upstream threads.
+    /// The upstream thread.
     pub forwarder: Forwarder,
     /// The accounts.
     pub ledger: ObserverHandle,

@@ -64,7 +64,6 @@ fn a_hit_allocates_nothing() {
         deadline: ForwardConfig::DEADLINE,
         max_inflight: ForwardConfig::MAX_INFLIGHT,
         max_waiters: ForwardConfig::MAX_WAITERS,
-        threads: 1,
         cache: cache_config,
         hop_option: false,
     };

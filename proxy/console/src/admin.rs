@@ -29,7 +29,7 @@ pub struct AdminState {
     pub config: Arc<str>,
     /// The cache.
     pub cache: Arc<Cache>,
-    /// The upstream threads.
+    /// The upstream thread.
     pub forwarder: Forwarder,
     /// The accounts.
     pub ledger: ObserverHandle,

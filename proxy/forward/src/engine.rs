@@ -73,11 +73,7 @@ impl Engine {
         (tcp, notes): (TcpPool, Writer),
     ) -> io::Result<Self> {
         let upstreams = shared.zones.upstreams();
-        let threads = config.threads.max(1);
-        let limits = Limits {
-            questions: config.max_inflight.div_ceil(threads),
-            waiters: config.max_waiters,
-        };
+        let limits = Limits { questions: config.max_inflight, waiters: config.max_waiters };
         Ok(Self {
             inflight: Inflight::new(limits),
             health: Health::new(upstreams.len()),

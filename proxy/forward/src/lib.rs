@@ -51,12 +51,10 @@ pub struct ForwardConfig {
     /// The longest that a client waits, from its query's arrival. Under the
     /// five seconds after which glibc asks again.
     pub deadline: Duration,
-    /// Questions that may be in flight, over all threads.
+    /// Questions that may be in flight.
     pub max_inflight: usize,
     /// Clients that may wait for one question.
     pub max_waiters: usize,
-    /// Upstream threads, at least one.
-    pub threads: usize,
     /// How what upstreams say is kept.
     pub cache: CacheConfig,
     /// Queries to upstreams in the cluster carry our mark.
@@ -89,22 +87,24 @@ impl ForwardConfig {
     pub const MAX_WAITERS: usize = 1024;
 }
 
-/// The way to the upstream threads, for everybody who asks.
+/// The way to the upstream thread, for all who ask.
 #[derive(Clone, Debug)]
 pub struct Forwarder {
-    lanes: Arc<[Arc<Lane>]>,
+    lane: Arc<Lane>,
     zones: Arc<Zones>,
     loops: Arc<Loops>,
 }
 
-/// The upstream threads, to be joined at the end.
+/// The upstream thread, to be joined at the end.
+///
+/// One thread, so that every question in flight is in one table without a lock.
 #[derive(Debug)]
-pub struct ForwarderThreads {
-    threads: Vec<JoinHandle<()>>,
+pub struct ForwarderThread {
+    thread: JoinHandle<()>,
 }
 
 impl Forwarder {
-    /// Starts the upstream threads; connections over TCP run on `runtime`.
+    /// Starts the upstream thread; connections over TCP run on `runtime`.
     ///
     /// # Errors
     ///
@@ -116,29 +116,25 @@ impl Forwarder {
         clock: Clock,
         books: &Recorders,
         runtime: &Handle,
-    ) -> io::Result<(Self, ForwarderThreads)> {
+    ) -> io::Result<(Self, ForwarderThread)> {
         let zones = Arc::new(Zones::new(&config.zones)?);
         let loops = Arc::new(Loops::new(rand::random()));
-        let (mut lanes, mut threads) = (Vec::new(), Vec::new());
-        for n in 0..config.threads.max(1) {
-            let poll = mio::Poll::new()?;
-            let lane = Arc::new(Lane::new(&poll)?);
-            let (stats, notes) = books.open();
-            let shared = engine::Shared {
-                lane: Arc::clone(&lane),
-                zones: Arc::clone(&zones),
-                cache: Arc::clone(cache),
-                stats,
-                clock,
-                loops: Arc::clone(&loops),
-            };
-            let tcp = tcp::TcpPool::new(&shared, books.stats.register(), runtime.clone());
-            let engine = Engine::new(shared, config, poll, (tcp, notes))?;
-            let thread = std::thread::Builder::new().name(format!("upstream-{n}"));
-            threads.push(thread.spawn(move || engine.run())?);
-            lanes.push(lane);
-        }
-        Ok((Self { lanes: lanes.into(), zones, loops }, ForwarderThreads { threads }))
+        let poll = mio::Poll::new()?;
+        let lane = Arc::new(Lane::new(&poll)?);
+        let (stats, notes) = books.open();
+        let shared = engine::Shared {
+            lane: Arc::clone(&lane),
+            zones: Arc::clone(&zones),
+            cache: Arc::clone(cache),
+            stats,
+            clock,
+            loops: Arc::clone(&loops),
+        };
+        let tcp = tcp::TcpPool::new(&shared, books.stats.register(), runtime.clone());
+        let engine = Engine::new(shared, config, poll, (tcp, notes))?;
+        let thread = std::thread::Builder::new().name("upstream".to_owned());
+        let thread = thread.spawn(move || engine.run())?;
+        Ok((Self { lane, zones, loops }, ForwarderThread { thread }))
     }
 
     /// Hands over a question. The answer goes to its `reply_to`, at the latest
@@ -146,25 +142,17 @@ impl Forwarder {
     ///
     /// # Errors
     ///
-    /// Gives `ask` back when the queue is full or the threads were stopped: the
+    /// Gives `ask` back when the queue is full or the thread was stopped: the
     /// caller refuses it.
     #[expect(clippy::result_large_err, reason = "the caller still needs it to answer")]
     pub fn ask(&self, ask: Ask) -> Result<(), Ask> {
-        match self.lane_of(&ask) {
-            Some(lane) => lane.push(ask),
-            None => Err(ask),
-        }
+        self.lane.push(ask)
     }
 
     /// Hands over all of `asks`; those that find no room stay in it, to be
     /// refused by the caller.
     pub fn ask_batch(&self, asks: &mut Vec<Ask>) {
-        if let [lane] = &*self.lanes {
-            lane.push_batch(asks);
-            return;
-        }
-        let rejected = asks.drain(..).filter_map(|ask| self.ask(ask).err());
-        *asks = rejected.collect();
+        self.lane.push_batch(asks);
     }
 
     /// Returns the upstreams in the order of their numbers.
@@ -179,34 +167,26 @@ impl Forwarder {
 
     /// Returns how many clients wait for an answer.
     pub fn in_flight(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.waiting()).sum()
+        self.lane.waiting()
     }
 
-    /// Waits until nobody waits, at most `patience` per upstream thread, and
-    /// says whether it came to that.
+    /// Waits until no client waits, at most for `patience`; returns whether it
+    /// came to that.
     pub fn drain(&self, patience: Duration) -> bool {
-        self.lanes.iter().all(|lane| lane.drain(patience))
+        self.lane.drain(patience)
     }
 
-    /// Tells the upstream threads to end. Whoever still waits gets nothing.
+    /// Ends the upstream thread. Clients that still wait get nothing.
     pub fn stop(&self) {
-        self.lanes.iter().for_each(|lane| lane.stop());
-    }
-
-    fn lane_of(&self, ask: &Ask) -> Option<&Arc<Lane>> {
-        let lanes = u64::try_from(self.lanes.len()).ok()?;
-        let at = ask.hash.checked_rem(lanes)?;
-        self.lanes.get(usize::try_from(at).ok()?)
+        self.lane.stop();
     }
 }
 
-impl ForwarderThreads {
-    /// Waits for the threads to end, after [`Forwarder::stop`].
+impl ForwarderThread {
+    /// Waits for the thread to end, after [`Forwarder::stop`].
     pub fn join(self) {
-        for thread in self.threads {
-            if thread.join().is_err() {
-                tracing::error!("an upstream thread ended in a panic");
-            }
+        if self.thread.join().is_err() {
+            tracing::error!("the upstream thread ended in a panic");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The upstream threads against a scripted upstream, over real sockets.
+//! The upstream thread against a scripted upstream, over real sockets.
 
 mod hostile;
 mod trouble;
@@ -22,7 +22,7 @@ use resolver::{Key, KeyHasher};
 /// A forwarder and a client whose answers all come by one channel.
 struct World {
     forwarder: Forwarder,
-    threads: Option<ForwarderThreads>,
+    thread: Option<ForwarderThread>,
     runtime: Runtime,
     cache: Arc<Cache>,
     stats: Arc<Stats>,
@@ -46,12 +46,12 @@ impl World {
         let (cache, clock) = (Arc::new(Cache::new(&config.cache)), Clock::start());
         let books = Recorders::default();
         let stats = Arc::clone(&books.stats);
-        let (forwarder, threads) =
+        let (forwarder, thread) =
             Forwarder::start(config, &cache, clock, &books, runtime.handle()).unwrap();
         let (tx, rx) = mpsc::channel(2048);
         let hasher = KeyHasher::default();
-        let threads = Some(threads);
-        Self { forwarder, threads, runtime, cache, stats, clock, hasher, tx, rx }
+        let thread = Some(thread);
+        Self { forwarder, thread, runtime, cache, stats, clock, hasher, tx, rx }
     }
 
     /// A question, not yet asked; answers carry `id`.
@@ -98,8 +98,8 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         self.forwarder.stop();
-        if let Some(threads) = self.threads.take() {
-            threads.join();
+        if let Some(thread) = self.thread.take() {
+            thread.join();
         }
     }
 }
@@ -116,7 +116,6 @@ fn config(transport: Transport, upstreams: &[SocketAddr]) -> ForwardConfig {
         deadline: ForwardConfig::DEADLINE,
         max_inflight: ForwardConfig::MAX_INFLIGHT,
         max_waiters: ForwardConfig::MAX_WAITERS,
-        threads: 1,
         cache: CacheConfig { bytes: 4 << 20, ..CacheConfig::default() },
         hop_option: false,
     }
@@ -253,7 +252,7 @@ fn a_name_of_no_zone_is_refused_and_so_is_one_too_many() {
 }
 
 #[test]
-fn several_threads_ask_each_question_once_over_ipv6_too() {
+fn each_question_is_asked_once_over_ipv6_too() {
     let zone = upstream::Zone::new("example.").records("*.many 30 A 192.0.2.2");
     let script = upstream::Script::new()
         .zone(zone)
@@ -263,8 +262,7 @@ fn several_threads_ask_each_question_once_over_ipv6_too() {
         .script(script)
         .start()
         .unwrap();
-    let config = ForwardConfig { threads: 3, ..config(Transport::Udp, &[server.addr()]) };
-    let mut world = World::new(&config);
+    let mut world = World::over(Transport::Udp, &[server.addr()]);
     let names = (0..40).flat_map(|n| [n, n, n]);
     let mut asks: Vec<_> = names
         .map(|n| world.question(&format!("n{n}.many.example."), n))

@@ -183,7 +183,7 @@ fn is_same(one: &dns::Name, other: &dns::Name) -> bool {
     one.as_wire().eq_ignore_ascii_case(other.as_wire())
 }
 
-/// What the upstream threads keep apart.
+/// What the upstream thread keeps apart.
 const MAX_UPSTREAMS: usize = 32;
 
 /// Where the servers of a resolv.conf listen.
