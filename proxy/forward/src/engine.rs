@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use mio::{Events, Poll};
 
-use super::deliver::Deliver;
 use super::failures::Failures;
-use super::lane::{Inbox, Lane, Report, WAKE};
+use super::inbox::{Arrivals, Inbox, TcpReport, WAKE};
+use super::replies::Replies;
 use super::sockets::{Lost, SentFrom, Sockets, socket_of};
 use super::tcp::TcpPool;
-use super::zones::{Health, Zones};
+use super::upstream_health::UpstreamHealth;
+use super::zones::Zones;
 use super::{Ask, ForwardConfig, UpstreamFailure};
 use crate::loops::Loops;
 use flights::Flight;
@@ -31,7 +32,7 @@ use resolver::{Inflight, Limits};
 /// What an upstream thread has in common with others.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) lane: Arc<Lane>,
+    pub(crate) inbox: Arc<Inbox>,
     pub(crate) zones: Arc<Zones>,
     pub(crate) cache: Arc<Cache>,
     pub(crate) stats: Arc<WorkerStats>,
@@ -45,23 +46,23 @@ pub(crate) struct Engine {
     shared: Shared,
     poll: Poll,
     inflight: Inflight<Ask, Flight>,
-    health: Health,
+    health: UpstreamHealth,
     failures: Failures,
     suspects: Suspects,
     /// Of the keys of our own questions.
     hasher: KeyHasher,
     sockets: Sockets,
     tcp: TcpPool,
-    deliver: Deliver,
+    replies: Replies,
     deadline: Duration,
     cache_config: CacheConfig,
     hop_option: bool,
-    inbox: Inbox,
+    arrivals: Arrivals,
     lost: Lost,
 }
 
 impl Engine {
-    /// Prepares a thread that waits on `poll`, which its lane wakes.
+    /// Prepares a thread that waits on `poll`, which its inbox wakes.
     ///
     /// # Errors
     ///
@@ -76,28 +77,28 @@ impl Engine {
         let limits = Limits { questions: config.max_inflight, waiters: config.max_waiters };
         Ok(Self {
             inflight: Inflight::new(limits),
-            health: Health::new(upstreams.len()),
+            health: UpstreamHealth::new(upstreams.len()),
             failures: Failures::default(),
             suspects: Suspects::default(),
             hasher: KeyHasher::default(),
             sockets: Sockets::new(poll.registry().try_clone()?, upstreams),
             tcp,
-            deliver: Deliver::new(Arc::clone(&shared.stats), notes),
+            replies: Replies::new(Arc::clone(&shared.stats), notes),
             deadline: config.deadline,
             cache_config: config.cache,
             hop_option: config.hop_option,
-            inbox: Inbox::default(),
+            arrivals: Arrivals::default(),
             lost: Lost::default(),
             poll,
             shared,
         })
     }
 
-    /// Runs until the lane is stopped.
+    /// Runs until the inbox is stopped.
     pub(crate) fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS);
         let mut batch = udp::RecvBatch::new(BATCH, RECEIVE_LEN);
-        while !self.shared.lane.is_stopping() {
+        while !self.shared.inbox.is_stopping() {
             let now = self.shared.clock.now();
             let wake = self.inflight.next_wake();
             let timeout = wake.map(|at| at.saturating_since(now));
@@ -149,25 +150,25 @@ impl Engine {
     }
 
     fn take_inbox(&mut self, now: Moment) {
-        let mut inbox = std::mem::take(&mut self.inbox);
-        self.shared.lane.swap(&mut inbox);
-        for report in inbox.reports.drain(..) {
+        let mut arrivals = std::mem::take(&mut self.arrivals);
+        self.shared.inbox.swap(&mut arrivals);
+        for report in arrivals.reports.drain(..) {
             match report {
-                Report::Answer { ticket, upstream, message } => {
+                TcpReport::Answer { ticket, upstream, message } => {
                     self.answer_over_tcp(ticket, upstream, &message, now);
                 }
-                Report::Failed { ticket, upstream, reason } => {
+                TcpReport::Failed { ticket, upstream, reason } => {
                     self.fail(ticket, upstream, reason, now);
                 }
-                Report::Unasked { ticket } => self.repeat(ticket, now),
+                TcpReport::Unasked { ticket } => self.repeat(ticket, now),
             }
         }
-        for ask in inbox.asks.drain(..) {
+        for ask in arrivals.asks.drain(..) {
             self.take(ask, now);
         }
         // Its room is used again, unless a flood made it very large.
-        if inbox.asks.capacity() <= KEPT_ASKS {
-            self.inbox = inbox;
+        if arrivals.asks.capacity() <= KEPT_ASKS {
+            self.arrivals = arrivals;
         }
     }
 
@@ -188,7 +189,7 @@ impl Engine {
             self.unsent(from);
         }
         self.lost = lost;
-        self.deliver.flush();
+        self.replies.flush();
     }
 
     /// Nothing listens at the other end of a socket: all that is open on it

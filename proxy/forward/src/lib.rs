@@ -8,16 +8,17 @@
 mod accept;
 mod ask;
 mod compose;
-mod deliver;
 mod engine;
 mod failures;
-mod lane;
+mod inbox;
 pub mod loops;
-mod pace;
 mod prober;
+mod rate;
+mod replies;
+mod retry;
 mod sockets;
 mod tcp;
-mod tries;
+mod upstream_health;
 mod zones;
 
 use std::io;
@@ -37,7 +38,7 @@ pub use observe::Transport;
 
 use crate::loops::Loops;
 use engine::Engine;
-use lane::Lane;
+use inbox::Inbox;
 use observe::Recorders;
 use resolver::Clock;
 use resolver::{Cache, CacheConfig};
@@ -90,7 +91,7 @@ impl ForwardConfig {
 /// The way to the upstream thread, for all who ask.
 #[derive(Clone, Debug)]
 pub struct Forwarder {
-    lane: Arc<Lane>,
+    inbox: Arc<Inbox>,
     zones: Arc<Zones>,
     loops: Arc<Loops>,
 }
@@ -114,27 +115,27 @@ impl Forwarder {
         config: &ForwardConfig,
         cache: &Arc<Cache>,
         clock: Clock,
-        books: &Recorders,
+        recorders: &Recorders,
         runtime: &Handle,
     ) -> io::Result<(Self, ForwarderThread)> {
         let zones = Arc::new(Zones::new(&config.zones)?);
         let loops = Arc::new(Loops::new(rand::random()));
         let poll = mio::Poll::new()?;
-        let lane = Arc::new(Lane::new(&poll)?);
-        let (stats, notes) = books.open();
+        let inbox = Arc::new(Inbox::new(&poll)?);
+        let (stats, notes) = recorders.open();
         let shared = engine::Shared {
-            lane: Arc::clone(&lane),
+            inbox: Arc::clone(&inbox),
             zones: Arc::clone(&zones),
             cache: Arc::clone(cache),
             stats,
             clock,
             loops: Arc::clone(&loops),
         };
-        let tcp = tcp::TcpPool::new(&shared, books.stats.register(), runtime.clone());
+        let tcp = tcp::TcpPool::new(&shared, recorders.stats.register(), runtime.clone());
         let engine = Engine::new(shared, config, poll, (tcp, notes))?;
         let thread = std::thread::Builder::new().name("upstream".to_owned());
         let thread = thread.spawn(move || engine.run())?;
-        Ok((Self { lane, zones, loops }, ForwarderThread { thread }))
+        Ok((Self { inbox, zones, loops }, ForwarderThread { thread }))
     }
 
     /// Hands over a question. The answer goes to its `reply_to`, at the latest
@@ -146,13 +147,13 @@ impl Forwarder {
     /// caller refuses it.
     #[expect(clippy::result_large_err, reason = "the caller still needs it to answer")]
     pub fn ask(&self, ask: Ask) -> Result<(), Ask> {
-        self.lane.push(ask)
+        self.inbox.push(ask)
     }
 
     /// Hands over all of `asks`; those that find no room stay in it, to be
     /// refused by the caller.
     pub fn ask_batch(&self, asks: &mut Vec<Ask>) {
-        self.lane.push_batch(asks);
+        self.inbox.push_batch(asks);
     }
 
     /// Returns the upstreams in the order of their numbers.
@@ -167,18 +168,18 @@ impl Forwarder {
 
     /// Returns how many clients wait for an answer.
     pub fn in_flight(&self) -> usize {
-        self.lane.waiting()
+        self.inbox.waiting()
     }
 
     /// Waits until no client waits, at most for `patience`; returns whether it
     /// came to that.
     pub fn drain(&self, patience: Duration) -> bool {
-        self.lane.drain(patience)
+        self.inbox.drain(patience)
     }
 
     /// Ends the upstream thread. Clients that still wait get nothing.
     pub fn stop(&self) {
-        self.lane.stop();
+        self.inbox.stop();
     }
 }
 

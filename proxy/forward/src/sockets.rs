@@ -11,7 +11,7 @@ use foldhash::fast::RandomState;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
-use super::pace::Pace;
+use super::rate::Rate;
 use resolver::Hops;
 use resolver::Moment;
 use resolver::Ticket;
@@ -49,7 +49,7 @@ struct Pool {
     cursor: usize,
     /// Whether other programs of this machine have its address, too.
     shared: bool,
-    pace: Pace,
+    rate: Rate,
     /// The socket that was taken last, and how often in a row.
     run: Option<(usize, u32)>,
 }
@@ -89,7 +89,7 @@ impl Sockets {
             sockets: Vec::new(),
             cursor: 0,
             shared: addr.ip().is_loopback(),
-            pace: Pace::default(),
+            rate: Rate::default(),
             run: None,
         };
         Self {
@@ -212,7 +212,7 @@ impl Sockets {
     /// that a port for each would cost more than it protects.
     fn continue_run(&mut self, upstream: usize, now: Moment) -> Option<usize> {
         let pool = self.pools.get_mut(upstream)?;
-        let is_fast = pool.pace.note(now) > UNSHARED;
+        let is_fast = pool.rate.note(now) > UNSHARED;
         let (socket, uses) = pool.run.filter(|(_, uses)| is_fast && *uses < RUN)?;
         pool.run = Some((socket, uses + 1));
         Some(socket).filter(|socket| self.open(*socket).len() < MAX_OPEN)

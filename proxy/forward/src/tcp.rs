@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::UpstreamFailure;
 use super::engine::Shared;
-use super::lane::Lane;
+use super::inbox::Inbox;
 use observe::WorkerStats;
 use resolver::Ticket;
 
@@ -22,7 +22,7 @@ use resolver::Ticket;
 pub(crate) struct TcpPool {
     upstreams: Vec<Vec<Connection>>,
     addrs: Vec<SocketAddr>,
-    lane: Arc<Lane>,
+    inbox: Arc<Inbox>,
     stats: Arc<WorkerStats>,
     runtime: Handle,
 }
@@ -49,7 +49,7 @@ impl TcpPool {
     pub(crate) fn new(shared: &Shared, stats: Arc<WorkerStats>, runtime: Handle) -> Self {
         let addrs = shared.zones.upstreams().to_vec();
         let upstreams = addrs.iter().map(|_| Vec::new()).collect();
-        Self { upstreams, addrs, lane: Arc::clone(&shared.lane), stats, runtime }
+        Self { upstreams, addrs, inbox: Arc::clone(&shared.inbox), stats, runtime }
     }
 
     /// Sends `ask` to `upstream`, by the connection with the least to do.
@@ -79,7 +79,7 @@ impl TcpPool {
         let open = Arc::new(AtomicUsize::new(0));
         let task = connection::Task {
             upstream,
-            lane: Arc::clone(&self.lane),
+            inbox: Arc::clone(&self.inbox),
             stats: Arc::clone(&self.stats),
             open: Arc::clone(&open),
             reports: Vec::new(),

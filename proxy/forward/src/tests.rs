@@ -44,10 +44,10 @@ impl World {
             .build()
             .unwrap();
         let (cache, clock) = (Arc::new(Cache::new(&config.cache)), Clock::start());
-        let books = Recorders::default();
-        let stats = Arc::clone(&books.stats);
+        let recorders = Recorders::default();
+        let stats = Arc::clone(&recorders.stats);
         let (forwarder, thread) =
-            Forwarder::start(config, &cache, clock, &books, runtime.handle()).unwrap();
+            Forwarder::start(config, &cache, clock, &recorders, runtime.handle()).unwrap();
         let (tx, rx) = mpsc::channel(2048);
         let hasher = KeyHasher::default();
         let thread = Some(thread);

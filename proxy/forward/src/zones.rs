@@ -2,10 +2,10 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use dns::Name;
 
+use super::upstream_health::UpstreamHealth;
 use super::{ForwardZone, Transport};
 use resolver::Moment;
 
@@ -81,7 +81,13 @@ impl Zone {
     /// Picks the upstream of the next try by its place in the zone: one that
     /// was not `tried` and is not suspect, else one not tried, else any. The
     /// only upstream is always picked.
-    pub(crate) fn pick(&self, tried: Tried, health: &Health, now: Moment, random: u32) -> usize {
+    pub(crate) fn pick(
+        &self,
+        tried: Tried,
+        health: &UpstreamHealth,
+        now: Moment,
+        random: u32,
+    ) -> usize {
         let places = 0..self.upstreams.len();
         let fresh = |place: &usize| !tried.has(*place);
         let well = |place: &usize| {
@@ -122,69 +128,6 @@ impl Tried {
     }
 }
 
-/// Which upstreams failed or were silent lately.
-///
-/// A hint that orders the tries and nothing more: an upstream that recovers
-/// is found at the latest when the suspicion ends.
-#[derive(Debug, Default)]
-pub(crate) struct Health {
-    upstreams: Vec<State>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct State {
-    suspect_until: Option<Moment>,
-    answered_at: Option<Moment>,
-    refused_at: Option<Moment>,
-}
-
-impl Health {
-    /// Starts with `upstreams` that are all well.
-    pub(crate) fn new(upstreams: usize) -> Self {
-        Self { upstreams: vec![State::default(); upstreams] }
-    }
-
-    /// Notes an answer, of whatever kind.
-    pub(crate) fn answered(&mut self, upstream: usize, now: Moment) {
-        if let Some(state) = self.upstreams.get_mut(upstream) {
-            *state = State { answered_at: Some(now), ..State::default() };
-        }
-    }
-
-    /// Notes that a query of `sent` failed, or is silent still. An upstream
-    /// that answered anything after that is well: one silent name must not
-    /// drive all others away from it.
-    pub(crate) fn failed(&mut self, upstream: usize, sent: Moment, now: Moment) {
-        if let Some(state) = self.upstreams.get_mut(upstream)
-            && state.answered_at.is_none_or(|answered| answered < sent)
-        {
-            state.suspect_until = Some(now + SUSPICION);
-        }
-    }
-
-    /// Notes that nothing listens there.
-    pub(crate) fn refused(&mut self, upstream: usize, now: Moment) {
-        if let Some(state) = self.upstreams.get_mut(upstream) {
-            state.refused_at = Some(now);
-        }
-    }
-
-    /// Says whether nothing listened there at some time since `start`, and it
-    /// has not answered after that.
-    pub(crate) fn refused_since(&self, upstream: usize, start: Moment) -> bool {
-        let state = self.upstreams.get(upstream);
-        let refused = state.and_then(|state| state.refused_at);
-        refused.is_some_and(|refused| refused >= start)
-    }
-
-    fn is_suspect(&self, upstream: usize, now: Moment) -> bool {
-        self.upstreams
-            .get(upstream)
-            .and_then(|state| state.suspect_until)
-            .is_some_and(|until| now < until)
-    }
-}
-
 fn nth(places: impl Iterator<Item = usize> + Clone, random: u32) -> Option<usize> {
     let count = u32::try_from(places.clone().count()).ok()?;
     let at = random.checked_rem(count)?;
@@ -203,9 +146,6 @@ fn index_of(upstreams: &mut Vec<SocketAddr>, addr: SocketAddr) -> usize {
 
 /// The bits of [`Tried`]; CoreDNS's forward plugin allows 15.
 pub(crate) const MAX_UPSTREAMS: usize = 32;
-
-/// How long an upstream is asked last. CoreDNS probes at twice that rate.
-const SUSPICION: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -254,7 +194,7 @@ mod tests {
     fn each_try_goes_to_another_upstream_the_suspect_last() {
         let zones = Zones::new(&[zone(".", &[1, 2, 3])]).unwrap();
         let zone = zones.get(0).unwrap();
-        let mut health = Health::new(3);
+        let mut health = UpstreamHealth::new(3);
         health.failed(1, at(0), at(10));
         for random in 0..6 {
             let mut tried = Tried::default();
@@ -267,26 +207,5 @@ mod tests {
             assert_eq!((order.len(), order[2]), (3, 1), "{order:?}");
             assert!(zone.pick(tried, &health, at(20), random) < 3);
         }
-    }
-
-    #[test]
-    fn who_refused_is_known_until_it_answers() {
-        let mut health = Health::new(2);
-        health.refused(0, at(5));
-        assert!(health.refused_since(0, at(5)) && !health.refused_since(0, at(6)));
-        assert!(!health.refused_since(1, at(0)));
-        health.answered(0, at(7));
-        assert!(!health.refused_since(0, at(0)));
-    }
-
-    #[test]
-    fn suspicion_needs_silence_and_ends() {
-        let mut health = Health::new(1);
-        health.answered(0, at(5));
-        health.failed(0, at(4), at(6));
-        assert!(!health.is_suspect(0, at(6)), "it answered since");
-        health.failed(0, at(6), at(7));
-        assert!(health.is_suspect(0, at(7)));
-        assert!(!health.is_suspect(0, at(1007)));
     }
 }

@@ -5,7 +5,7 @@ use dns::{Flags, Header, Rcode};
 
 use super::super::UpstreamFailure;
 use super::super::accept::{NotAnAnswer, judge};
-use super::super::deliver::Outcome;
+use super::super::replies::Outcome;
 use super::super::sockets::SentFrom;
 use super::Engine;
 use observe::QueryFlags;
@@ -79,7 +79,7 @@ impl Engine {
         });
         let Some((_, ticket)) = guessed.copied() else { return };
         if let Some(open) = self.inflight.get_mut(ticket) {
-            open.state.tries.wrong_id(now);
+            open.state.retry.wrong_id(now);
             self.wake_for_next(ticket);
         }
     }
@@ -87,7 +87,7 @@ impl Engine {
     fn truncated(&mut self, ticket: Ticket, upstream: usize, now: Moment) {
         if let Some(open) = self.inflight.get_mut(ticket) {
             open.state.truncated_by = Some(upstream);
-            open.state.tries.truncated(now);
+            open.state.retry.truncated(now);
             self.wake_for_next(ticket);
         }
     }

@@ -6,11 +6,12 @@ use dns::{ExtendedError, Rcode};
 use tokio::time::Instant;
 
 use super::super::compose::compose;
-use super::super::deliver::Outcome;
+use super::super::replies::Outcome;
+use super::super::retry::{Another, Due, Retry};
 use super::super::sockets::{QUERY_LEN, SentFrom};
 use super::super::tcp::TcpAsk;
-use super::super::tries::{Another, Due, Tries};
-use super::super::zones::{Health, Tried};
+use super::super::upstream_health::UpstreamHealth;
+use super::super::zones::Tried;
 use super::super::{Ask, ReplyTo, Transport, UpstreamFailure};
 use super::Engine;
 use super::loops::{Guard, Pinned};
@@ -25,7 +26,7 @@ use resolver::{Joined, Ticket};
 #[derive(Debug)]
 pub(crate) struct Flight {
     pub(super) zone: usize,
-    pub(super) tries: Tries,
+    pub(super) retry: Retry,
     /// Datagrams whose answers are still waited for; at most eight.
     pub(super) sends: Vec<Send>,
     pub(super) asked: Tried,
@@ -61,7 +62,7 @@ impl Flight {
     pub(super) fn new(zone: usize, over: Transport, now: Moment) -> Self {
         Self {
             zone,
-            tries: Tries::new(now, over),
+            retry: Retry::new(now, over),
             sends: Vec::new(),
             asked: Tried::default(),
             last_asked: None,
@@ -106,7 +107,7 @@ impl Flight {
     /// there, it is silence, whatever became of the others; unless its upstream
     /// refused those of other questions meanwhile. A system sends ICMP errors
     /// for some of many datagrams only (Linux `icmp_ratelimit`).
-    fn why_failed(&self, health: &Health) -> (Origin, Option<usize>) {
+    fn why_failed(&self, health: &UpstreamHealth) -> (Origin, Option<usize>) {
         match self.failure {
             _ if self.guard.looped => return (Origin::Loop, self.last_asked),
             Some((origin, upstream)) if self.said.is_some() || self.sends.is_empty() => {
@@ -127,12 +128,12 @@ impl Engine {
     pub(super) fn take(&mut self, ask: Ask, now: Moment) {
         if matches!(ask.reply_to, ReplyTo::Probe(_)) {
             // Nobody who drains waits for it.
-            self.shared.lane.answered(1);
+            self.shared.inbox.answered(1);
             return self.probe(ask, None, now);
         }
         let Some(ask) = self.turn_back(ask, now) else { return };
         if self.answered_meanwhile(&ask, now) {
-            return self.shared.lane.answered(1);
+            return self.shared.inbox.answered(1);
         }
         let Some(zone) = self.shared.zones.find(&ask.query.qname) else {
             return self.refuse(&ask, Origin::NoZone, now);
@@ -150,8 +151,8 @@ impl Engine {
             }
             Joined::Again(ask) => {
                 self.shared.stats.inflight_retransmits.add(1);
-                self.deliver.note_repeated(&ask);
-                self.shared.lane.answered(1);
+                self.replies.note_repeated(&ask);
+                self.shared.inbox.answered(1);
             }
             Joined::Refused(ask) => {
                 self.shared.stats.inflight_refused.add(1);
@@ -175,7 +176,7 @@ impl Engine {
                 self.health.failed(send.upstream, send.at, now);
             }
         }
-        let due = open.state.tries.take_due(now);
+        let due = open.state.retry.take_due(now);
         if matches!(due, Some(Due::Udp | Due::Both)) {
             self.try_one(ticket, Transport::Udp, now);
         }
@@ -210,7 +211,7 @@ impl Engine {
         let another = if all_failed { Another::None } else { Another::Untried };
         // An upstream that says it cannot answer would only say it again.
         let hopeless = all_failed && reason == UpstreamFailure::Rcode;
-        if hopeless || !flight.tries.fail(now, another) {
+        if hopeless || !flight.retry.fail(now, another) {
             return self.give_up(ticket, now);
         }
         self.wake_for_next(ticket);
@@ -219,16 +220,16 @@ impl Engine {
     /// Asks again at once: the connection ended before the query was read.
     pub(super) fn repeat(&mut self, ticket: Ticket, now: Moment) {
         let Some(open) = self.inflight.get_mut(ticket) else { return };
-        open.state.tries.repeat(now);
+        open.state.retry.repeat(now);
         self.wake_for_next(ticket);
     }
 
     /// Another question may have brought the answer between the client
     /// thread's look into the cache and now.
     fn answered_meanwhile(&mut self, ask: &Ask, now: Moment) -> bool {
-        let deliver = &mut self.deliver;
+        let replies = &mut self.replies;
         let answer = |entry: Option<EntryView<'_>>| {
-            entry.map(|entry| deliver.answer(ask, &entry, Outcome::cached(&entry), now))
+            entry.map(|entry| replies.answer(ask, &entry, Outcome::cached(&entry), now))
         };
         self.shared
             .cache
@@ -327,13 +328,13 @@ impl Engine {
         let view = entry.view();
         let mut role = QueryFlags::ASKED;
         for ask in &open.waiters {
-            self.deliver
+            self.replies
                 .answer(ask, &view, Outcome { flags: role, ..outcome }, now);
             role = QueryFlags::JOINED;
         }
         match open.state.pinned {
             Some(pinned) => self.probe_ended(pinned),
-            None => self.shared.lane.answered(open.waiters.len()),
+            None => self.shared.inbox.answered(open.waiters.len()),
         }
     }
 
@@ -343,8 +344,8 @@ impl Engine {
         let error = ExtendedError { code: origin.info_code(), text: text.as_bytes() };
         let entry = resolver::failure(&ask.query, Rcode::REFUSED, error, Duration::ZERO, now);
         let outcome = Outcome { origin, upstream: None, flags: QueryFlags::default() };
-        self.deliver.answer(ask, &entry.view(), outcome, now);
-        self.shared.lane.answered(1);
+        self.replies.answer(ask, &entry.view(), outcome, now);
+        self.shared.inbox.answered(1);
     }
 
     pub(super) fn wake_for_next(&mut self, ticket: Ticket) {

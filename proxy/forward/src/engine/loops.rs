@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use dns::{ExtendedError, Flags, Name, Rcode};
 
-use super::super::deliver::Outcome;
-use super::super::tries::{Another, Tries};
+use super::super::replies::Outcome;
+use super::super::retry::{Another, Retry};
 use super::super::{Ask, ProbeReply, ReplyTo, Transport, UpstreamFailure};
 use super::Engine;
 use super::flights::Flight;
@@ -78,9 +78,9 @@ impl Flight {
         if let Some(until) = self.guard.hold_until {
             return Some(until);
         }
-        let look = self.guard.look_at(self.started, self.tries.sent());
+        let look = self.guard.look_at(self.started, self.retry.sent());
         let look = look.filter(|_| self.pinned.is_none());
-        match (look, self.tries.next_at()) {
+        match (look, self.retry.next_at()) {
             (Some(look), Some(next)) => Some(look.min(next)),
             (look, next) => look.or(next),
         }
@@ -142,7 +142,7 @@ impl Engine {
         let flight = &mut open.state;
         flight.guard.joined += 1;
         flight.guard.from_upstream += usize::from(upstream.is_some());
-        let sent = flight.tries.sent();
+        let sent = flight.retry.sent();
         // One lap for each query, though the probe did not get through.
         let again = sent >= LAPS && flight.guard.from_upstream >= LAPS;
         let last = flight.last_asked.filter(|_| again || flight.guard.looped);
@@ -172,7 +172,7 @@ impl Engine {
             return true;
         }
         guard.hold_until = None;
-        let look = guard.look_at(flight.started, flight.tries.sent());
+        let look = guard.look_at(flight.started, flight.retry.sent());
         if look.is_none_or(|at| now < at) {
             return false;
         }
@@ -224,7 +224,7 @@ impl Engine {
         let key = ask.key();
         let pinned = Some(Pinned { upstream, suspect });
         let flight =
-            || Flight { pinned, tries: Tries::once(now, over), ..Flight::new(zone, over, now) };
+            || Flight { pinned, retry: Retry::once(now, over), ..Flight::new(zone, over, now) };
         let life = if suspect.is_some() { HOLD } else { PROBE_LIFE };
         match self.inflight.join(&key, ask, now + life, flight) {
             Joined::First(ticket) => {
@@ -287,7 +287,7 @@ impl Engine {
         if let Some(place) = zone.place_of(upstream) {
             flight.failed = flight.failed.with(place);
         }
-        if zone.all_tried(flight.failed) || !flight.tries.fail(now, Another::Untried) {
+        if zone.all_tried(flight.failed) || !flight.retry.fail(now, Another::Untried) {
             return self.give_up(ticket, now);
         }
         self.wake_for_next(ticket);
@@ -300,8 +300,8 @@ impl Engine {
         let entry = resolver::failure(&ask.query, rcode, error, Duration::ZERO, now);
         let outcome =
             Outcome { origin: Origin::Loop, upstream: None, flags: QueryFlags::default() };
-        self.deliver.answer(ask, &entry.view(), outcome, now);
-        self.shared.lane.answered(1);
+        self.replies.answer(ask, &entry.view(), outcome, now);
+        self.shared.inbox.answered(1);
     }
 
     fn note_loop(&self, evidence: Evidence, qname: &Name, way: Way, now: Moment) {

@@ -13,17 +13,17 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::super::accept::{NotAnAnswer, judge};
-use super::super::lane::{Lane, Report};
+use super::super::inbox::{Inbox, TcpReport};
 use super::{PIPELINE, TcpAsk, UpstreamFailure};
 use observe::WorkerStats;
 
 /// What a connection's task needs beside the connection.
 pub(super) struct Task {
     pub(super) upstream: usize,
-    pub(super) lane: Arc<Lane>,
+    pub(super) inbox: Arc<Inbox>,
     pub(super) stats: Arc<WorkerStats>,
     pub(super) open: Arc<AtomicUsize>,
-    pub(super) reports: Vec<Report>,
+    pub(super) reports: Vec<TcpReport>,
 }
 
 /// The connection, once it stands.
@@ -60,7 +60,7 @@ impl Task {
         while let Ok(ask) = rx.try_recv() {
             self.unasked(&ask);
         }
-        self.lane.report(&mut self.reports);
+        self.inbox.report(&mut self.reports);
     }
 
     /// Without a connection nothing that waits for it can be asked. To ask it
@@ -124,7 +124,7 @@ impl Task {
         }
         connection.input = input;
         connection.input.drain(..at);
-        self.lane.report(&mut self.reports);
+        self.inbox.report(&mut self.reports);
     }
 
     fn take_frame(&mut self, connection: &mut Established, frame: &[u8]) {
@@ -136,7 +136,7 @@ impl Task {
                 let message = frame.into();
                 let (ticket, upstream) = (pending.ask.ticket, self.upstream);
                 self.reports
-                    .push(Report::Answer { ticket, upstream, message });
+                    .push(TcpReport::Answer { ticket, upstream, message });
             }
             Err(reason) => self.stats.upstream_dropped.add_shared(reason.index()),
         }
@@ -176,12 +176,12 @@ impl Task {
         self.open.fetch_sub(1, Ordering::Relaxed);
         let (ticket, upstream) = (ask.ticket, self.upstream);
         self.reports
-            .push(Report::Failed { ticket, upstream, reason });
+            .push(TcpReport::Failed { ticket, upstream, reason });
     }
 
     fn unasked(&mut self, ask: &TcpAsk) {
         self.open.fetch_sub(1, Ordering::Relaxed);
-        self.reports.push(Report::Unasked { ticket: ask.ticket });
+        self.reports.push(TcpReport::Unasked { ticket: ask.ticket });
     }
 }
 

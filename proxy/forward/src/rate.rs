@@ -6,14 +6,14 @@ use resolver::Moment;
 
 /// Counts what happens, and tells the rate of the last window that is over.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct Rate {
     since: Moment,
     count: u32,
     /// In a second.
     rate: u32,
 }
 
-impl Pace {
+impl Rate {
     /// Notes that it happened at `now`, and returns how often it does in a
     /// second. A burst shows once its window is over, and a pause at once.
     pub(crate) fn note(&mut self, now: Moment) -> u32 {
@@ -40,23 +40,23 @@ mod tests {
     use super::*;
 
     /// Notes one event every `micros` for `millis`, and returns the last rate.
-    fn rate(pace: &mut Pace, start: u64, micros: u64, millis: u64) -> u32 {
+    fn rate(meter: &mut Rate, start: u64, micros: u64, millis: u64) -> u32 {
         let times = (0..millis * 1000).step_by(usize::try_from(micros).unwrap());
-        times.fold(0, |_, at| pace.note(Moment::from_micros(start + at)))
+        times.fold(0, |_, at| meter.note(Moment::from_micros(start + at)))
     }
 
     #[test]
     fn a_rate_is_that_of_the_window_before() {
-        let mut pace = Pace::default();
-        assert_eq!(rate(&mut pace, 1_000_000, 500, 99), 0, "the first window is not over");
-        assert_eq!(rate(&mut pace, 1_099_000, 500, 150), 2_000);
-        assert_eq!(rate(&mut pace, 1_249_000, 10_000, 300), 100, "and slows down");
+        let mut meter = Rate::default();
+        assert_eq!(rate(&mut meter, 1_000_000, 500, 99), 0, "the first window is not over");
+        assert_eq!(rate(&mut meter, 1_099_000, 500, 150), 2_000);
+        assert_eq!(rate(&mut meter, 1_249_000, 10_000, 300), 100, "and slows down");
     }
 
     #[test]
     fn after_a_pause_nothing_is_fast() {
-        let mut pace = Pace::default();
-        rate(&mut pace, 1_000_000, 100, 300);
-        assert_eq!(pace.note(Moment::from_micros(3_000_000)), 0);
+        let mut meter = Rate::default();
+        rate(&mut meter, 1_000_000, 100, 300);
+        assert_eq!(meter.note(Moment::from_micros(3_000_000)), 0);
     }
 }

@@ -10,7 +10,7 @@ use resolver::Moment;
 
 /// The tries of one question.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Tries {
+pub(crate) struct Retry {
     started: Moment,
     over: Transport,
     next: usize,
@@ -31,7 +31,7 @@ pub(crate) enum Due {
     Both,
 }
 
-impl Tries {
+impl Retry {
     /// Starts with a first try due at `now`.
     pub(crate) const fn new(now: Moment, over: Transport) -> Self {
         Self { started: now, over, next: 0, again_at: None, sent: 0, errors: 0, wrong_ids: 0 }
@@ -154,7 +154,7 @@ pub(crate) enum Another {
     None,
 }
 
-/// Tries of a zone that is asked over UDP, from the first one. The second
+/// Retry of a zone that is asked over UDP, from the first one. The second
 /// is a volley: of ten thousand questions, one may lose one datagram in ten
 /// four times in a row, and all others have an answer before half a second.
 const OVER_UDP: [(Duration, Due); 6] = [
@@ -166,7 +166,7 @@ const OVER_UDP: [(Duration, Due); 6] = [
     (Duration::from_millis(2400), Due::Both),
 ];
 
-/// Tries over TCP, which repeats what is lost by itself.
+/// Retry over TCP, which repeats what is lost by itself.
 const OVER_TCP: [(Duration, Due); 3] = [
     (Duration::ZERO, Due::Tcp),
     (Duration::from_millis(1200), Due::Tcp),
@@ -197,10 +197,10 @@ mod tests {
 
     /// Runs the schedule to its end against silence.
     fn silence(over: Transport) -> Vec<(u128, Due)> {
-        let mut tries = Tries::new(at(0), over);
+        let mut retry = Retry::new(at(0), over);
         let mut sent = Vec::new();
-        while let Some(next) = tries.next_at() {
-            let due = tries.take_due(next).unwrap();
+        while let Some(next) = retry.next_at() {
+            let due = retry.take_due(next).unwrap();
             sent.push((next.saturating_since(at(0)).as_millis(), due));
         }
         sent
@@ -218,55 +218,55 @@ mod tests {
 
     #[test]
     fn three_errors_end_it() {
-        let mut tries = Tries::new(at(0), Transport::Udp);
-        assert_eq!(tries.take_due(at(0)), Some(Due::Udp));
-        assert!(tries.fail(at(1), Another::Untried));
-        assert_eq!(tries.next_at(), Some(at(1)));
-        assert_eq!(tries.take_due(at(1)), Some(Due::Udp));
-        assert!(tries.fail(at(2), Another::None));
-        assert_eq!(tries.next_at(), Some(at(400)));
-        assert_eq!(tries.take_due(at(400)), Some(Due::Udp));
-        assert!(!tries.fail(at(401), Another::None));
+        let mut retry = Retry::new(at(0), Transport::Udp);
+        assert_eq!(retry.take_due(at(0)), Some(Due::Udp));
+        assert!(retry.fail(at(1), Another::Untried));
+        assert_eq!(retry.next_at(), Some(at(1)));
+        assert_eq!(retry.take_due(at(1)), Some(Due::Udp));
+        assert!(retry.fail(at(2), Another::None));
+        assert_eq!(retry.next_at(), Some(at(400)));
+        assert_eq!(retry.take_due(at(400)), Some(Due::Udp));
+        assert!(!retry.fail(at(401), Another::None));
     }
 
     #[test]
     fn the_only_upstream_is_tried_again_after_a_pause() {
-        let mut tries = Tries::new(at(0), Transport::Tcp);
-        assert_eq!(tries.take_due(at(0)), Some(Due::Tcp));
-        assert!(tries.fail(at(5), Another::None));
-        assert_eq!(tries.take_due(at(404)), None);
-        assert_eq!(tries.take_due(at(405)), Some(Due::Tcp));
-        assert_eq!(tries.next_at(), Some(at(1200)));
+        let mut retry = Retry::new(at(0), Transport::Tcp);
+        assert_eq!(retry.take_due(at(0)), Some(Due::Tcp));
+        assert!(retry.fail(at(5), Another::None));
+        assert_eq!(retry.take_due(at(404)), None);
+        assert_eq!(retry.take_due(at(405)), Some(Due::Tcp));
+        assert_eq!(retry.next_at(), Some(at(1200)));
     }
 
     #[test]
     fn a_truncated_answer_turns_to_tcp_at_once() {
-        let mut tries = Tries::new(at(0), Transport::Udp);
-        tries.take_due(at(0));
-        tries.truncated(at(3));
-        assert_eq!(tries.take_due(at(3)), Some(Due::Tcp));
-        assert_eq!(tries.next_at(), Some(at(1200)));
-        assert_eq!(tries.take_due(at(1200)), Some(Due::Tcp));
+        let mut retry = Retry::new(at(0), Transport::Udp);
+        retry.take_due(at(0));
+        retry.truncated(at(3));
+        assert_eq!(retry.take_due(at(3)), Some(Due::Tcp));
+        assert_eq!(retry.next_at(), Some(at(1200)));
+        assert_eq!(retry.take_due(at(1200)), Some(Due::Tcp));
     }
 
     #[test]
     fn a_few_wrong_ids_turn_to_tcp_once() {
-        let mut tries = Tries::new(at(0), Transport::Udp);
-        tries.take_due(at(0));
-        tries.wrong_id(at(1));
-        tries.wrong_id(at(1));
-        assert_eq!(tries.take_due(at(2)), None);
-        tries.wrong_id(at(2));
-        assert_eq!(tries.take_due(at(2)), Some(Due::Tcp));
-        tries.wrong_id(at(3));
-        assert_eq!(tries.take_due(at(3)), None);
+        let mut retry = Retry::new(at(0), Transport::Udp);
+        retry.take_due(at(0));
+        retry.wrong_id(at(1));
+        retry.wrong_id(at(1));
+        assert_eq!(retry.take_due(at(2)), None);
+        retry.wrong_id(at(2));
+        assert_eq!(retry.take_due(at(2)), Some(Due::Tcp));
+        retry.wrong_id(at(3));
+        assert_eq!(retry.take_due(at(3)), None);
     }
 
     #[test]
     fn a_thread_that_was_held_up_sends_one_try_not_all() {
-        let mut tries = Tries::new(at(0), Transport::Udp);
-        tries.take_due(at(0));
-        assert_eq!(tries.take_due(at(1300)), Some(Due::Both));
-        assert_eq!(tries.next_at(), Some(at(2400)));
+        let mut retry = Retry::new(at(0), Transport::Udp);
+        retry.take_due(at(0));
+        assert_eq!(retry.take_due(at(1300)), Some(Due::Both));
+        assert_eq!(retry.next_at(), Some(at(2400)));
     }
 }

@@ -12,7 +12,7 @@ use resolver::Origin;
 
 /// The way out for late answers.
 #[derive(Debug)]
-pub(crate) struct Deliver {
+pub(crate) struct Replies {
     batch: udp::SendBatch,
     /// Whose batch it is.
     socket: Option<Arc<udp::Socket>>,
@@ -40,7 +40,7 @@ impl Outcome {
     }
 }
 
-impl Deliver {
+impl Replies {
     pub(crate) fn new(stats: Arc<WorkerStats>, notes: Writer) -> Self {
         Self {
             batch: udp::SendBatch::new(BATCH, usize::from(dns::MAX_UDP_PAYLOAD)),

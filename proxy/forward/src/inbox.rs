@@ -1,4 +1,4 @@
-//! What comes to an upstream thread: questions from clients, answers from
+//! What comes to the upstream thread: questions from clients, answers from
 //! connections. A queue that is swapped whole, and a waker.
 
 use std::io;
@@ -11,10 +11,10 @@ use mio::{Poll, Token, Waker};
 use super::{Ask, UpstreamFailure};
 use resolver::Ticket;
 
-/// The way to one upstream thread.
+/// The way to the upstream thread.
 #[derive(Debug)]
-pub(crate) struct Lane {
-    inbox: Mutex<Inbox>,
+pub(crate) struct Inbox {
+    arrivals: Mutex<Arrivals>,
     idle: Condvar,
     waker: Waker,
     /// Asks that were taken and not answered yet.
@@ -24,15 +24,15 @@ pub(crate) struct Lane {
 
 /// What has come since the thread last looked.
 #[derive(Debug, Default)]
-pub(crate) struct Inbox {
+pub(crate) struct Arrivals {
     pub(crate) asks: Vec<Ask>,
     /// One per query over TCP at most, so as bounded as those are.
-    pub(crate) reports: Vec<Report>,
+    pub(crate) reports: Vec<TcpReport>,
 }
 
 /// What became of a query over TCP.
 #[derive(Debug)]
-pub(crate) enum Report {
+pub(crate) enum TcpReport {
     /// An answer that was judged to be one.
     Answer { ticket: Ticket, upstream: usize, message: Box<[u8]> },
     /// None.
@@ -42,11 +42,11 @@ pub(crate) enum Report {
     Unasked { ticket: Ticket },
 }
 
-impl Lane {
-    /// Makes a lane that wakes `poll` with [`WAKE`].
+impl Inbox {
+    /// Makes an inbox that wakes `poll` with [`WAKE`].
     pub(crate) fn new(poll: &Poll) -> io::Result<Self> {
         Ok(Self {
-            inbox: Mutex::default(),
+            arrivals: Mutex::default(),
             idle: Condvar::new(),
             waker: Waker::new(poll.registry(), WAKE)?,
             waiting: AtomicUsize::new(0),
@@ -57,14 +57,14 @@ impl Lane {
     /// Queues one question.
     #[expect(clippy::result_large_err, reason = "the caller still needs it to answer")]
     pub(crate) fn push(&self, ask: Ask) -> Result<(), Ask> {
-        let mut inbox = self.lock();
-        if inbox.asks.len() >= QUEUE || self.is_stopping() {
+        let mut arrivals = self.lock();
+        if arrivals.asks.len() >= QUEUE || self.is_stopping() {
             return Err(ask);
         }
-        let wake = inbox.is_empty();
+        let wake = arrivals.is_empty();
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        inbox.asks.push(ask);
-        drop(inbox);
+        arrivals.asks.push(ask);
+        drop(arrivals);
         self.wake_if(wake);
         Ok(())
     }
@@ -74,37 +74,37 @@ impl Lane {
         if asks.is_empty() || self.is_stopping() {
             return;
         }
-        let mut inbox = self.lock();
-        let wake = inbox.is_empty();
-        let room = QUEUE.saturating_sub(inbox.asks.len()).min(asks.len());
+        let mut arrivals = self.lock();
+        let wake = arrivals.is_empty();
+        let room = QUEUE.saturating_sub(arrivals.asks.len()).min(asks.len());
         self.waiting.fetch_add(room, Ordering::Relaxed);
-        inbox.asks.extend(asks.drain(..room));
-        drop(inbox);
+        arrivals.asks.extend(asks.drain(..room));
+        drop(arrivals);
         self.wake_if(wake);
     }
 
     /// Queues what a connection has to say.
-    pub(crate) fn report(&self, reports: &mut Vec<Report>) {
+    pub(crate) fn report(&self, reports: &mut Vec<TcpReport>) {
         if reports.is_empty() {
             return;
         }
-        let mut inbox = self.lock();
-        let wake = inbox.is_empty();
-        inbox.reports.append(reports);
-        drop(inbox);
+        let mut arrivals = self.lock();
+        let wake = arrivals.is_empty();
+        arrivals.reports.append(reports);
+        drop(arrivals);
         self.wake_if(wake);
     }
 
-    /// Takes all that has come, in exchange for an empty `inbox`.
-    pub(crate) fn swap(&self, inbox: &mut Inbox) {
-        std::mem::swap(&mut *self.lock(), inbox);
+    /// Takes all that has come, in exchange for empty `arrivals`.
+    pub(crate) fn swap(&self, arrivals: &mut Arrivals) {
+        std::mem::swap(&mut *self.lock(), arrivals);
     }
 
     /// Notes that `count` asks were answered.
     pub(crate) fn answered(&self, count: usize) {
         if count > 0 && self.waiting.fetch_sub(count, Ordering::Relaxed) == count {
             // Under the lock, so that a drain is not between look and wait.
-            let _inbox = self.lock();
+            let _arrivals = self.lock();
             self.idle.notify_all();
         }
     }
@@ -114,9 +114,9 @@ impl Lane {
     }
 
     pub(crate) fn drain(&self, patience: Duration) -> bool {
-        let busy = |_: &mut Inbox| self.waiting() > 0;
+        let busy = |_: &mut Arrivals| self.waiting() > 0;
         let waited = self.idle.wait_timeout_while(self.lock(), patience, busy);
-        let (_inbox, result) = waited.unwrap_or_else(PoisonError::into_inner);
+        let (_arrivals, result) = waited.unwrap_or_else(PoisonError::into_inner);
         !result.timed_out()
     }
 
@@ -129,19 +129,19 @@ impl Lane {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Arrivals> {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Only the one who finds the inbox empty wakes the thread: it takes all.
+    /// Only the one who finds it empty wakes the thread: it takes all.
     fn wake_if(&self, wake: bool) {
         if wake && let Err(error) = self.waker.wake() {
-            tracing::error!(%error, "cannot wake an upstream thread");
+            tracing::error!(%error, "cannot wake the upstream thread");
         }
     }
 }
 
-impl Inbox {
+impl Arrivals {
     const fn is_empty(&self) -> bool {
         self.asks.is_empty() && self.reports.is_empty()
     }
