@@ -7,7 +7,7 @@ mod udp;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use dns::{ExtendedError, Header, Rcode, get_u16};
+use dns::{Header, Rcode, get_u16};
 
 pub use tcp::{TcpConfig, TcpServer, bind_tcp};
 pub use udp::{UdpWorker, bind_udp, next_want};
@@ -127,10 +127,7 @@ fn ask(query: &Query<'_>, hash: u64, terms: Terms, to: ReplyTo) -> Ask {
 
 /// Writes the refusal of a question for which there is no room.
 fn refuse(ask: &Ask, now: Moment, stats: &WorkerStats, out: &mut [u8]) -> Option<usize> {
-    let text = Origin::Limit.extra_text(None);
-    let error = ExtendedError { code: Origin::Limit.info_code(), text: text.as_bytes() };
-    let entry =
-        resolver::failure(&ask.query, Rcode::REFUSED, error, std::time::Duration::ZERO, now);
+    let entry = Origin::Limit.failure(&ask.query, Rcode::REFUSED, None, now);
     let query = ask.query.as_query();
     let len = resolver::render(&entry.view(), &query, now, ask.limit, None, out)?.len;
     stats.inflight_refused.add(1);

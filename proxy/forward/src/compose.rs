@@ -40,12 +40,14 @@ pub(crate) fn compose(
     Some(at + 4 + len)
 }
 
+/// Octets of the longest query: header, name, type and class, OPT with hops.
+pub(crate) const QUERY_LEN: usize = HEADER_LEN + dns::Name::MAX_LEN + 4 + Opt::LEN + Hops::MAX_LEN;
+
 #[cfg(test)]
 mod tests {
     use dns::{Class, Name, Question, Records, Rtype};
 
     use super::*;
-    use crate::sockets::QUERY_LEN;
 
     #[test]
     fn a_query_carries_what_the_answer_depends_on_and_nothing_else() {

@@ -5,11 +5,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use dns::ExtendedError;
 use foldhash::fast::RandomState;
 
-use resolver::Key;
-use resolver::Moment;
-use resolver::Origin;
+use resolver::{Head, Key, Moment, Origin};
 
 /// Why a try at an upstream ended without an answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -103,7 +102,7 @@ struct Failed {
 
 impl Failures {
     /// Notes that `key` failed at `now`, and returns how long to believe it.
-    pub(crate) fn note(&mut self, key: &Key, now: Moment) -> Duration {
+    fn note(&mut self, key: &Key, now: Moment) -> Duration {
         if let Some(failed) = self.recent.get_mut(key) {
             let forgotten = now.saturating_since(failed.at) > MEMORY;
             let ttl = if forgotten { FIRST } else { (failed.ttl * 2).min(MOST) };
@@ -119,6 +118,13 @@ impl Failures {
             self.recent.insert(*key, failed);
         }
         FIRST
+    }
+
+    /// Notes that `key` failed at `now`, and returns the head under which the cache
+    /// keeps what its clients get: with the same text, and that it is old.
+    pub(crate) fn head(&mut self, key: &Key, head: Head, now: Moment) -> Head {
+        let expires = now + self.note(key, now);
+        Head { ede: Some(ExtendedError::CACHED_ERROR), expires, ..head }
     }
 
     /// Notes that `key` was answered.

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use mio::{Poll, Token, Waker};
 
-use super::{Ask, UpstreamFailure};
+use crate::Ask;
+use crate::flights::FlightError;
 use resolver::Ticket;
 
 /// The way to the upstream thread.
@@ -36,10 +37,7 @@ pub(crate) enum TcpReport {
     /// An answer that was judged to be one.
     Answer { ticket: Ticket, upstream: usize, message: Box<[u8]> },
     /// None.
-    Failed { ticket: Ticket, upstream: usize, reason: UpstreamFailure },
-    /// The connection, which had worked before, ended first: RFC 7766,
-    /// section 6.2.4 asks to repeat it on another.
-    Unasked { ticket: Ticket },
+    Error(FlightError),
 }
 
 impl Inbox {

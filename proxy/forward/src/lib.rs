@@ -8,16 +8,17 @@
 mod accept;
 mod ask;
 mod compose;
-mod engine;
 mod failures;
+mod flights;
 mod inbox;
 pub mod loops;
 mod prober;
 mod rate;
 mod replies;
 mod retry;
-mod sockets;
 mod tcp;
+mod thread;
+mod udp;
 mod upstream_health;
 mod zones;
 
@@ -37,11 +38,15 @@ pub use failures::UpstreamFailure;
 pub use observe::Transport;
 
 use crate::loops::Loops;
-use engine::Engine;
+use compose::QUERY_LEN;
+use flights::Flights;
 use inbox::Inbox;
 use observe::Recorders;
-use resolver::Clock;
-use resolver::{Cache, CacheConfig};
+use replies::Replies;
+use resolver::{Cache, CacheConfig, Clock, KeyHasher};
+use tcp::TcpPool;
+use thread::UpstreamThread;
+use udp::Sockets;
 use zones::Zones;
 
 /// What to forward where, and within which bounds.
@@ -123,18 +128,25 @@ impl Forwarder {
         let poll = mio::Poll::new()?;
         let inbox = Arc::new(Inbox::new(&poll)?);
         let (stats, notes) = recorders.open();
-        let shared = engine::Shared {
+        let identity = (loops.process(), KeyHasher::default());
+        let flights = Flights::new(config, Arc::clone(&zones), identity, Arc::clone(&stats));
+        let upstreams = zones.upstreams();
+        let registry = poll.registry().try_clone()?;
+        let tcp_stats = recorders.stats.register();
+        let upstream_thread = UpstreamThread {
+            poll,
             inbox: Arc::clone(&inbox),
-            zones: Arc::clone(&zones),
             cache: Arc::clone(cache),
-            stats,
             clock,
             loops: Arc::clone(&loops),
+            stats: Arc::clone(&stats),
+            flights,
+            sockets: Sockets::new(registry, upstreams, QUERY_LEN),
+            tcp: TcpPool::new(upstreams, Arc::clone(&inbox), tcp_stats, runtime.clone()),
+            replies: Replies::new(stats, notes),
         };
-        let tcp = tcp::TcpPool::new(&shared, recorders.stats.register(), runtime.clone());
-        let engine = Engine::new(shared, config, poll, (tcp, notes))?;
         let thread = std::thread::Builder::new().name("upstream".to_owned());
-        let thread = thread.spawn(move || engine.run())?;
+        let thread = thread.spawn(move || upstream_thread.run())?;
         Ok((Self { inbox, zones, loops }, ForwarderThread { thread }))
     }
 

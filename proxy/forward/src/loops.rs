@@ -18,7 +18,7 @@ mod evidence;
 pub use evidence::Evidence;
 
 mod probe;
-pub use probe::Probe;
+pub(crate) use probe::ProbeNames;
 
 /// All loops that this process has seen, shared by all threads.
 #[derive(Debug)]
@@ -31,7 +31,6 @@ pub struct Loops {
 #[derive(Debug, Default)]
 struct State {
     events: Vec<Event>,
-    probes: Vec<Probe>,
     askers: Vec<Asker>,
 }
 

@@ -7,6 +7,7 @@ use dns::{Class, Flags, Name, Rcode, Rtype};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
+use super::loops::ProbeNames;
 use super::{Ask, Forwarder, ProbeReply, ReplyTo};
 use resolver::Clock;
 use resolver::{Hops, Retained};
@@ -68,7 +69,7 @@ impl Forwarder {
         let query = Retained {
             id: 0,
             flags: Flags(Flags::RD),
-            qname: self.loops.probe_name(nonce, name),
+            qname: ProbeNames::new(self.loops.process()).name(nonce, name),
             qtype,
             qclass: Class::IN,
             edns: None,

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use dns::{Header, Rcode};
 
-use super::{Ask, ReplyTo, TcpReply};
-use observe::{QueryFlags, Record, ResponseSource, WorkerStats, Writer, rcode_index};
-use resolver::EntryView;
-use resolver::Moment;
-use resolver::Origin;
+use crate::flights::Closed;
+use crate::{Ask, ReplyTo, TcpReply};
+use observe::{QueryFlags, Record, Writer};
+use observe::{ResponseSource, WorkerStats, rcode_index};
+use resolver::{Cache, Entry, EntryView, Moment, Origin};
 
 /// The way out for late answers.
 #[derive(Debug)]
@@ -24,20 +24,12 @@ pub(crate) struct Replies {
 
 /// What is noted about a late answer besides what it says.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Outcome {
-    pub(crate) origin: Origin,
+struct Outcome {
+    origin: Origin,
     /// The number of the upstream it is from.
-    pub(crate) upstream: Option<usize>,
+    upstream: Option<usize>,
     /// Whether its client was the one for whom an upstream was asked.
-    pub(crate) flags: QueryFlags,
-}
-
-impl Outcome {
-    /// The cache had it after all.
-    pub(crate) fn cached(entry: &EntryView<'_>) -> Self {
-        let origin = Origin::of_cached(entry.head.kind);
-        Self { origin, upstream: None, flags: QueryFlags::default() }
-    }
+    flags: QueryFlags,
 }
 
 impl Replies {
@@ -51,14 +43,40 @@ impl Replies {
         }
     }
 
+    /// Puts what a question ended with into the cache, and answers all who wait.
+    /// Returns how many of them are clients.
+    pub(crate) fn close(&mut self, closed: Closed, cache: &Cache, now: Moment) -> usize {
+        let Closed { waiters, mut entry, keep, origin, upstream } = closed;
+        if let (Some(head), Some(first)) = (keep, waiters.first()) {
+            let told = std::mem::replace(&mut entry.head, head);
+            cache.insert(&first.key(), &entry);
+            entry.head = told;
+        }
+        let view = entry.view();
+        let mut flags = QueryFlags::ASKED;
+        for ask in &waiters {
+            self.answer(ask, &view, Outcome { origin, upstream, flags }, now);
+            flags = QueryFlags::JOINED;
+        }
+        let clients = waiters.iter().filter(|ask| ask.reply_to.peer().is_some());
+        clients.count()
+    }
+
+    /// Answers one client that its question is not asked.
+    pub(crate) fn refuse(&mut self, ask: &Ask, entry: &Entry, origin: Origin, now: Moment) {
+        let outcome = Outcome { origin, upstream: None, flags: QueryFlags::default() };
+        self.answer(ask, &entry.view(), outcome, now);
+    }
+
+    /// Answers one client with what the cache had after all.
+    pub(crate) fn answer_cached(&mut self, ask: &Ask, entry: &EntryView<'_>, now: Moment) {
+        let origin = Origin::of_cached(entry.head.kind);
+        let outcome = Outcome { origin, upstream: None, flags: QueryFlags::default() };
+        self.answer(ask, entry, outcome, now);
+    }
+
     /// Answers `ask` with `entry`. Over UDP it leaves with the batch.
-    pub(crate) fn answer(
-        &mut self,
-        ask: &Ask,
-        entry: &EntryView<'_>,
-        outcome: Outcome,
-        now: Moment,
-    ) {
+    fn answer(&mut self, ask: &Ask, entry: &EntryView<'_>, outcome: Outcome, now: Moment) {
         if let ReplyTo::Probe(reply) = &ask.reply_to {
             if let Some(tx) = &reply.tx {
                 // Whoever does not wait any more does not need it.

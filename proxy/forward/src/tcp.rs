@@ -11,13 +11,12 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::UpstreamFailure;
-use super::engine::Shared;
-use super::inbox::Inbox;
+use crate::UpstreamFailure;
+use crate::inbox::Inbox;
 use observe::WorkerStats;
 use resolver::Ticket;
 
-/// The connections of one upstream thread.
+/// The connections to all upstreams.
 #[derive(Debug)]
 pub(crate) struct TcpPool {
     upstreams: Vec<Vec<Connection>>,
@@ -45,11 +44,17 @@ struct Connection {
 }
 
 impl TcpPool {
-    /// Starts without any connection. `stats` is for all its tasks together.
-    pub(crate) fn new(shared: &Shared, stats: Arc<WorkerStats>, runtime: Handle) -> Self {
-        let addrs = shared.zones.upstreams().to_vec();
+    /// Starts without any connection; what becomes of queries is left in `inbox`.
+    /// `stats` is for all tasks of connections together.
+    pub(crate) fn new(
+        upstreams: &[SocketAddr],
+        inbox: Arc<Inbox>,
+        stats: Arc<WorkerStats>,
+        runtime: Handle,
+    ) -> Self {
+        let addrs = upstreams.to_vec();
         let upstreams = addrs.iter().map(|_| Vec::new()).collect();
-        Self { upstreams, addrs, inbox: Arc::clone(&shared.inbox), stats, runtime }
+        Self { upstreams, addrs, inbox, stats, runtime }
     }
 
     /// Sends `ask` to `upstream`, by the connection with the least to do.

@@ -178,7 +178,8 @@ fn three_hundred_who_ask_the_same_are_one_query() {
 fn a_retransmit_gets_no_second_answer() {
     let server = server(vec![Rule::any().delay(Duration::from_millis(100))]);
     let world = World::over(Transport::Udp, &[server.addr()]);
-    let bind = || udp::Socket::bind(([127, 0, 0, 1], 0).into(), &udp::Options::default()).unwrap();
+    let bind =
+        || ::udp::Socket::bind(([127, 0, 0, 1], 0).into(), &::udp::Options::default()).unwrap();
     let (ours, client) = (Arc::new(bind()), bind());
     client.set_read_timeout(Some(PATIENCE)).unwrap();
     for id in [5, 5, 6] {
@@ -187,7 +188,7 @@ fn a_retransmit_gets_no_second_answer() {
         let ask = Ask { reply_to, limit: 1232, ..world.question(WEB, id) };
         world.forwarder.ask(ask).unwrap();
     }
-    let mut batch = udp::RecvBatch::new(1, 1232);
+    let mut batch = ::udp::RecvBatch::new(1, 1232);
     let mut ids = Vec::new();
     while ids.len() < 2 {
         client.recv_batch(&mut batch, 1).unwrap();

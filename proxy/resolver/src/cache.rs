@@ -16,7 +16,8 @@ mod entry;
 pub use entry::{Entry, EntryView, Head, Kind};
 
 mod policy;
-pub use policy::{Admitted, admit, failure};
+pub(crate) use policy::failure;
+pub use policy::{Admitted, admit};
 
 mod shard;
 use shard::Shard;

@@ -22,7 +22,7 @@ mod response;
 pub use answer::render;
 pub use cache::{
     Admitted, BATCH, Cache, CacheConfig, Entry, EntryView, Head, Key, KeyHasher, KeyView, Kind,
-    admit, failure,
+    admit,
 };
 pub use clock::{Clock, Moment};
 pub use inflight::{Inflight, Joined, Limits, Open, Ticket, Waiter};

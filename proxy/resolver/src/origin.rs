@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use dns::{ExtendedError, Flags, Rcode};
 
-use crate::cache::Kind;
+use crate::cache::{self, Entry, Kind};
+use crate::clock::Moment;
+use crate::query::Retained;
 
 /// Where a response came from, or why it is a failure.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -200,6 +202,22 @@ impl Origin {
             Self::Loop => "loop: the query came back to its sender".to_owned(),
             _ => String::new(),
         }
+    }
+}
+
+impl Origin {
+    /// Composes the answer to a question that has none: the RCODE, and the reason
+    /// as an Extended DNS Error. It is not to be kept, unless its head is changed.
+    pub fn failure(
+        self,
+        query: &Retained,
+        rcode: Rcode,
+        upstream: Option<SocketAddr>,
+        now: Moment,
+    ) -> Entry {
+        let text = self.extra_text(upstream);
+        let error = ExtendedError { code: self.info_code(), text: text.as_bytes() };
+        cache::failure(query, rcode, error, Duration::ZERO, now)
     }
 }
 

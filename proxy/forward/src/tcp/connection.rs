@@ -12,9 +12,11 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use super::super::accept::{NotAnAnswer, judge};
-use super::super::inbox::{Inbox, TcpReport};
-use super::{PIPELINE, TcpAsk, UpstreamFailure};
+use super::{PIPELINE, TcpAsk};
+use crate::UpstreamFailure;
+use crate::accept::{NotAnAnswer, judge};
+use crate::flights::FlightError;
+use crate::inbox::{Inbox, TcpReport};
 use observe::WorkerStats;
 
 /// What a connection's task needs beside the connection.
@@ -175,13 +177,14 @@ impl Task {
     fn fail(&mut self, ask: &TcpAsk, reason: UpstreamFailure) {
         self.open.fetch_sub(1, Ordering::Relaxed);
         let (ticket, upstream) = (ask.ticket, self.upstream);
-        self.reports
-            .push(TcpReport::Failed { ticket, upstream, reason });
+        let error = FlightError::Tcp { ticket, upstream, reason };
+        self.reports.push(TcpReport::Error(error));
     }
 
     fn unasked(&mut self, ask: &TcpAsk) {
         self.open.fetch_sub(1, Ordering::Relaxed);
-        self.reports.push(TcpReport::Unasked { ticket: ask.ticket });
+        let error = FlightError::Unasked { ticket: ask.ticket };
+        self.reports.push(TcpReport::Error(error));
     }
 }
 

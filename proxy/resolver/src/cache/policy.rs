@@ -75,7 +75,7 @@ pub fn admit(
 
 /// Composes the answer to a question that no upstream answered; it is kept
 /// for `ttl` (RFC 9520).
-pub fn failure(
+pub(crate) fn failure(
     query: &Retained,
     rcode: Rcode,
     error: ExtendedError<'_>,

@@ -8,20 +8,15 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use dns::{ExtendedError, Flags, Name, Rcode};
+use dns::{Name, Rcode};
+use rand::{Rng, RngExt as _};
 
-use super::super::replies::Outcome;
-use super::super::retry::{Another, Retry};
-use super::super::{Ask, ProbeReply, ReplyTo, Transport, UpstreamFailure};
-use super::Engine;
-use super::flights::Flight;
+use super::flight::{Flight, Pinned};
+use super::{Action, Flights, UpstreamFailure};
 use crate::loops::{Evidence, Sighting};
-use observe::QueryFlags;
-use resolver::KeyView;
-use resolver::Moment;
-use resolver::Origin;
-use resolver::Retained;
-use resolver::{Joined, Ticket};
+use crate::retry::Another;
+use crate::{Ask, ProbeReply, ReplyTo};
+use resolver::{Joined, Moment, Origin, Ticket};
 
 /// What the guard keeps with a question in flight.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,33 +28,15 @@ pub(super) struct Guard {
     /// Probes that were sent after it.
     probes: u8,
     /// Until when its tries wait for what the probe says.
-    hold_until: Option<Moment>,
+    pub(super) hold_until: Option<Moment>,
     /// An upstream of it turned out to lead back to us.
     pub(super) looped: bool,
-}
-
-/// What is kept with a question that is a probe.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pinned {
-    /// The only upstream that it goes to.
-    pub(super) upstream: usize,
-    /// The question that it was sent after.
-    suspect: Option<Ticket>,
-}
-
-/// Probes that were sent after questions, and how many may be.
-#[derive(Debug, Default)]
-pub(crate) struct Suspects {
-    /// Two for each question at most that is open still.
-    sent: Vec<(u64, Ticket)>,
-    second: u64,
-    used: usize,
 }
 
 impl Guard {
     /// Returns when to look whether a question that began at `started`, of
     /// which `sent` queries were sent, went round; none for no reason to.
-    fn look_at(&self, started: Moment, sent: usize) -> Option<Moment> {
+    pub(super) fn look_at(&self, started: Moment, sent: usize) -> Option<Moment> {
         let wait = match self.joined <= sent * JOINS_PER_QUERY {
             _ if self.joined == 0 || self.probes >= MAX_PROBES => return None,
             _ if self.probes > 0 => SECOND_LOOK,
@@ -72,53 +49,39 @@ impl Guard {
     }
 }
 
-impl Flight {
-    /// Returns when there is something to do for it.
-    pub(super) fn next_at(&self) -> Option<Moment> {
-        if let Some(until) = self.guard.hold_until {
-            return Some(until);
-        }
-        let look = self.guard.look_at(self.started, self.retry.sent());
-        let look = look.filter(|_| self.pinned.is_none());
-        match (look, self.retry.next_at()) {
-            (Some(look), Some(next)) => Some(look.min(next)),
-            (look, next) => look.or(next),
-        }
-    }
-}
-
-impl Engine {
+impl Flights {
     /// Answers what has certainly been round; gives everything else back.
     pub(super) fn turn_back(&mut self, ask: Ask, now: Moment) -> Option<Ask> {
         let Some(peer) = ask.reply_to.peer() else { return Some(ask) };
-        if let Some(nonce) = self.shared.loops.nonce_in(&ask.query.qname) {
+        if let Some(nonce) = self.probes.nonce_in(&ask.query.qname) {
             self.probe_returned(nonce, &ask.query.qname, peer, now);
-            self.answer_looped(&ask, Rcode::NXDOMAIN, now);
+            self.refuse(ask, (Origin::Loop, Rcode::NXDOMAIN), now);
             return None;
         }
-        if self.hop_option && self.marked(&ask, peer, now) {
-            self.answer_looped(&ask, Rcode::SERVFAIL, now);
+        if self.terms.hop_option && self.marked(&ask, peer, now) {
+            self.refuse(ask, (Origin::Loop, Rcode::SERVFAIL), now);
             return None;
         }
-        let Some(upstream) = self.sockets.own(&peer) else {
-            if let Some(upstream) = self.sockets.upstream_at(peer.ip()) {
-                let asker = self.shared.zones.upstreams().get(upstream);
-                asker.inspect(|addr| self.shared.loops.asked_by(**addr));
+        let Some(upstream) = self.ports.own(&peer) else {
+            if let Some(upstream) = self.ports.upstream_at(peer.ip()) {
+                let asker = self.zones.upstreams().get(upstream);
+                let asker = asker.map(|addr| Action::UpstreamAsks(*addr));
+                self.actions.list.extend(asker);
             }
             return Some(ask);
         };
-        self.note_loop(Evidence::OwnSource, &ask.query.qname, Way::through(upstream, None), now);
+        self.note_loop(Evidence::OwnSource, &ask.query.qname, Way::through(upstream, None));
         if let Some(ticket) = self.inflight.find(&ask.key()) {
             self.looped(ticket, upstream, now);
         }
-        self.answer_looped(&ask, Rcode::SERVFAIL, now);
+        self.refuse(ask, (Origin::Loop, Rcode::SERVFAIL), now);
         None
     }
 
     /// Says whether a query carries our mark, or those of too many others.
     fn marked(&mut self, ask: &Ask, peer: SocketAddr, now: Moment) -> bool {
         let ids = ask.hops.ids();
-        let own = ids.iter().position(|id| *id == self.shared.loops.process());
+        let own = ids.iter().position(|id| *id == self.probes.process());
         if own.is_none() && !ask.hops.is_full() {
             return false;
         }
@@ -128,7 +91,7 @@ impl Engine {
         let others = ids.get(own.map_or(0, |own| own + 1)..).unwrap_or_default();
         let via = others.iter().map(|id| format!("proxy {id:016x}"));
         let way = Way { upstream, via: via.collect(), peer: Some(peer) };
-        self.note_loop(Evidence::HopOption, &ask.query.qname, way, now);
+        self.note_loop(Evidence::HopOption, &ask.query.qname, way);
         if let (Some(ticket), Some(upstream)) = (ticket, upstream) {
             self.looped(ticket, upstream, now);
         }
@@ -136,8 +99,14 @@ impl Engine {
     }
 
     /// Notes that `peer` joined a question.
-    pub(super) fn joined(&mut self, ticket: Ticket, peer: Option<SocketAddr>, now: Moment) {
-        let upstream = peer.and_then(|peer| self.sockets.upstream_at(peer.ip()));
+    pub(super) fn joined(
+        &mut self,
+        ticket: Ticket,
+        peer: Option<SocketAddr>,
+        now: Moment,
+        rng: &mut impl Rng,
+    ) {
+        let upstream = peer.and_then(|peer| self.ports.upstream_at(peer.ip()));
         let Some(open) = self.inflight.get_mut(ticket) else { return };
         let flight = &mut open.state;
         flight.guard.joined += 1;
@@ -149,18 +118,18 @@ impl Engine {
         if let (Some(_), Some(last)) = (upstream, last) {
             let qname = open.waiters.first().map(|first| first.query.qname);
             let qname = qname.unwrap_or(Name::ROOT);
-            self.note_loop(Evidence::UpstreamAsks, &qname, Way::through(last, peer), now);
+            self.note_loop(Evidence::UpstreamAsks, &qname, Way::through(last, peer));
             return self.looped(ticket, last, now);
         }
         match flight.next_at() {
-            Some(at) if at <= now => self.step(ticket, now),
+            Some(at) if at <= now => self.step(ticket, now, rng),
             _ => self.wake_for_next(ticket),
         }
     }
 
     /// Says whether the tries of a question wait for a probe, which is sent
     /// here when it is time.
-    pub(super) fn holds(&mut self, ticket: Ticket, now: Moment) -> bool {
+    pub(super) fn holds(&mut self, ticket: Ticket, now: Moment, rng: &mut impl Rng) -> bool {
         let Some(open) = self.inflight.get_mut(ticket) else { return false };
         let flight = &mut open.state;
         if flight.pinned.is_some() {
@@ -176,11 +145,11 @@ impl Engine {
         if look.is_none_or(|at| now < at) {
             return false;
         }
-        let may = self.suspects.may_probe(now);
+        let may = self.probes.may_probe(now);
         guard.probes += u8::from(may);
         guard.hold_until = Some(now + if may { HOLD } else { BUSY });
         if may {
-            self.probe_after(ticket, now);
+            self.probe_after(ticket, now, rng);
         }
         self.wake_for_next(ticket);
         true
@@ -188,51 +157,38 @@ impl Engine {
 
     /// Asks the upstream of a question for a name that nobody else asks for,
     /// below its own name and of its type, so that it takes the same way.
-    fn probe_after(&mut self, ticket: Ticket, now: Moment) {
+    fn probe_after(&mut self, ticket: Ticket, now: Moment, rng: &mut impl Rng) {
         let Some(open) = self.inflight.get(ticket) else { return };
         let (Some(upstream), Some(first)) = (open.state.last_asked, open.waiters.first()) else {
             return;
         };
-        let nonce = rand::random();
-        let qname = self.shared.loops.probe_name(nonce, &first.query.qname);
-        let query = Retained { id: 0, flags: Flags(Flags::RD), qname, edns: None, ..first.query };
-        let hash = KeyView::of(&query.as_query(), &self.hasher).hash;
-        let reply_to = ReplyTo::Probe(ProbeReply { upstream, nonce, tx: None });
-        // Until then it may come back: a slow ring is one, too.
-        let open = |(_, ticket): &(u64, Ticket)| self.inflight.get(*ticket).is_some();
-        self.suspects.sent.retain(open);
-        self.suspects.sent.push((nonce, ticket));
-        self.probe(
-            Ask { hash, query, hops: first.hops, reply_to, limit: 512, arrived: now },
-            Some(ticket),
-            now,
-        );
+        let to = (upstream, first.hops);
+        let ask = self.probes.ask(&first.query, to, rng.random(), now);
+        self.probe(ask, Some(ticket), now, rng);
     }
 
     /// Sends a probe, once and to one upstream.
-    pub(super) fn probe(&mut self, ask: Ask, suspect: Option<Ticket>, now: Moment) {
+    pub(super) fn probe(
+        &mut self,
+        ask: Ask,
+        suspect: Option<Ticket>,
+        now: Moment,
+        rng: &mut impl Rng,
+    ) {
         let ReplyTo::Probe(ProbeReply { upstream, nonce, .. }) = ask.reply_to else { return };
-        let zone = self.shared.zones.find(&ask.query.qname);
+        let zone = self.zones.find(&ask.query.qname);
         let zone = zone.filter(|zone| {
-            let zone = self.shared.zones.get(*zone);
+            let zone = self.zones.get(*zone);
             zone.is_some_and(|zone| zone.place_of(upstream).is_some())
         });
         let Some(zone) = zone else { return };
-        // Whatever the zone says: many servers answer the queries of one
-        // connection in turn, and the question may stand before it.
-        let over = Transport::Udp;
         let key = ask.key();
-        let pinned = Some(Pinned { upstream, suspect });
-        let flight =
-            || Flight { pinned, retry: Retry::once(now, over), ..Flight::new(zone, over, now) };
+        let flight = || Flight::probe(zone, Pinned { upstream, suspect }, now);
         let life = if suspect.is_some() { HOLD } else { PROBE_LIFE };
-        match self.inflight.join(&key, ask, now + life, flight) {
-            Joined::First(ticket) => {
-                self.shared.loops.sent(nonce, upstream, now);
-                self.step(ticket, now);
-            }
-            // Its name is random, so there is just no room.
-            _ => tracing::debug!("no room for a probe"),
+        // Its name is random: if it is not the first, there is no room.
+        if let Joined::First(ticket) = self.inflight.join(&key, ask, now + life, flight) {
+            self.probes.sent(nonce, upstream, suspect, now);
+            self.step(ticket, now, rng);
         }
     }
 
@@ -247,22 +203,18 @@ impl Engine {
 
     /// A probe came back: there is a ring, and its last hop is `peer`.
     fn probe_returned(&mut self, nonce: u64, qname: &Name, peer: SocketAddr, now: Moment) {
-        let Some(probe) = self.shared.loops.returned(nonce, now) else { return };
-        let mut sent = self.suspects.sent.iter();
-        let suspect = sent.find(|(sent, _)| *sent == nonce);
-        let suspect = suspect.map(|(_, ticket)| *ticket);
-        let evidence = match suspect {
+        let Some(probe) = self.probes.returned(nonce, now) else { return };
+        let evidence = match probe.suspect {
             None => Evidence::Probe,
-            Some(_) if self.sockets.upstream_at(peer.ip()).is_some() => Evidence::UpstreamAsks,
+            Some(_) if self.ports.upstream_at(peer.ip()).is_some() => Evidence::UpstreamAsks,
             Some(_) => Evidence::InFlight,
         };
-        self.note_loop(evidence, qname, Way::through(probe.upstream, Some(peer)), now);
-        let Some(ticket) = suspect else {
-            // Whoever has another upstream takes that first.
-            return self.health.failed(probe.upstream, now, now);
-        };
-        self.suspects.used = self.suspects.used.saturating_sub(1);
-        self.looped(ticket, probe.upstream, now);
+        self.note_loop(evidence, qname, Way::through(probe.upstream, Some(peer)));
+        match probe.suspect {
+            Some(ticket) => self.looped(ticket, probe.upstream, now),
+            // Questions take another upstream first, if there is one.
+            None => self.health.failed(probe.upstream, now, now),
+        }
     }
 
     /// Goes on with a question one of whose upstreams leads back to us: with
@@ -270,7 +222,7 @@ impl Engine {
     pub(super) fn looped(&mut self, ticket: Ticket, upstream: usize, now: Moment) {
         self.health.failed(upstream, now, now);
         let reason = UpstreamFailure::Loop;
-        self.shared.stats.upstream_failures.add(reason.index());
+        self.stats.upstream_failures.add(reason.index());
         let Some(open) = self.inflight.get_mut(ticket) else { return };
         let flight = &mut open.state;
         flight.guard.looped = true;
@@ -281,9 +233,9 @@ impl Engine {
             .sends
             .extract_if(.., |send| send.upstream == upstream)
         {
-            self.sockets.forget(send.from);
+            self.ports.forget(send.from);
         }
-        let Some(zone) = self.shared.zones.get(flight.zone) else { return };
+        let Some(zone) = self.zones.get(flight.zone) else { return };
         if let Some(place) = zone.place_of(upstream) {
             flight.failed = flight.failed.with(place);
         }
@@ -293,19 +245,8 @@ impl Engine {
         self.wake_for_next(ticket);
     }
 
-    /// Tells a hop of a ring that it is one; nothing is remembered.
-    fn answer_looped(&mut self, ask: &Ask, rcode: Rcode, now: Moment) {
-        let text = Origin::Loop.extra_text(None);
-        let error = ExtendedError { code: Origin::Loop.info_code(), text: text.as_bytes() };
-        let entry = resolver::failure(&ask.query, rcode, error, Duration::ZERO, now);
-        let outcome =
-            Outcome { origin: Origin::Loop, upstream: None, flags: QueryFlags::default() };
-        self.replies.answer(ask, &entry.view(), outcome, now);
-        self.shared.inbox.answered(1);
-    }
-
-    fn note_loop(&self, evidence: Evidence, qname: &Name, way: Way, now: Moment) {
-        let zones = &self.shared.zones;
+    fn note_loop(&mut self, evidence: Evidence, qname: &Name, way: Way) {
+        let zones = &self.zones;
         let zone = zones.find(qname).and_then(|zone| zones.get(zone));
         let upstream = way.upstream.and_then(|at| zones.upstreams().get(at));
         let (upstream, peer) = (upstream.copied(), way.peer.map(|peer| peer.ip()));
@@ -322,7 +263,7 @@ impl Engine {
         hops.push("us".to_owned());
         let zone = zone.map_or(Name::ROOT, |zone| zone.suffix);
         let sighting = Sighting { evidence, zone, upstream, peer, hops };
-        self.shared.loops.found(&sighting, now);
+        self.actions.push(Action::Loop(Box::new(sighting)));
     }
 }
 
@@ -339,19 +280,6 @@ struct Way {
 impl Way {
     const fn through(upstream: usize, peer: Option<SocketAddr>) -> Self {
         Self { upstream: Some(upstream), via: Vec::new(), peer }
-    }
-}
-
-impl Suspects {
-    /// Says whether a probe more may be sent. One that comes back is not
-    /// counted: a real loop is never too much to look at.
-    fn may_probe(&mut self, now: Moment) -> bool {
-        if self.second != now.as_secs() {
-            (self.second, self.used) = (now.as_secs(), 0);
-        }
-        let may = self.used < PROBES_PER_SECOND;
-        self.used += usize::from(may);
-        may
     }
 }
 
@@ -385,7 +313,3 @@ const HOLD: Duration = Duration::from_millis(250);
 
 /// How long a question waits for its probe while there are too many.
 const BUSY: Duration = Duration::from_millis(10);
-
-/// Probes after questions that were just slow: what a slow upstream is asked
-/// more because of us.
-const PROBES_PER_SECOND: usize = 10;

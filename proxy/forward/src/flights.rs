@@ -1,0 +1,325 @@
+//! Questions in flight: what is asked of which upstream, when it is asked again,
+//! what is believed, and what those who wait get.
+//!
+//! This object does no I/O. It has no clock, no socket, no thread and no source
+//! of randomness: callers bring `now`, what arrived, and random numbers. What has
+//! to be done outside it leaves as [`Action`]s. So a test plays hours of trouble
+//! in a moment, each time the same.
+//!
+//! [`Flights::ask`] takes a question, [`Flights::datagram`],
+//! [`Flights::tcp_answer`] and [`Flights::error`] what became of queries, and
+//! [`Flights::due`] does what is due at [`Flights::next_wake`].
+
+mod action;
+mod answers;
+mod flight;
+mod guard;
+mod ports;
+mod probes;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dns::Rcode;
+use rand::{Rng, RngExt as _};
+
+use crate::compose::{QUERY_LEN, compose};
+use crate::failures::Failures;
+use crate::retry::{Another, Due};
+use crate::upstream_health::UpstreamHealth;
+use crate::zones::Zones;
+use crate::{Ask, ForwardConfig, ReplyTo, Transport, UpstreamFailure};
+use flight::{Flight, Pinned, Send};
+use observe::WorkerStats;
+use ports::Ports;
+use probes::Probes;
+use resolver::{CacheConfig, Entry, Head, Inflight, Joined, KeyHasher, Limits};
+use resolver::{Moment, Origin, Retained, Ticket};
+
+pub(crate) use action::{Action, Actions, Closed};
+pub(crate) use answers::FlightError;
+pub(crate) use ports::SentFrom;
+
+/// All questions in flight, and what is known of the upstreams.
+#[derive(Debug)]
+pub(crate) struct Flights {
+    terms: Terms,
+    zones: Arc<Zones>,
+    inflight: Inflight<Ask, Flight>,
+    ports: Ports,
+    health: UpstreamHealth,
+    failures: Failures,
+    probes: Probes,
+    stats: Arc<WorkerStats>,
+    actions: Actions,
+}
+
+/// What the configuration says about all questions.
+#[derive(Clone, Copy, Debug)]
+struct Terms {
+    deadline: Duration,
+    cache: CacheConfig,
+    hop_option: bool,
+}
+
+impl Flights {
+    /// Starts with none. `process` is the random number of this process, and
+    /// `hasher` that of the keys of our own questions.
+    pub(crate) fn new(
+        config: &ForwardConfig,
+        zones: Arc<Zones>,
+        (process, hasher): (u64, KeyHasher),
+        stats: Arc<WorkerStats>,
+    ) -> Self {
+        let ForwardConfig { deadline, cache, hop_option, .. } = *config;
+        let limits = Limits { questions: config.max_inflight, waiters: config.max_waiters };
+        Self {
+            terms: Terms { deadline, cache, hop_option },
+            inflight: Inflight::new(limits),
+            ports: Ports::new(zones.upstreams()),
+            health: UpstreamHealth::new(zones.upstreams().len()),
+            failures: Failures::default(),
+            probes: Probes::new(process, hasher),
+            stats,
+            actions: Actions::default(),
+            zones,
+        }
+    }
+
+    /// Takes a question that the cache has no answer to: lets it wait with
+    /// others, or asks it. Its client is answered once, by its deadline.
+    pub(crate) fn ask(&mut self, ask: Ask, now: Moment, rng: &mut impl Rng) {
+        if matches!(ask.reply_to, ReplyTo::Probe(_)) {
+            return self.probe(ask, None, now, rng);
+        }
+        let Some(ask) = self.turn_back(ask, now) else { return };
+        let Some(at) = self.zones.find(&ask.query.qname) else {
+            return self.refuse(ask, (Origin::NoZone, Rcode::REFUSED), now);
+        };
+        let Some(over) = self.zones.get(at).map(|zone| zone.transport) else { return };
+        let deadline = ask.arrived + self.terms.deadline;
+        let key = ask.key();
+        let peer = ask.reply_to.peer();
+        let flight = || Flight::new(at, over, now);
+        match self.inflight.join(&key, ask, deadline, flight) {
+            Joined::First(ticket) => self.step(ticket, now, rng),
+            Joined::Also(ticket) => {
+                self.stats.inflight_joined.add(1);
+                self.joined(ticket, peer, now, rng);
+            }
+            Joined::Again(ask) => {
+                self.stats.inflight_retransmits.add(1);
+                self.actions.push(Action::Repeated(Box::new(ask)));
+            }
+            Joined::Refused(ask) => {
+                self.stats.inflight_refused.add(1);
+                self.refuse(ask, (Origin::Limit, Rcode::REFUSED), now);
+            }
+        }
+    }
+
+    /// Does what is due at `now`.
+    pub(crate) fn due(&mut self, now: Moment, rng: &mut impl Rng) {
+        while let Some(ticket) = self.inflight.take_due(now) {
+            self.step(ticket, now, rng);
+        }
+    }
+
+    /// Returns when [`due`](Self::due) has something to do next.
+    pub(crate) fn next_wake(&self) -> Option<Moment> {
+        self.inflight.next_wake()
+    }
+
+    /// Takes what has to be done, in exchange for empty `actions`.
+    pub(crate) const fn swap_actions(&mut self, actions: &mut Actions) {
+        std::mem::swap(&mut self.actions, actions);
+    }
+
+    /// Notes that a socket was opened, with this address at our end.
+    pub(crate) fn opened(&mut self, socket: usize, local: Option<std::net::SocketAddr>) {
+        self.ports.opened(socket, local);
+    }
+
+    /// Returns how many answers are waited for on a socket.
+    pub(crate) fn open_on(&self, socket: usize) -> usize {
+        self.ports.open(socket).len()
+    }
+
+    /// Does what is due for a question: a try, or its end.
+    fn step(&mut self, ticket: Ticket, now: Moment, rng: &mut impl Rng) {
+        let Some(open) = self.inflight.get_mut(ticket) else { return };
+        if now >= open.deadline {
+            return self.give_up(ticket, now);
+        }
+        if self.holds(ticket, now, rng) {
+            return;
+        }
+        let Some(open) = self.inflight.get_mut(ticket) else { return };
+        for send in &open.state.sends {
+            if now.saturating_since(send.at) >= SUSPICIOUS {
+                self.health.failed(send.upstream, send.at, now);
+            }
+        }
+        let due = open.state.retry.take_due(now);
+        if matches!(due, Some(Due::Udp | Due::Both)) {
+            self.try_one(ticket, Transport::Udp, now, rng);
+        }
+        if matches!(due, Some(Due::Tcp | Due::Both)) {
+            self.try_one(ticket, Transport::Tcp, now, rng);
+        }
+        self.wake_for_next(ticket);
+    }
+
+    fn try_one(&mut self, ticket: Ticket, over: Transport, now: Moment, rng: &mut impl Rng) {
+        let Some((place, upstream)) = self.pick(ticket, over, now, rng) else { return };
+        let Some(open) = self.inflight.get_mut(ticket) else { return };
+        open.state.asked = open.state.asked.with(place);
+        open.state.last_asked = Some(upstream);
+        let Some(first) = open.waiters.first() else { return };
+        let zone = self.zones.get(open.state.zone);
+        let marked = self.terms.hop_option && zone.is_some_and(|zone| zone.cluster);
+        let hops = marked.then(|| first.hops.with(self.probes.process()));
+        let mut message = [0; QUERY_LEN];
+        let Some(len) = compose(&first.query, open.state.edns, hops, &mut message) else { return };
+        let message = message.get_mut(..len).unwrap_or_default();
+        if over == Transport::Tcp {
+            let (message, deadline) = ((&*message).into(), open.deadline);
+            let ask = Action::AskTcp { ticket, upstream, message, deadline };
+            return self.actions.push(ask);
+        }
+        let Some(assigned) = self.ports.assign(upstream, ticket, now, rng) else {
+            return self.fail(ticket, upstream, UpstreamFailure::Socket, now);
+        };
+        let from = assigned.from;
+        if assigned.fresh {
+            self.actions
+                .push(Action::Open { socket: from.socket, upstream });
+        }
+        open.state.sends.push(Send { from, upstream, at: now });
+        dns::put_u16(message, 0, from.id);
+        self.actions.send(from, message);
+    }
+
+    /// Picks whom to ask: its place in the zone and its number.
+    fn pick(
+        &mut self,
+        ticket: Ticket,
+        over: Transport,
+        now: Moment,
+        rng: &mut impl Rng,
+    ) -> Option<(usize, usize)> {
+        let flight = &mut self.inflight.get_mut(ticket)?.state;
+        let zone = self.zones.get(flight.zone)?;
+        if let Some(Pinned { upstream, .. }) = flight.pinned {
+            return Some((zone.place_of(upstream)?, upstream));
+        }
+        if over == Transport::Tcp
+            && let Some(upstream) = flight.truncated_by.take()
+        {
+            return Some((zone.place_of(upstream)?, upstream));
+        }
+        if zone.all_tried(flight.asked) {
+            flight.asked = flight.failed;
+        }
+        let place = zone.pick(flight.asked, &self.health, now, rng.random());
+        Some((place, *zone.upstreams.get(place)?))
+    }
+
+    /// Notes that a try failed: another one follows, or it was the last.
+    fn fail(&mut self, ticket: Ticket, upstream: usize, reason: UpstreamFailure, now: Moment) {
+        self.stats.upstream_failures.add(reason.index());
+        let Some(open) = self.inflight.get_mut(ticket) else { return };
+        let flight = &mut open.state;
+        if reason != UpstreamFailure::Rcode {
+            flight.note_failure(reason.into(), upstream);
+        }
+        let Some(zone) = self.zones.get(flight.zone) else { return };
+        if reason != UpstreamFailure::Rcode {
+            self.health.failed(upstream, now, now);
+        }
+        if let Some(place) = zone.place_of(upstream) {
+            flight.failed = flight.failed.with(place);
+        }
+        let all_failed = zone.all_tried(flight.failed);
+        let another = if all_failed { Another::None } else { Another::Untried };
+        // An upstream that says it cannot answer would only say it again.
+        let hopeless = all_failed && reason == UpstreamFailure::Rcode;
+        if hopeless || !flight.retry.fail(now, another) {
+            return self.give_up(ticket, now);
+        }
+        self.wake_for_next(ticket);
+    }
+
+    /// Asks again at once: by no fault of the upstream the query did not reach it.
+    fn repeat(&mut self, ticket: Ticket, now: Moment) {
+        let Some(open) = self.inflight.get_mut(ticket) else { return };
+        open.state.retry.repeat(now);
+        self.wake_for_next(ticket);
+    }
+
+    /// Ends a question without an answer, and remembers that (RFC 9520).
+    fn give_up(&mut self, ticket: Ticket, now: Moment) {
+        let Some(open) = self.inflight.get(ticket) else { return };
+        let (query, flight) = (open.waiters.first().map(|first| first.query), &open.state);
+        let Some(query) = query else { return };
+        let (origin, upstream) = flight.why_failed(&self.health);
+        let said = flight.said.filter(|_| origin != Origin::Loop);
+        let (rcode, said) = said.unwrap_or((Rcode::SERVFAIL, None));
+        let addr = upstream.and_then(|at| self.zones.upstreams().get(at));
+        let mut entry = origin.failure(&query, rcode, addr.copied(), now);
+        // A lost probe says nothing about its upstream, and its name is never
+        // asked again.
+        let mut keep = None;
+        if flight.pinned.is_none() {
+            for _ in &flight.sends {
+                let reason = UpstreamFailure::Silent.index();
+                self.stats.upstream_failures.add(reason);
+            }
+            keep = Some(self.failures.head(&open.key, entry.head, now));
+        }
+        entry.head.ede = said.or(entry.head.ede);
+        self.close(ticket, (entry, keep), (origin, upstream));
+    }
+
+    /// Ends a question: all who wait are answered with the entry, which the cache
+    /// keeps under the head beside it.
+    fn close(
+        &mut self,
+        ticket: Ticket,
+        (entry, keep): (Entry, Option<Head>),
+        (origin, upstream): (Origin, Option<usize>),
+    ) {
+        let Some(open) = self.inflight.close(ticket) else { return };
+        for send in &open.state.sends {
+            self.ports.forget(send.from);
+        }
+        let closed = Closed { waiters: open.waiters, entry, keep, origin, upstream };
+        self.actions.push(Action::Close(closed));
+        if let Some(pinned) = open.state.pinned {
+            self.probe_ended(pinned);
+        }
+    }
+
+    /// Answers one client that its question is not asked; nothing is remembered.
+    fn refuse(&mut self, ask: Ask, (origin, rcode): (Origin, Rcode), now: Moment) {
+        let entry = origin.failure(&ask.query, rcode, None, now);
+        self.actions
+            .push(Action::Refuse { ask: Box::new(ask), entry, origin });
+    }
+
+    fn wake_for_next(&mut self, ticket: Ticket) {
+        if let Some(open) = self.inflight.get(ticket) {
+            let at = open.state.next_at();
+            self.inflight.wake_at(ticket, at);
+        }
+    }
+
+    fn query_of(&self, ticket: Ticket) -> Option<&Retained> {
+        let open = self.inflight.get(ticket)?;
+        open.waiters.first().map(|first| &first.query)
+    }
+}
+
+/// A query without an answer for so long puts its upstream last: as long as
+/// the first try waits for the second.
+const SUSPICIOUS: Duration = Duration::from_millis(400);

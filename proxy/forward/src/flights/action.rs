@@ -1,0 +1,81 @@
+//! What the flights want done. The upstream thread does it, in this order.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use super::ports::SentFrom;
+use crate::Ask;
+use crate::compose::QUERY_LEN;
+use crate::loops::Sighting;
+use resolver::{Entry, Head, Moment, Origin, Ticket};
+
+/// Something that has to be done outside.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// Connect the socket of this number to an upstream, from a port that the
+    /// system picks; the socket that had the number before is replaced. The
+    /// answer is [`opened`](super::Flights::opened), or an error.
+    Open { socket: usize, upstream: usize },
+    /// Send a datagram, which is in [`Actions::octets`].
+    Send { from: SentFrom, octets: Range<usize> },
+    /// Ask over TCP. The ID is the connection's to choose.
+    AskTcp { ticket: Ticket, upstream: usize, message: Box<[u8]>, deadline: Moment },
+    /// A question has ended: answer all who wait.
+    Close(Closed),
+    /// Answer one client that its question is not asked.
+    Refuse { ask: Box<Ask>, entry: Entry, origin: Origin },
+    /// Record a query whose twin still waits: one answer is enough for both.
+    Repeated(Box<Ask>),
+    /// Report a forwarding loop.
+    Loop(Box<Sighting>),
+    /// Report that an upstream asks us.
+    UpstreamAsks(SocketAddr),
+}
+
+/// A question that has ended, and with what.
+#[derive(Debug)]
+pub(crate) struct Closed {
+    /// Who waits, the first one first.
+    pub(crate) waiters: Vec<Ask>,
+    pub(crate) entry: Entry,
+    /// The head under which the cache keeps the entry, if it is kept.
+    pub(crate) keep: Option<Head>,
+    pub(crate) origin: Origin,
+    /// The number of the upstream that it is from.
+    pub(crate) upstream: Option<usize>,
+}
+
+/// What has to be done, and the octets of it. Used again and again, so that a
+/// round allocates nothing for it.
+#[derive(Debug, Default)]
+pub(crate) struct Actions {
+    pub(crate) list: Vec<Action>,
+    /// Messages, one after the other.
+    pub(crate) octets: Vec<u8>,
+}
+
+impl Actions {
+    /// Adds one.
+    pub(crate) fn push(&mut self, action: Action) {
+        self.list.push(action);
+    }
+
+    /// Adds a datagram.
+    pub(crate) fn send(&mut self, from: SentFrom, message: &[u8]) {
+        let start = self.octets.len();
+        self.octets.extend_from_slice(message);
+        self.list
+            .push(Action::Send { from, octets: start..self.octets.len() });
+    }
+
+    /// Forgets all, and the memory that a flood took.
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+        self.octets.clear();
+        self.list.shrink_to(KEPT);
+        self.octets.shrink_to(KEPT * QUERY_LEN);
+    }
+}
+
+/// Actions for which memory is kept: more than a round has at usual times.
+const KEPT: usize = 1024;

@@ -1,0 +1,144 @@
+//! What is kept with one question in flight.
+
+use dns::Rcode;
+
+use crate::Transport;
+use crate::retry::Retry;
+use crate::upstream_health::UpstreamHealth;
+use crate::zones::Tried;
+use resolver::{Head, Moment, Origin, Ticket};
+
+use super::guard::Guard;
+use super::ports::SentFrom;
+
+/// One question in flight.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    pub(super) zone: usize,
+    pub(super) retry: Retry,
+    /// Datagrams whose answers are still waited for; at most eight.
+    pub(super) sends: Vec<Send>,
+    pub(super) asked: Tried,
+    /// The upstream that was asked last.
+    pub(super) last_asked: Option<usize>,
+    pub(super) failed: Tried,
+    /// What an upstream that could not answer said: the RCODE, and the INFO-CODE
+    /// if it gave one.
+    pub(super) said: Option<(Rcode, Option<u16>)>,
+    /// Why there is no answer so far and from whom that is known, as far as
+    /// anything was heard.
+    pub(super) failure: Option<(Origin, usize)>,
+    /// False once an upstream did not understand our OPT.
+    pub(super) edns: bool,
+    /// Who truncated its answer, and is asked over TCP.
+    pub(super) truncated_by: Option<usize>,
+    pub(super) started: Moment,
+    pub(super) guard: Guard,
+    /// Set for a probe.
+    pub(super) pinned: Option<Pinned>,
+}
+
+/// A datagram that went to an upstream.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Send {
+    pub(super) from: SentFrom,
+    pub(super) upstream: usize,
+    pub(super) at: Moment,
+}
+
+/// What is kept with a question that is a probe.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pinned {
+    /// The only upstream that it goes to.
+    pub(super) upstream: usize,
+    /// The question that it was sent after.
+    pub(super) suspect: Option<Ticket>,
+}
+
+impl Flight {
+    /// A question that is asked `over` this transport at first.
+    pub(super) fn new(zone: usize, over: Transport, now: Moment) -> Self {
+        Self {
+            zone,
+            retry: Retry::new(now, over),
+            sends: Vec::new(),
+            asked: Tried::default(),
+            last_asked: None,
+            failed: Tried::default(),
+            said: None,
+            failure: None,
+            edns: true,
+            truncated_by: None,
+            started: now,
+            guard: Guard::default(),
+            pinned: None,
+        }
+    }
+
+    /// A probe: one datagram to one upstream, whatever the zone's transport.
+    /// Many servers answer the queries of one connection in turn, and the
+    /// question may stand before it.
+    pub(super) fn probe(zone: usize, pinned: Pinned, now: Moment) -> Self {
+        let over = Transport::Udp;
+        let retry = Retry::once(now, over);
+        Self { pinned: Some(pinned), retry, ..Self::new(zone, over, now) }
+    }
+
+    /// Returns when there is something to do for it.
+    pub(super) fn next_at(&self) -> Option<Moment> {
+        if let Some(until) = self.guard.hold_until {
+            return Some(until);
+        }
+        let look = self.guard.look_at(self.started, self.retry.sent());
+        let look = look.filter(|_| self.pinned.is_none());
+        match (look, self.retry.next_at()) {
+            (Some(look), Some(next)) => Some(look.min(next)),
+            (look, next) => look.or(next),
+        }
+    }
+
+    /// Returns when the query was sent that `upstream` answered with `id`; over
+    /// TCP, when the first one was.
+    pub(super) fn asked_at(&self, upstream: usize, id: u16) -> Moment {
+        let mut sends = self.sends.iter();
+        sends
+            .find(|send| send.upstream == upstream && send.from.id == id)
+            .map_or(self.started, |send| send.at)
+    }
+
+    /// Notes what `upstream` said instead of yes or no.
+    pub(super) fn note_said(&mut self, answer: Head, origin: Origin, upstream: usize) {
+        self.said = Some((answer.rcode, answer.ede));
+        self.failure = Some((origin, upstream));
+    }
+
+    /// Notes that a try at `upstream` failed. What an upstream said counts for
+    /// more, and so does the first thing that was more than silence.
+    pub(super) fn note_failure(&mut self, origin: Origin, upstream: usize) {
+        let known = self
+            .failure
+            .is_some_and(|(known, _)| known != Origin::Timeout);
+        if !known {
+            self.failure = Some((origin, upstream));
+        }
+    }
+
+    /// Returns why there is no answer, and the upstream of which that is known.
+    /// As long as a query is out there, it is silence, whatever became of the
+    /// others; unless its upstream refused those of other questions meanwhile. A
+    /// system sends ICMP errors for some of many datagrams only (Linux
+    /// `icmp_ratelimit`).
+    pub(super) fn why_failed(&self, health: &UpstreamHealth) -> (Origin, Option<usize>) {
+        match self.failure {
+            _ if self.guard.looped => return (Origin::Loop, self.last_asked),
+            Some((origin, upstream)) if self.said.is_some() || self.sends.is_empty() => {
+                return (origin, Some(upstream));
+            }
+            _ => {}
+        }
+        let refused = |send: &Send| health.refused_since(send.upstream, self.started);
+        let all_refused = !self.sends.is_empty() && self.sends.iter().all(refused);
+        let origin = if all_refused { Origin::ConnectRefused } else { Origin::Timeout };
+        (origin, self.last_asked)
+    }
+}

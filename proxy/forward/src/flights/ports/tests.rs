@@ -1,0 +1,86 @@
+//! Which queries share a port.
+
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use resolver::{Inflight, Joined, Limits, Waiter};
+
+use super::*;
+
+struct Nobody;
+
+impl Waiter for Nobody {
+    fn repeats(&self, _: &Self) -> bool {
+        false
+    }
+}
+
+/// A ticket like any other.
+fn ticket() -> Ticket {
+    let limits = Limits { questions: 1, waiters: 1 };
+    let query = resolver::Retained {
+        id: 0,
+        flags: dns::Flags(0),
+        qname: dns::Name::ROOT,
+        qtype: dns::Rtype::A,
+        qclass: dns::Class::IN,
+        edns: None,
+    };
+    let key = resolver::Key::with_hash(&query, 0);
+    let joined = Inflight::new(limits).join(&key, Nobody, Moment::default(), || ());
+    let Joined::First(ticket) = joined else { panic!("there is room") };
+    ticket
+}
+
+/// Sends `count` queries, `per_second` of them a second, each answered at
+/// once; returns how many left in a row from each socket.
+fn runs(ports: &mut Ports, start: u64, per_second: u64, count: u64) -> Vec<u32> {
+    let mut rng = StdRng::seed_from_u64(start);
+    let mut runs: Vec<(usize, u32)> = Vec::new();
+    for n in 0..count {
+        let now = Moment::from_micros(start + n * 1_000_000 / per_second);
+        let from = ports.assign(0, ticket(), now, &mut rng).unwrap().from;
+        ports.forget(from);
+        match runs.last_mut() {
+            Some((socket, run)) if *socket == from.socket => *run += 1,
+            _ => runs.push((from.socket, 1)),
+        }
+    }
+    runs.into_iter().map(|(_, run)| run).collect()
+}
+
+#[test]
+fn only_a_flood_of_queries_shares_ports_and_only_sixteen_do() {
+    let mut ports = Ports::new(&[([127, 0, 0, 1], 9).into()]);
+    let each_its_own = runs(&mut ports, 1_000_000, 950, 1_000);
+    assert_eq!(each_its_own, [1; 1_000]);
+    // The first tenth of a second shows that it is one; its last query begins
+    // the first run.
+    let flood = runs(&mut ports, 3_000_000, 100_000, 9_999 + 1_600);
+    let (before, after) = flood.split_at(9_999);
+    assert!(before.iter().all(|run| *run == 1), "{before:?}");
+    assert_eq!(after, [RUN; 100]);
+    let after_it = runs(&mut ports, 4_000_000, 950, 100);
+    assert_eq!(after_it, [1; 100]);
+}
+
+#[test]
+fn a_socket_that_cannot_be_opened_leaves_the_queries_to_others() {
+    let mut ports = Ports::new(&[([127, 0, 0, 1], 9).into()]);
+    let (mut rng, at) = (StdRng::seed_from_u64(1), Moment::from_micros);
+    let mut assign = |ports: &mut Ports, now| ports.assign(0, ticket(), now, &mut rng).unwrap();
+    let first = assign(&mut ports, at(1_000_000));
+    assert!(first.fresh);
+    assert_eq!(ports.not_opened(first.from.socket, at(1_000_000)).len(), 1);
+    assert!(!ports.has_socket(0));
+    // There is none, so each query tries again.
+    let again = assign(&mut ports, at(1_000_001));
+    assert_eq!((again.fresh, again.from.socket), (true, first.from.socket));
+    ports.opened(again.from.socket, None);
+    let second = assign(&mut ports, at(2_000_000));
+    assert!(second.fresh && second.from.socket != again.from.socket);
+    assert_eq!(ports.not_opened(second.from.socket, at(2_000_000)).len(), 1);
+    // There is one, which does for a second.
+    let third = assign(&mut ports, at(2_900_000));
+    assert_eq!((third.fresh, third.from.socket), (false, again.from.socket));
+    assert!(assign(&mut ports, at(3_000_000)).fresh);
+}

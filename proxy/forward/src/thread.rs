@@ -1,0 +1,222 @@
+//! The upstream thread: waits for events, hands them to the flights, and does
+//! what those want done. The only place of this crate with a poll and a clock.
+
+use std::io;
+use std::sync::Arc;
+
+use mio::{Events, Poll};
+use rand::Rng;
+
+use crate::flights::{Action, Actions, FlightError, Flights};
+use crate::inbox::{Arrivals, Inbox, TcpReport, WAKE};
+use crate::loops::Loops;
+use crate::replies::Replies;
+use crate::tcp::{TcpAsk, TcpPool};
+use crate::udp::{RECEIVE_LEN, Sockets, Unsent, socket_of};
+use crate::{Ask, ReplyTo, Transport};
+use observe::WorkerStats;
+use resolver::{Cache, Clock, EntryView, Moment};
+
+/// All that the thread has.
+#[derive(Debug)]
+pub(crate) struct UpstreamThread {
+    pub(crate) poll: Poll,
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) clock: Clock,
+    pub(crate) loops: Arc<Loops>,
+    pub(crate) stats: Arc<WorkerStats>,
+    pub(crate) flights: Flights,
+    pub(crate) sockets: Sockets,
+    pub(crate) tcp: TcpPool,
+    pub(crate) replies: Replies,
+}
+
+/// What it uses again in each round.
+#[derive(Debug, Default)]
+struct Round {
+    arrivals: Arrivals,
+    actions: Actions,
+    unsent: Unsent,
+}
+
+impl UpstreamThread {
+    /// Runs until the inbox is stopped.
+    pub(crate) fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS);
+        let mut batch = udp::RecvBatch::new(BATCH, RECEIVE_LEN);
+        let mut round = Round::default();
+        let mut rng = rand::rng();
+        while !self.inbox.is_stopping() {
+            let now = self.clock.now();
+            let wake = self.flights.next_wake();
+            let timeout = wake.map(|at| at.saturating_since(now));
+            if let Err(error) = self.poll.poll(&mut events, timeout)
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                tracing::error!(%error, "the upstream thread cannot wait for events");
+                return;
+            }
+            let now = self.clock.now();
+            for event in events.iter().filter(|event| event.token() != WAKE) {
+                self.receive(socket_of(event.token()), &mut batch, now);
+            }
+            self.carry_out(&mut round.actions, now);
+            self.take_arrivals(&mut round, now, &mut rng);
+            self.flights.due(now, &mut rng);
+            self.carry_out(&mut round.actions, now);
+            self.flush(&mut round, now);
+        }
+    }
+
+    /// Reads a socket until it is empty or nothing is open on it any more: an
+    /// event comes once per arrival.
+    ///
+    /// There is rarely more than the one answer that is waited for, and to look
+    /// for a second costs a tenth of the whole receive.
+    fn receive(&mut self, socket: usize, batch: &mut udp::RecvBatch, now: Moment) {
+        // A peer that sends faster than we read must not keep us here; what is
+        // left raises the next event with its next datagram.
+        for _ in 0..MAX_READS {
+            let Some(handle) = self.sockets.get(socket) else { return };
+            let want = match self.flights.open_on(socket) {
+                0 => BATCH,
+                open => open.min(BATCH),
+            };
+            match handle.recv_batch(batch, want) {
+                Ok(received) => {
+                    for datagram in batch.iter() {
+                        let octets = (datagram.bytes, datagram.truncated);
+                        self.flights.datagram(socket, octets, now);
+                    }
+                    if received < want || self.flights.open_on(socket) == 0 {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // What ICMP said: closed port, no route. Told once, and there
+                // may be datagrams behind it.
+                Err(_) => self.flights.error(FlightError::Refused { socket }, now),
+            }
+        }
+    }
+
+    /// Takes what other threads have left.
+    fn take_arrivals(&mut self, round: &mut Round, now: Moment, rng: &mut impl Rng) {
+        self.inbox.swap(&mut round.arrivals);
+        for report in round.arrivals.reports.drain(..) {
+            match report {
+                TcpReport::Answer { ticket, upstream, message } => {
+                    self.flights.tcp_answer(ticket, upstream, &message, now);
+                }
+                TcpReport::Error(error) => self.flights.error(error, now),
+            }
+        }
+        // Their answers are in the cache before the next questions are looked up.
+        self.carry_out(&mut round.actions, now);
+        for ask in round.arrivals.asks.drain(..) {
+            self.take(ask, now, rng);
+        }
+        // Its room is used again, unless a flood made it very large.
+        round.arrivals.asks.shrink_to(KEPT_ASKS);
+    }
+
+    fn take(&mut self, ask: Ask, now: Moment, rng: &mut impl Rng) {
+        if matches!(ask.reply_to, ReplyTo::Probe(_)) {
+            // No client waits for it, so a drain does not.
+            self.inbox.answered(1);
+        } else if self.answered_meanwhile(&ask, now) {
+            return self.inbox.answered(1);
+        }
+        self.flights.ask(ask, now, rng);
+    }
+
+    /// Another question may have brought the answer between the client
+    /// thread's look into the cache and now.
+    fn answered_meanwhile(&mut self, ask: &Ask, now: Moment) -> bool {
+        let replies = &mut self.replies;
+        let answer = |entry: Option<EntryView<'_>>| {
+            entry.map(|entry| replies.answer_cached(ask, &entry, now))
+        };
+        self.cache.lookup(&ask.key_view(), now, answer).is_some()
+    }
+
+    /// Does what the flights want done, in their order, until they want no more.
+    fn carry_out(&mut self, actions: &mut Actions, now: Moment) {
+        self.flights.swap_actions(actions);
+        while !actions.list.is_empty() {
+            let Actions { list, octets } = actions;
+            for action in list.drain(..) {
+                self.act(action, octets, now);
+            }
+            actions.clear();
+            self.flights.swap_actions(actions);
+        }
+    }
+
+    fn act(&mut self, action: Action, octets: &[u8], now: Moment) {
+        match action {
+            Action::Open { socket, upstream } => match self.sockets.open(socket, upstream) {
+                Ok(local) => self.flights.opened(socket, local),
+                Err(error) => {
+                    tracing::debug!(%error, "no socket to ask an upstream");
+                    self.flights.error(FlightError::NoSocket { socket }, now);
+                }
+            },
+            Action::Send { from, octets: range } => {
+                self.stats.upstream_queries.add(Transport::Udp.index());
+                let octets = octets.get(range).unwrap_or_default();
+                self.sockets.queue(from, octets);
+            }
+            Action::AskTcp { ticket, upstream, message, deadline } => {
+                let deadline = self.clock.instant_of(deadline).into();
+                match self.tcp.ask(upstream, TcpAsk { ticket, message, deadline }) {
+                    Ok(()) => self.stats.upstream_queries.add(Transport::Tcp.index()),
+                    Err(reason) => {
+                        let error = FlightError::Tcp { ticket, upstream, reason };
+                        self.flights.error(error, now);
+                    }
+                }
+            }
+            Action::Close(closed) => {
+                let clients = self.replies.close(closed, &self.cache, now);
+                self.inbox.answered(clients);
+            }
+            Action::Refuse { ask, entry, origin } => {
+                self.replies.refuse(&ask, &entry, origin, now);
+                self.inbox.answered(1);
+            }
+            Action::Repeated(ask) => {
+                self.replies.note_repeated(&ask);
+                self.inbox.answered(1);
+            }
+            Action::Loop(sighting) => self.loops.found(&sighting, now),
+            Action::UpstreamAsks(upstream) => self.loops.asked_by(upstream),
+        }
+    }
+
+    /// Sends the queries and answers of this round.
+    fn flush(&mut self, round: &mut Round, now: Moment) {
+        self.sockets.flush(&mut round.unsent);
+        for socket in round.unsent.refused.drain(..) {
+            self.flights.error(FlightError::Refused { socket }, now);
+        }
+        for from in round.unsent.not_permitted.drain(..) {
+            self.flights.error(FlightError::NotPermitted(from), now);
+        }
+        self.carry_out(&mut round.actions, now);
+        self.replies.flush();
+    }
+}
+
+/// Sockets whose events are taken in one round; the others come in the next.
+const EVENTS: usize = 256;
+
+/// Datagrams read in one call: answers to the queries that share a port.
+const BATCH: usize = 16;
+
+/// Calls per event: datagrams that somebody may put before an answer.
+const MAX_READS: usize = 128;
+
+/// Some 500 KiB of questions, about as many as come between two rounds.
+const KEPT_ASKS: usize = 1024;

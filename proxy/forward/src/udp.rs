@@ -1,0 +1,155 @@
+//! The UDP sockets to upstreams: opened, read and written in batches. Which
+//! query leaves from which is not decided here.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+
+use crate::flights::SentFrom;
+
+/// The sockets by their numbers, each connected to an upstream, and what leaves
+/// from them in this round.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    registry: Registry,
+    upstreams: Vec<SocketAddr>,
+    /// None where one could not be opened.
+    sockets: Vec<Option<udp::Socket>>,
+    outbox: Vec<Outgoing>,
+    /// The messages of the outbox, one after the other.
+    messages: Vec<u8>,
+    batch: udp::SendBatch,
+}
+
+/// Queries that did not get as far as the upstream.
+#[derive(Debug, Default)]
+pub(crate) struct Unsent {
+    /// Sockets whose upstream refused what was sent before.
+    pub(crate) refused: Vec<usize>,
+    /// Queries that the system would not send (EPERM).
+    pub(crate) not_permitted: Vec<SentFrom>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Outgoing {
+    from: SentFrom,
+    /// Its place among the messages.
+    start: usize,
+    len: usize,
+}
+
+impl Sockets {
+    /// Starts without any socket. `longest` is the octets of the longest query.
+    pub(crate) fn new(registry: Registry, upstreams: &[SocketAddr], longest: usize) -> Self {
+        Self {
+            registry,
+            upstreams: upstreams.to_vec(),
+            sockets: Vec::new(),
+            outbox: Vec::new(),
+            messages: Vec::new(),
+            batch: udp::SendBatch::new(BATCH, longest),
+        }
+    }
+
+    /// Connects the socket of this number to an upstream, and returns our end's
+    /// address. The one that had the number is closed.
+    ///
+    /// # Errors
+    ///
+    /// When there is no descriptor or no port left; the old socket stays then.
+    pub(crate) fn open(
+        &mut self,
+        number: usize,
+        upstream: usize,
+    ) -> io::Result<Option<SocketAddr>> {
+        let addr = self
+            .upstreams
+            .get(upstream)
+            .ok_or(io::ErrorKind::NotFound)?;
+        let socket = connect(*addr)?;
+        // Token 0 is the waker's.
+        let token = Token(number + 1);
+        self.registry
+            .register(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE)?;
+        if self.sockets.len() <= number {
+            self.sockets.resize_with(number + 1, || None);
+        }
+        let local = socket.local_addr().ok();
+        if let Some(place) = self.sockets.get_mut(number)
+            && let Some(old) = place.replace(socket)
+        {
+            self.close(&old);
+        }
+        Ok(local)
+    }
+
+    /// Closing a descriptor takes it out of epoll; this keeps mio's bookkeeping
+    /// in step.
+    fn close(&self, old: &udp::Socket) {
+        if let Err(error) = self.registry.deregister(&mut SourceFd(&old.as_raw_fd())) {
+            tracing::debug!(%error, "cannot deregister a socket");
+        }
+    }
+
+    /// Returns the socket of this number.
+    pub(crate) fn get(&self, number: usize) -> Option<&udp::Socket> {
+        self.sockets.get(number)?.as_ref()
+    }
+
+    /// Queues a query until [`flush`](Self::flush).
+    pub(crate) fn queue(&mut self, from: SentFrom, message: &[u8]) {
+        let (start, len) = (self.messages.len(), message.len());
+        self.messages.extend_from_slice(message);
+        self.outbox.push(Outgoing { from, start, len });
+    }
+
+    /// Sends all that is queued, one call per socket; what turned out not to
+    /// arrive is put into `unsent`.
+    pub(crate) fn flush(&mut self, unsent: &mut Unsent) {
+        self.outbox
+            .sort_unstable_by_key(|outgoing| outgoing.from.socket);
+        for group in self.outbox.chunk_by(|a, b| a.from.socket == b.from.socket) {
+            let number = group.first().map(|first| first.from.socket);
+            let socket = number.and_then(|number| self.sockets.get(number)?.as_ref());
+            let Some(socket) = socket else { continue };
+            for part in group.chunks(BATCH) {
+                for Outgoing { start, len, .. } in part {
+                    let octets = self.messages.get(*start..start + len);
+                    self.batch.push(octets.unwrap_or_default(), None, None);
+                }
+                // What cannot be sent is as good as lost: the next try follows.
+                let report = socket.send_batch(&mut self.batch).unwrap_or_default();
+                unsent.refused.extend(number.filter(|_| report.refused > 0));
+                // Which of them failed is not told; a second look at one that
+                // left costs nothing but its name in the statistics.
+                if report.first_error() == Some(io::ErrorKind::PermissionDenied) {
+                    unsent
+                        .not_permitted
+                        .extend(part.iter().map(|outgoing| outgoing.from));
+                }
+            }
+        }
+        self.outbox.clear();
+        self.messages.clear();
+    }
+}
+
+/// The number of the socket of an event.
+pub(crate) const fn socket_of(token: Token) -> usize {
+    token.0.saturating_sub(1)
+}
+
+/// The kernel picks a random port at connect; we could pick no better.
+fn connect(addr: SocketAddr) -> io::Result<udp::Socket> {
+    let options = udp::Options { nonblocking: true, dont_fragment: true, ..Default::default() };
+    udp::Socket::connect(None, addr, &options)
+}
+
+/// More than the 1232 octets that we ask for, for upstreams that do not look.
+pub(crate) const RECEIVE_LEN: usize = 4096;
+
+/// Queries in one call.
+const BATCH: usize = 32;
