@@ -32,7 +32,6 @@ fn state(runtime: &Handle) -> AdminState {
         deadline: ForwardConfig::DEADLINE,
         max_inflight: ForwardConfig::MAX_INFLIGHT,
         max_waiters: ForwardConfig::MAX_WAITERS,
-        threads: 1,
         cache: CacheConfig::default(),
         hop_option: false,
     };
