@@ -320,6 +320,19 @@ impl Flights {
     }
 }
 
+#[cfg(test)]
+impl Flights {
+    /// Returns how many questions are in flight.
+    pub(crate) fn len(&self) -> usize {
+        self.inflight.len()
+    }
+
+    /// Returns how many queries are open on all ports.
+    pub(crate) fn open(&self) -> usize {
+        self.ports.count_open()
+    }
+}
+
 /// A query without an answer for so long puts its upstream last: as long as
 /// the first try waits for the second.
 const SUSPICIOUS: Duration = Duration::from_millis(400);

@@ -274,6 +274,14 @@ impl Ports {
     }
 }
 
+#[cfg(test)]
+impl Ports {
+    /// Returns how many queries are open on all sockets.
+    pub(super) fn count_open(&self) -> usize {
+        self.slots.iter().map(|slot| slot.open.len()).sum()
+    }
+}
+
 /// Sockets per upstream: 7.6 bits of guessing beside the 16 of the port range
 /// that changes, at a cost of 192 descriptors.
 const POOL: usize = 192;

@@ -1,70 +1,68 @@
 //! Replies that somebody forges, or gets wrong.
 
-use upstream::Wrong;
-
+use super::world::{Conduct, Udp, World, Wrong};
 use super::*;
 
 /// RFC 5452, section 9.1: what does not match is dropped, and the wait goes on.
 #[test]
 fn the_right_answer_is_waited_for_behind_every_wrong_one() {
-    let after = Duration::from_millis(150);
-    for transport in [Transport::Udp, Transport::Tcp] {
-        let rules = Wrong::ALL.iter().enumerate();
-        let rules = rules.map(|(n, wrong)| {
-            Rule::on(&format!("w{n}.many.example.")).wrong_then_right(*wrong, after)
-        });
-        let server = server(rules.collect());
-        let mut world = World::over(transport, &[server.addr()]);
-        for n in 0..Wrong::ALL.len() {
-            world.ask(&format!("w{n}.many.example."), u16::try_from(n).unwrap());
-        }
-        for _ in Wrong::ALL {
-            let answer = world.answer();
-            let wrong = Wrong::ALL[usize::from(answer.metadata.id)];
-            let right = IpAddr::from([192, 0, 2, 2]);
-            assert_eq!(address(&answer), Some(right), "{transport:?} {wrong:?}: {answer:?}");
-        }
-        let dropped = |worker: &observe::WorkerStats| {
-            let counts = NotAnAnswer::ALL.iter();
-            counts
-                .map(|reason| worker.upstream_dropped.get(reason.index()))
-                .sum()
-        };
-        // The wrong source port does not reach us at all.
-        assert_eq!(world.stats.sum(dropped), 21, "{transport:?}");
-    }
-}
-
-#[test]
-fn a_hundred_and_fifty_queries_use_nearly_as_many_ports_and_ids() {
-    let server = server(Vec::new());
-    let mut world = World::over(Transport::Udp, &[server.addr()]);
-    // The second time, the pool is full and its sockets are used again.
-    for round in 0..3 {
-        server.forget();
-        for n in 0..150 {
-            world.ask(&format!("r{round}n{n}.many.example."), n);
-        }
-        for _ in 0..150 {
-            assert!(address(&world.answer()).is_some());
-        }
-        let queries = server.queries();
-        let mut ports: Vec<_> = queries.iter().map(|query| query.from.port()).collect();
-        let mut ids: Vec<_> = queries.iter().map(|query| query.id).collect();
-        for numbers in [&mut ports, &mut ids] {
-            numbers.sort_unstable();
-            numbers.dedup();
-            assert!(numbers.len() >= 135, "round {round}: {}", numbers.len());
-        }
+    for wrong in Wrong::ALL {
+        let forger = Conduct { forged: vec![wrong; 2], ..Conduct::default() };
+        let mut world = World::new(1, 1).all(forger);
+        let answer = world.lookup("web.test.");
+        assert_eq!(answer.address, Some(IpAddr::from([192, 0, 2, 1])), "{wrong:?}");
+        assert_eq!(world.queries.len(), 1, "{wrong:?}");
+        let dropped = crate::NotAnAnswer::ALL.iter();
+        let dropped = dropped.map(|reason| world.stats.upstream_dropped.get(reason.index()));
+        assert_eq!(dropped.sum::<u64>(), 2, "{wrong:?}");
     }
 }
 
 #[test]
 fn a_few_wrong_ids_move_the_question_to_tcp() {
-    let rules = vec![Rule::any().udp().wrong(Wrong::Id)];
-    let server = server(rules);
-    let mut world = World::over(Transport::Udp, &[server.addr()]);
-    let (answer, waited) = world.lookup(WEB);
-    assert!(address(&answer).is_some());
-    assert!(waited < Duration::from_secs(1), "{waited:?}");
+    let forger = Conduct { forged: vec![Wrong::Id; 3], ..Udp::Silent.into() };
+    let mut world = World::new(2, 1).all(forger);
+    let answer = world.lookup("web.test.");
+    assert_eq!(answer.address, Some(IpAddr::from([192, 0, 2, 1])));
+    assert!(answer.after < millis(3), "{answer:?}");
+    assert_eq!(world.queries.last().unwrap().over, Transport::Tcp);
+}
+
+#[test]
+fn a_hundred_and_fifty_queries_use_as_many_ports_and_nearly_as_many_ids() {
+    let mut world = World::new(3, 1);
+    // The second time, the pool is full and its sockets are used again.
+    for round in 0..3 {
+        world.queries.clear();
+        for n in 0..150 {
+            world.ask(&format!("r{round}n{n}.test."), n);
+        }
+        world.pass(millis(200));
+        let mut ports: Vec<_> = world.queries.iter().map(|query| query.port).collect();
+        let mut ids: Vec<_> = world
+            .queries
+            .iter()
+            .map(|query| query.octets[..2].to_vec())
+            .collect();
+        ports.sort_unstable();
+        ids.sort_unstable();
+        ports.dedup();
+        ids.dedup();
+        assert!(ports.len() >= 145 && ids.len() >= 145, "{} {}", ports.len(), ids.len());
+    }
+}
+
+/// A port serves ten seconds; what comes to it after that is not read.
+#[test]
+fn ports_change() {
+    let mut world = World::new(4, 1);
+    let mut ports = Vec::new();
+    for n in 0..400 {
+        world.lookup(&format!("n{n}.test."));
+        ports.extend(world.queries.last().map(|query| query.port));
+        world.pass(millis(100));
+    }
+    ports.sort_unstable();
+    ports.dedup();
+    assert_eq!(ports.len(), 400);
 }

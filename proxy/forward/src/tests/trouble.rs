@@ -1,177 +1,212 @@
 //! Upstreams that are silent, closed, failing, truncating, or lossy.
 
-use upstream::{Script, TcpMode, Zone};
-
+use super::world::{Conduct, Tcp, Udp, World, addr_of};
 use super::*;
 
-/// The longest that a client may wait: glibc asks again after five seconds.
-const BOUND: Duration = Duration::from_millis(4200);
-
-/// An address nobody listens on.
-fn closed() -> SocketAddr {
-    let server = server(Vec::new());
-    server.addr()
+/// A failure, and how long it took.
+#[track_caller]
+fn fails(world: &mut World, name: &str, with: (Rcode, Origin), after: Duration) {
+    let answer = world.lookup(name);
+    assert_eq!((answer.rcode, answer.origin, answer.after), (with.0, with.1, after));
 }
 
-fn upstream_queries(world: &World) -> u64 {
-    let both = [Transport::Udp, Transport::Tcp];
-    let sum = |over: Transport| {
-        world
-            .stats
-            .sum(|worker| worker.upstream_queries.get(over.index()))
-    };
-    both.into_iter().map(sum).sum()
+#[test]
+fn three_hundred_who_ask_the_same_are_one_query() {
+    let mut world = World::new(1, 1);
+    for client in 0..300 {
+        world.ask("web.test.", client);
+    }
+    world.pass(millis(1));
+    assert_eq!(world.answers.len(), 300);
+    assert!(world.answers.iter().all(|answer| answer.address.is_some()));
+    assert_eq!((world.asked("web.test."), world.stats.inflight_joined.get()), (1, 299));
+
+    // A late question is answered from the cache.
+    assert_eq!(world.lookup("web.test.").origin, Origin::Cache);
+    assert_eq!(world.asked("web.test."), 1);
+}
+
+#[test]
+fn thousands_of_clients_are_one_query_for_each_name() {
+    let mut world = World::new(2, 2);
+    for client in 0..5_000 {
+        let name = format!("n{}.test.", client % 500);
+        world.ask_after(Duration::from_micros(u64::from(client)), &name, client);
+    }
+    world.pass(secs(1));
+    assert_eq!(world.answers.len(), 5_000);
+    assert_eq!(world.queries.len(), 500);
+}
+
+#[test]
+fn a_retransmit_gets_no_second_answer() {
+    let mut world = World::new(3, 1);
+    world.ask_twice("web.test.", 1);
+    world.ask("web.test.", 2);
+    world.pass(secs(1));
+    assert_eq!(world.answers.len(), 2);
+    assert_eq!(world.stats.inflight_retransmits.get(), 1);
 }
 
 #[test]
 fn silence_ends_at_the_deadline_and_is_remembered() {
-    let server = server(vec![Rule::any().silence()]);
-    let mut world = World::over(Transport::Udp, &[server.addr()]);
-    let (answer, waited) = world.lookup(WEB);
-    assert_eq!(rcode(&answer), ResponseCode::ServFail);
-    assert!(waited >= ForwardConfig::DEADLINE && waited < BOUND, "{waited:?}");
-    assert_eq!(upstream_queries(&world), 8);
+    let mut world = World::new(4, 1).all(Udp::Silent).tcp(Tcp::Hangs);
+    fails(&mut world, "web.test.", (Rcode::SERVFAIL, Origin::Timeout), ForwardConfig::DEADLINE);
+    let asked = world.queries.iter().map(|query| query.after.as_millis());
+    assert_eq!(asked.collect::<Vec<_>>(), [0, 400, 420, 440, 1200, 1200, 2400, 2400]);
 
-    let (answer, waited) = world.lookup(WEB);
-    assert_eq!(rcode(&answer), ResponseCode::ServFail);
-    assert!(waited < Duration::from_millis(500), "{waited:?}");
-    assert_eq!(upstream_queries(&world), 8);
-}
-
-#[test]
-fn lost_syns_and_a_server_that_never_reads_end_at_the_deadline() {
-    for mode in [TcpMode::BlackHole, TcpMode::NeverAccept] {
-        let server = Upstream::builder().tcp(mode).start().unwrap();
-        let mut world = World::over(Transport::Tcp, &[server.addr()]);
-        let (answer, waited) = world.lookup(WEB);
-        assert_eq!(rcode(&answer), ResponseCode::ServFail);
-        assert!(waited < BOUND, "{mode:?}: {waited:?}");
-    }
+    fails(&mut world, "web.test.", (Rcode::SERVFAIL, Origin::Cache), Duration::ZERO);
+    world.pass(millis(999));
+    fails(&mut world, "web.test.", (Rcode::SERVFAIL, Origin::Cache), Duration::ZERO);
+    world.pass(millis(1));
+    world.lookup("web.test.");
+    assert_eq!(world.queries.len(), 16);
 }
 
 #[test]
 fn a_closed_port_is_given_up_after_three_tries() {
-    for transport in [Transport::Udp, Transport::Tcp] {
-        let mut world = World::over(transport, &[closed()]);
-        let (answer, waited) = world.lookup(WEB);
-        assert_eq!(rcode(&answer), ResponseCode::ServFail);
-        assert!(waited < Duration::from_secs(2), "{transport:?}: {waited:?}");
-        assert!(upstream_queries(&world) <= 3);
-    }
+    let mut world = World::new(5, 1).all(Udp::Closed);
+    let refused = (Rcode::SERVFAIL, Origin::ConnectRefused);
+    fails(&mut world, "web.test.", refused, millis(421));
+    assert_eq!(world.queries.len(), 3);
+    let mut world = World::new(5, 1).all(Tcp::Refuses).over_tcp();
+    fails(&mut world, "web.test.", refused, millis(421));
+    assert_eq!(world.queries.len(), 3);
 }
 
 #[test]
 fn the_only_upstream_is_found_when_it_starts() {
-    let addr = closed();
-    let mut world = World::over(Transport::Udp, &[addr]);
-    world.ask(WEB, 1);
-    let zone = Zone::new("example.").records("web 30 A 192.0.2.1");
-    let script = Script::new().zone(zone);
-    let _server = Upstream::builder()
-        .listen(addr)
-        .script(script)
-        .start()
-        .unwrap();
-    assert!(address(&world.answer()).is_some());
+    let mut world = World::new(6, 1).all(Udp::Closed);
+    world.later(millis(300), 0, Conduct::default());
+    let answer = world.lookup("web.test.");
+    assert_eq!((answer.rcode, answer.after), (Rcode::NOERROR, millis(401)));
 }
 
 #[test]
 fn another_upstream_is_asked_when_one_fails() {
-    let failing = server(vec![Rule::any().rcode(ResponseCode::ServFail)]);
-    let (silent, right) = (server(vec![Rule::any().silence()]), server(Vec::new()));
-    for bad in [failing.addr(), silent.addr(), closed()] {
-        let mut world = World::over(Transport::Udp, &[bad, right.addr()]);
+    for (bad, bound) in [
+        (Udp::Fails(Rcode::SERVFAIL), millis(2)),
+        (Udp::Closed, millis(2)),
+        (Udp::Silent, millis(401)),
+    ] {
+        let mut world = World::new(7, 2).upstream(0, bad);
         for n in 0..8 {
-            let (answer, waited) = world.lookup(&format!("n{n}.many.example."));
-            assert!(address(&answer).is_some(), "{answer:?}");
-            assert!(waited < Duration::from_secs(1), "{waited:?}");
+            let answer = world.lookup(&format!("n{n}.test."));
+            assert_eq!(answer.rcode, Rcode::NOERROR, "{bad:?}");
+            assert!(answer.after <= bound, "{bad:?}: {answer:?}");
         }
     }
 }
 
 #[test]
 fn what_all_upstreams_refuse_is_refused_and_remembered() {
-    let rule = || vec![Rule::any().rcode(ResponseCode::Refused)];
-    let (one, two) = (server(rule()), server(rule()));
-    let mut world = World::over(Transport::Udp, &[one.addr(), two.addr()]);
-    for _ in 0..2 {
-        let (answer, waited) = world.lookup(WEB);
-        assert_eq!(rcode(&answer), ResponseCode::Refused);
-        assert!(waited < Duration::from_millis(500), "{waited:?}");
-    }
-    assert_eq!((one.total(), two.total()), (1, 1));
+    let mut world = World::new(8, 2).all(Udp::Fails(Rcode::REFUSED));
+    fails(&mut world, "web.test.", (Rcode::REFUSED, Origin::UpstreamRefused), millis(2));
+    fails(&mut world, "web.test.", (Rcode::REFUSED, Origin::Cache), Duration::ZERO);
+    let mut upstreams: Vec<_> = world.queries.iter().map(|query| query.upstream).collect();
+    upstreams.sort_unstable();
+    assert_eq!(upstreams, [0, 1]);
 }
 
 /// RFC 6891, section 7: a server that knows no EDNS says FORMERR or NOTIMP.
 #[test]
 fn an_upstream_without_edns_is_asked_without() {
-    for rcode in [ResponseCode::FormErr, ResponseCode::NotImp] {
-        let server = server(vec![Rule::any().first(1).rcode(rcode)]);
-        let mut world = World::over(Transport::Udp, &[server.addr()]);
-        let (answer, waited) = world.lookup(WEB);
-        assert!(address(&answer).is_some(), "{answer:?}");
-        assert!(waited < Duration::from_millis(300), "{waited:?}");
-        let sizes: Vec<_> = server
-            .queries()
-            .iter()
-            .map(|query| query.udp_payload_size)
-            .collect();
-        assert_eq!(sizes, [Some(1232), None]);
-    }
+    let mut world = World::new(9, 1).all(Udp::KnowsNoEdns);
+    let answer = world.lookup("web.test.");
+    assert_eq!((answer.rcode, answer.after), (Rcode::NOERROR, millis(2)));
+    let additional = world.queries.iter().map(|query| query.octets[11]);
+    assert_eq!(additional.collect::<Vec<_>>(), [1, 0]);
+
     // One that says so whatever it is asked is believed the second time.
-    let server = server(vec![Rule::any().rcode(ResponseCode::FormErr)]);
-    let mut world = World::over(Transport::Udp, &[server.addr()]);
-    assert_eq!(rcode(&world.lookup(WEB).0), ResponseCode::FormErr);
-    assert_eq!(server.total(), 2);
-}
-
-#[test]
-fn a_truncated_answer_is_fetched_over_tcp() {
-    let server = server(vec![Rule::any().truncated()]);
-    let mut world = World::over(Transport::Udp, &[server.addr()]);
-    assert!(address(&world.lookup(WEB).0).is_some());
-    let over: Vec<_> = server
-        .queries()
-        .iter()
-        .map(|query| query.transport)
-        .collect();
-    assert_eq!(over, [upstream::Transport::Udp, upstream::Transport::Tcp]);
-}
-
-#[test]
-fn a_connection_that_was_closed_is_opened_again() {
-    let close = Rule::on("close.many.example.")
-        .first(1)
-        .delivery(upstream::Delivery::Close);
-    let server = server(vec![close]);
-    let mut world = World::over(Transport::Tcp, &[server.addr()]);
-    for name in [WEB, "close.many.example.", "last.many.example."] {
-        let (answer, waited) = world.lookup(name);
-        assert!(address(&answer).is_some(), "{name}: {answer:?}");
-        assert!(waited < Duration::from_millis(800), "{name}: {waited:?}");
+    for rcode in [Rcode::FORMERR, Rcode::NOTIMP] {
+        let mut world = World::new(9, 1).all(Udp::Fails(rcode));
+        assert_eq!(world.lookup("web.test.").rcode, rcode);
+        assert_eq!(world.queries.len(), 2);
     }
 }
 
-/// One datagram in ten is lost: of a thousand, one may wait half a second. Of
-/// three thousand, so that chance alone rarely fails this.
+#[test]
+fn a_truncated_answer_is_fetched_over_tcp_from_the_same_upstream() {
+    let mut world = World::new(10, 3).all(Udp::Truncates);
+    let answer = world.lookup("web.test.");
+    assert!(answer.address.is_some() && answer.after < millis(3), "{answer:?}");
+    let asked: Vec<_> = world
+        .queries
+        .iter()
+        .map(|query| (query.over, query.upstream))
+        .collect();
+    let first = asked[0].1;
+    assert_eq!(asked, [(Transport::Udp, first), (Transport::Tcp, first)]);
+}
+
+#[test]
+fn a_query_on_a_connection_that_ends_is_asked_again_at_once() {
+    let mut world = World::new(11, 1).all(Tcp::ClosesIdle).over_tcp();
+    world.later(Duration::from_micros(700), 0, Conduct::default());
+    let answer = world.lookup("web.test.");
+    assert!(answer.address.is_some() && answer.after < millis(3), "{answer:?}");
+    assert_eq!(world.queries.len(), 2);
+}
+
+/// One query and one answer in ten are lost. The first second of tries makes it
+/// good for all but a few: the seed tells for how many.
 #[test]
 fn loss_is_made_good_within_half_a_second() {
-    let server = server(vec![Rule::any().udp().loss(0.1)]);
-    let mut world = World::over(Transport::Udp, &[server.addr()]);
-    let (mut slow, mut asked) = (0, Vec::new());
-    for round in 0..10 {
-        asked.clear();
-        for n in 0..300 {
-            asked.push(world.clock.now());
-            world.ask(&format!("r{round}n{n}.many.example."), n);
-        }
-        for _ in 0..300 {
-            let answer = world.answer();
-            assert!(address(&answer).is_some(), "{answer:?}");
-            let since = asked[usize::from(answer.metadata.id)];
-            let waited = world.clock.now().saturating_since(since);
-            slow += u32::from(waited > Duration::from_millis(500));
-        }
+    let lossy = Conduct { loss: 0.05, ..Conduct::default() };
+    let mut world = World::new(12, 1).all(lossy);
+    for n in 0..3_000 {
+        world.ask_after(millis(n), &format!("n{n}.test."), 1);
     }
-    assert!(slow <= 3, "{slow} of 3000 waited longer");
+    world.pass(secs(8));
+    assert!(world.answers.iter().all(|answer| answer.address.is_some()));
+    let slow = |after| {
+        world
+            .answers
+            .iter()
+            .filter(|answer| answer.after > after)
+            .count()
+    };
+    assert_eq!(world.answers.len(), 3_000);
+    assert!(slow(millis(399)) > 250, "nothing was lost");
+    assert!(slow(millis(500)) <= 3, "{} of 3000 waited longer", slow(millis(500)));
+}
+
+#[test]
+fn a_name_of_no_zone_is_refused_and_so_is_one_too_many() {
+    let mut config = config(Transport::Udp, &[addr_of(0)]);
+    config.max_inflight = 1;
+    config.zones[0].suffix = Name::from_text("test.").unwrap();
+    let mut world = World::with(13, config);
+    fails(&mut world, "example.net.", (Rcode::REFUSED, Origin::NoZone), Duration::ZERO);
+    world.ask("web.test.", 1);
+    world.ask("one.test.", 2);
+    world.pass(secs(1));
+    let rcodes: Vec<_> = world.answers.iter().map(|answer| answer.rcode).collect();
+    assert_eq!(rcodes, [Rcode::REFUSED, Rcode::REFUSED, Rcode::NOERROR]);
+    assert_eq!(world.stats.inflight_refused.get(), 1);
+    // The refusal was not remembered.
+    assert!(world.lookup("one.test.").address.is_some());
+}
+
+#[test]
+fn without_a_socket_a_query_fails_and_finds_one_later() {
+    let mut world = World::new(14, 1);
+    world.has_sockets = false;
+    fails(&mut world, "web.test.", (Rcode::SERVFAIL, Origin::SendFailed), millis(420));
+    assert_eq!(world.queries.len(), 0);
+    world.has_sockets = true;
+    assert!(world.lookup("other.test.").address.is_some());
+    // The next port is not to be had; the first one does.
+    world.has_sockets = false;
+    let answer = world.lookup("third.test.");
+    assert_eq!((answer.address.is_some(), answer.after), (true, millis(1)));
+}
+
+#[test]
+fn what_the_system_does_not_let_leave_is_tried_again() {
+    let mut world = World::new(15, 1).all(Udp::Forbidden).tcp(Tcp::Hangs);
+    fails(&mut world, "web.test.", (Rcode::SERVFAIL, Origin::SendFailed), ForwardConfig::DEADLINE);
+    world.later(millis(500), 0, Conduct::default());
+    let answer = world.lookup("other.test.");
+    assert!(answer.address.is_some() && answer.after < millis(1201), "{answer:?}");
 }

@@ -1,0 +1,477 @@
+//! Flights, clients and upstreams in a time of their own: hours of trouble in a
+//! moment, and the same from the same seed.
+
+mod upstream;
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use dns::{Flags, Header, Name, Opt, Question, Rcode, Records, Rtype};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+use crate::flights::{Action, Actions, FlightError, Flights, SentFrom};
+use crate::loops::Evidence;
+use crate::zones::Zones;
+use crate::{Ask, ForwardConfig, ReplyTo, Transport, UpstreamFailure};
+use observe::{Stats, WorkerStats};
+use resolver::{Cache, Entry, Hops, Key, KeyHasher, Moment, Origin, Retained, Ticket};
+pub(crate) use upstream::{Conduct, FORGED, Tcp, Udp, Wrong};
+use upstream::{forge, response};
+
+/// The whole of it.
+pub(crate) struct World {
+    pub(crate) seed: u64,
+    pub(crate) rng: StdRng,
+    pub(crate) now: Moment,
+    pub(crate) flights: Flights,
+    pub(crate) cache: Cache,
+    pub(crate) stats: Arc<WorkerStats>,
+    pub(crate) upstreams: Vec<Conduct>,
+    /// Queries that reached us and have no answer: by number, when it came, and
+    /// where the answer goes if an upstream asked.
+    pub(crate) open: BTreeMap<u64, Pending>,
+    pub(crate) answers: Vec<Answer>,
+    pub(crate) queries: Vec<Query>,
+    pub(crate) loops: Vec<Evidence>,
+    /// Whether the system has sockets for us.
+    pub(crate) has_sockets: bool,
+    pub(crate) config: ForwardConfig,
+    events: BTreeMap<(Moment, u64), Event>,
+    /// By their numbers, which opening it was and the upstream: what comes to an
+    /// older one is lost.
+    sockets: Vec<(u64, usize)>,
+    closed: HashMap<Name, usize>,
+    hasher: KeyHasher,
+    /// Of events, questions and openings.
+    next: Cell<u64>,
+}
+
+/// A query of a client that has no answer.
+pub(crate) struct Pending {
+    pub(crate) name: Name,
+    asked: Moment,
+    /// The datagram that it is the other end of, in a loop.
+    behind: Option<(usize, Vec<u8>, Port)>,
+}
+
+/// What a client got.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    /// The number of the query.
+    pub(crate) number: u64,
+    pub(crate) name: Name,
+    pub(crate) rcode: Rcode,
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) origin: Origin,
+    pub(crate) after: Duration,
+}
+
+/// What an upstream was sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Query {
+    pub(crate) name: Name,
+    /// The name, and how often it had been asked for and closed before.
+    pub(crate) question: (Name, usize),
+    pub(crate) upstream: usize,
+    pub(crate) over: Transport,
+    pub(crate) octets: Vec<u8>,
+    /// Which opening of a socket it left from.
+    pub(crate) port: u64,
+    pub(crate) after: Duration,
+}
+
+#[derive(Clone, Copy)]
+struct Port {
+    from: SentFrom,
+    opening: u64,
+}
+
+enum Event {
+    Ask(Box<Ask>),
+    /// A datagram arrives at an upstream.
+    Query {
+        upstream: usize,
+        octets: Vec<u8>,
+        port: Port,
+    },
+    /// A datagram arrives at us.
+    Datagram {
+        octets: Vec<u8>,
+        port: Port,
+    },
+    Refused(Port),
+    TcpQuery {
+        ticket: Ticket,
+        upstream: usize,
+        octets: Vec<u8>,
+    },
+    Error(FlightError),
+    Change(usize, Box<Conduct>),
+}
+
+impl World {
+    /// A world with so many good upstreams, of one zone that holds all names.
+    pub(crate) fn new(seed: u64, upstreams: usize) -> Self {
+        let upstreams: Vec<_> = (0..upstreams).map(addr_of).collect();
+        Self::with(seed, super::config(Transport::Udp, &upstreams))
+    }
+
+    pub(crate) fn with(seed: u64, config: ForwardConfig) -> Self {
+        let zones = Arc::new(Zones::new(&config.zones).unwrap());
+        let upstreams = vec![Conduct::default(); zones.upstreams().len()];
+        let (stats, hasher) = (Stats::default().register(), KeyHasher::default());
+        let identity = (seed, KeyHasher::default());
+        let flights = Flights::new(&config, zones, identity, Arc::clone(&stats));
+        Self {
+            seed,
+            rng: StdRng::seed_from_u64(seed),
+            now: Moment::from_micros(1_000_000),
+            flights,
+            cache: Cache::new(&config.cache),
+            stats,
+            upstreams,
+            open: BTreeMap::new(),
+            answers: Vec::new(),
+            queries: Vec::new(),
+            loops: Vec::new(),
+            has_sockets: true,
+            config,
+            events: BTreeMap::new(),
+            sockets: Vec::new(),
+            closed: HashMap::new(),
+            hasher,
+            next: Cell::new(1),
+        }
+    }
+
+    /// Every upstream does this from now on.
+    pub(crate) fn all(mut self, conduct: impl Into<Conduct>) -> Self {
+        let conduct = conduct.into();
+        self.upstreams.fill(conduct);
+        self
+    }
+
+    /// One upstream does this from now on.
+    pub(crate) fn upstream(mut self, number: usize, conduct: impl Into<Conduct>) -> Self {
+        self.upstreams[number] = conduct.into();
+        self
+    }
+
+    /// Every upstream does this with queries over TCP.
+    pub(crate) fn tcp(mut self, tcp: Tcp) -> Self {
+        self.upstreams
+            .iter_mut()
+            .for_each(|conduct| conduct.tcp = tcp);
+        self
+    }
+
+    /// The zone is asked over TCP.
+    pub(crate) fn over_tcp(self) -> Self {
+        let upstreams: Vec<_> = (0..self.upstreams.len()).map(addr_of).collect();
+        let config = super::config(Transport::Tcp, &upstreams);
+        Self { upstreams: self.upstreams, ..Self::with(self.seed, config) }
+    }
+
+    /// One upstream does this after a while.
+    pub(crate) fn later(&mut self, after: Duration, number: usize, conduct: impl Into<Conduct>) {
+        self.at(after, Event::Change(number, Box::new(conduct.into())));
+    }
+
+    /// A client asks for the address of `name` after a while; returns the number
+    /// of its query.
+    pub(crate) fn ask_after(&mut self, after: Duration, name: &str, client: u16) -> u64 {
+        let number = self.number();
+        let name = Name::from_text(name).unwrap();
+        let ask = self.question(name, (client_of(client), number), self.now + after);
+        self.at(after, Event::Ask(Box::new(ask)));
+        number
+    }
+
+    /// A client asks, and at once again.
+    pub(crate) fn ask_twice(&mut self, name: &str, client: u16) {
+        self.ask(name, client);
+        let first = self.events.values().last();
+        let Some(Event::Ask(first)) = first else { panic!("it was just asked") };
+        let ask =
+            Ask { limit: 0, ..self.question(first.query.qname, (client_of(client), 0), self.now) };
+        let (id, number) = (first.query.id, self.number());
+        let query = Retained { id, ..ask.query };
+        let limit = usize::try_from(number).unwrap();
+        self.at(Duration::ZERO, Event::Ask(Box::new(Ask { query, limit, ..ask })));
+    }
+
+    /// A client asks now.
+    pub(crate) fn ask(&mut self, name: &str, client: u16) -> u64 {
+        self.ask_after(Duration::ZERO, name, client)
+    }
+
+    /// A client asks, and waits for its answer.
+    pub(crate) fn lookup(&mut self, name: &str) -> Answer {
+        let number = self.ask(name, 1);
+        for _ in 0..1_000 {
+            if let Some(answer) = self.answers.iter().find(|answer| answer.number == number) {
+                return answer.clone();
+            }
+            self.step();
+        }
+        panic!("seed {}: no answer to {name}", self.seed);
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.next_at().is_some_and(|at| at <= end) {
+            self.step();
+        }
+        self.now = end;
+    }
+
+    /// Returns how many queries the upstreams were sent for `name`.
+    pub(crate) fn asked(&self, name: &str) -> usize {
+        let name = Name::from_text(name).unwrap();
+        self.queries
+            .iter()
+            .filter(|query| query.name == name)
+            .count()
+    }
+
+    /// What is in the cache under `name`.
+    pub(crate) fn cached(&self, name: &Name) -> Option<(Rcode, Option<IpAddr>)> {
+        let query = retained(*name, 0);
+        let key = Key::of(&query.as_query(), &self.hasher);
+        let read = |entry: &resolver::EntryView<'_>| (entry.head.rcode, address(entry.message));
+        self.cache
+            .lookup(&key.view(), self.now, |entry| entry.as_ref().map(read))
+    }
+
+    fn question(&self, name: Name, (peer, number): (SocketAddr, u64), arrived: Moment) -> Ask {
+        // The ID tells us the query's number; limits are beyond what a test asks.
+        let query = retained(name, u16::try_from(number % 65_536).unwrap());
+        let hash = Key::of(&query.as_query(), &self.hasher).hash;
+        let limit = usize::try_from(number).unwrap();
+        let reply_to = ReplyTo::Udp { socket: socket(), peer, local: None };
+        Ask { hash, query, hops: Hops::default(), reply_to, limit, arrived }
+    }
+
+    fn number(&self) -> u64 {
+        self.next.replace(self.next.get() + 1)
+    }
+
+    fn at(&mut self, after: Duration, event: Event) {
+        let key = (self.now + after, self.number());
+        self.events.insert(key, event);
+    }
+
+    fn next_at(&self) -> Option<Moment> {
+        let event = self.events.keys().next().map(|(at, _)| *at);
+        [event, self.flights.next_wake()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Goes on to the next event, and does what it leads to. Returns whether there
+    /// was one.
+    pub(crate) fn step(&mut self) -> bool {
+        let Some(at) = self.next_at() else { return false };
+        self.now = self.now.max(at);
+        if let Some(entry) = self.events.first_entry()
+            && entry.key().0 <= self.now
+        {
+            let event = entry.remove();
+            self.happen(event);
+        }
+        self.carry_out();
+        self.flights.due(self.now, &mut self.rng);
+        self.carry_out();
+        true
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Ask(ask) => self.arrive(*ask, None),
+            Event::Query { upstream, octets, port } => self.query(upstream, octets, port),
+            Event::Datagram { octets, port } => {
+                if self.is_there(port) {
+                    self.flights
+                        .datagram(port.from.socket, (&octets, false), self.now);
+                }
+            }
+            Event::Refused(port) => {
+                if self.is_there(port) {
+                    let socket = port.from.socket;
+                    self.flights
+                        .error(FlightError::Refused { socket }, self.now);
+                }
+            }
+            Event::TcpQuery { ticket, upstream, octets } => {
+                self.tcp_query(ticket, upstream, &octets);
+            }
+            Event::Error(error) => self.flights.error(error, self.now),
+            Event::Change(number, conduct) => self.upstreams[number] = *conduct,
+        }
+    }
+
+    fn is_there(&self, port: Port) -> bool {
+        let socket = self.sockets.get(port.from.socket);
+        socket.is_some_and(|(opening, _)| *opening == port.opening)
+    }
+
+    /// A query reaches us: answered from the cache, or for the flights.
+    fn arrive(&mut self, ask: Ask, behind: Option<(usize, Vec<u8>, Port)>) {
+        let (name, number) = (ask.query.qname, number_of(&ask));
+        let pending = Pending { name, asked: self.now, behind };
+        assert!(self.open.insert(number, pending).is_none(), "seed {}", self.seed);
+        if let Some((rcode, address)) = self.cached(&name) {
+            return self.answered(number, (rcode, address, Origin::Cache));
+        }
+        self.flights.ask(ask, self.now, &mut self.rng);
+    }
+
+    fn carry_out(&mut self) {
+        let mut actions = Actions::default();
+        self.flights.swap_actions(&mut actions);
+        while !actions.list.is_empty() {
+            for action in actions.list.drain(..) {
+                self.act(action, &actions.octets);
+            }
+            actions.clear();
+            self.flights.swap_actions(&mut actions);
+        }
+    }
+
+    fn act(&mut self, action: Action, octets: &[u8]) {
+        match action {
+            Action::Open { socket, upstream } if self.has_sockets => {
+                self.open_socket(socket, upstream);
+            }
+            Action::Open { socket, .. } => {
+                self.flights
+                    .error(FlightError::NoSocket { socket }, self.now);
+            }
+            Action::Send { from, octets: range } => self.send(from, octets[range].to_vec()),
+            Action::AskTcp { ticket, upstream, message, .. } => {
+                self.sent(upstream, Transport::Tcp, &message, 0);
+                if self.upstreams[upstream].tcp == Tcp::Busy {
+                    let reason = UpstreamFailure::Busy;
+                    let error = FlightError::Tcp { ticket, upstream, reason };
+                    return self.flights.error(error, self.now);
+                }
+                let octets = message.into();
+                let latency = self.latency(upstream);
+                self.at(latency, Event::TcpQuery { ticket, upstream, octets });
+            }
+            Action::Close(closed) => {
+                self.keep(&closed);
+                *self
+                    .closed
+                    .entry(closed.waiters[0].query.qname)
+                    .or_default() += 1;
+                let what = read(&closed.entry, closed.origin);
+                for ask in &closed.waiters {
+                    if ask.reply_to.peer().is_some() {
+                        self.answered(number_of(ask), what);
+                    }
+                }
+            }
+            Action::Refuse { ask, entry, origin } => {
+                self.answered(number_of(&ask), read(&entry, origin));
+            }
+            // Its twin is answered.
+            Action::Repeated(ask) => {
+                let gone = self.open.remove(&number_of(&ask));
+                assert!(gone.is_some(), "seed {}", self.seed);
+            }
+            Action::Loop(sighting) => self.loops.push(sighting.evidence),
+            Action::UpstreamAsks(_) => {}
+        }
+    }
+
+    fn keep(&self, closed: &crate::flights::Closed) {
+        if let Some(head) = closed.keep {
+            let entry = Entry { head, ..closed.entry.clone() };
+            self.cache.insert(&closed.waiters[0].key(), &entry);
+        }
+    }
+
+    /// A client is answered: once, and by its deadline.
+    fn answered(&mut self, number: u64, (rcode, address, origin): What) {
+        let Some(pending) = self.open.remove(&number) else {
+            panic!("seed {}: a second answer to query {number}", self.seed);
+        };
+        let after = self.now.saturating_since(pending.asked);
+        let name = pending.name;
+        assert!(after <= self.config.deadline, "seed {}: {name} after {after:?}", self.seed);
+        if let Some((upstream, query, port)) = pending.behind {
+            let octets = response(&query, rcode, 0, address_of(upstream));
+            return self.reply(upstream, octets, port);
+        }
+        self.answers
+            .push(Answer { number, name, rcode, address, origin, after });
+    }
+
+    fn open_socket(&mut self, socket: usize, upstream: usize) {
+        let opening = self.number();
+        if self.sockets.len() <= socket {
+            self.sockets.resize(socket + 1, (0, 0));
+        }
+        self.sockets[socket] = (opening, upstream);
+        let port = u16::try_from(1024 + opening % 60_000).unwrap();
+        self.flights
+            .opened(socket, Some((Ipv4Addr::new(10, 9, 0, 1), port).into()));
+    }
+}
+
+mod network;
+
+type What = (Rcode, Option<IpAddr>, Origin);
+
+fn read(entry: &Entry, origin: Origin) -> What {
+    (entry.head.rcode, address(&entry.message), origin)
+}
+
+/// The first address in a message.
+fn address(message: &[u8]) -> Option<IpAddr> {
+    let (header, question) = (Header::parse(message)?, Question::parse(message).ok()?);
+    let mut records = Records::new(message, question.end(), &header);
+    let record =
+        records.find_map(|record| record.ok().filter(|record| record.rtype == Rtype::A))?;
+    let octets: [u8; 4] = message[record.rdata.clone()].try_into().ok()?;
+    Some(octets.into())
+}
+
+/// Where a client is.
+fn client_of(client: u16) -> SocketAddr {
+    (Ipv4Addr::from(0x0af4_0000 + u32::from(client)), 1000 + client).into()
+}
+
+fn number_of(ask: &Ask) -> u64 {
+    ask.limit as u64
+}
+
+fn retained(qname: Name, id: u16) -> Retained {
+    let opt = Opt { udp_payload_size: 1232, extended_rcode: 0, version: 0, dnssec_ok: false };
+    let (qtype, qclass) = (Rtype::A, dns::Class::IN);
+    Retained { id, flags: Flags(Flags::RD), qname, qtype, qclass, edns: Some(opt) }
+}
+
+/// Where an upstream is.
+pub(crate) fn addr_of(upstream: usize) -> SocketAddr {
+    (Ipv4Addr::new(10, 96, 0, 10 + u8::try_from(upstream).unwrap()), 53).into()
+}
+
+/// What an upstream answers.
+pub(crate) fn address_of(upstream: usize) -> [u8; 4] {
+    [192, 0, 2, 1 + u8::try_from(upstream).unwrap()]
+}
+
+/// The socket through which all clients ask. Nothing is sent through it.
+fn socket() -> Arc<::udp::Socket> {
+    static SOCKET: OnceLock<Arc<::udp::Socket>> = OnceLock::new();
+    let bind = || ::udp::Socket::bind((Ipv4Addr::LOCALHOST, 0).into(), &Default::default());
+    Arc::clone(SOCKET.get_or_init(|| Arc::new(bind().unwrap())))
+}
