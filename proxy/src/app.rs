@@ -144,10 +144,10 @@ impl App {
             .await
             .ok();
         self.forwarder.stop();
-        let (threads, observer) = (self.upstream_thread, self.observer_thread);
+        let (upstream, observer) = (self.upstream_thread, self.observer_thread);
         let stop_observer = self.stop_observer;
         spawn_blocking(move || {
-            threads.join();
+            upstream.join();
             // What they noted last is taken as well.
             stop_observer.store(true, Ordering::Relaxed);
             observer.join()
