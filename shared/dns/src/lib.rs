@@ -28,6 +28,8 @@ pub use opt::{EXTENDED_ERROR_OPTION, ExtendedError, Opt};
 mod compose;
 pub use compose::Composer;
 
+pub mod wire;
+
 mod octets;
 pub use octets::{get_u16, get_u32, put_octets, put_u16, put_u32};
 

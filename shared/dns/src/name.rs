@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use crate::get_u16;
+use crate::{get_u16, wire};
 
 /// An uncompressed domain name, at most 255 octets, root label included.
 ///
@@ -141,29 +141,12 @@ impl Name {
 
     /// Iterates over the labels, the root's left out.
     pub fn labels(&self) -> impl Iterator<Item = &[u8]> {
-        let mut rest = self.as_wire();
-        std::iter::from_fn(move || {
-            let (length, tail) = rest.split_first()?;
-            let (label, tail) = tail.split_at_checked(usize::from(*length))?;
-            rest = tail;
-            (!label.is_empty()).then_some(label)
-        })
+        wire::labels(self.as_wire())
     }
 
     /// Says whether this name is `zone` or below it, whatever the case.
     pub fn is_within(&self, zone: &Self) -> bool {
-        let (mine, theirs) = (self.as_wire(), zone.as_wire());
-        let mut at = 0;
-        while let Some(tail) = mine.get(at..) {
-            if tail.len() < theirs.len() {
-                return false;
-            }
-            if tail.eq_ignore_ascii_case(theirs) {
-                return true;
-            }
-            at += usize::from(tail.first().copied().unwrap_or_default()) + 1;
-        }
-        false
+        wire::is_within(self.as_wire(), zone.as_wire())
     }
 
     /// Appends labels, each with its length octet in front.
