@@ -4,6 +4,7 @@
 mod capture;
 mod client;
 mod coredns;
+mod http;
 mod netns;
 mod process;
 
