@@ -140,21 +140,14 @@ fn compare(node: &Node, clients: &[Client], counted: &[Totals]) {
         Table { rows: clients.iter().zip(counted).map(row).collect() }
     };
     let mut shown = table(&HashMap::new());
-    if PROXY_COUNTS {
-        // A lookup is closed some seconds after its last packet.
-        let equal = testbed::eventually(SETTLED, || {
-            shown = table(&page::fetch(&node.admin()));
-            shown.is_equal()
-        });
-        println!("{shown}");
-        assert!(equal, "the proxy counted differently\n{shown}");
-    } else {
-        println!("the proxy does not account lookups yet\n{shown}");
-    }
+    // A lookup is closed some seconds after its last packet.
+    let equal = testbed::eventually(SETTLED, || {
+        shown = table(&page::fetch(&node.admin()));
+        shown.is_equal()
+    });
+    println!("{shown}");
+    assert!(equal, "the proxy counted differently\n{shown}");
 }
 
-/// Whether the proxy accounts lookups on the page that [`page::fetch`] reads;
-/// then the lack of either is a failure.
-const PROXY_COUNTS: bool = true;
 /// When the proxy has surely closed a lookup whose last step was not answered.
 const SETTLED: Duration = Duration::from_secs(20);
