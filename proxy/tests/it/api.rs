@@ -9,10 +9,11 @@ use console::api::{
 };
 use hickory_proto::op::ResponseCode;
 use serde::de::DeserializeOwned;
-use testbed::eventually;
+use testbed::http::{Response, get};
+use testbed::{Fivedots, eventually};
 use upstream::{Rule, Upstream};
 
-use crate::proxy::{PROGRAM, Proxy, SOON, get};
+use crate::{PROGRAM, SOON};
 
 /// A client with an address of its own on the loopback.
 pub(crate) struct Pod(UdpSocket);
@@ -63,32 +64,32 @@ fn message(name: &str, qtype: u16) -> Vec<u8> {
     message
 }
 
-fn page<T: DeserializeOwned>(proxy: &Proxy, path: &str) -> T {
-    let (status, body) = get(proxy.admin, path);
+fn page<T: DeserializeOwned>(proxy: &Fivedots, path: &str) -> T {
+    let Response { status, body, .. } = get(proxy.admin, path);
     assert_eq!(status, 200, "{path}: {body}");
     serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}\n{body}"))
 }
 
 /// Waits until so many queries of clients were accounted for.
-pub(crate) fn settle(proxy: &Proxy, queries: u64) {
+pub(crate) fn settle(proxy: &Fivedots, queries: u64) {
     let queries = queries + OWN;
     let records = || page::<Summary>(proxy, "/api/v1/summary").records;
     assert!(eventually(SOON, || records() >= queries), "{} of {queries}", records());
 }
 
-pub(crate) fn world() -> (Upstream, Proxy) {
+pub(crate) fn world() -> (Upstream, Fivedots) {
     let upstream = Upstream::builder()
         .zone("test.", "web 60 A 10.0.0.1")
         .rule(Rule::on("broken.test.").rcode(ResponseCode::ServFail))
         .start()
         .unwrap();
-    let proxy = Proxy::start(upstream.addr(), &[]);
+    let proxy = Fivedots::start(upstream.addr(), &[]);
     (upstream, proxy)
 }
 
 /// A proxy whose clients have the search list of a pod, before what knows names
 /// outside and inside, and refuses those under `broken.test.`.
-pub(crate) fn searching() -> (Upstream, Proxy) {
+pub(crate) fn searching() -> (Upstream, Fivedots) {
     let upstream = Upstream::builder()
         .zone("example.com.", "api 60 A 192.0.2.1")
         .zone("cluster.local.", "cart.shop.svc 60 A 10.96.0.7")
@@ -98,7 +99,7 @@ pub(crate) fn searching() -> (Upstream, Proxy) {
     let told = format!(
         "[[observe.search]]\nclients = \"127.0.0.0/8\"\ndomains = {DOMAINS:?}\nndots = 5\n"
     );
-    let proxy = Proxy::configured(upstream.addr(), &told);
+    let proxy = Fivedots::configured(upstream.addr(), &told);
     (upstream, proxy)
 }
 
@@ -133,14 +134,14 @@ fn every_query_is_on_the_account_of_its_client() {
     assert_eq!(asked("127.0.0.3"), (3, 2, 1));
     let one: serde_json::Value = page(&proxy, "/api/v1/clients/127.0.0.3");
     assert_eq!(one["failures"]["cached_failure"], 1, "{one}");
-    assert_eq!(get(proxy.admin, "/api/v1/clients/127.0.0.9").0, 404);
+    assert_eq!(get(proxy.admin, "/api/v1/clients/127.0.0.9").status, 404);
     let workloads: WorkloadPage = page(&proxy, "/api/v1/workloads?order=failed&limit=1");
     let unlucky = &workloads.workloads[0];
     assert_eq!((&*unlucky.kind, &*unlucky.name), ("address", "127.0.0.3"));
     let one: WorkloadDetail = page(&proxy, "/api/v1/workloads/-/address/127.0.0.3");
     assert_eq!((one.members.len(), one.view.figures.total.failed), (1, 2));
-    assert_eq!(get(proxy.admin, "/api/v1/workloads/shop/Deployment/web").0, 404);
-    assert_eq!(get(proxy.admin, "/api/v1/clients?limit=many").0, 400);
+    assert_eq!(get(proxy.admin, "/api/v1/workloads/shop/Deployment/web").status, 404);
+    assert_eq!(get(proxy.admin, "/api/v1/clients?limit=many").status, 400);
 
     let failures: FailurePage = page(&proxy, "/api/v1/failures");
     let failed: u64 = failures
@@ -253,7 +254,8 @@ fn the_advice_and_the_patch_are_on_the_page_of_a_client() {
     let worst = &chains.top_pairs[0];
     assert_eq!((worst.name.as_str(), worst.weight), ("api.example.com.", 9));
     assert_eq!(worst.client, "127.0.0.7".parse::<IpAddr>().unwrap());
-    let (status, said) = get(proxy.admin, "/api/v1/clients/127.0.0.7?kind=Cat&namespace=a&name=b");
+    let Response { status, body: said, .. } =
+        get(proxy.admin, "/api/v1/clients/127.0.0.7?kind=Cat&namespace=a&name=b");
     assert_eq!((status, said.as_str()), (400, "the kind is none that is known to own pods\n"));
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use crate::proxy::PROGRAM;
+use crate::PROGRAM;
 
 fn fivedots(args: &[&str]) -> Output {
     Command::new(PROGRAM).args(args).output().unwrap()

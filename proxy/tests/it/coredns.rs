@@ -5,9 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 
 use testbed::client::{Message, Record};
-use testbed::{Client, Component, Coredns, query};
-
-use crate::proxy::Proxy;
+use testbed::{Client, Component, Coredns, Fivedots, query};
 
 /// Names of every shape of answer, at fixed addresses.
 const CLUSTER: &str = "\
@@ -74,7 +72,7 @@ pub(crate) fn zones() -> [(&'static str, String); 3] {
 
 struct Pair {
     direct: Client,
-    proxy: Proxy,
+    proxy: Fivedots,
     _coredns: Coredns,
 }
 
@@ -87,7 +85,7 @@ impl Pair {
         let zones = zones();
         let files = zones.each_ref().map(|(name, text)| (*name, text.as_str()));
         let coredns = Coredns::start(any, COREFILE, &files).unwrap();
-        let proxy = Proxy::start(coredns.addr(), &[]);
+        let proxy = Fivedots::start(coredns.addr(), &[]);
         Some(Self { direct: Client::new(coredns.addr()), proxy, _coredns: coredns })
     }
 }

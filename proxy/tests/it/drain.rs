@@ -4,10 +4,9 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use testbed::client::{addresses, parse, receive_datagram};
-use testbed::query;
+use testbed::http::{Response, get};
+use testbed::{Fivedots, query};
 use upstream::{Rule, Upstream};
-
-use crate::proxy::{Proxy, get};
 
 #[test]
 fn sigterm_with_50_in_flight_answers_all_50_and_exits_0() {
@@ -21,7 +20,7 @@ fn sigterm_with_50_in_flight_answers_all_50_and_exits_0() {
         .rule(Rule::any().delay(Duration::from_secs(1)))
         .start()
         .unwrap();
-    let proxy = Proxy::start(upstream.addr(), &[]);
+    let proxy = Fivedots::start(upstream.addr(), &[]);
     // Half over UDP, half over one connection.
     let mut connection = proxy.client().connect().unwrap();
     let mut sockets = Vec::new();
@@ -41,7 +40,7 @@ fn sigterm_with_50_in_flight_answers_all_50_and_exits_0() {
         .process
         .wait_for_line("draining", Duration::from_secs(1))
         .unwrap();
-    let (status, reasons) = get(proxy.metrics, "/readyz");
+    let Response { status, body: reasons, .. } = get(proxy.metrics, "/readyz");
     assert_eq!((status, reasons.as_str()), (503, "draining\n"));
 
     let datagrams = sockets
@@ -64,7 +63,7 @@ fn a_silent_upstream_does_not_hold_up_the_end() {
         .rule(Rule::any().silence())
         .start()
         .unwrap();
-    let proxy = Proxy::start(upstream.addr(), &[]);
+    let proxy = Fivedots::start(upstream.addr(), &[]);
     let socket = proxy.client().socket().unwrap();
     socket.send(&query("web.test.", "A").octets()).unwrap();
     assert!(upstream.wait_for(1, Duration::from_secs(5)));

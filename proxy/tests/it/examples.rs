@@ -1,15 +1,15 @@
 //! The examples of docs/api.md: each has the shape of what a running proxy
 //! answers. `BLESS=1` writes them anew.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 
-use testbed::{eventually, query};
+use testbed::http::{self, Response, get};
+use testbed::{Fivedots, eventually, query};
 use upstream::Upstream;
 
+use crate::SOON;
 use crate::api::{A, Pod, searching, settle};
 use crate::json::Json;
-use crate::proxy::{Proxy, SOON, get};
 use crate::ring::{Forwarder, Kind};
 
 /// An example of the page: what is asked for, and the answer as it is shown.
@@ -22,10 +22,10 @@ struct Example<'a> {
 /// back to it.
 struct World {
     upstream: Upstream,
-    proxy: Proxy,
+    proxy: Fivedots,
     pod: Pod,
     back: Forwarder,
-    looped: Proxy,
+    looped: Fivedots,
 }
 
 impl World {
@@ -39,7 +39,7 @@ impl World {
         assert_eq!(pod.ask("x.broken.test.", A), 5);
         settle(&proxy, 16);
         let back = Forwarder::start(Kind::Naive);
-        let looped = Proxy::start(back.addr, &[]);
+        let looped = Fivedots::start(back.addr, &[]);
         back.forward_to(looped.listen);
         looped.client().udp(&query("web.example.", "A")).unwrap();
         let world = Self { upstream, proxy, pod, back, looped };
@@ -58,20 +58,17 @@ impl World {
             return self.tap(filters);
         }
         let proxy = if path.starts_with("/api/v1/loops") { &self.looped } else { &self.proxy };
-        let (status, body) = get(proxy.admin, &path);
+        let Response { status, body, .. } = get(proxy.admin, &path);
         assert_eq!(status, 200, "{path}: {body}");
         body
     }
 
     /// The first line of a tap: of a query that is sent once it is open.
     fn tap(&self, filters: &str) -> String {
-        let mut stream = TcpStream::connect(self.proxy.admin).unwrap();
-        stream.set_read_timeout(Some(SOON)).unwrap();
-        write!(stream, "GET /api/v1/tap{filters} HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
-        let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
         // The head comes when the tap is open.
-        assert!(lines.any(|line| line.is_empty()));
+        let tap = http::open(self.proxy.admin, &format!("/api/v1/tap{filters}")).unwrap();
         self.pod.ask("cart.shop.svc.cluster.local.", A);
+        let mut lines = tap.lines().map(Result::unwrap);
         lines.find(|line| line.starts_with("{\"unix_ms")).unwrap()
     }
 

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use console::api::LoopPage;
 use testbed::client::{Message, ResponseCode, addresses};
-use testbed::{Component, Coredns, eventually, port, query};
+use testbed::http::{Response, get};
+use testbed::{Component, Coredns, Fivedots, eventually, port, query};
 use upstream::Upstream;
 
-use crate::proxy::{PROGRAM, Proxy, get};
+use crate::PROGRAM;
 use crate::ring::{Forwarder, Kind};
 
 /// What a question may cost upstream in a ring: itself, and what finds out.
@@ -34,7 +35,7 @@ fn extended_error(message: &Message) -> Vec<u8> {
 }
 
 /// Asks for a name that goes round, and checks what its client is told.
-pub(crate) fn ask_in_ring(proxy: &Proxy, name: &str) {
+pub(crate) fn ask_in_ring(proxy: &Fivedots, name: &str) {
     let answer = proxy.client().udp(&query(name, "A").edns(1232)).unwrap();
     assert_eq!(rcode(&answer), ResponseCode::ServFail, "{name}");
     let error = extended_error(&answer);
@@ -44,7 +45,7 @@ pub(crate) fn ask_in_ring(proxy: &Proxy, name: &str) {
 
 /// The loop through `hop` is in the log, the metrics and the readiness page,
 /// and takes nobody's readiness.
-pub(crate) fn is_told(proxy: &Proxy, hop: &str, evidence: &str) {
+pub(crate) fn is_told(proxy: &Fivedots, hop: &str, evidence: &str) {
     proxy
         .process
         .wait_for_line("a forwarding loop", TOLD)
@@ -56,19 +57,19 @@ pub(crate) fn is_told(proxy: &Proxy, hop: &str, evidence: &str) {
     assert!(line.unwrap().contains(hop), "{line:?}");
     let series = format!("fivedots_loops_total{{evidence=\"{evidence}\"}} ");
     let counted = || {
-        let text = get(proxy.metrics, "/metrics").1;
+        let text = get(proxy.metrics, "/metrics").body;
         let found = text.lines().find_map(|line| line.strip_prefix(&series));
         found.is_some_and(|count| count != "0") && !text.contains("fivedots_loop_active 0")
     };
-    assert!(eventually(TOLD, counted), "{}", get(proxy.metrics, "/metrics").1);
-    let (status, body) = get(proxy.metrics, "/readyz");
+    assert!(eventually(TOLD, counted), "{}", get(proxy.metrics, "/metrics").body);
+    let Response { status, body, .. } = get(proxy.metrics, "/readyz");
     assert_eq!(status, 200);
     assert!(body.contains(hop) && body.contains(evidence), "{body}");
 }
 
-pub(crate) fn tells_of_none(proxy: &Proxy) {
-    assert_eq!(get(proxy.metrics, "/readyz"), (200, "ok\n".to_owned()));
-    let text = get(proxy.metrics, "/metrics").1;
+pub(crate) fn tells_of_none(proxy: &Fivedots) {
+    assert_eq!(get(proxy.metrics, "/readyz").body, "ok\n");
+    let text = get(proxy.metrics, "/metrics").body;
     let loops = text
         .lines()
         .filter(|line| line.starts_with("fivedots_loop"));
@@ -84,7 +85,7 @@ fn a_ring_of_one_forwarder_is_broken_at_its_first_lap() {
         let forwarder = Forwarder::start(kind);
         let upstream = forwarder.addr;
         let zone = format!("[[zone]]\nsuffix = \"example\"\nupstreams = [\"{upstream}\"]");
-        let proxy = Proxy::configured(upstream, &format!("{zone}\ntransport = \"{transport}\""));
+        let proxy = Fivedots::configured(upstream, &format!("{zone}\ntransport = \"{transport}\""));
         let before = proxy.client().udp(&query("before.example.", "A")).unwrap();
         assert_eq!(rcode(&before), ResponseCode::NXDomain);
         tells_of_none(&proxy);
@@ -105,7 +106,7 @@ fn a_ring_of_one_forwarder_is_broken_at_its_first_lap() {
 #[test]
 fn a_slow_ring_is_broken_as_soon_as_its_probe_is_back() {
     let forwarder = Forwarder::start(Kind::Slow);
-    let proxy = Proxy::start(forwarder.addr, &[]);
+    let proxy = Fivedots::start(forwarder.addr, &[]);
     forwarder.forward_to(proxy.listen);
     ask_in_ring(&proxy, "web.example.");
     let count = forwarder.count("web.example.");
@@ -116,7 +117,7 @@ fn a_slow_ring_is_broken_as_soon_as_its_probe_is_back() {
 #[test]
 fn a_ring_of_two_forwarders_is_broken_at_its_first_lap() {
     let (first, second) = (Forwarder::start(Kind::Stub), Forwarder::start(Kind::Naive));
-    let proxy = Proxy::start(first.addr, &[]);
+    let proxy = Fivedots::start(first.addr, &[]);
     first.forward_to(second.addr);
     second.forward_to(proxy.listen);
     ask_in_ring(&proxy, "web.example.");
@@ -127,8 +128,8 @@ fn a_ring_of_two_forwarders_is_broken_at_its_first_lap() {
 #[test]
 fn a_ring_of_two_proxies_is_broken_by_one_of_them() {
     let between = Forwarder::start(Kind::Naive);
-    let one = Proxy::start(between.addr, &[]);
-    let other = Proxy::start(one.listen, &[]);
+    let one = Fivedots::start(between.addr, &[]);
+    let other = Fivedots::start(one.listen, &[]);
     between.forward_to(other.listen);
     let answer = one
         .client()
@@ -138,7 +139,7 @@ fn a_ring_of_two_proxies_is_broken_by_one_of_them() {
     // Each may look behind the question once, and behind the other's look.
     let count = between.count("web.example.");
     assert!((1..=MOST).contains(&count), "{count}");
-    let told = || get(one.metrics, "/readyz").1 + &get(other.metrics, "/readyz").1;
+    let told = || get(one.metrics, "/readyz").body + &get(other.metrics, "/readyz").body;
     assert!(eventually(TOLD, || told().contains("loop in .: us -> ")), "{}", told());
 }
 
@@ -154,7 +155,7 @@ fn a_ring_with_coredns_is_broken_at_its_first_lap() {
     );
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let coredns = Coredns::start(any, &corefile, &[]).unwrap();
-    let proxy = Proxy::start_on(listen, coredns.addr(), &[]);
+    let proxy = Fivedots::start_on(listen, coredns.addr(), &[]);
     for n in 0..3 {
         ask_in_ring(&proxy, &format!("n{n}.example."));
     }
@@ -181,7 +182,7 @@ fn another_upstream_answers_what_one_brings_back() {
         .unwrap();
     let upstreams = format!("upstreams = [\"{}\", \"{}\"]", forwarder.addr, good.addr());
     let zone = format!("[[zone]]\nsuffix = \"example\"\n{upstreams}");
-    let proxy = Proxy::configured(good.addr(), &zone);
+    let proxy = Fivedots::configured(good.addr(), &zone);
     forwarder.forward_to(proxy.listen);
     for n in 0..40 {
         let name = format!("n{n}.example.");
@@ -196,12 +197,12 @@ fn another_upstream_answers_what_one_brings_back() {
 #[test]
 fn a_loop_is_on_its_page_with_its_peer() {
     let forwarder = Forwarder::start(Kind::Naive);
-    let proxy = Proxy::start(forwarder.addr, &[]);
+    let proxy = Fivedots::start(forwarder.addr, &[]);
     forwarder.forward_to(proxy.listen);
     for n in 0..3 {
         ask_in_ring(&proxy, &format!("n{n}.example."));
     }
-    let (status, page) = get(proxy.admin, "/api/v1/loops");
+    let Response { status, body: page, .. } = get(proxy.admin, "/api/v1/loops");
     let page: LoopPage = serde_json::from_str(&page).unwrap();
     assert_eq!((status, page.evidences["in_flight"]), (200, 3));
     let [seen] = &page.loops[..] else { panic!("{page:?}") };

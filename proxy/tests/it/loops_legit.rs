@@ -4,26 +4,26 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
 use testbed::client::{ResponseCode, addresses, parse, receive_datagram};
-use testbed::{eventually, query};
+use testbed::{Fivedots, eventually, query};
 use upstream::{Rule, Upstream};
 
+use crate::SOON;
 use crate::loops::tells_of_none;
-use crate::proxy::{Proxy, SOON};
 
 const RIGHT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 
-fn slow(delay: u64) -> (Upstream, Proxy) {
+fn slow(delay: u64) -> (Upstream, Fivedots) {
     let upstream = Upstream::builder()
         .zone("test.", "* 60 A 192.0.2.2")
         .rule(Rule::any().delay(Duration::from_millis(delay)))
         .start()
         .unwrap();
-    let proxy = Proxy::start(upstream.addr(), &[]);
+    let proxy = Fivedots::start(upstream.addr(), &[]);
     (upstream, proxy)
 }
 
 /// Sends the same question so many times, each from a socket of its own.
-fn herd(proxy: &Proxy, name: &str, count: u16) -> Vec<UdpSocket> {
+fn herd(proxy: &Fivedots, name: &str, count: u16) -> Vec<UdpSocket> {
     let ask = |id| {
         let socket = proxy.client().socket().unwrap();
         socket.send(&query(name, "A").id(id).octets()).unwrap();

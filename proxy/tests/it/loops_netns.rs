@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use testbed::client::{ResponseCode, addresses};
-use testbed::{Client, Component, Coredns, Lan, Netns, Process, netns, query};
+use testbed::{Client, Component, Coredns, Lan, Netns, Process, fivedots, netns, query};
 
-use crate::proxy::{PROGRAM, SOON};
+use crate::PROGRAM;
 
 const PROXY: &str = "10.77.2.1";
 const TOLD: Duration = Duration::from_secs(5);
@@ -29,14 +29,7 @@ impl World {
     }
 
     fn proxy(&self, lines: &str, flags: &[&str]) -> Process {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let text = format!("version = 1\n{lines}\n[loop]\nprobe_interval = \"0s\"\n");
-        std::fs::write(&file, text).unwrap();
-        let mut proxy = self.node.command(PROGRAM);
-        proxy.args(["run", "--config"]).arg(file.path()).args(flags);
-        let proxy = Process::spawn(&mut proxy).unwrap();
-        proxy.wait_for_line("serving", SOON).unwrap();
-        proxy
+        fivedots::serve(&mut self.node.command(PROGRAM), lines, flags).unwrap()
     }
 }
 

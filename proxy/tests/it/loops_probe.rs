@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use testbed::client::ResponseCode;
-use testbed::{eventually, query};
+use testbed::http::get;
+use testbed::{Fivedots, eventually, query};
 use upstream::{Rule, Upstream};
 
 use crate::loops::{ask_in_ring, is_told, tells_of_none};
-use crate::proxy::{Proxy, get};
 use crate::ring::{Forwarder, Kind};
 
 const OFTEN: &str = "[loop]\nprobe_interval = \"200ms\"";
@@ -18,7 +18,7 @@ const OFTEN: &str = "[loop]\nprobe_interval = \"200ms\"";
 fn a_ring_is_found_before_a_client_asks() {
     for kind in [Kind::Naive, Kind::Stub, Kind::Picky] {
         let forwarder = Forwarder::start(kind);
-        let proxy = Proxy::configured(forwarder.addr, OFTEN);
+        let proxy = Fivedots::configured(forwarder.addr, OFTEN);
         // It is asked, and brings nothing back.
         assert!(eventually(Duration::from_secs(10), || forwarder.total() > 5));
         tells_of_none(&proxy);
@@ -33,10 +33,10 @@ fn a_ring_is_found_behind_one_of_two_upstreams() {
     let (forwarder, good) = (Forwarder::start(Kind::Naive), Upstream::builder().start().unwrap());
     let upstreams = format!("upstreams = [\"{}\", \"{}\"]", good.addr(), forwarder.addr);
     let lines = format!("{OFTEN}\n[[zone]]\nsuffix = \"example\"\n{upstreams}");
-    let proxy = Proxy::configured(good.addr(), &lines);
+    let proxy = Fivedots::configured(good.addr(), &lines);
     forwarder.forward_to(proxy.listen);
     is_told(&proxy, &format!("us -> {} -> us", forwarder.addr), "probe");
-    let body = get(proxy.metrics, "/readyz").1;
+    let body = get(proxy.metrics, "/readyz").body;
     assert!(body.contains("loop in example.:"), "{body}");
     assert!(!body.contains(&good.addr().to_string()), "{body}");
 }
@@ -48,17 +48,17 @@ fn silence_is_no_loop() {
         .rule(Rule::any().silence())
         .start()
         .unwrap();
-    let proxy = Proxy::configured(silent.addr(), OFTEN);
+    let proxy = Fivedots::configured(silent.addr(), OFTEN);
     assert!(silent.wait_for(2, Duration::from_secs(10)));
     tells_of_none(&proxy);
 }
 
 /// A proxy whose upstream may see the mark, or may not.
-fn marking(upstream: &Forwarder, cluster: bool) -> Proxy {
+fn marking(upstream: &Forwarder, cluster: bool) -> Fivedots {
     let upstreams = format!("upstreams = [\"{}\"]", upstream.addr);
     let zone = format!("suffix = \"example\"\n{upstreams}\ncluster = {cluster}");
     let lines = format!("[[zone]]\n{zone}\n[loop]\nprobe_interval = \"0s\"\nhop_option = true");
-    Proxy::configured(upstream.addr, &lines)
+    Fivedots::configured(upstream.addr, &lines)
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_marked_query_names_the_proxies_that_it_passed() {
     let answer = one.client().udp(&query("web.example.", "A")).unwrap();
     assert_eq!(answer.metadata.response_code, ResponseCode::ServFail);
     assert_eq!((first.count("web.example."), second.count("web.example.")), (1, 1));
-    let body = get(one.metrics, "/readyz").1;
+    let body = get(one.metrics, "/readyz").body;
     assert!(body.contains(&format!("us -> {} -> proxy ", first.addr)), "{body}");
 }
 

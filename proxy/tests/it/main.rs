@@ -14,13 +14,18 @@ mod loops_legit;
 mod loops_netns;
 mod loops_probe;
 mod metrics;
-mod proxy;
 mod redact;
 mod resolvers;
 mod ring;
 mod serve;
 mod table;
 mod tap;
-mod terminal;
 mod top;
 mod trouble;
+
+use std::time::Duration;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_fivedots");
+
+/// Enough for anything that is done at once, beside a busy compiler.
+const SOON: Duration = Duration::from_secs(10);

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use testbed::query;
+use testbed::http::{Response, get};
+use testbed::{Fivedots, query};
 use upstream::Upstream;
 
-use crate::proxy::{Proxy, get};
-
-fn proxy() -> (Upstream, Proxy) {
+fn proxy() -> (Upstream, Fivedots) {
     let upstream = Upstream::builder()
         .zone("test.", "web 60 A 10.0.0.1")
         .start()
         .unwrap();
-    let proxy = Proxy::start(upstream.addr(), &[]);
+    let proxy = Fivedots::start(upstream.addr(), &[]);
     (upstream, proxy)
 }
 
@@ -26,14 +25,14 @@ fn value(text: &str, series: &str) -> Option<f64> {
 #[test]
 fn what_happens_is_counted() {
     let (_upstream, proxy) = proxy();
-    let before = get(proxy.metrics, "/metrics").1;
+    let before = get(proxy.metrics, "/metrics").body;
     let client = proxy.client();
     for _ in 0..3 {
         client.udp(&query("web.test.", "A")).unwrap();
     }
     client.tcp(&query("web.test.", "A")).unwrap();
     client.udp(&query("web.test.", "A").class(3)).unwrap();
-    let after = get(proxy.metrics, "/metrics").1;
+    let after = get(proxy.metrics, "/metrics").body;
     for (series, more) in [
         ("fivedots_queries_total{transport=\"udp\"}", 4.0),
         ("fivedots_queries_total{transport=\"tcp\"}", 1.0),
@@ -55,7 +54,7 @@ fn what_happens_is_counted() {
 #[test]
 fn every_label_value_is_there_from_the_start() {
     let (_upstream, proxy) = proxy();
-    let text = get(proxy.metrics, "/metrics").1;
+    let text = get(proxy.metrics, "/metrics").body;
     for series in [
         "fivedots_rejected_queries_total{reason=\"bad_version\"}",
         "fivedots_upstream_failures_total{reason=\"silent\"}",
@@ -72,7 +71,7 @@ fn every_label_value_is_there_from_the_start() {
 #[test]
 fn the_documented_series_are_those_served() {
     let (_upstream, proxy) = proxy();
-    let text = get(proxy.metrics, "/metrics").1;
+    let text = get(proxy.metrics, "/metrics").body;
     let served: BTreeSet<_> = text
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
@@ -90,12 +89,13 @@ fn the_documented_series_are_those_served() {
 #[test]
 fn the_listeners_show_different_things() {
     let (_upstream, proxy) = proxy();
-    assert_eq!(get(proxy.metrics, "/config").0, 404);
-    assert_eq!(get(proxy.admin, "/metrics").0, 404);
-    let (status, config) = get(proxy.admin, "/config");
+    assert_eq!(get(proxy.metrics, "/config").status, 404);
+    assert_eq!(get(proxy.admin, "/metrics").status, 404);
+    let Response { status, body: config, .. } = get(proxy.admin, "/config");
     assert_eq!(status, 200);
     assert!(config.contains(&format!("listen = [\"{}\"]", proxy.listen)), "{config}");
-    let status: serde_json::Value = serde_json::from_str(&get(proxy.admin, "/status").1).unwrap();
+    let status: serde_json::Value =
+        serde_json::from_str(&get(proxy.admin, "/status").body).unwrap();
     assert_eq!(status["cache_entries"], 0);
-    assert_eq!(get(proxy.admin, "/version").1.trim(), env!("CARGO_PKG_VERSION"));
+    assert_eq!(get(proxy.admin, "/version").body.trim(), env!("CARGO_PKG_VERSION"));
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 
 use console::api::WorkloadDetail;
 use hickory_proto::op::ResponseCode;
-use testbed::eventually;
+use testbed::http::{Response, get};
+use testbed::{Fivedots, eventually};
 use upstream::{Rule, Upstream};
 
+use crate::SOON;
 use crate::api::{A, Pod, settle};
-use crate::proxy::{Proxy, SOON, get};
 use crate::tap::{queries, tap};
 
 const CLIENT: &str = "127.0.0.11";
@@ -20,7 +21,7 @@ const SECRETS: [&str; 4] = [CLIENT, "wallet", "vault", "zebra"];
 
 /// A pod of the namespace `wallet` has looked up names, some in vain, and all of
 /// that is on its account.
-fn world() -> (Upstream, Proxy) {
+fn world() -> (Upstream, Fivedots) {
     let upstream = Upstream::builder()
         .zone("vault.com.", "api 60 A 192.0.2.1")
         .zone("cluster.local.", "cart.wallet.svc 60 A 10.96.0.7")
@@ -29,7 +30,7 @@ fn world() -> (Upstream, Proxy) {
         .unwrap();
     let domains = ["wallet.svc.cluster.local", "svc.cluster.local", "cluster.local"];
     let search = format!("clients = \"{CLIENT}\"\ndomains = {domains:?}\nndots = 5\n");
-    let proxy = Proxy::configured(upstream.addr(), &format!("[[observe.search]]\n{search}"));
+    let proxy = Fivedots::configured(upstream.addr(), &format!("[[observe.search]]\n{search}"));
     let pod = Pod::new(CLIENT, proxy.listen);
     for _ in 0..3 {
         for domain in domains {
@@ -43,8 +44,8 @@ fn world() -> (Upstream, Proxy) {
     (upstream, proxy)
 }
 
-fn workload(proxy: &Proxy) -> WorkloadDetail {
-    let (_, body) = get(proxy.admin, &format!("/api/v1/workloads/-/address/{CLIENT}"));
+fn workload(proxy: &Fivedots) -> WorkloadDetail {
+    let body = get(proxy.admin, &format!("/api/v1/workloads/-/address/{CLIENT}")).body;
     serde_json::from_str(&body).unwrap()
 }
 
@@ -60,16 +61,16 @@ fn told(text: &str) -> Vec<&'static str> {
 #[test]
 fn the_metrics_listener_knows_counts_and_neither_names_nor_clients() {
     let (_upstream, proxy) = world();
-    let metrics = get(proxy.metrics, "/metrics").1;
+    let metrics = get(proxy.metrics, "/metrics").body;
     assert!(metrics.contains("fivedots_observed_queries_total 16\n"), "{metrics}");
     assert!(metrics.contains("fivedots_observed_clients 2\n"), "{metrics}");
     for path in ["/metrics", "/livez", "/readyz"] {
-        let (status, body) = get(proxy.metrics, path);
+        let Response { status, body, .. } = get(proxy.metrics, path);
         assert_eq!((status, told(&body)), (200, vec![]), "{path}: {body}");
     }
     let client = format!("/clients/{CLIENT}");
     for path in ["/", "/config", "/status", "/api/v1/summary", "/api/v1/tap?limit=0", &client] {
-        assert_eq!(get(proxy.metrics, path).0, 404, "{path}");
+        assert_eq!(get(proxy.metrics, path).status, 404, "{path}");
     }
 }
 
@@ -93,7 +94,8 @@ fn what_is_redacted_is_on_no_page_of_the_api() {
     assert!(eventually(SOON, || queries(&hidden).len() == 1), "{}", hidden.output());
     let mut shown = vec![hidden.output()];
     for name in PAGES {
-        let (status, body) = get(proxy.admin, &format!("/api/v1/{name}?redact=names,clients"));
+        let Response { status, body, .. } =
+            get(proxy.admin, &format!("/api/v1/{name}?redact=names,clients"));
         assert_eq!(status, 200, "{name}: {body}");
         shown.push(body);
     }
@@ -108,7 +110,7 @@ fn what_is_redacted_is_on_no_page_of_the_api() {
     }
     for page in ["clients/", "workloads/-/address/"] {
         let path = format!("/api/v1/{page}{client}?redact=clients");
-        let (status, body) = get(proxy.admin, &path);
+        let Response { status, body, .. } = get(proxy.admin, &path);
         assert!(status == 200 && body.contains(&client), "{path}: {body}");
         // The namespace in the search list tells who it is; names are shown.
         let search = &body[body.find("\"search\"").unwrap()..];
@@ -125,7 +127,7 @@ fn no_link_of_a_redacted_page_leads_to_names_or_clients() {
     let mut todo = vec!["?window=total&redact=names,clients".to_owned()];
     let mut seen = BTreeSet::from(["config".to_owned()]);
     while let Some(path) = todo.pop() {
-        let (status, body) = get(proxy.admin, &format!("/{path}"));
+        let Response { status, body, .. } = get(proxy.admin, &format!("/{path}"));
         assert_eq!((status, told(&body)), (200, vec![]), "{path}: {body}");
         let links = links(&body).filter(|link| seen.insert(link.clone()));
         todo.extend(links.collect::<Vec<_>>());
@@ -135,14 +137,15 @@ fn no_link_of_a_redacted_page_leads_to_names_or_clients() {
     assert_eq!((pages("clients/2001:db8::"), pages("?window=")), (2, 3), "{seen:?}");
 
     let hidden = "redact=names,clients";
-    let (status, body) = get(proxy.admin, &format!("/clients/{CLIENT}?part=1&{hidden}"));
+    let Response { status, body, .. } =
+        get(proxy.admin, &format!("/clients/{CLIENT}?part=1&{hidden}"));
     assert_eq!((status, told(&body)), (200, vec![]), "{body}");
-    let (status, body) = get(proxy.admin, &format!("/clients/127.0.0.99?{hidden}"));
+    let Response { status, body, .. } = get(proxy.admin, &format!("/clients/127.0.0.99?{hidden}"));
     assert!(status == 404 && body.contains("redact=names,clients"), "{body}");
     for mistyped in ["/?redact=all", "/?redcat=names", "/clients/127.0.0.11?redcat=names"] {
-        assert_eq!(get(proxy.admin, mistyped).0, 400, "{mistyped}");
+        assert_eq!(get(proxy.admin, mistyped).status, 400, "{mistyped}");
     }
-    let (_, body) = get(proxy.admin, &format!("/clients/{CLIENT}?redact=names"));
+    let body = get(proxy.admin, &format!("/clients/{CLIENT}?redact=names")).body;
     assert_eq!(told(&body), [CLIENT]);
     assert!(body.contains(r#"<input type="hidden" name="redact" value="names">"#), "{body}");
 }

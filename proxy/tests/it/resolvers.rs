@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use testbed::{Component, Coredns, Lan, Netns, Process};
+use testbed::{Component, Coredns, Lan, Netns, Process, fivedots};
 
+use crate::PROGRAM;
 use crate::coredns::{COREFILE, zones};
-use crate::proxy::{PROGRAM, SOON};
 
 /// What kubelet writes for a pod in the namespace `default`.
 const RESOLV_CONF: &str = "\
@@ -50,10 +50,8 @@ impl Node {
         let upstream = "127.0.0.1:5300";
         let coredns =
             Coredns::start_in(&node, upstream.parse().unwrap(), COREFILE, &files).unwrap();
-        let mut proxy = node.command(PROGRAM);
-        proxy.args(["run", "--listen", "10.77.2.1:53", "--upstream", upstream]);
-        let proxy = Process::spawn(&mut proxy).unwrap();
-        proxy.wait_for_line("serving", SOON).unwrap();
+        let flags = ["--listen", "10.77.2.1:53", "--upstream", upstream];
+        let proxy = fivedots::serve(&mut node.command(PROGRAM), "", &flags).unwrap();
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("resolv.conf"), RESOLV_CONF).unwrap();
         Self { pod, dir, _proxy: proxy, _coredns: coredns, _node: node, _lan: lan }

@@ -4,10 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use testbed::client::{ResponseCode, addresses, parse};
-use testbed::{Client, port, query};
+use testbed::http::get;
+use testbed::{Client, Fivedots, port, query};
 use upstream::{Rule, Upstream};
-
-use crate::proxy::{Proxy, get};
 
 fn upstream() -> Upstream {
     Upstream::builder()
@@ -20,7 +19,7 @@ fn upstream() -> Upstream {
 #[test]
 fn a_name_is_asked_once_and_answered_over_both_transports() {
     let upstream = upstream();
-    let proxy = Proxy::start(upstream.addr(), &[]);
+    let proxy = Fivedots::start(upstream.addr(), &[]);
     let client = proxy.client();
     for _ in 0..3 {
         for answer in [client.udp(&query("web.test.", "A")), client.tcp(&query("wEb.test.", "A"))] {
@@ -38,7 +37,7 @@ fn a_name_is_asked_once_and_answered_over_both_transports() {
 #[test]
 fn any_is_answered_without_an_upstream() {
     let upstream = upstream();
-    let proxy = Proxy::start(upstream.addr(), &[]);
+    let proxy = Fivedots::start(upstream.addr(), &[]);
     for answer in [
         proxy.client().udp(&query("web.test.", "ANY")),
         proxy.client().tcp(&query("web.test.", "ANY")),
@@ -59,7 +58,7 @@ fn ad_comes_through_as_received_to_those_who_asked() {
         .script(upstream::Script::new().zone(zone))
         .start()
         .unwrap();
-    let proxy = Proxy::start(upstream.addr(), &[]);
+    let proxy = Fivedots::start(upstream.addr(), &[]);
     let plain = || query("web.test.", "A");
     for (question, authentic) in [
         (plain(), false),
@@ -77,7 +76,7 @@ fn ad_comes_through_as_received_to_those_who_asked() {
 #[test]
 fn a_miss_does_not_hold_back_what_is_cached() {
     let upstream = upstream();
-    let proxy = Proxy::start(upstream.addr(), &[]);
+    let proxy = Fivedots::start(upstream.addr(), &[]);
     proxy.client().udp(&query("web.test.", "A")).unwrap();
     let mut connection = proxy.client().connect().unwrap();
     let queries = [query("slow.test.", "A").id(1), query("web.test.", "A").id(2)];
@@ -96,7 +95,7 @@ fn pipelined_misses_beyond_the_bound_are_all_answered() {
         .script(upstream::kubernetes())
         .start()
         .unwrap();
-    let proxy = Proxy::start(upstream.addr(), &[]);
+    let proxy = Fivedots::start(upstream.addr(), &[]);
     let mut connection = proxy.client().connect().unwrap();
     let queries: Vec<_> = (0..300)
         .map(|n| query(&format!("n{n}.example."), "A").id(n))
@@ -117,7 +116,7 @@ fn pipelined_misses_beyond_the_bound_are_all_answered() {
 #[test]
 fn a_half_closed_connection_still_gets_its_answers_and_an_empty_frame_ends_it() {
     let upstream = upstream();
-    let proxy = Proxy::start(upstream.addr(), &[]);
+    let proxy = Fivedots::start(upstream.addr(), &[]);
     let mut connection = proxy.client().connect().unwrap();
     connection.send(&query("slow.test.", "A").octets()).unwrap();
     connection
@@ -137,7 +136,7 @@ fn a_half_closed_connection_still_gets_its_answers_and_an_empty_frame_ends_it() 
 #[test]
 fn an_idle_connection_is_closed() {
     let upstream = upstream();
-    let proxy = Proxy::configured(upstream.addr(), "[tcp]\nidle_timeout = \"200ms\"");
+    let proxy = Fivedots::configured(upstream.addr(), "[tcp]\nidle_timeout = \"200ms\"");
     let mut connection = proxy.client().connect().unwrap();
     connection.send_raw(&[0]).unwrap();
     assert_eq!(connection.receive().unwrap(), None);
@@ -150,7 +149,7 @@ fn a_wildcard_answers_from_the_address_that_was_asked() {
     for (any, asked) in [("0.0.0.0", "127.0.0.77"), ("::", "::1")] {
         let [any, asked]: [IpAddr; 2] = [any, asked].map(|text| text.parse().unwrap());
         let listen = port::free(any).unwrap();
-        let proxy = Proxy::start_on(listen, upstream.addr(), &[]);
+        let proxy = Fivedots::start_on(listen, upstream.addr(), &[]);
         let client = Client::new(SocketAddr::new(asked, listen.port()));
         for _ in 0..2 {
             client.udp(&query("web.test.", "A")).unwrap();
@@ -163,9 +162,9 @@ fn a_wildcard_answers_from_the_address_that_was_asked() {
 #[test]
 fn it_is_ready_without_any_upstream_and_refuses_nobody_silently() {
     let nobody = port::free(Ipv4Addr::LOCALHOST).unwrap();
-    let proxy = Proxy::start(nobody, &[]);
+    let proxy = Fivedots::start(nobody, &[]);
     let answer = proxy.client().udp(&query("web.test.", "A")).unwrap();
     assert_eq!(answer.metadata.response_code, ResponseCode::ServFail);
-    assert_eq!(get(proxy.metrics, "/readyz"), (200, "ok\n".to_owned()));
-    assert_eq!(get(proxy.metrics, "/livez"), (200, "ok\n".to_owned()));
+    assert_eq!(get(proxy.metrics, "/readyz").body, "ok\n");
+    assert_eq!(get(proxy.metrics, "/livez").body, "ok\n");
 }

@@ -10,10 +10,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use testbed::client::{Message, RData, parse, receive_datagram};
-use testbed::{Client, Component, Lan, Process, netns, pace, query};
+use testbed::{Client, Component, Lan, Process, fivedots, netns, pace, query};
 use upstream::{Rule, Upstream};
 
-use crate::proxy::{PROGRAM, SOON};
+use crate::{PROGRAM, SOON};
 
 mod cases;
 mod frames;
@@ -52,10 +52,8 @@ fn each_packet_gets_what_the_rules_say() {
         .env(netns::INSIDE, "upstream");
     let upstream = Process::spawn(&mut upstream).unwrap();
     upstream.wait_for_line("upstream is ready", SOON).unwrap();
-    let mut proxy = host.command(PROGRAM);
-    proxy.args(["run", "--listen", "0.0.0.0:53", "--listen", "[::]:53", "--upstream", UPSTREAM]);
-    let proxy = Process::spawn(&mut proxy).unwrap();
-    proxy.wait_for_line("serving", SOON).unwrap();
+    let flags = ["--listen", "0.0.0.0:53", "--listen", "[::]:53", "--upstream", UPSTREAM];
+    let _proxy = fivedots::serve(&mut host.command(PROGRAM), "", &flags).unwrap();
 
     let output = client.run_test(test, "client").unwrap();
     print!("{}", String::from_utf8_lossy(&output.stdout));

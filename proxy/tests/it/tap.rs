@@ -1,17 +1,17 @@
 //! `/api/v1/tap` and `fivedots tap`.
 
-use std::net::TcpStream;
 use std::process::Command;
 
 use console::api::{Line, QueryLine};
 use observe::MAX_TAPS;
-use testbed::{Process, eventually};
+use testbed::http::{self, get};
+use testbed::{Fivedots, Process, eventually};
 
 use crate::api::{A, Pod, keys, settle, world};
-use crate::proxy::{PROGRAM, Proxy, SOON, get};
+use crate::{PROGRAM, SOON};
 
 /// A running `fivedots tap --json` that has begun to listen.
-pub(crate) fn tap(proxy: &Proxy, flags: &[&str]) -> Process {
+pub(crate) fn tap(proxy: &Fivedots, flags: &[&str]) -> Process {
     let mut command = Command::new(PROGRAM);
     let admin = proxy.admin.to_string();
     command
@@ -102,7 +102,7 @@ fn text_has_columns_and_bad_filters_are_named() {
     assert!(line.contains(" 127.0.0.9       A     NOERROR ") && line.contains(" name-"), "{line}");
     assert!(!line.contains("web"), "{line}");
     for bad in ["client=pod", "name=a..b", "rcode=OOPS", "type=B", "redact=all", "cleint=1"] {
-        assert_eq!(get(proxy.admin, &format!("/api/v1/tap?{bad}")).0, 400, "{bad}");
+        assert_eq!(get(proxy.admin, &format!("/api/v1/tap?{bad}")).status, 400, "{bad}");
     }
     let mut nobody = Command::new(PROGRAM);
     nobody.args(["tap", "--admin", &admin, "--client", "shop/Deployment/web"]);
@@ -117,21 +117,15 @@ fn text_has_columns_and_bad_filters_are_named() {
 
 #[test]
 fn only_so_many_may_tap() {
-    use std::io::{Read as _, Write as _};
     let (_upstream, proxy) = world();
     let open: Vec<_> = (0..MAX_TAPS)
         .map(|_| {
-            let mut stream = TcpStream::connect(proxy.admin).unwrap();
-            stream
-                .write_all(b"GET /api/v1/tap HTTP/1.1\r\nHost: test\r\n\r\n")
-                .unwrap();
-            let mut status = [0; 12];
-            stream.read_exact(&mut status).unwrap();
-            assert_eq!(&status, b"HTTP/1.1 200");
-            stream
+            let tap = http::open(proxy.admin, "/api/v1/tap").unwrap();
+            assert_eq!(tap.status, 200);
+            tap
         })
         .collect();
-    let ninth = || get(proxy.admin, "/api/v1/tap?limit=0").0;
+    let ninth = || get(proxy.admin, "/api/v1/tap?limit=0").status;
     assert_eq!(ninth(), 429);
     drop(open);
     let pod = Pod::new("127.0.0.10", proxy.listen);

@@ -2,15 +2,14 @@
 
 use std::process::Command;
 
-use testbed::{Component, eventually, have};
+use testbed::{Component, Fivedots, Terminal, eventually, have};
 use upstream::Upstream;
 
 use crate::api::{A, Pod, searching, settle};
-use crate::proxy::{PROGRAM, Proxy, SOON};
-use crate::terminal::Terminal;
+use crate::{PROGRAM, SOON};
 
 /// A pod that searches for a name outside, and one whose names fail.
-fn world() -> (Upstream, Proxy) {
+fn world() -> (Upstream, Fivedots) {
     let (upstream, proxy) = searching();
     let [wasting, failing] = ["127.0.0.21", "127.0.0.22"].map(|addr| Pod::new(addr, proxy.listen));
     for _ in 0..3 {
@@ -62,28 +61,30 @@ fn it_lives_in_a_terminal() {
     }
     let (_upstream, proxy) = world();
     for size in [(80, 24), (160, 50)] {
-        let top = Terminal::start(size, &format!("{PROGRAM} top --url http://{}", proxy.admin));
+        let top =
+            Terminal::start(size, &format!("{PROGRAM} top --url http://{}", proxy.admin)).unwrap();
         for text in [">127.0.0.21", "ndots 2: 75 %", "set ndots to 2: saves 9 of 12", "q quit"] {
-            top.shows(text);
+            top.wait_for(text).unwrap();
         }
         assert_eq!(top.screen().lines().count(), usize::from(size.1), "{}", top.screen());
-        top.press("s");
-        top.shows(">127.0.0.22");
-        top.shows("upstream_refused: the upstream refused");
-        top.press("End");
-        top.press("Enter");
-        top.shows("dnsConfig:");
-        top.press("q");
-        top.press("/");
+        top.press("s").unwrap();
+        top.wait_for(">127.0.0.22").unwrap();
+        top.wait_for("upstream_refused: the upstream refused")
+            .unwrap();
+        top.press("End").unwrap();
+        top.press("Enter").unwrap();
+        top.wait_for("dnsConfig:").unwrap();
+        top.press("q").unwrap();
+        top.press("/").unwrap();
         for letter in ["r", "e", "f"] {
-            top.press(letter);
+            top.press(letter).unwrap();
         }
-        top.shows("filter: ref_");
-        top.press("Escape");
-        top.press("?");
-        top.shows("names that were denied and followed");
-        top.press("q");
-        top.press("q");
+        top.wait_for("filter: ref_").unwrap();
+        top.press("Escape").unwrap();
+        top.press("?").unwrap();
+        top.wait_for("names that were denied and followed").unwrap();
+        top.press("q").unwrap();
+        top.press("q").unwrap();
         assert!(eventually(SOON, || top.has_ended()), "{}", top.screen());
     }
 }
@@ -94,13 +95,14 @@ fn a_proxy_that_goes_away_leaves_its_last_figures() {
         return;
     }
     let (_upstream, proxy) = world();
-    let top = Terminal::start((80, 24), &format!("{PROGRAM} top --admin {}", proxy.admin));
-    top.shows("127.0.0.21");
+    let top = Terminal::start((80, 24), &format!("{PROGRAM} top --admin {}", proxy.admin)).unwrap();
+    top.wait_for("127.0.0.21").unwrap();
     proxy.process.signal("KILL").unwrap();
-    top.shows("UNREACHABLE, figures are");
+    top.wait_for("UNREACHABLE, figures are").unwrap();
     assert!(top.screen().contains("127.0.0.21"), "{}", top.screen());
-    let never = Terminal::start((80, 24), &format!("{PROGRAM} top --admin {}", proxy.admin));
-    never.shows("trying again every second");
-    never.press("C-c");
+    let never =
+        Terminal::start((80, 24), &format!("{PROGRAM} top --admin {}", proxy.admin)).unwrap();
+    never.wait_for("trying again every second").unwrap();
+    never.press("C-c").unwrap();
     assert!(eventually(SOON, || never.has_ended()), "{}", never.screen());
 }

@@ -1,12 +1,12 @@
 //! An API server, a proxy that asks it, and pods that are what we say.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 
 use console::api::{WorkloadPage, WorkloadView};
 use serde_json::{Value, json};
-use testbed::{Apiserver, Process, eventually, port};
+use testbed::{Apiserver, Process, eventually, fivedots, http, port};
 use upstream::Upstream;
 
 use crate::relay::Relay;
@@ -23,7 +23,6 @@ pub(crate) struct Proxy {
     port: u16,
     admin: SocketAddr,
     _upstream: Upstream,
-    _config: tempfile::NamedTempFile,
 }
 
 /// An API server with the namespace `shop` and our rights.
@@ -88,37 +87,26 @@ impl Proxy {
     pub(crate) fn start(kubernetes: &str) -> Self {
         let zone = Upstream::builder().zone("test.", "web 60 A 192.0.2.1");
         let upstream = zone.start().unwrap();
-        let config = tempfile::NamedTempFile::new().unwrap();
-        let text = format!("version = 1\n[loop]\nprobe_interval = \"0s\"\n{kubernetes}");
-        std::fs::write(&config, text).unwrap();
         let [listen, metrics, admin] = [(); 3].map(|()| port::free(Ipv4Addr::LOCALHOST).unwrap());
         let six = SocketAddr::from((Ipv6Addr::LOCALHOST, listen.port()));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fivedots"));
-        command.arg("run").arg("--config").arg(config.path());
-        for (flag, addr) in [
+        let addrs = [
             ("--listen", listen),
             ("--listen", six),
             ("--upstream", upstream.addr()),
             ("--metrics", metrics),
             ("--admin", admin),
-        ] {
-            command.arg(flag).arg(addr.to_string());
-        }
-        let process = Process::spawn(&mut command).unwrap();
-        process.wait_for_line("serving", SOON).unwrap();
-        Self { process, port: listen.port(), admin, _upstream: upstream, _config: config }
+        ];
+        let addrs = addrs.map(|(flag, addr)| [flag.to_owned(), addr.to_string()]);
+        let flags: Vec<_> = addrs.as_flattened().iter().map(String::as_str).collect();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fivedots"));
+        let process = fivedots::serve(&mut command, kubernetes, &flags).unwrap();
+        Self { process, port: listen.port(), admin, _upstream: upstream }
     }
 
     /// A page; null where there is none.
     pub(crate) fn page(&self, path: &str) -> Value {
-        use std::io::{Read as _, Write as _};
-        let mut stream = TcpStream::connect(self.admin).unwrap();
-        let head = "HTTP/1.1\r\nHost: test\r\nConnection: close";
-        write!(stream, "GET /api/v1/{path} {head}\r\n\r\n").unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        let (_, body) = text.split_once("\r\n\r\n").unwrap();
-        serde_json::from_str(body).unwrap_or_default()
+        let page = http::get(self.admin, &format!("/api/v1/{path}"));
+        serde_json::from_str(&page.body).unwrap_or_default()
     }
 
     pub(crate) fn workloads(&self) -> WorkloadPage {

@@ -6,10 +6,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use ::console::api::FailurePage;
 use resolver::Origin;
 use testbed::client::ResponseCode;
-use testbed::eventually;
+use testbed::http::{Response, get};
+use testbed::{Fivedots, eventually};
 
+use crate::SOON;
 use crate::asker::{Told, ask, names};
-use crate::proxy::{Proxy, SOON, get};
 
 /// What must be told of each of a hundred failures.
 #[derive(Clone, Debug)]
@@ -30,7 +31,7 @@ impl Expected {
     }
 
     /// Asks for a hundred names of `zone`, and compares.
-    pub(crate) fn check(&self, proxy: &Proxy, zone: &str) {
+    pub(crate) fn check(&self, proxy: &Fivedots, zone: &str) {
         let suffix = if zone == "." { "test." } else { zone };
         let told = ask(proxy.listen, CLIENT, &names(HUNDRED, suffix));
         self.compare_told(&told);
@@ -46,7 +47,7 @@ impl Expected {
     }
 
     /// What the page of failures says of the client, the zone and the node.
-    fn compare_pages(&self, proxy: &Proxy, zone: &str) {
+    fn compare_pages(&self, proxy: &Fivedots, zone: &str) {
         let page = self.compare_client(proxy);
         let of_node = page.origins.iter().find(|view| view.origin == self.label());
         assert_eq!(of_node.unwrap().responses.total, u64::from(HUNDRED));
@@ -56,7 +57,7 @@ impl Expected {
 
     /// What the page of failures says of the client alone: others may have failed
     /// in the same way. Returns the page.
-    pub(crate) fn compare_client(&self, proxy: &Proxy) -> FailurePage {
+    pub(crate) fn compare_client(&self, proxy: &Fivedots) -> FailurePage {
         let mut page = page(proxy);
         let all_known = || {
             page = self::page(proxy);
@@ -81,8 +82,8 @@ fn of_client(page: &FailurePage) -> BTreeMap<String, u64> {
     client.map_or_else(BTreeMap::new, |client| client.failures.clone())
 }
 
-fn page(proxy: &Proxy) -> FailurePage {
-    let (status, body) = get(proxy.admin, "/api/v1/failures");
+fn page(proxy: &Fivedots) -> FailurePage {
+    let Response { status, body, .. } = get(proxy.admin, "/api/v1/failures");
     assert_eq!(status, 200, "{body}");
     serde_json::from_str(&body).unwrap()
 }

@@ -7,12 +7,15 @@
 
 mod asker;
 mod expected;
-#[path = "../it/proxy.rs"]
-mod proxy;
 mod said;
 mod silence;
 
+use std::time::Duration;
+
 use resolver::Origin;
+
+/// Enough for anything that is done at once, beside a busy compiler.
+const SOON: Duration = Duration::from_secs(10);
 
 #[test]
 fn the_documented_reasons_are_those_given() {

@@ -4,12 +4,12 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
 use resolver::Origin;
 use testbed::client::ResponseCode;
-use testbed::{Client, Component, Coredns, eventually, port, query};
+use testbed::{Client, Component, Coredns, Fivedots, eventually, port, query};
 use upstream::{Flags, Reply, Rule, Script, Upstream, Zone};
 
+use crate::SOON;
 use crate::asker::{ask, names};
 use crate::expected::{CLIENT, Expected, HUNDRED, OTHER_CLIENT};
-use crate::proxy::{Proxy, SOON};
 
 /// The real CoreDNS with one server block: not for the root, which it is asked
 /// for at its start and so refuses at once.
@@ -34,7 +34,7 @@ fn coredns_that_does_not_know_the_cluster_is_not_synced() {
     let addr = coredns.addr();
     let nobody = port::free(Ipv4Addr::LOCALHOST).unwrap();
     let zone = format!("cluster.local={addr}");
-    let proxy = Proxy::start(nobody, &["--zone", &zone]);
+    let proxy = Fivedots::start(nobody, &["--zone", &zone]);
     let text = format!("{addr} has not synced with the Kubernetes API yet");
     Expected::servfail(Origin::NotSynced, 14, text).check(&proxy, "cluster.local.");
 }
@@ -53,7 +53,7 @@ fn coredns_with_a_silent_upstream_gave_up() {
     let direct = Client::new(coredns.addr()).timeout(SOON);
     let answer = direct.udp(&query("first.test.", "A")).unwrap();
     assert_eq!(answer.metadata.response_code, ResponseCode::ServFail);
-    let proxy = Proxy::start(coredns.addr(), &[]);
+    let proxy = Fivedots::start(coredns.addr(), &[]);
     let text = format!("{} timed out waiting for its upstream", coredns.addr());
     Expected::servfail(Origin::ForwardGaveUp, 22, text).check(&proxy, ".");
 }
@@ -67,7 +67,7 @@ fn a_failure_behind_coredns_is_relayed() {
     }
     let resolver = resolver(Reply::Explained(ResponseCode::ServFail, 6));
     let coredns = coredns("test", &format!("forward . {}", resolver.addr()));
-    let proxy = Proxy::start(coredns.addr(), &[]);
+    let proxy = Fivedots::start(coredns.addr(), &[]);
     let text = format!("a server behind {} failed", coredns.addr());
     Expected::servfail(Origin::Relayed, 6, text).check(&proxy, ".");
 }
@@ -81,7 +81,7 @@ fn coredns_with_too_much_to_do_refuses() {
     let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let silent = silent.local_addr().unwrap();
     let coredns = coredns("test", &format!("forward . {silent} {{\nmax_concurrent 1\n}}"));
-    let proxy = Proxy::start(coredns.addr(), &[]);
+    let proxy = Fivedots::start(coredns.addr(), &[]);
     let direct = Client::new(coredns.addr()).from(OTHER_CLIENT);
     let first = direct.socket().unwrap();
     first.send(&query("first.test.", "A").octets()).unwrap();
@@ -100,7 +100,7 @@ fn coredns_that_fails_at_once_has_an_error_inside() {
         return;
     }
     let coredns = coredns("test", "template ANY ANY test {\nrcode SERVFAIL\n}");
-    let proxy = Proxy::start(coredns.addr(), &[]);
+    let proxy = Fivedots::start(coredns.addr(), &[]);
     let text = format!("{} failed at once", coredns.addr());
     Expected::servfail(Origin::UpstreamError, 0, text).check(&proxy, ".");
 }
@@ -112,7 +112,7 @@ fn a_question_that_comes_back_is_a_loop() {
         return;
     }
     let addr = port::free(Ipv4Addr::LOCALHOST).unwrap();
-    let proxy = Proxy::start(addr, &[]);
+    let proxy = Fivedots::start(addr, &[]);
     let _coredns = coredns_on(addr, "test", &format!("forward . {}", proxy.listen));
     let text = "loop: the query came back to its sender".to_owned();
     let expected = Expected::servfail(Origin::Loop, 0, text);
@@ -124,7 +124,7 @@ fn a_question_that_comes_back_is_a_loop() {
 #[test]
 fn a_failure_that_is_kept_gives_its_first_reason() {
     let resolver = resolver(Reply::Rcode(ResponseCode::ServFail));
-    let proxy = Proxy::start(resolver.addr(), &[]);
+    let proxy = Fivedots::start(resolver.addr(), &[]);
     let text = format!("a server behind {} failed", resolver.addr());
     let first = Expected::servfail(Origin::Relayed, 0, text.clone());
     let again = Expected::servfail(Origin::CachedFailure, 13, text);

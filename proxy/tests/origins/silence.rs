@@ -4,17 +4,18 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Command;
 
 use resolver::Origin;
-use testbed::{Component, Lan, Netns, eventually, netns, port, query};
+use testbed::http::get;
+use testbed::{Component, Fivedots, Lan, Netns, eventually, netns, port, query};
 
+use crate::SOON;
 use crate::asker::{ask, ask_all, names};
 use crate::expected::{CLIENT, Expected, HUNDRED, OTHER_CLIENT};
-use crate::proxy::{Proxy, SOON, get};
 
 /// It takes each datagram and never answers; nothing listens there for TCP.
 #[test]
 fn silence_is_a_timeout() {
     let (_silent, addr) = silent();
-    let proxy = Proxy::start(addr, &[]);
+    let proxy = Fivedots::start(addr, &[]);
     let text = format!("no answer before the deadline; last asked: {addr}");
     Expected::servfail(Origin::Timeout, 22, text).check(&proxy, ".");
 }
@@ -22,7 +23,7 @@ fn silence_is_a_timeout() {
 #[test]
 fn a_closed_port_refuses_the_connection() {
     let closed = port::free(Ipv4Addr::LOCALHOST).unwrap();
-    let proxy = Proxy::start(closed, &[]);
+    let proxy = Fivedots::start(closed, &[]);
     let text = format!("nothing listens at {closed}");
     Expected::servfail(Origin::ConnectRefused, 23, text).check(&proxy, ".");
 }
@@ -41,7 +42,7 @@ fn a_closed_port_of_another_host_refuses_the_connection() {
         return run_inside(&node, "a_closed_port_of_another_host_refuses_the_connection");
     }
     let closed = SocketAddr::from(([10, 79, 0, 2], 53));
-    let proxy = Proxy::start(closed, &[]);
+    let proxy = Fivedots::start(closed, &[]);
     let text = format!("nothing listens at {closed}");
     Expected::servfail(Origin::ConnectRefused, 23, text).check(&proxy, ".");
 }
@@ -58,7 +59,7 @@ fn what_a_firewall_drops_on_its_way_out_was_not_sent() {
         return run_inside(&Netns::new().unwrap(), name);
     }
     let (_silent, addr) = silent();
-    let proxy = Proxy::start(addr, &[]);
+    let proxy = Fivedots::start(addr, &[]);
     let ruleset = format!(
         "table inet test {{
             chain output {{
@@ -78,12 +79,12 @@ fn what_a_firewall_drops_on_its_way_out_was_not_sent() {
 #[test]
 fn what_is_above_the_limit_is_refused() {
     let (_silent, addr) = silent();
-    let proxy = Proxy::configured(addr, "[forward]\nmax_inflight = 4");
+    let proxy = Fivedots::configured(addr, "[forward]\nmax_inflight = 4");
     let busy = proxy.client().from(OTHER_CLIENT).socket().unwrap();
     for name in names(HUNDRED, "busy.test.") {
         busy.send(&query(&name, "A").octets()).unwrap();
     }
-    let page = || get(proxy.metrics, "/metrics").1;
+    let page = || get(proxy.metrics, "/metrics").body;
     let refuses = || page().contains(REFUSED_96);
     assert!(eventually(SOON, refuses), "{}", page());
     let text = "too many queries in flight".to_owned();
@@ -96,7 +97,7 @@ fn what_is_above_the_limit_is_refused() {
 #[test]
 fn what_is_not_looked_up_is_rejected() {
     let (_silent, addr) = silent();
-    let proxy = Proxy::start(addr, &[]);
+    let proxy = Fivedots::start(addr, &[]);
     let chaos = names(HUNDRED, "test.").into_iter();
     let chaos = chaos.map(|name| query(&name, "TXT").class(3).edns(1232));
     let expected = Expected::refused(Origin::Rejected, None);

@@ -10,11 +10,12 @@ use std::time::Duration;
 use console::api::Summary;
 use hickory_proto::op::ResponseCode;
 use observe::{Identity, Workload};
+use testbed::http::get;
 use testbed::{eventually, pace, port};
 use upstream::{Rule, Upstream};
 
+use crate::SOON;
 use crate::node::Node;
-use crate::proxy::{SOON, get};
 
 /// A proxy, its upstream, and clients that ask until they are told to stop.
 pub(crate) struct Cluster {
@@ -57,11 +58,11 @@ impl Cluster {
         self.stop.store(true, Ordering::Relaxed);
         let asked = self.clients.take().unwrap().join().unwrap();
         let summary = || -> Summary {
-            serde_json::from_str(&get(self.node.admin, "/api/v1/summary").1).unwrap()
+            serde_json::from_str(&get(self.node.admin, "/api/v1/summary").body).unwrap()
         };
         assert!(eventually(SOON, || summary().records >= asked), "{:?} of {asked}", summary());
         let open = || {
-            let page = get(self.node.admin, "/api/v1/chains").1;
+            let page = get(self.node.admin, "/api/v1/chains").body;
             serde_json::from_str::<serde_json::Value>(&page).unwrap()["open_lookups"].clone()
         };
         assert!(eventually(Duration::from_secs(40), || open() == 0), "{}", open());
@@ -70,7 +71,7 @@ impl Cluster {
     /// Waits until it has been up for so many seconds.
     pub(crate) fn age(&self, seconds: u64) {
         let uptime = || {
-            let page = get(self.node.admin, "/api/v1/summary").1;
+            let page = get(self.node.admin, "/api/v1/summary").body;
             serde_json::from_str::<Summary>(&page).unwrap().uptime_s
         };
         assert!(eventually(Duration::from_secs(seconds + 30), || uptime() >= seconds));

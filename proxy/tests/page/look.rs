@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use testbed::http::{Response, get};
 use testbed::{Browser, Component, have};
 
 use crate::cluster::{Cluster, STRANGER, UNLUCKY, WORST};
 use crate::hidden::shows_nobody;
-use crate::proxy::get;
 use crate::top::answers_in_one_screen;
 use crate::{is_content, picture, pictures};
 
@@ -177,7 +177,7 @@ fn fits_on_a_phone(browser: &mut Browser) {
 }
 
 fn is_small(cluster: &Cluster) {
-    let size = |path| get(cluster.node.admin, path).1.len();
+    let size = |path| get(cluster.node.admin, path).body.len();
     let sizes = ["/", "/page.css", "/page.js", "/icon.svg"].map(size);
     let part = size("/?part=1");
     println!("octets of page, style, script, icon: {sizes:?}; of a refresh: {part}");
@@ -189,15 +189,15 @@ fn taps(cluster: &Cluster) {
     let tap = |query: &str| get(cluster.node.admin, &format!("/api/v1/tap?{query}"));
     let (workload, pod) = WORST;
     for who in [format!("shop/deployment/{workload}"), format!("shop/{workload}-{pod}")] {
-        let (status, lines) = tap(&format!("client={who}&limit=20"));
+        let Response { status, body: lines, .. } = tap(&format!("client={who}&limit=20"));
         assert_eq!((status, lines.matches(&format!("\"client\":\"{pod}\"")).count()), (200, 20));
     }
-    let (status, said) = tap("client=shop/nobody");
+    let Response { status, body: said, .. } = tap("client=shop/nobody");
     assert!(status == 400 && said.contains("shop/nobody is no pod or workload"), "{said}");
 }
 
 fn api(cluster: &Cluster, path: &str) -> Value {
-    let (status, body) = get(cluster.node.admin, &format!("/api/v1/{path}"));
+    let Response { status, body, .. } = get(cluster.node.admin, &format!("/api/v1/{path}"));
     assert_eq!(status, 200, "{path}: {body}");
     serde_json::from_str(&body).unwrap()
 }

@@ -8,16 +8,18 @@ mod cluster;
 mod hidden;
 mod look;
 mod node;
-#[path = "../it/proxy.rs"]
-mod proxy;
 mod states;
-#[path = "../it/terminal.rs"]
-mod terminal;
 mod top;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use testbed::Browser;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_fivedots");
+
+/// Enough for anything that is done at once, beside a busy compiler.
+const SOON: Duration = Duration::from_secs(10);
 
 /// Nothing was wrong, and nobody but `origin` was asked for anything.
 fn is_content(browser: &mut Browser, origin: &str) {

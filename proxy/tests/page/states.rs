@@ -1,19 +1,20 @@
 //! Without figures: nobody has asked, nobody answers, nobody is known.
 
+use std::process::Command;
 use std::time::Duration;
 
-use testbed::{Browser, Component, have, query};
+use testbed::http::{Response, get};
+use testbed::{Browser, Component, Fivedots, fivedots, have, query};
 use upstream::Upstream;
 
-use crate::proxy::{Proxy, get};
-use crate::{is_content, picture};
+use crate::{PROGRAM, is_content, picture};
 
-fn proxy() -> (Upstream, Proxy) {
+fn proxy() -> (Upstream, Fivedots) {
     let upstream = Upstream::builder()
         .zone("test.", "web 60 A 10.0.0.1")
         .start()
         .unwrap();
-    let proxy = Proxy::configured(upstream.addr(), "");
+    let proxy = Fivedots::configured(upstream.addr(), "");
     (upstream, proxy)
 }
 
@@ -77,14 +78,8 @@ fn a_proxy_that_went_away_is_told_and_its_last_figures_stay() {
     let upstream = Upstream::builder().start().unwrap();
     let (addr, admin) = (upstream.addr().to_string(), admin.to_string());
     let flags = ["--upstream", &addr, "--admin", &admin, "--listen", &listen.to_string()];
-    let mut command = std::process::Command::new(crate::proxy::PROGRAM);
-    let _again = testbed::Process::spawn(
-        command
-            .arg("run")
-            .args(flags)
-            .args(["--metrics", "127.0.0.1:0"]),
-    )
-    .unwrap();
+    let flags = [&flags[..], &["--metrics", "127.0.0.1:0"]].concat();
+    let _again = fivedots::serve(&mut Command::new(PROGRAM), "", &flags).unwrap();
     browser.wait_for(&state("fresh"), SOON).unwrap();
     browser
         .wait_for("document.getElementById('empty') !== null", SOON)
@@ -93,24 +88,17 @@ fn a_proxy_that_went_away_is_told_and_its_last_figures_stay() {
 
 #[test]
 fn the_pages_may_load_nothing_from_elsewhere() {
-    use std::io::{Read as _, Write as _};
     let (_upstream, proxy) = proxy();
     for path in ["/", "/clients/127.0.0.9", "/page.js", "/page.css", "/icon.svg"] {
-        let mut stream = std::net::TcpStream::connect(proxy.admin).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(
-            head.contains("content-security-policy: default-src 'none'; script-src 'self'"),
-            "{head}"
-        );
-        assert!(!body.contains(" style=") && !body.contains(" onclick="), "{path}");
+        let page = get(proxy.admin, path);
+        let policy = page.header("content-security-policy").unwrap_or_default();
+        assert!(policy.starts_with("default-src 'none'; script-src 'self'"), "{policy}");
+        assert!(!page.body.contains(" style=") && !page.body.contains(" onclick="), "{path}");
     }
-    let (status, body) = get(proxy.admin, "/clients/127.0.0.9");
+    let Response { status, body, .. } = get(proxy.admin, "/clients/127.0.0.9");
     assert!(status == 404 && body.contains("has not asked"), "{status} {body}");
-    assert_eq!(get(proxy.admin, "/clients/%3Cscript%3E").0, 404);
-    assert_eq!(get(proxy.admin, "/?window=7s").0, 400);
+    assert_eq!(get(proxy.admin, "/clients/%3Cscript%3E").status, 404);
+    assert_eq!(get(proxy.admin, "/?window=7s").status, 400);
 }
 
 /// Three refreshes of five seconds, and a busy machine.

@@ -1,11 +1,10 @@
 //! `fivedots top` beside the page: the same answers, in one screen of a terminal.
 
-use testbed::{Component, eventually, have};
+use testbed::{Component, Terminal, eventually, have};
 
 use crate::cluster::{Cluster, UNLUCKY, WORST};
 use crate::pictures;
-use crate::proxy::{PROGRAM, SOON};
-use crate::terminal::Terminal;
+use crate::{PROGRAM, SOON};
 
 /// Who wastes most, what to change, what it saves, who fails and why, and what
 /// goes round: without a key.
@@ -16,7 +15,7 @@ pub(crate) fn answers_in_one_screen(cluster: &Cluster) {
     let (worst, _) = WORST;
     for (width, height) in [(80, 24), (160, 50)] {
         let command = format!("{PROGRAM} top --url http://{}", cluster.node.admin);
-        let top = Terminal::start((width, height), &command);
+        let top = Terminal::start((width, height), &command).unwrap();
         for part in [
             &format!(">shop/{worst} "),
             "ndots 2: 75 %",
@@ -24,7 +23,7 @@ pub(crate) fn answers_in_one_screen(cluster: &Cluster) {
             &format!("FAILING most: shop/{UNLUCKY}, 100 % of its queries, upstream_error:"),
             "LOOP of names in loop.test.: us -> ",
         ] {
-            top.shows(part);
+            top.wait_for(part).unwrap();
         }
         // Beside each row, some a second: this one has nothing to change.
         let is_advised = |line: &str| {
@@ -35,7 +34,7 @@ pub(crate) fn answers_in_one_screen(cluster: &Cluster) {
         if let Some(folder) = pictures() {
             std::fs::write(folder.join(format!("top-{width}x{height}.txt")), top.screen()).unwrap();
         }
-        top.press("q");
+        top.press("q").unwrap();
         assert!(eventually(SOON, || top.has_ended()), "{}", top.screen());
     }
 }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use testbed::{Capture, Lan, Netns, Process, netns};
+use testbed::{Capture, Lan, Netns, Process, fivedots, netns};
 use upstream::{Flags, Rule, Script, Upstream, Zone};
 
 use crate::clients::{Client, Programs, lookups};
@@ -31,9 +31,7 @@ impl Node {
     /// socket there.
     pub(crate) fn start(test: &str, clients: &[Client]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let config = dir.path().join("fivedots.toml");
         let told: String = clients.iter().map(Client::config).collect();
-        std::fs::write(&config, format!("version = 1\n{told}")).unwrap();
         let lan = Lan::new().unwrap();
         let netns = lan.host(&[&format!("{PROXY}/16")]).unwrap();
         let mut upstream = netns.command(std::env::current_exe().unwrap());
@@ -42,13 +40,12 @@ impl Node {
             .env(netns::INSIDE, UPSTREAM_ROLE);
         let upstream = Process::spawn(&mut upstream).unwrap();
         upstream.wait_for_line(UPSTREAM_SERVES, SOON).unwrap();
-        let mut proxy = netns.command(env!("CARGO_BIN_EXE_fivedots"));
-        proxy.args(["run", "--listen", &format!("{PROXY}:53"), "--upstream", UPSTREAM]);
         // A socket in the file system is the same in every namespace.
         let admin = format!("unix:{}", dir.path().join(ADMIN).display());
-        proxy.args(["--admin", &admin, "--config"]).arg(config);
-        let proxy = Process::spawn(&mut proxy).unwrap();
-        proxy.wait_for_line("serving", SOON).unwrap();
+        let listen = format!("{PROXY}:53");
+        let flags = ["--listen", &listen, "--upstream", UPSTREAM, "--admin", &admin];
+        let mut proxy = netns.command(env!("CARGO_BIN_EXE_fivedots"));
+        let proxy = fivedots::serve(&mut proxy, &told, &flags).unwrap();
         let programs = Programs::build();
         Self { programs, dir, _proxy: proxy, _upstream: upstream, netns, lan }
     }

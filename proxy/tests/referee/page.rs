@@ -1,12 +1,11 @@
 //! The proxy's own account of its clients, from its admin socket.
 
 use std::collections::HashMap;
-use std::io::{Read as _, Write as _};
 use std::net::IpAddr;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use serde::Deserialize;
+use testbed::http::{self, Response};
 
 use crate::totals::Totals;
 
@@ -29,14 +28,9 @@ pub(crate) fn fetch_json(admin: &Path, path: &str) -> serde_json::Value {
 }
 
 fn get(admin: &Path, path: &str) -> String {
-    let mut stream = UnixStream::connect(admin).unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
-    assert!(head.starts_with("HTTP/1.1 200 "), "{path}: {text}");
-    body.to_owned()
+    let Response { status, body, .. } = http::get(admin, path);
+    assert_eq!(status, 200, "{path}: {body}");
+    body
 }
 
 /// Of all that the page has, what is compared.

@@ -5,7 +5,5 @@
 mod attackers;
 mod observer;
 mod octets;
-#[path = "../it/proxy.rs"]
-mod proxy;
 mod upstream;
 mod vitals;

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use testbed::client::addresses;
-use testbed::{eventually, query, soak_length};
+use testbed::http::get;
+use testbed::{Fivedots, eventually, query, soak_length};
 
 use crate::attackers::{Tally, over_tcp, over_udp};
-use crate::proxy::{Proxy, get};
 use crate::upstream::{GOOD, Hostile};
 use crate::vitals::Vitals;
 
@@ -19,7 +19,7 @@ fn octets() {
     let upstream = Hostile::start();
     // Small, so that it is full long before the end.
     let lines = "[cache]\nsize = \"4MiB\"\n[tcp]\nidle_timeout = \"1s\"";
-    let proxy = Proxy::configured(upstream.addr(), lines);
+    let proxy = Fivedots::configured(upstream.addr(), lines);
     let (stop, tally) = (AtomicBool::new(false), Tally::default());
     let (warm, answered) = std::thread::scope(|scope| {
         let server = proxy.listen;
@@ -39,7 +39,7 @@ fn octets() {
     let quiet = || Vitals::of(proxy.process.pid());
     let ended = eventually(Duration::from_secs(15), || {
         get(proxy.admin, "/status")
-            .1
+            .body
             .contains("\"inflight_waiters\":0")
             && quiet().sockets <= warm.sockets
     });
@@ -48,7 +48,7 @@ fn octets() {
         upstream.sent()
     );
     println!("warm  {warm:?}\nquiet {:?}", quiet());
-    assert!(ended, "{}", get(proxy.admin, "/status").1);
+    assert!(ended, "{}", get(proxy.admin, "/status").body);
     assert!(quiet().threads == warm.threads, "threads came or went");
     assert!(quiet().rss_kib <= warm.rss_kib + SLACK_KIB, "memory grew");
     assert!(tally.is_busy() && upstream.sent() > 100, "nobody attacked");
@@ -62,7 +62,7 @@ fn octets() {
 
 /// Asks for names that nobody asked before, one after the other, and sees the
 /// right answer of each; returns how many.
-fn ask_properly(proxy: &Proxy, length: Duration) -> u32 {
+fn ask_properly(proxy: &Fivedots, length: Duration) -> u32 {
     let mut answered = 0;
     // It is never done: the end of the time is the end of the soak.
     let _ended = eventually(length, || {
