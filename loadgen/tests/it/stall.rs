@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use testbed::pace;
+use testbed::eventually;
 
 use crate::answering;
 use crate::program::{Ran, alone, report};
@@ -40,13 +40,37 @@ fn a_stopped_server_shows_in_p99_at_its_true_length() {
 #[expect(clippy::disallowed_methods, reason = "the truth to compare with is a time")]
 fn run_with_a_stall() -> (Ran, Duration) {
     let (server, address) = answering::start();
+    let (_, port) = address.rsplit_once(':').unwrap();
+    let port = port.parse().unwrap();
     let load =
         std::thread::spawn(move || report(&["quick", &address, "--rate", "5000", "--for", "8s"]));
-    pace(Duration::from_secs(3));
+    server
+        .wait_for_line(answering::WARM_LINE, Duration::from_secs(60))
+        .unwrap();
     server.signal("STOP").unwrap();
     let stopped = Instant::now();
-    pace(Duration::from_secs(1));
+    // Some second later its queue holds a second's queries.
+    let is_long = eventually(Duration::from_secs(60), || queued(port) >= STALL_OCTETS);
     server.signal("CONT").unwrap();
     let stall = stopped.elapsed();
+    assert!(is_long, "{} octets are queued", queued(port));
     (load.join().unwrap(), stall)
 }
+
+/// Octets in the receive queues of a UDP port of loopback, as the kernel
+/// charges them (proc(5), `/proc/net/udp`).
+fn queued(port: u16) -> u64 {
+    let table = std::fs::read_to_string("/proc/net/udp").unwrap();
+    let local = format!("0100007F:{port:04X}");
+    let lines = table
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let ours = lines.filter(|fields| fields[1] == local);
+    let queue = |fields: Vec<&str>| u64::from_str_radix(fields[4].split_once(':').unwrap().1, 16);
+    ours.map(|fields| queue(fields).unwrap()).sum()
+}
+
+/// A second's queries in the receive queue: the kernel charges 768 octets for
+/// a small datagram, so that the stall is a second long, or a little more or
+/// less with another kernel.
+const STALL_OCTETS: u64 = 5_000 * 768;

@@ -5,8 +5,7 @@ use crate::scan::{has_word, without_tests};
 use crate::{Source, check, lines_where, prove, sources};
 
 /// Files that play time with `testbed::pace`, and what it is there.
-const PACED: [(&str, &str); 5] = [
-    ("loadgen/tests/it/stall.rs", "the stall that is measured"),
+const PACED: [(&str, &str); 4] = [
     ("proxy/tests/it/ring.rs", "a forwarder that is slow"),
     ("proxy/tests/it/table.rs", "a server that ends by itself if it is left alone"),
     ("proxy/tests/page/cluster.rs", "the pace of two hundred clients"),
