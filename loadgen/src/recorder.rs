@@ -4,12 +4,13 @@
 //! Nothing here grows with the number of queries.
 
 use hdrhistogram::Histogram;
+use serde::Serialize;
 
 /// Counts of what became of the queries of one phase.
 ///
 /// After a finished run `due = sent + shed + unsendable` and
 /// `sent = answered + late + lost + refused + unfinished`.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Counts {
     /// Queries whose time came.
     pub due: u64,
@@ -41,19 +42,24 @@ pub struct Counts {
     pub reconnects: u64,
     /// Lookups: due, resolved to an address, denied (NXDOMAIN or NODATA for
     /// every name tried), failed (a query of theirs was lost or refused).
+    #[serde(flatten)]
     pub lookups: LookupCounts,
 }
 
 /// Counts of whole lookups: a name and its search path.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct LookupCounts {
     /// Lookups whose time came.
+    #[serde(rename = "lookups_due")]
     pub due: u64,
     /// An address was found.
+    #[serde(rename = "lookups_resolved")]
     pub resolved: u64,
     /// All names of the walk were answered, and none had an address.
+    #[serde(rename = "lookups_denied")]
     pub denied: u64,
     /// A query of theirs got no answer.
+    #[serde(rename = "lookups_failed")]
     pub failed: u64,
 }
 

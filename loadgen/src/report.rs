@@ -19,7 +19,7 @@ mod figures;
 mod judge;
 pub mod text;
 
-pub use figures::{Figures, Percentiles, PhaseReport};
+pub use figures::{Percentiles, PhaseReport};
 pub use judge::{ExpectationResult, invalid_reasons};
 
 /// The report of one run.

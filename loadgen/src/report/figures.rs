@@ -7,7 +7,7 @@ use dns::Rcode;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::recorder::PhaseRecord;
+use crate::recorder::{Counts, PhaseRecord};
 
 /// One phase, or the run.
 #[derive(Clone, Debug, Serialize)]
@@ -26,7 +26,7 @@ pub struct PhaseReport {
     /// Answers in time per second.
     pub answer_rate: f64,
     /// What became of the queries.
-    pub counts: Figures,
+    pub counts: Counts,
     /// Answers by RCODE.
     pub rcodes: BTreeMap<String, u64>,
     /// From the due time to the arrival of the answer; none without answers.
@@ -37,29 +37,6 @@ pub struct PhaseReport {
     pub lateness_ms: Option<Percentiles>,
     /// Whole lookups, from their due time.
     pub lookup_ms: Option<Percentiles>,
-}
-
-/// Counts; see `Counts` of the recorder for what each is.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[expect(missing_docs, reason = "named as in the recorder, which explains each")]
-pub struct Figures {
-    pub due: u64,
-    pub sent: u64,
-    pub answered: u64,
-    pub late: u64,
-    pub lost: u64,
-    pub refused: u64,
-    pub unfinished: u64,
-    pub shed: u64,
-    pub unsendable: u64,
-    pub duplicate: u64,
-    pub wrong: u64,
-    pub truncated: u64,
-    pub reconnects: u64,
-    pub lookups_due: u64,
-    pub lookups_resolved: u64,
-    pub lookups_denied: u64,
-    pub lookups_failed: u64,
 }
 
 /// A distribution in milliseconds.
@@ -96,7 +73,7 @@ impl PhaseReport {
             seconds,
             rate: per_second(record.counts.sent),
             answer_rate: per_second(record.counts.answered),
-            counts: Figures::new(record),
+            counts: record.counts,
             rcodes,
             latency_ms: Percentiles::new(&record.latency),
             from_send_ms: Percentiles::new(&record.from_send),
@@ -118,31 +95,6 @@ impl PhaseReport {
             lateness_ms: None,
             lookup_ms: None,
             ..self
-        }
-    }
-}
-
-impl Figures {
-    const fn new(record: &PhaseRecord) -> Self {
-        let counts = &record.counts;
-        Self {
-            due: counts.due,
-            sent: counts.sent,
-            answered: counts.answered,
-            late: counts.late,
-            lost: counts.lost,
-            refused: counts.refused,
-            unfinished: counts.unfinished,
-            shed: counts.shed,
-            unsendable: counts.unsendable,
-            duplicate: counts.duplicate,
-            wrong: counts.wrong,
-            truncated: counts.truncated,
-            reconnects: counts.reconnects,
-            lookups_due: counts.lookups.due,
-            lookups_resolved: counts.lookups.resolved,
-            lookups_denied: counts.lookups.denied,
-            lookups_failed: counts.lookups.failed,
         }
     }
 }

@@ -172,11 +172,11 @@ fn lookups(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
             f,
             "{:14} {} lookups: {} resolved, {} denied, {} failed; {:.2} queries per lookup",
             phase.name,
-            counts.lookups_due,
-            counts.lookups_resolved,
-            counts.lookups_denied,
-            counts.lookups_failed,
-            ratio(counts.sent, counts.lookups_due)
+            counts.lookups.due,
+            counts.lookups.resolved,
+            counts.lookups.denied,
+            counts.lookups.failed,
+            ratio(counts.sent, counts.lookups.due)
         )?;
     }
     writeln!(f)
