@@ -109,7 +109,7 @@ fn a_signal_ends_the_run_with_a_report() {
     assert_eq!(status.code(), Some(130));
     let said = load.output();
     assert!(said.contains("had no answer yet when the run was interrupted"), "{said}");
-    assert!(said.contains("interrupted: this is what was measured until then"), "{said}");
+    assert!(said.contains("interrupted: the figures cover the time until the signal"), "{said}");
 }
 
 #[test]

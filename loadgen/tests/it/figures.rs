@@ -7,6 +7,9 @@ use upstream::Upstream;
 use crate::answering;
 use crate::program::{alone, report, scenario, shared};
 
+/// Seconds that a run of three may take on a busy machine.
+const BUSY_S: f64 = 30.0;
+
 /// Half a query in 15,000 would be 0.003 %; none is missing.
 #[test]
 fn the_rate_is_kept_to_a_hundredth_of_a_percent() {
@@ -19,8 +22,9 @@ fn the_rate_is_kept_to_a_hundredth_of_a_percent() {
         assert!(error <= 0.0001, "{error}");
         assert_eq!(ran.count("due"), 15_000);
         assert_eq!(ran.count("answered"), 15_000, "{}", ran.text);
-        // All were sent by then, not only counted.
-        assert!(ran.number("/took_s") < 4.0, "{}", ran.text);
+        // All were sent in the time of the plan, not only counted: a sender that
+        // waits for each answer would take minutes.
+        assert!(ran.number("/took_s") < BUSY_S, "{}", ran.text);
     }
 }
 
@@ -33,11 +37,12 @@ fn a_silent_server_gets_every_query_on_time() {
     let ran = report(&["quick", &address, "--rate", "1000", "--for", "2s", "--timeout", "1s"]);
     assert_eq!((ran.count("sent"), ran.count("lost")), (2_000, 2_000));
     assert_eq!((ran.count("answered"), ran.count("refused")), (0, 0));
-    assert_eq!(ran.code, 2, "{}", ran.text);
+    assert!(ran.ended_with(2), "{}", ran.text);
     assert!(ran.text.contains("there was no answer at all"), "{}", ran.text);
-    // Its tail is one timeout, and not one per query.
-    assert!(ran.number("/took_s") < 3.5, "{}", ran.text);
-    assert!(ran.number("/run/lateness_ms/p99") < 50.0, "{}", ran.text);
+    // Its tail is one timeout: one for each query would be 2,000 s. A sender that
+    // waits for timeouts would be late by one at least.
+    assert!(ran.number("/took_s") < BUSY_S, "{}", ran.text);
+    assert!(ran.number("/run/lateness_ms/p99") < 1_000.0, "{}", ran.text);
 }
 
 #[test]

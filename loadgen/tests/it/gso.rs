@@ -1,4 +1,4 @@
-//! Queries that leave as one (GSO) are counted one by one.
+//! Queries that UDP GSO: queries of one length leave together are counted one by one.
 
 use std::net::UdpSocket;
 
@@ -40,7 +40,12 @@ fn queries_of_all_lengths_are_answered_one_by_one() {
     assert_eq!(server.total(), 200);
     let asked = ["www.example.", "a.example.", "longer.example."].map(|name| server.count(name));
     assert!(asked.iter().all(|&count| count > 0), "{asked:?}");
-    assert!(ran.text.contains("leave as one (GSO)"), "{}", ran.text);
+    assert!(
+        ran.text
+            .contains("UDP GSO: queries of one length leave together"),
+        "{}",
+        ran.text
+    );
     assert!(ran.has("/load/gso"), "{}", ran.text);
 }
 
@@ -56,7 +61,7 @@ fn each_lost_query_of_a_segmented_batch_is_counted() {
 #[test]
 fn a_closed_port_refuses_every_query_of_a_segmented_batch() {
     let _machine = shared();
-    // Connected to another: its port refuses us, and nobody else gets it.
+    // Connected to another: its port refuses us, and no other program gets it.
     let other = UdpSocket::bind("127.0.0.1:0").unwrap();
     let closed = UdpSocket::bind("127.0.0.1:0").unwrap();
     closed.connect(other.local_addr().unwrap()).unwrap();

@@ -18,6 +18,18 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
+    /// Whether the run ended with this code; also where only a busy machine made
+    /// it invalid. What is tested then does not depend on our lateness.
+    pub(crate) fn ended_with(&self, code: i32) -> bool {
+        let reasons = self
+            .json
+            .as_ref()
+            .and_then(|json| json["invalid"].as_array());
+        let late = |reason: &Value| reason.as_str().unwrap_or_default().contains(" late at p99");
+        let is_late = reasons.is_some_and(|reasons| reasons.iter().all(late));
+        self.code == code || (self.code == 3 && is_late)
+    }
+
     /// A number of the report, by its path: `/run/counts/sent`.
     pub(crate) fn number(&self, pointer: &str) -> f64 {
         let json = self

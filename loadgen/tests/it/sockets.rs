@@ -25,7 +25,8 @@ fn quick(server: &Upstream, more: &[&str]) {
     let address = server.addr().to_string();
     let arguments = ["quick", &address, "www.example", "--rate", "300", "--for", "1s"];
     let ran = report(&[&arguments, more].concat());
-    assert_eq!((ran.count("answered"), ran.code), (300, 0), "{}{}", ran.text, ran.errors);
+    assert_eq!(ran.count("answered"), 300, "{}{}", ran.text, ran.errors);
+    assert!(ran.ended_with(0), "{}{}", ran.text, ran.errors);
 }
 
 #[test]
@@ -106,7 +107,7 @@ fn lookups_walk_the_search_path_as_a_pod_does() {
             "#,
             server.addr()
         ));
-        assert_eq!(ran.code, 0, "{}{}", ran.text, ran.errors);
+        assert!(ran.ended_with(0), "{}{}", ran.text, ran.errors);
         assert_eq!(ran.count("lookups_resolved"), 50, "{}", ran.text);
         assert_eq!(ran.count("sent"), 50 * queries, "{}", ran.text);
         assert_eq!(server.total(), 50 * queries);
