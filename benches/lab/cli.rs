@@ -25,7 +25,7 @@ pub(crate) enum LabCommand {
     Serve(ServeArgs),
 }
 
-/// What `run` is told.
+/// The arguments of `run`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct RunArgs {
     /// Rounds; a claim needs five

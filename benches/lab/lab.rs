@@ -1,4 +1,4 @@
-//! The rounds: who is started, who is asked when, and what is made of it.
+//! The rounds: starts the subjects, queries them in turn, prints the figures.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;

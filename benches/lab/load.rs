@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::cpu::CpuTime;
 use crate::network::Network;
 
-/// Whose CPU time is read around the run.
+/// The processes whose CPU time is read around the run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Watched {
     pub(crate) subject: u32,
@@ -67,7 +67,7 @@ pub(crate) fn run(
         .output()
         .context("cannot start fivedots-loadgen")?;
     let after = [CpuTime::of(watched.subject)?, CpuTime::of(watched.upstream)?];
-    // 3 is "we were late": our own fault, but a closed loop knows no lateness.
+    // 3 is "we were late", which a closed loop cannot be.
     if !matches!(output.status.code(), Some(0 | 3)) {
         let said = String::from_utf8_lossy(&output.stdout);
         bail!(

@@ -107,12 +107,12 @@ impl<'a> Bench<'a> {
         let output = command.output().context("cannot start the sender")?;
         let own = CpuTime::of_children()?.since(own);
         let theirs = CpuTime::of(server.pid())?.since(theirs);
-        // 3 is "we were late", of which a closed loop knows nothing.
+        // 3 is "we were late", which a closed loop cannot be.
         if !matches!(output.status.code(), Some(0 | 3)) {
             bail!("{}\n{}", output.status, String::from_utf8_lossy(&output.stdout));
         }
         let [sent, answered] = if case.by == Generator::Dnsperf {
-            told(&String::from_utf8_lossy(&output.stdout))?
+            dnsperf_counts(&String::from_utf8_lossy(&output.stdout))?
         } else {
             reported(&serde_json::from_str(&fs::read_to_string(&json)?)?)?
         };
@@ -212,7 +212,7 @@ fn reported(report: &Value) -> Result<[u64; 2]> {
 }
 
 /// The same from dnsperf's statistics.
-fn told(text: &str) -> Result<[u64; 2]> {
+fn dnsperf_counts(text: &str) -> Result<[u64; 2]> {
     let count = |label: &str| {
         let line = text
             .lines()
@@ -222,7 +222,7 @@ fn told(text: &str) -> Result<[u64; 2]> {
     count("Queries sent:")
         .zip(count("Queries completed:"))
         .map(<[u64; 2]>::from)
-        .with_context(|| format!("dnsperf said:\n{text}"))
+        .with_context(|| format!("the output of dnsperf:\n{text}"))
 }
 
 fn version() -> Option<String> {
@@ -283,8 +283,8 @@ mod tests {
     #[test]
     fn the_counts_of_both_programs_are_read() {
         let text = "Statistics:\n\n  Queries sent:         200000\n  Queries completed:    199998 (100.00%)\n";
-        assert_eq!(told(text).unwrap(), [200_000, 199_998]);
-        assert!(told("Queries sent: many").is_err());
+        assert_eq!(dnsperf_counts(text).unwrap(), [200_000, 199_998]);
+        assert!(dnsperf_counts("Queries sent: many").is_err());
         let report = serde_json::json!({ "run": { "counts": { "sent": 3, "answered": 2 } } });
         assert_eq!(reported(&report).unwrap(), [3, 2]);
     }

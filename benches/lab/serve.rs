@@ -26,7 +26,7 @@ pub(crate) enum Mode {
     Upstream,
 }
 
-/// What a server of ours is told.
+/// The arguments of a server of ours.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ServeArgs {
     #[arg(long)]

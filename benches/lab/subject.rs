@@ -88,12 +88,12 @@ impl Kind {
             .unwrap_or_default()
     }
 
-    /// Whether it has no cache and asks nobody.
+    /// Whether it has no cache and no upstream.
     pub(crate) const fn is_floor(self) -> bool {
         matches!(self, Self::Echo | Self::BlockingEcho)
     }
 
-    /// Whether it can be told to ask its upstream over TCP alone.
+    /// Whether it can be configured to query its upstream over TCP alone.
     pub(crate) const fn forwards_over_tcp(self) -> bool {
         matches!(self, Self::Fivedots | Self::FivedotsBefore | Self::Coredns | Self::Unbound)
     }
@@ -121,7 +121,7 @@ impl Kind {
     ///
     /// # Errors
     ///
-    /// When it is not installed, or does not answer; what it said is shown.
+    /// When it is not installed, or does not answer; its output is shown.
     pub(crate) fn start(
         self,
         network: &Network,
@@ -136,8 +136,9 @@ impl Kind {
         let mut command = network.server(&program);
         self.configure(&mut command, addr, dir.path(), options)?;
         let process = Process::spawn(command.current_dir(dir.path()))?;
-        wait_until_it_answers(&process, network, addr, options.programs)
-            .with_context(|| format!("{} on {addr} said:\n{}", self.name(), process.output()))?;
+        wait_until_it_answers(&process, network, addr, options.programs).with_context(|| {
+            format!("the output of {} on {addr}:\n{}", self.name(), process.output())
+        })?;
         let idle_bytes = crate::cpu::resident(process.pid())?;
         Ok(Subject { kind: self, addr, process, idle_bytes, _dir: dir })
     }

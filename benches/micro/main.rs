@@ -107,7 +107,7 @@ fn counters(criterion: &mut Criterion) {
         bencher.iter(|| black_box(&own).add(1));
     });
     let shared = AtomicU64::new(0);
-    criterion.bench_function("count: shared, nobody else counts", |bencher| {
+    criterion.bench_function("count: shared, by one thread", |bencher| {
         bencher.iter(|| black_box(&shared).fetch_add(1, Ordering::Relaxed));
     });
     let stop = AtomicBool::new(false);

@@ -18,7 +18,7 @@ fn main() {
     let streams: [(&str, Make); 9] = [
         ("200 pods, whole names, A and AAAA", whole_names),
         ("200 pods, search lists, ndots 5", || walks(Some(5))),
-        ("the same, nobody said which", || walks(None)),
+        ("the same, search list unknown", || walks(None)),
         ("one pod, one name, A", one_name),
         ("one pod, 1,000 names, A", || thousand_names(1)),
         ("500 pods, 1,000 names, A", || thousand_names(500)),

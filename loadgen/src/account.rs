@@ -1,7 +1,7 @@
-//! The account of every query: who was asked what, and what came back.
+//! The account of every query: what was sent, and what came back.
 //!
-//! Pure: a sender tells it what it sent and received, with the time, and hears
-//! what to send next. The socket loops stay free of judgment.
+//! Pure: a sender records what it sent and received, with the time, and gets
+//! the next step of a lookup. The socket loops stay free of judgment.
 
 use std::sync::Arc;
 
@@ -85,7 +85,7 @@ impl Account {
         Ok(query.len())
     }
 
-    /// Takes a query that could not be sent for want of a socket.
+    /// Counts a query as shed for want of a socket.
     pub fn shed(&mut self, outgoing: &OutgoingQuery) {
         let counts = &mut self.recorder.phase(outgoing.phase).counts;
         counts.due += 1;
@@ -93,8 +93,8 @@ impl Account {
         self.end_of_query(outgoing.lookup, QueryOutcome::Lost, outgoing.sent);
     }
 
-    /// Takes what `socket` received at `received`. Returns the query it was
-    /// the first answer to.
+    /// Counts a message that `socket` received at `received`. Returns the query
+    /// that it is the first answer to.
     pub fn receive(&mut self, socket: u16, message: &[u8], received: u64) -> Option<Slot> {
         let found = self.judge(socket, message);
         let Some((index, slot, header)) = found else {
@@ -147,22 +147,23 @@ impl Account {
         Some(slot)
     }
 
-    /// Takes the news that nobody listens at the other end of `socket`.
+    /// Counts all queries that wait on `socket` as refused: its peer has no
+    /// listener.
     ///
-    /// The kernel tells it once for several datagrams and not about which, so
-    /// all that wait there are refused; an answer to one of them still counts
+    /// The kernel reports it once for several datagrams and not for which, so
+    /// all that wait there are refused. An answer to one of them still counts
     /// as its answer.
     pub fn refuse(&mut self, socket: u16, now: u64) {
         self.end_all_on(socket, QueryState::Refused, now);
     }
 
-    /// Takes the news that `socket` is closed, and its answers with it.
+    /// Counts all queries that wait on `socket` as lost: it was closed.
     pub fn abandon(&mut self, socket: u16, now: u64) {
         self.end_all_on(socket, QueryState::Lost, now);
     }
 
-    /// Takes the news that the last `failed` queries of `socket` did not
-    /// leave after all.
+    /// Counts the last `failed` queries of `socket` as unsendable: the system
+    /// did not take them.
     pub fn fail_to_send(&mut self, socket: u16, failed: usize, now: u64) {
         for back in 1..=failed {
             let found = self.outstanding.back_on(socket, back);
@@ -171,7 +172,7 @@ impl Account {
         }
     }
 
-    /// Takes the news that the query with this `id` did not leave `socket`.
+    /// Counts the query with this `id` of `socket` as unsendable.
     pub fn fail_to_send_one(&mut self, socket: u16, id: u16, now: u64) {
         let found = self.outstanding.find(socket, id);
         if let Some((index, slot)) = found.map(|(index, slot)| (index, *slot)) {
@@ -255,7 +256,7 @@ impl Account {
     }
 }
 
-/// Says whether `message` repeats the question of `query`. One without a
+/// Returns whether `message` repeats the question of `query`. One without a
 /// question can only be an error about the query as a whole.
 fn answers(query: &[u8], message: &[u8], header: &Header) -> bool {
     if header.counts[0] == 0 {

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-/// An open-loop DNS load generator that tells the truth.
+/// An open-loop DNS load generator that reports its own lateness too.
 ///
-/// Exit codes: 0 passed, 1 run error, 2 expectation not met or no answer at
-/// all, 3 invalid (our own lateness or limits), 64 usage, 77 target refused,
-/// 78 scenario wrong, 130 interrupted.
+/// Exit codes: 0 passed, 1 the run could not be made, 2 an expectation was not
+/// met or no answer came, 3 invalid (the generator was late or shed load), 64
+/// usage, 77 target refused, 78 scenario file wrong, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "fivedots-loadgen", version)]
 pub struct Cli {
@@ -30,11 +30,11 @@ pub enum Command {
     },
     /// Sends a constant load without a file.
     Quick(QuickArgs),
-    /// Shows a proxy at work: 200 pods with search paths, with it and without.
+    /// Compares 200 pods with and without a node cache.
     Demo(DemoArgs),
-    /// Answers as a cluster's CoreDNS and the Internet behind it would.
+    /// Runs a DNS server with the answers of a cluster's CoreDNS and the Internet.
     Upstream {
-        /// Address and port; port 0 takes a free one, which is printed.
+        /// Address and port; with port 0 a free one is taken and printed.
         #[arg(long, default_value = "127.0.0.1:0")]
         listen: SocketAddr,
     },
@@ -48,10 +48,10 @@ pub struct RunArgs {
     /// Writes the report as JSON, too.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Says what would be sent, and sends nothing.
+    /// Prints what would be sent, and sends nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// The target is a public address, and load may go to it.
+    /// Allows load to a public address: the target is yours.
     #[arg(long)]
     pub i_own_this: bool,
 }
@@ -87,17 +87,18 @@ pub struct QuickArgs {
     /// Sender threads.
     #[arg(long, default_value_t = 1)]
     pub threads: u32,
-    /// Queries of one length leave as one, by one call, and are cut apart by
-    /// the kernel: cheap, in bursts that no client makes.
+    /// Sends queries of one length in one system call (UDP GSO): cheap, but in
+    /// bursts that no client makes.
     #[arg(long)]
     pub gso: bool,
-    /// Addresses load may go to, such as 10.96.0.10/32; loopback always.
+    /// Allows load to these addresses, such as 10.96.0.10/32; loopback is always
+    /// allowed.
     #[arg(long, value_name = "CIDR")]
     pub allow: Vec<String>,
     /// Writes the report as JSON, too.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// The target is a public address, and load may go to it.
+    /// Allows load to a public address: the target is yours.
     #[arg(long)]
     pub i_own_this: bool,
 }

@@ -45,7 +45,7 @@ impl CommandError {
     }
 }
 
-/// Does what the command line says; the report goes to `out`.
+/// Runs the command; the report goes to `out`.
 ///
 /// # Errors
 ///

@@ -64,7 +64,7 @@ pub fn run(args: &DemoArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, D
     Ok(exit)
 }
 
-/// Runs one load, and asks the server what came through to it.
+/// Runs one load, and reads how many queries reached the server.
 fn load(
     scenario: &Scenario,
     server: &Upstream,

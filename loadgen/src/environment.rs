@@ -1,4 +1,4 @@
-//! Where a run took place: a number without its machine is a rumor.
+//! The machine of a run: without it a number cannot be compared.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ pub struct Environment {
     pub kernel: Option<String>,
     /// CPUs this process may use.
     pub cpus: usize,
-    /// CPUs the cgroup grants, as its `cpu.max` says; throttling is lateness.
+    /// CPUs that the cgroup's `cpu.max` grants; throttling makes us late.
     pub cpu_quota: Option<f64>,
     /// Frequency governor of the first CPU.
     pub governor: Option<String>,

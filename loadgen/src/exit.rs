@@ -9,7 +9,7 @@ pub enum Exit {
     RunError,
     /// An expectation was not met, or there was no answer at all.
     Failed,
-    /// The run says nothing about the server: we were late, or shed load.
+    /// The run is no measurement of the server: we were late, or shed load.
     Invalid,
     /// The command line is wrong.
     Usage,
@@ -32,7 +32,7 @@ impl Exit {
             Self::Usage => 64,
             Self::Refused => 77,
             Self::Scenario => 78,
-            // As a shell would say it.
+            // As a shell reports it.
             Self::Signal(signal) => 128_u8.saturating_add(signal),
         }
     }

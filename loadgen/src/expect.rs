@@ -119,7 +119,7 @@ impl Expectation {
         Ok(Self { key, condition, phase, metric, comparison, bound })
     }
 
-    /// Says whether `value` meets it; a duration in nanoseconds, a share from
+    /// Returns whether `value` meets it; a duration in nanoseconds, a share from
     /// 0 to 1, or a number.
     pub fn is_met(&self, value: f64) -> bool {
         let bound = match self.bound {
@@ -161,7 +161,7 @@ impl Metric {
             .map(|(_, count)| Self::Count(*count))
     }
 
-    /// Says whether the metric is a latency, which a closed loop has none of.
+    /// Returns whether the metric is a latency, which a closed loop has none of.
     pub const fn is_latency(self) -> bool {
         matches!(self, Self::Latency(_) | Self::Lateness(_) | Self::Lookup(_))
     }

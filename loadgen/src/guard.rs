@@ -19,7 +19,7 @@ pub struct Cidr {
 /// Why a target was refused.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Refusal {
-    /// Nobody's address, or everybody's.
+    /// It is unspecified, multicast or broadcast: not the address of one server.
     #[error("{0} is not the address of one server")]
     NotAServer(IpAddr),
     /// It is not named in `allow`.
@@ -62,7 +62,7 @@ pub enum PublicTarget {
 }
 
 impl Cidr {
-    /// Says whether `address` is in the range.
+    /// Returns whether `address` is in the range.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address) {
             (IpAddr::V4(range), IpAddr::V4(address)) => {
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_no_target() {
+    fn an_address_of_no_single_server_is_refused() {
         for target in ["0.0.0.0", "::", "224.0.0.1", "255.255.255.255", "ff02::1"] {
             let refusal = judge(target, &["0.0.0.0/0", "::/0"], PublicTarget::Allowed).unwrap_err();
             assert!(matches!(refusal, Refusal::NotAServer(_)), "{target}");

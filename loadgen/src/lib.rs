@@ -1,9 +1,9 @@
-//! An open-loop DNS load generator that tells the truth: about the server it
-//! asks, and about itself.
+//! An open-loop DNS load generator that measures the server without its own
+//! errors, and reports those errors too.
 //!
-//! A scenario says what is asked, when, and what is expected. Due times are
-//! fixed beforehand and never wait for an answer; latency runs from the due
-//! time; what was lost, refused, late, wrong or shed is counted apart.
+//! A scenario has a workload, a schedule and expectations. Due times are fixed
+//! beforehand and never wait for an answer; latency runs from the due time;
+//! lost, refused, late, wrong and shed queries are counted apart.
 
 pub mod cli;
 

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         .map_err(command::CommandError::Run)
         .and_then(|stop| command::run(&cli, &stop, &mut std::io::stdout().lock()));
     let exit = exit.unwrap_or_else(|error| {
-        // Nobody is left to be told if standard error is gone.
+        // Without standard error there is no place to report to.
         writeln!(std::io::stderr(), "error: {error}").unwrap_or_default();
         error.exit()
     });

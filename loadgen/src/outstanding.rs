@@ -3,7 +3,7 @@
 //! A ring of slots in the order of sending. All queries wait equally long, so
 //! the oldest is always the next to time out, and no heap of timers is needed.
 //! A slot keeps its query after the end too, until the ring comes around: by
-//! that a late or a second answer is told from one nobody asked for.
+//! that a late or a second answer is told apart from one to no query.
 //!
 //! Ids go up by one on each socket, so a small table per socket, indexed by
 //! the low bits of the id, leads from an answer to its slot.
@@ -42,7 +42,7 @@ pub enum QueryState {
     AnsweredLate,
     /// No answer within the timeout.
     Lost,
-    /// The host said that nobody listens there (ICMP, or a TCP reset).
+    /// The host has no listener there (ICMP port unreachable, or a TCP reset).
     Refused,
     /// The system did not take it.
     NotSent,
@@ -110,7 +110,7 @@ impl Outstanding {
     }
 
     /// Makes `socket` known, or new again after it was closed: ids start at
-    /// `first_id`, and answers to what was sent before are nobody's.
+    /// `first_id`, and answers to what was sent before match no query.
     pub fn open_socket(&mut self, socket: u16, first_id: u16) {
         let at = usize::from(socket);
         if at >= self.sockets.len() {

@@ -83,7 +83,7 @@ impl Plan {
     }
 
     /// Goes on to the next phase; the rest of this one is not sent. Only a
-    /// closed loop has a rest that is nobody's loss.
+    /// closed loop has a rest that is no loss.
     pub fn next_phase(&mut self) {
         self.started = self.phase_end();
         self.current += 1;
@@ -111,7 +111,7 @@ impl Plan {
         peak / f64::from(self.share.of)
     }
 
-    /// Says whether some phase is a closed loop.
+    /// Returns whether some phase is a closed loop.
     pub fn has_closed_phase(&self) -> bool {
         self.phases.iter().any(|phase| phase.shape.is_closed())
     }

@@ -13,7 +13,7 @@ impl SplitMix {
         Self(seed)
     }
 
-    /// Starts the sequence of one item, whoever draws it and in whatever
+    /// Starts the sequence of one item, whichever thread draws it and in whatever
     /// order: threads share a load without sharing a generator.
     pub const fn of_item(seed: u64, stream: u64, index: u64) -> Self {
         let stream = mix(seed ^ mix(stream.wrapping_add(GOLDEN)));

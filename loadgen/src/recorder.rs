@@ -22,7 +22,7 @@ pub struct Counts {
     pub late: u64,
     /// No answer at all.
     pub lost: u64,
-    /// The host said that nobody listens.
+    /// The host reported that no program listens on the port.
     pub refused: u64,
     /// No answer yet when the run was interrupted.
     pub unfinished: u64,
@@ -33,8 +33,8 @@ pub struct Counts {
     pub unsendable: u64,
     /// Answers to a query already answered.
     pub duplicate: u64,
-    /// Answers that nobody asked for, to another question, or no answers at
-    /// all.
+    /// Answers to no query, answers to another question, and messages that are
+    /// no answers.
     pub wrong: u64,
     /// Answers with TC set.
     pub truncated: u64,
@@ -73,7 +73,7 @@ pub struct PhaseRecord {
     /// Nanoseconds from due to the answer's arrival at this host.
     pub latency: Histogram<u64>,
     /// The same from the moment of the send: what a generator that waits
-    /// would have told.
+    /// would have reported.
     pub from_send: Histogram<u64>,
     /// Nanoseconds from due to sent.
     pub lateness: Histogram<u64>,
@@ -214,7 +214,7 @@ fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(LOWEST, HIGHEST, 3).expect("the bounds are valid")
 }
 
-/// Nanoseconds that are still told apart, roughly.
+/// The resolution in nanoseconds, roughly.
 const LOWEST: u64 = 1_000;
 
 /// Nanoseconds above which all is the same.

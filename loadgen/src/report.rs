@@ -1,4 +1,4 @@
-//! What a run says about the server, and about itself.
+//! The report of a run: about the server, and about the generator.
 //!
 //! One value with a stable form (JSON, `schema = 1`), from which the text for
 //! people is written too. Nothing that was late, lost, shed or wrong is left
@@ -33,13 +33,13 @@ pub struct Report {
     pub exit: u8,
     #[serde(skip)]
     outcome: Exit,
-    /// Why the run says nothing about the server; empty for a valid one.
+    /// Why the run is no measurement of the server; empty for a valid one.
     pub invalid: Vec<String>,
     /// Why it failed, expectations aside.
     pub failed: Vec<String>,
-    /// What was asked of whom.
+    /// The load: what was sent, and where to.
     pub load: Load,
-    /// Where it took place.
+    /// The machine it ran on.
     pub environment: Environment,
     /// Milliseconds since 1970, UTC.
     pub started_unix_ms: u64,
@@ -57,7 +57,7 @@ pub struct Report {
     pub expectations: Vec<ExpectationResult>,
 }
 
-/// What was asked of whom.
+/// The load: what was sent, and where to.
 #[derive(Clone, Debug, Serialize)]
 pub struct Load {
     /// Of the scenario.

@@ -15,7 +15,7 @@ use crate::sender::tcp::TcpSender;
 use crate::sender::udp::UdpSender;
 use crate::sender::{Ports, RunClock, Stop, ThreadConfig, ThreadResult};
 
-/// What a run brought.
+/// The results of a run, before they are judged.
 #[derive(Debug)]
 pub struct RunResult {
     /// Everything that was counted.
@@ -36,7 +36,7 @@ pub struct RunResult {
 ///
 /// # Errors
 ///
-/// What the system says when no socket can be opened or read.
+/// The system's error when no socket can be opened or read.
 pub fn execute(scenario: &Scenario, stop: &Stop) -> io::Result<RunResult> {
     let senders = (0..scenario.sender.threads)
         .map(|thread| Sender::open(scenario, thread, stop))
@@ -156,6 +156,6 @@ const START_AHEAD: Duration = Duration::from_millis(30);
 const BURST: Duration = Duration::from_secs(1);
 /// Poisson arrivals exceed their mean; by a fifth only at a few per second.
 const SPREAD: f64 = 1.2;
-/// Tells the seed of message ids from the others.
+/// Keeps the seed of message ids apart from the others.
 const ID_STREAM: u64 = 0x6964;
 const PANICKED: &str = "a sender thread panicked";

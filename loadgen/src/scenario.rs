@@ -1,7 +1,7 @@
-//! A situation to be made: whom to ask, what, when, and what must come of it.
+//! A scenario: which server to query, for what, when, and the expected results.
 //!
-//! The file ([`mod@file`]) is what a person wrote; a [`Scenario`] is what was made
-//! of it: complete, typed and consistent, or an error with its line.
+//! The file ([`mod@file`]) is as it was written; a [`Scenario`] is complete, typed
+//! and consistent, or there is an error with its line.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub use target::{parse_server, resolv_conf_server};
 /// A checked scenario.
 #[derive(Debug)]
 pub struct Scenario {
-    /// What the situation is called.
+    /// Its name, for the report.
     pub name: String,
     /// A sentence about it; may be empty.
     pub about: String,
@@ -37,9 +37,9 @@ pub struct Scenario {
     pub fingerprint: u64,
     /// Decides every random choice.
     pub seed: u64,
-    /// Whom to ask.
+    /// The server to query.
     pub target: Target,
-    /// What is never passed.
+    /// Caps of the run.
     pub limits: Limits,
     /// How queries leave.
     pub sender: SenderConfig,
@@ -47,7 +47,7 @@ pub struct Scenario {
     pub workload: Arc<Workload>,
     /// One after the other.
     pub phases: Vec<Phase>,
-    /// What must come of it.
+    /// Conditions on the results.
     pub expectations: Vec<Expectation>,
 }
 
@@ -137,8 +137,8 @@ impl Scenario {
     }
 }
 
-/// A fingerprint of a file's text, so that two reports can be told to be of
-/// the same scenario (FNV-1a, 64 bits: a label, not a proof).
+/// A fingerprint of a file's text, so that two reports of the same scenario
+/// can be recognized (FNV-1a, 64 bits: a label, not a proof).
 pub fn fingerprint(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, octet| {
         (hash ^ u64::from(octet)).wrapping_mul(0x0000_0100_0000_01b3)

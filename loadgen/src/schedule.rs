@@ -50,7 +50,7 @@ impl Shape {
         }
     }
 
-    /// Says whether answers decide when the next query leaves.
+    /// Returns whether answers decide when the next query leaves.
     pub const fn is_closed(self) -> bool {
         matches!(self, Self::Max { .. })
     }

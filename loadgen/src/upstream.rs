@@ -14,7 +14,7 @@ use crate::sender::Stop;
 ///
 /// # Errors
 ///
-/// When the address cannot be bound, or nobody reads `out`.
+/// When the address cannot be bound, or `out` cannot be written.
 #[expect(clippy::disallowed_methods, reason = "waiting for a signal is all this thread does")]
 pub fn serve(listen: SocketAddr, stop: &Stop, out: &mut impl Write) -> io::Result<()> {
     let server = Upstream::builder()

@@ -1,4 +1,4 @@
-//! What is asked: names, how popular each is, and of which types.
+//! The workload: names, how popular each is, and their types.
 //!
 //! All queries are composed before the run; sending one is a copy and two
 //! octets of id. Which one comes next depends on the seed and its number
@@ -114,7 +114,7 @@ impl Workload {
         Self { queries, items, popularity, names, seed, is_lookup: true }
     }
 
-    /// Says whether a draw is a lookup and not a single query.
+    /// Returns whether a draw is a lookup and not a single query.
     pub const fn is_lookup(&self) -> bool {
         self.is_lookup
     }

@@ -1,4 +1,4 @@
-//! What became of each query, told apart.
+//! The outcome of each query.
 
 use dns::Rtype;
 

@@ -17,9 +17,9 @@ pub enum DemoError {
     Upstream(String),
     #[error("cannot start {0}: {1}")]
     Start(String, io::Error),
-    #[error("{0} ended before it was ready; it said:\n{1}")]
+    #[error("{0} ended before it was ready; its output:\n{1}")]
     Ended(String, String),
-    #[error("{0} was not ready within {1:?}; it said:\n{2}")]
+    #[error("{0} was not ready within {1:?}; its output:\n{2}")]
     NotReady(String, Duration, String),
     #[error("cannot run the load: {0}")]
     Run(io::Error),

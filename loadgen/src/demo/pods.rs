@@ -63,7 +63,7 @@ fn walks(namespace: &str) -> Vec<Walk> {
         HOST_DOMAIN.to_owned(),
     ];
     let path = SearchPath::new(Family::Glibc, search, NDOTS);
-    // All of these are names; the test says so.
+    // All of these are names, by a test.
     NAMES
         .iter()
         .filter_map(|name| path.walk(name).ok())

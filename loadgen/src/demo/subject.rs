@@ -1,5 +1,5 @@
-//! The proxy that is shown: a child process, ready when it says so, and gone
-//! with us.
+//! The proxy of the demo: a child process, ready when `/readyz` is 200, and
+//! stopped with us.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -86,8 +86,8 @@ impl Drop for Subject {
     }
 }
 
-/// Finds a port that is free for UDP and TCP. Somebody else may take it before
-/// the proxy does; then the proxy says so.
+/// Finds a port that is free for UDP and TCP. Another program may take it before
+/// the proxy does; then the proxy ends with an error.
 fn free_port() -> io::Result<SocketAddr> {
     let mut last = io::Error::other("no port is free");
     for _ in 0..PORT_TRIES {

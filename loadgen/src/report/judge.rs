@@ -34,7 +34,7 @@ impl ExpectationResult {
     }
 }
 
-/// Returns why the run says nothing about the server: all of it our fault.
+/// Returns why the run is no measurement of the server: the generator's faults.
 pub fn invalid_reasons(scenario: &Scenario, measured: &RunResult) -> Vec<String> {
     let mut reasons = Vec::new();
     let run = measured.recorder.total();

@@ -30,7 +30,10 @@ fn head(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
         load.name, load.target, load.transport, load.ports, load.threads, load.names, load.seed
     )?;
     if load.gso {
-        writeln!(f, "  queries of one length leave as one (GSO), in bursts that no client makes")?;
+        writeln!(
+            f,
+            "  UDP GSO: queries of one length leave together, in bursts that no client makes"
+        )?;
     }
     if !load.about.is_empty() {
         writeln!(f, "  {}", load.about)?;
@@ -38,7 +41,7 @@ fn head(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
     writeln!(f)
 }
 
-/// The rows: the phases, and the run where it says something else.
+/// The rows: the phases, and the run if there is more than one.
 fn rows(report: &Report) -> impl Iterator<Item = &PhaseReport> {
     let sum = (report.phases.len() > 1).then_some(&report.run);
     report.phases.iter().chain(sum)
@@ -112,7 +115,7 @@ fn latencies(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
 
 fn closed_loop(f: &mut fmt::Formatter<'_>, report: &Report, phase: &PhaseReport) -> fmt::Result {
     if std::ptr::eq(phase, &raw const report.run) {
-        return writeln!(f, "run            has a closed loop in it, and so no latency as a whole");
+        return writeln!(f, "run            has a closed loop, so no latency of the whole run");
     }
     writeln!(
         f,
@@ -235,11 +238,11 @@ fn expectations(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
 
 fn verdict(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
     let meaning = match report.verdict {
-        "passed" if report.expectations.is_empty() => "answers came; nothing was expected of them",
+        "passed" if report.expectations.is_empty() => "answers came; there are no expectations",
         "passed" => "all expectations were met",
-        "invalid" => "this run says nothing about the server; see above",
-        "interrupted" => "this is what was measured until then",
-        _ => "the server did not do what was expected",
+        "invalid" => "not a measurement of the server; the reasons are above",
+        "interrupted" => "the figures cover the time until the signal",
+        _ => "an expectation was not met",
     };
     writeln!(f, "{}: {meaning} (exit {})", report.verdict, report.exit)
 }

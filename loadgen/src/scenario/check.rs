@@ -365,9 +365,9 @@ const DEFAULT_MAX_OUTSTANDING: u32 = 100_000;
 const MAX_OUTSTANDING: u32 = 16_000_000;
 /// glibc's; CoreDNS and every stub that gives up earlier is then seen.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Nobody waits longer, and the tail of a run is one timeout.
+/// No resolver waits longer, and the tail of a run is one timeout.
 const MAX_TIMEOUT: Duration = Duration::from_secs(60);
-/// More than the CPUs of a large node help nobody.
+/// More than the CPUs of a large node do not help.
 const MAX_THREADS: u32 = 64;
 /// Phases of a scenario: a record is 1 MB per thread and phase.
 const MAX_PHASES: usize = 64;

@@ -57,7 +57,7 @@ impl Source<'_> {
         }
     }
 
-    /// Says what the reader of TOML found wrong.
+    /// Returns what the reader of TOML found wrong.
     pub(super) fn toml_error(&self, error: &toml::de::Error) -> ScenarioError {
         self.error(error.span().unwrap_or(0..0), error.message().trim().replace('\n', " "))
     }

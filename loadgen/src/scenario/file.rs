@@ -14,7 +14,7 @@ use toml::Spanned;
 pub struct ScenarioFile {
     /// The version of this format: 1.
     pub schema: Spanned<u32>,
-    /// What the situation is called.
+    /// Its name, for the report.
     pub name: String,
     /// A sentence about it.
     #[serde(default)]
@@ -22,9 +22,9 @@ pub struct ScenarioFile {
     /// Decides every random choice; 1 by default.
     #[serde(default = "one")]
     pub seed: u64,
-    /// Whom to ask.
+    /// The server to query.
     pub target: TargetFile,
-    /// What is never passed.
+    /// Caps of the run.
     pub limits: LimitsFile,
     /// How queries leave.
     #[serde(default)]
@@ -33,7 +33,7 @@ pub struct ScenarioFile {
     pub workload: Spanned<WorkloadFile>,
     /// One after the other.
     pub phase: Spanned<Vec<PhaseFile>>,
-    /// What must come of it.
+    /// Conditions on the results.
     #[serde(default)]
     pub expect: BTreeMap<Spanned<String>, Spanned<String>>,
 }

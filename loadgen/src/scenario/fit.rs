@@ -1,4 +1,4 @@
-//! Ways to send that do not fit to what is sent, or to whom.
+//! Ways to send that do not fit the workload or the target.
 
 use super::error::{Result, Source};
 use super::file::SenderFile;

@@ -51,7 +51,7 @@ impl Outbox {
         }
     }
 
-    /// Says whether nothing is queued.
+    /// Returns whether nothing is queued.
     pub(super) const fn is_empty(&self) -> bool {
         match self {
             Self::Plain(batch) => batch.is_empty(),
@@ -59,7 +59,7 @@ impl Outbox {
         }
     }
 
-    /// Says whether it is time to send: the next query might have no room.
+    /// Returns whether it is time to send: the next query might have no room.
     pub(super) fn is_full(&self) -> bool {
         match self {
             Self::Plain(batch) => batch.is_full(),

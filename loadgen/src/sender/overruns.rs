@@ -1,7 +1,7 @@
 //! Answers that reached this host and did not fit our own receive queues.
 //!
 //! They would be reported as lost, and the server blamed for our slowness, so
-//! the kernel's own count is asked.
+//! the kernel's own count is read.
 
 use std::fs;
 

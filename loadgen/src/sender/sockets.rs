@@ -52,7 +52,7 @@ impl Sockets {
         Ok(sockets)
     }
 
-    /// Says whether each query has a socket of its own.
+    /// Returns whether each query has a socket of its own.
     pub(super) const fn is_per_query(&self) -> bool {
         self.is_per_query
     }
@@ -135,7 +135,7 @@ impl Sockets {
             gro: self.gso,
             ..Options::default()
         };
-        // Connected, for only so a closed port is told.
+        // Connected: only then is a closed port reported.
         let socket = Socket::connect(self.source(place), self.target, &options)
             .map_err(|error| with_context(&error, "cannot open a UDP socket"))?;
         if self.gso {

@@ -2,7 +2,7 @@
 //! waiting (RFC 7766, section 6.2.1.1), and takes answers in any order.
 //!
 //! The loop is as open as that of UDP: a query that is due is written, or
-//! waits in the connection's buffer, and is late or lost if nobody reads it.
+//! waits in the connection's buffer, and is late or lost if the server does not read it.
 //! There is no kernel stamp on a stream; answers wake the thread, and the
 //! clock is read at once.
 
@@ -245,7 +245,7 @@ impl TcpSender {
         connection.written = 0;
     }
 
-    /// Ends a connection, and what waits on it: refused if nobody listens
+    /// Ends a connection and its queries: refused if no program listens
     /// there, else lost.
     fn broken(&mut self, place: usize, error: Option<&io::Error>, clock: &RunClock) {
         let Some(connection) = self.connections.get_mut(place) else { return };
@@ -270,7 +270,7 @@ const CHUNK: usize = 16 << 10;
 const OUT_LIMIT: usize = 1 << 20;
 /// Queries queued before the answers are read.
 const BATCH: u32 = 256;
-/// Connections told about at once.
+/// Connections of one `epoll_wait`.
 const EVENTS: usize = 256;
 /// Nanoseconds between two tries to connect to a port that is closed.
 const RETRY: u64 = 100_000_000;

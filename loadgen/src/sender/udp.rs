@@ -132,7 +132,7 @@ impl UdpSender {
                     continue;
                 }
             };
-            // A closed loop knows no due time but the send itself.
+            // A closed loop has no due time but the send itself.
             let at = if due.window.is_some() { now } else { due.at };
             let phase = due.phase;
             self.queue(&OutgoingQuery {
@@ -253,7 +253,7 @@ impl UdpSender {
         }
     }
 
-    /// Reads one socket until it is empty: epoll tells of news only.
+    /// Reads one socket until it is empty: epoll is edge-triggered.
     fn receive(&mut self, socket: u16, clock: &RunClock) -> io::Result<()> {
         loop {
             let Some(open) = self.sockets.get(socket) else { return Ok(()) };
@@ -311,7 +311,7 @@ impl UdpSender {
     }
 }
 
-/// Port unreachable, host unreachable: somebody said no.
+/// Port unreachable, host unreachable: an ICMP error came back.
 fn is_refusal(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -328,7 +328,7 @@ const RECV_BATCH: usize = 64;
 const RECV_SEGMENTED: usize = 16;
 /// Octets of a segmented batch at most.
 const SEGMENTED_LEN: usize = 65_535;
-/// Sockets told about at once.
+/// Sockets of one `epoll_wait`.
 const EVENTS: usize = 256;
 /// Octets that are read of an answer; without EDNS it has at most 512.
 const MESSAGE_LEN: usize = 1232;
@@ -342,5 +342,5 @@ const QUERIES_BEFORE_READING: u32 = 512;
 /// Nanoseconds between two looks at both clocks: time is slewed by at most
 /// 500 µs a second, so a stamp is off by 50 µs at most.
 const RESAMPLE: u64 = 100_000_000;
-/// Tells the draw of the pod from the draw of the name.
+/// Keeps the draw of the pod apart from the draw of the name.
 const POD_STREAM: u64 = 0x706f_6473;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use dns::{Name, Rtype};
 
-/// A name to ask for, and its type if the line said one.
+/// A name to ask for, and its type if the line has one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NameEntry {
     /// The name.

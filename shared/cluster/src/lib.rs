@@ -1,7 +1,7 @@
 //! The Kubernetes API: which pod has an address, who made it, and what its
 //! resolv.conf says.
 //!
-//! [`Pods`] takes what the API says about pods and says which addresses changed
+//! [`Pods`] takes objects of the API and returns the addresses that changed
 //! hands; [`Watch`] lists and watches them. Nothing is asked that the objects
 //! say already: owners are read from names and labels, resolver settings from
 //! the spec.

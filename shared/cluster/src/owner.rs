@@ -51,7 +51,7 @@ fn deployment<'a>(pod: &PodObject, replica_set: &'a str) -> Option<&'a str> {
 }
 
 /// A `CronJob` names its Jobs `NAME-MINUTE`, by the minute since 1970 that they
-/// were due. A Job that somebody called `migrate-42` was due at no such time.
+/// were due. A Job that a person named `migrate-42` was due at no such time.
 fn cron_job<'a>(pod: &PodObject, job: &'a str) -> Option<&'a str> {
     let (name, minute) = job.rsplit_once('-')?;
     let is_number = !minute.is_empty() && minute.bytes().all(|octet| octet.is_ascii_digit());
@@ -99,7 +99,7 @@ mod tests {
         for (kind, name, is_kind, is_name) in [
             ("ReplicaSet", "web-5d4f8c7b9", "Deployment", "web"),
             ("ReplicaSet", "my-web-app-5d4f8c7b9", "Deployment", "my-web-app"),
-            // Made by hand: the label is somebody else's.
+            // Made by hand: the label is not the Deployment controller's.
             ("ReplicaSet", "web-canary", "ReplicaSet", "web-canary"),
             ("ReplicaSet", "5d4f8c7b9", "ReplicaSet", "5d4f8c7b9"),
             ("ReplicaSet", "-5d4f8c7b9", "ReplicaSet", "-5d4f8c7b9"),
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_that_nobody_made_is_its_own_owner() {
+    fn a_pod_without_a_controller_is_its_own_owner() {
         let pod: PodObject =
             serde_json::from_value(json!({ "metadata": { "name": "debug" } })).unwrap();
         assert_eq!(Owner::of(&pod), Owner::new("Pod", "debug"));

@@ -23,7 +23,7 @@ pub struct Pod {
     /// When the kubelet took it on, or else when it was created, in seconds
     /// since 1970; a pod asks nothing before.
     pub started: Option<i64>,
-    /// What its resolv.conf says.
+    /// Its resolver configuration, as in its resolv.conf.
     pub resolver: Resolver,
     /// The options in its `dnsConfig`.
     pub options: Vec<DnsOption>,
@@ -38,7 +38,7 @@ pub enum Holder {
     Pod(Arc<Pod>),
 }
 
-/// An address and who is behind it from now on; `None` for nobody.
+/// An address and its holder from now on; `None` when it is free.
 pub type Change = (IpAddr, Option<Holder>);
 
 /// All pods that are watched.
@@ -66,12 +66,12 @@ impl Pods {
         Self { kubelet, claims: HashMap::new(), addrs: HashMap::new(), unlisted: None }
     }
 
-    /// Says how many pods have addresses.
+    /// Returns how many pods have addresses.
     pub fn len(&self) -> usize {
         self.claims.len()
     }
 
-    /// Says whether none has.
+    /// Returns whether none has.
     pub fn is_empty(&self) -> bool {
         self.claims.is_empty()
     }
@@ -162,7 +162,7 @@ impl Pods {
             .map(|claim| claim.who.clone())
     }
 
-    /// The addresses that a pod says are its own, and its node's.
+    /// The addresses in the status of a pod: its own and its node's.
     fn claimed(&self, object: &PodObject) -> Vec<(IpAddr, Holder)> {
         let status = &object.status;
         let node = || Holder::Node(object.spec.node_name.as_str().into());

@@ -2,7 +2,7 @@
 
 use crate::object::{DnsOption, PodObject};
 
-/// What a kubelet knows beside the pod.
+/// The kubelet's own resolver configuration.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Kubelet {
     /// `clusterDomain`, without a dot at the end.

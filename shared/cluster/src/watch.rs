@@ -1,4 +1,4 @@
-//! The watch of pods: listed once, then told of each change.
+//! The watch of pods: a list, then each change.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub enum State {
     Away(String),
 }
 
-/// What is told.
+/// An event of the watch.
 #[derive(Debug)]
 pub enum Update {
     /// Addresses that changed hands.
@@ -66,7 +66,7 @@ impl Watch {
     ///
     /// # Errors
     ///
-    /// When neither says how to reach the API. That it does not answer is no
+    /// When neither has a way to reach the API. That it does not answer is no
     /// error: it is tried again.
     pub async fn new(
         scope: Scope,
@@ -91,7 +91,7 @@ impl Watch {
         Ok(Self { client, scope, pods: Pods::new(kubelet), is_watching: false, failures: 0 })
     }
 
-    /// Watches for ever, and tells of what changes.
+    /// Watches for ever, and sends each change.
     pub async fn run(mut self, mut tell: impl FnMut(Update)) {
         let mut from = None;
         loop {
@@ -102,7 +102,7 @@ impl Watch {
             match outcome {
                 Ok(next) => {
                     from = next;
-                    // Whoever ends watches at once is not asked at once again.
+                    // An API that ends watches at once is not asked again at once.
                     sleep(BETWEEN).await;
                 }
                 Err(failed) => {
@@ -193,7 +193,7 @@ impl Watch {
         self.failures = 0;
         if !self.is_watching {
             self.is_watching = true;
-            tracing::info!(pods = self.pods.len(), "the Kubernetes API tells of pods");
+            tracing::info!(pods = self.pods.len(), "pods listed from the Kubernetes API");
             tell(Update::State(State::Watching));
         }
     }
@@ -248,7 +248,7 @@ impl From<kube::Error> for Failed {
     }
 }
 
-/// An error and what caused it, which alone says that nobody listens.
+/// An error with its causes: only the last one has "connection refused".
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -270,7 +270,7 @@ const GONE: u16 = 410;
 /// Pods of a page: some 5 MB as they are sent.
 const PAGE: u32 = 500;
 
-/// What happens meanwhile is told then: nothing is lost.
+/// What happens meanwhile comes with the next list: nothing is lost.
 const BETWEEN: Duration = Duration::from_millis(200);
 
 const CONNECT: Duration = Duration::from_secs(5);

@@ -1,6 +1,6 @@
 //! The code points: types, classes, response codes, opcodes.
 //!
-//! Newtypes over the number rather than enums: a code that nobody has heard
+//! Newtypes over the number rather than enums: a code that no RFC has
 //! of passes through untouched (RFC 3597).
 
 use std::fmt;

@@ -55,7 +55,7 @@ impl Flags {
     /// Checking disabled (RFC 4035, 3.2.2).
     pub const CD: u16 = 0x0010;
 
-    /// Says whether all bits of `mask` are set.
+    /// Returns whether all bits of `mask` are set.
     pub const fn has(self, mask: u16) -> bool {
         self.0 & mask == mask
     }

@@ -1,8 +1,8 @@
 //! DNS messages as octets, with the terms of RFC 9499 as types.
 //!
 //! What every query passes through is written by hand, in place, and without
-//! allocation: headers, questions, record walks, patches. Whoever wants a
-//! whole message as types takes hickory-proto, which costs 0.6 µs more.
+//! allocation: headers, questions, record walks, patches. A whole
+//! message as types is hickory-proto's job, which costs 0.6 µs more.
 //!
 //! The crate knows no clock, no socket and no Kubernetes.
 #![forbid(unsafe_code)]
@@ -59,7 +59,7 @@ pub enum ParseError {
     Trailing,
 }
 
-/// Largest UDP payload that is asked for and sent, in octets: fits one
+/// Largest UDP payload that is advertised and sent, in octets: fits one
 /// Ethernet frame over IPv6 without fragments (RFC 9715, section 3).
 pub const MAX_UDP_PAYLOAD: u16 = 1232;
 

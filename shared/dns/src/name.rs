@@ -144,7 +144,7 @@ impl Name {
         wire::labels(self.as_wire())
     }
 
-    /// Says whether this name is `zone` or below it, whatever the case.
+    /// Returns whether this name is `zone` or below it, whatever the case.
     pub fn is_within(&self, zone: &Self) -> bool {
         wire::is_within(self.as_wire(), zone.as_wire())
     }

@@ -2,7 +2,7 @@
 
 use crate::{ParseError, Rcode, Record, Rtype, get_u16, put_octets};
 
-/// What an OPT record says, options aside.
+/// The fields of an OPT record, options aside.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Opt {
     /// Octets the sender can take over UDP; values under 512 mean 512

@@ -31,7 +31,7 @@ impl<'a> Question<'a> {
         HEADER_LEN + self.qname.len() + 4
     }
 
-    /// Says whether both ask the same, whatever the case of the name.
+    /// Returns whether both ask the same, whatever the case of the name.
     pub fn matches(&self, other: &Question<'_>) -> bool {
         self.qtype == other.qtype
             && self.qclass == other.qclass

@@ -23,7 +23,7 @@ pub fn dots(name: &[u8]) -> u8 {
     u8::try_from(labels.saturating_sub(1)).unwrap_or(u8::MAX)
 }
 
-/// Says whether `name` is `zone` or below it, whatever the case. Both end with
+/// Returns whether `name` is `zone` or below it, whatever the case. Both end with
 /// the root label, or neither does.
 pub fn is_within(name: &[u8], zone: &[u8]) -> bool {
     let mut rest = name;

@@ -1,5 +1,5 @@
-//! A real Kubernetes API server with its etcd, and nobody who acts on objects:
-//! pods are what a test says they are.
+//! A real Kubernetes API server with its etcd, without controllers and kubelets:
+//! pods are what a test writes.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -29,7 +29,7 @@ impl Apiserver {
     ///
     /// # Errors
     ///
-    /// When it cannot be built or does not start; what it said is shown.
+    /// When it cannot be built or does not start; its output is shown.
     pub fn start() -> Result<Self> {
         let dir = TempDir::new()?;
         let [etcd, peers] = [port::free(LOCALHOST)?, port::free(LOCALHOST)?];
@@ -52,7 +52,7 @@ impl Apiserver {
         Ok(server)
     }
 
-    /// Ends the API server as a crash would; etcd keeps what it knows.
+    /// Kills the API server, as a crash; etcd keeps its state.
     pub fn crash(&mut self) {
         self.process = None;
     }
@@ -79,7 +79,7 @@ impl Apiserver {
             .arg(&key)
             .arg("--service-account-issuer=https://kubernetes.default.svc")
             .args(["--authorization-mode=RBAC", "--endpoint-reconciler-type=none"])
-            // Nobody makes service accounts here.
+            // No controller makes service accounts here.
             .arg("--disable-admission-plugins=ServiceAccount")
             .args(["--service-cluster-ip-range=10.96.0.0/16,fd00:96::/112"]);
         self.process = Some(Process::spawn(&mut command)?);
@@ -88,7 +88,7 @@ impl Apiserver {
             return Ok(());
         }
         let said = self.process.as_ref().map(Process::output);
-        bail!("kube-apiserver is not ready; it said:\n{}", said.unwrap_or_default())
+        bail!("kube-apiserver is not ready; its output:\n{}", said.unwrap_or_default())
     }
 
     /// The address it serves.
@@ -101,7 +101,7 @@ impl Apiserver {
         self.process.as_ref()
     }
 
-    /// Sends a request as somebody who may do everything, with a body in JSON
+    /// Sends a request as a cluster administrator, with a body in JSON
     /// or YAML; returns the response.
     ///
     /// # Errors
@@ -207,7 +207,7 @@ pub fn binary() -> Result<PathBuf> {
     APISERVER.path()
 }
 
-/// Says why there can be none, or nothing.
+/// Returns why there can be none, or nothing.
 pub(crate) fn missing() -> Option<String> {
     APISERVER
         .missing()

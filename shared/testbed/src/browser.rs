@@ -1,4 +1,4 @@
-//! A Chromium without a screen, told what to do over its debugging protocol.
+//! A Chromium without a screen, driven over its debugging protocol.
 //!
 //! Over a pair of pipes (`--remote-debugging-pipe`): JSON with a zero octet
 //! after each message. Neither a port nor a web socket is needed.
@@ -37,7 +37,7 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// When there is none, or it does not do as it is told.
+    /// When there is none, or a command fails.
     pub fn start() -> Result<Self> {
         let program = BROWSERS.iter().find_map(|name| find_program(name));
         let program = program.context("no browser in PATH")?;
@@ -87,7 +87,7 @@ impl Browser {
         for domain in ["Page", "Runtime", "Log", "Network"] {
             self.call(&format!("{domain}.enable"), json!({}))?;
         }
-        // Pages that nobody looks at have neither focus nor clipboard.
+        // Pages in the background have neither focus nor clipboard.
         self.call("Emulation.setFocusEmulationEnabled", json!({ "enabled": true }))?;
         Ok(())
     }
@@ -96,7 +96,7 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// What the browser says, or that it says nothing.
+    /// The browser's error, or that it does not answer.
     #[expect(clippy::needless_pass_by_value, reason = "made where it is passed")]
     pub fn call(&mut self, method: &str, params: Value) -> Result<Value> {
         self.next += 1;
@@ -127,7 +127,7 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// When nobody serves it, or it does not come in time.
+    /// When no server answers, or not in time.
     pub fn open(&mut self, url: &str) -> Result<()> {
         self.events.clear();
         let result = self.call("Page.navigate", json!({ "url": url }))?;
@@ -170,7 +170,7 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// When it is not `within` that time; the text of the page is told.
+    /// When it is not `within` that time; the text of the page is in the error.
     pub fn wait_for(&mut self, expression: &str, within: Duration) -> Result<()> {
         let is_true = || self.eval(expression).is_ok_and(|value| value == true);
         if eventually(within, is_true) {
@@ -231,7 +231,7 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// As [`call`](Self::call), and what the system says.
+    /// As [`call`](Self::call), and the system's error.
     pub fn screenshot(&mut self, file: &Path) -> Result<()> {
         let shot = self.call("Page.captureScreenshot", json!({ "format": "png" }))?;
         let text = shot["data"].as_str().context("no picture")?;

@@ -24,7 +24,7 @@ impl Capture {
     ///
     /// # Errors
     ///
-    /// What dumpcap says.
+    /// The error of dumpcap.
     pub fn start(netns: &Netns, device: &str, filter: &str) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let mut command = netns.command("dumpcap");
@@ -32,7 +32,7 @@ impl Capture {
             .args(["-q", "-i", device, "-f", filter, "-c", &CAPACITY.to_string(), "-w"])
             .arg(dir.path().join(FILE));
         let dumpcap = Process::spawn(&mut command)?;
-        // It says so after its socket is bound and the filter set.
+        // Printed after its socket is bound and the filter set.
         dumpcap.wait_for_line("File: ", PATIENCE)?;
         Ok(Self { dumpcap, dir })
     }
@@ -51,7 +51,7 @@ impl Capture {
             octets.windows(last.len()).any(|window| window == last)
         };
         if !eventually(PATIENCE, holds_last) {
-            bail!("the last packet was not captured; dumpcap said:\n{}", self.dumpcap.output());
+            bail!("the last packet was not captured; its output:\n{}", self.dumpcap.output());
         }
         self.dumpcap.signal("INT")?;
         let status = self.dumpcap.wait(PATIENCE)?;
@@ -80,7 +80,7 @@ impl Captured {
     ///
     /// # Errors
     ///
-    /// What tshark says, as of a field that it does not know.
+    /// The error of tshark, such as for an unknown field.
     pub fn fields<const N: usize>(&self, names: [&str; N]) -> Result<Vec<[String; N]>> {
         let mut tshark = Command::new("tshark");
         tshark
@@ -105,7 +105,7 @@ fn split<const N: usize>(line: &str) -> Result<[String; N]> {
         .with_context(|| format!("not {N} fields: {line}"))
 }
 
-/// Packets of one capture; more end it, which [`Capture::finish`] then says.
+/// Packets of one capture; more end it, which is an error of [`Capture::finish`].
 pub const CAPACITY: u32 = 1_000_000;
 const FILE: &str = "capture.pcapng";
 const PATIENCE: Duration = Duration::from_secs(20);

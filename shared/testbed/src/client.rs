@@ -148,7 +148,7 @@ impl Query {
     }
 }
 
-/// Who asks, whom, and how long it waits.
+/// A client: its source, its server, and how long it waits.
 #[derive(Clone, Copy, Debug)]
 pub struct Client {
     server: SocketAddr,

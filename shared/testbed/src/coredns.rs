@@ -30,20 +30,20 @@ impl Coredns {
     ///
     /// # Errors
     ///
-    /// When it cannot be built or does not start; what it said is shown.
+    /// When it cannot be built or does not start; its output is shown.
     pub fn start(listen: SocketAddr, corefile: &str, files: &[(&str, &str)]) -> Result<Self> {
         let addr = if listen.port() == 0 { port::free(listen.ip())? } else { listen };
         let coredns = Self::spawn(Command::new(binary()?), addr, corefile, files)?;
         let client = Client::new(addr).timeout(Duration::from_secs(1));
         // Any reply will do: the root may well be refused.
         if !wait::eventually(START, || client.udp(&query(".", "NS")).is_ok()) {
-            bail!("CoreDNS does not answer on {addr}; it said:\n{}", coredns.process.output());
+            bail!("CoreDNS does not answer on {addr}; its output:\n{}", coredns.process.output());
         }
         Ok(coredns)
     }
 
     /// Starts CoreDNS inside a namespace, where the address must exist and the
-    /// port cannot be 0. Returns when it says that it serves.
+    /// port cannot be 0. Returns when it serves.
     ///
     /// # Errors
     ///

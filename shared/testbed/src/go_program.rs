@@ -28,7 +28,7 @@ impl GoProgram {
         self.path_in(&cache()?)
     }
 
-    /// Says why there can be none, or nothing.
+    /// Returns why there can be none, or nothing.
     pub(crate) fn missing(&self) -> Option<String> {
         let Self { program, version, .. } = self;
         let is_built = cache().is_ok_and(|cache| self.home(&cache).join(program).is_file());

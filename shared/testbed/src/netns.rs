@@ -25,7 +25,7 @@ impl Netns {
     ///
     /// # Errors
     ///
-    /// What `ip` says: without root there are no namespaces.
+    /// The error of `ip`: without root there are no namespaces.
     pub fn new() -> Result<Self> {
         static CLEANED: Once = Once::new();
         CLEANED.call_once(remove_leftovers);
@@ -55,7 +55,7 @@ impl Netns {
     ///
     /// # Errors
     ///
-    /// What `ip` says.
+    /// The error of `ip`.
     pub fn ip(&self, arguments: &[&str]) -> Result<()> {
         ip(&[&["-n", &self.name], arguments].concat())
     }
@@ -64,7 +64,7 @@ impl Netns {
     ///
     /// # Errors
     ///
-    /// What `ip` says.
+    /// The error of `ip`.
     pub fn add_address(&self, device: &str, address: &str) -> Result<()> {
         let mut arguments = vec!["address", "add", address, "dev", device];
         if address.contains(':') {
@@ -99,7 +99,7 @@ impl Netns {
     ///
     /// # Errors
     ///
-    /// What `ip` says.
+    /// The error of `ip`.
     pub fn connect(&self, other: &Self, device: &str) -> Result<()> {
         let mut link = vec!["link", "add", device, "netns", &self.name];
         link.extend(["type", "veth", "peer", "name", device, "netns", &other.name]);
@@ -137,7 +137,7 @@ impl Lan {
     ///
     /// # Errors
     ///
-    /// What `ip` says.
+    /// The error of `ip`.
     pub fn new() -> Result<Self> {
         let bridge = Netns::new()?;
         bridge.ip(&["link", "add", "br0", "type", "bridge"])?;
@@ -149,7 +149,7 @@ impl Lan {
     ///
     /// # Errors
     ///
-    /// What `ip` says.
+    /// The error of `ip`.
     pub fn host(&self, addresses: &[&str]) -> Result<Netns> {
         let host = Netns::new()?;
         let port = format!("port{}", self.hosts.fetch_add(1, Ordering::Relaxed));
@@ -202,7 +202,7 @@ fn next_number() -> u32 {
     NUMBER.fetch_add(1, Ordering::Relaxed)
 }
 
-/// The variable that tells a test which part it plays inside a namespace.
+/// The variable with the part that a test plays inside a namespace.
 pub const INSIDE: &str = "TESTBED_INSIDE";
 const RUN: &str = "/run/netns";
 const PREFIX: &str = "fivedots-";

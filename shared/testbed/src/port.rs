@@ -8,12 +8,12 @@ use std::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram};
 use std::sync::{Mutex, PoisonError};
 
 /// Returns an address of `ip` whose port is free for UDP and for TCP, and is
-/// given to nobody else until this process ends.
+/// given out once only until this process ends.
 ///
 /// It lies below the ports that the kernel chooses from, so no socket without
 /// a port of its own takes it; and it is reserved by the name of an abstract
 /// Unix socket, which another test process then cannot take. So a program may
-/// bind it later, or find for sure that nobody listens there.
+/// bind it later, or rely on no program listening there.
 ///
 /// # Errors
 ///
@@ -53,7 +53,7 @@ fn bind(addr: SocketAddr) -> io::Result<()> {
     Ok(())
 }
 
-/// The ports of [`LOWEST`] on that the kernel gives to nobody by itself.
+/// The ports from [`LOWEST`] on that the kernel does not choose from.
 fn below_ephemeral() -> Range<u16> {
     let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
     let first = text
@@ -71,7 +71,7 @@ static RESERVED: Mutex<Vec<UnixDatagram>> = Mutex::new(Vec::new());
 const LOWEST: u16 = 12_000;
 /// Fewer ports than this are not worth the search.
 const ROOM: u16 = 1_000;
-/// The first port that Linux chooses from, unless told otherwise.
+/// The first port that Linux chooses from, unless configured otherwise.
 const LINUX_DEFAULT: u16 = 32_768;
 /// A prime, so that process ids in a row start far apart.
 const SPREAD: u32 = 7_919;

@@ -57,12 +57,12 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// When time runs out or the outputs end; all that was said is shown.
+    /// When time runs out or the outputs end; its output is shown.
     pub fn wait_for_line(&self, needle: &str, within: Duration) -> Result<String> {
         let outputs = self.readers.len();
         match self.lines.wait_for(needle, outputs, within) {
             Some(line) => Ok(line),
-            None => bail!("{} did not say {needle:?}; it said:\n{}", self.name, self.output()),
+            None => bail!("{} did not print {needle:?}; its output:\n{}", self.name, self.output()),
         }
     }
 
@@ -70,7 +70,7 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// When time runs out or the program ends; all that was said is shown.
+    /// When time runs out or the program ends; its output is shown.
     pub fn wait_for_port(&self, addr: SocketAddr, within: Duration) -> Result<()> {
         let mut ended = false;
         let connected = eventually(within, || {
@@ -80,7 +80,7 @@ impl Process {
         if connected && !ended {
             return Ok(());
         }
-        bail!("{} does not listen on {addr}; it said:\n{}", self.name, self.output())
+        bail!("{} does not listen on {addr}; its output:\n{}", self.name, self.output())
     }
 
     /// The latest lines of both outputs, each line in the order it was read.
@@ -117,7 +117,7 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// When the program still runs after `within`; what it said is shown.
+    /// When the program still runs after `within`; its output is shown.
     pub fn wait(&self, within: Duration) -> Result<ExitStatus> {
         let mut status = None;
         let ended = eventually(within, || {
@@ -126,7 +126,7 @@ impl Process {
         });
         match status {
             Some(status) if ended => Ok(status),
-            _ => bail!("{} still runs after {within:?}; it said:\n{}", self.name, self.output()),
+            _ => bail!("{} still runs after {within:?}; its output:\n{}", self.name, self.output()),
         }
     }
 
@@ -146,7 +146,7 @@ impl Drop for Process {
     }
 }
 
-/// What a program said.
+/// The output of a program.
 #[derive(Default)]
 struct Lines {
     state: Mutex<State>,

@@ -1,6 +1,6 @@
 //! What a test needs of the machine, and what happens where it is missing.
 //!
-//! A test asks [`have`] and returns when the answer is no. Where `REQUIRE`
+//! A test calls [`have`] and returns when it is false. Where `REQUIRE`
 //! names the component (`REQUIRE=coredns,netns`), its lack is a failure.
 
 use std::fmt;
@@ -57,7 +57,7 @@ impl Component {
         }
     }
 
-    /// Says what is missing, or nothing.
+    /// Returns what is missing, or nothing.
     fn missing(self) -> Option<String> {
         match self {
             Self::Apiserver => apiserver::missing(),
@@ -81,7 +81,7 @@ impl fmt::Display for Component {
     }
 }
 
-/// Whether the machine has `component`. If not, says so on stderr as
+/// Whether the machine has `component`. If not, reports it on stderr as
 /// `skipped: …` and in the file that [`SKIPS_FILE`] names.
 ///
 /// # Panics

@@ -57,7 +57,7 @@ impl ClockPair {
 ///
 /// # Errors
 ///
-/// What the system says; Linux never refuses.
+/// The system's error; Linux has none.
 pub fn set_timer_slack(nanos: u64) -> io::Result<()> {
     sys::set_timer_slack(nanos)
 }

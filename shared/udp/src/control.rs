@@ -89,7 +89,7 @@ impl Control {
         &mut self.octets
     }
 
-    /// Says how many octets the kernel wrote.
+    /// Returns how many octets the kernel wrote.
     pub(crate) fn set_len(&mut self, len: usize) {
         self.len = u8::try_from(len.min(Self::CAPACITY)).unwrap_or(0);
     }

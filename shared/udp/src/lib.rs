@@ -2,7 +2,7 @@
 //! datagrams: one system call for up to a whole batch, with the address each
 //! datagram was sent to and the moment the kernel received it.
 //!
-//! This crate knows nothing about what the datagrams say. It is the only one of
+//! This crate does not parse the datagrams. It is the only one of
 //! the workspace with `unsafe` code, all of it in `sys`: the system calls that
 //! the standard library does not offer.
 //!

@@ -20,7 +20,7 @@ pub struct RecvBatch {
 /// One received datagram, lent from its batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Datagram<'a> {
-    /// What it says; cut at the buffer's end if it is `truncated`.
+    /// Its octets; cut at the buffer's end if it is `truncated`.
     pub bytes: &'a [u8],
     /// Who sent it.
     pub peer: SocketAddr,
@@ -66,7 +66,7 @@ impl RecvBatch {
         self.len
     }
 
-    /// Says whether the last receive brought none.
+    /// Returns whether the last receive brought none.
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }

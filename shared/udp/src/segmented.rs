@@ -39,12 +39,12 @@ impl SegmentedBatch {
         self.count
     }
 
-    /// Says whether nothing is queued.
+    /// Returns whether nothing is queued.
     pub const fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// Says whether no datagram of the first one's length has room.
+    /// Returns whether no datagram of the first one's length has room.
     pub const fn is_full(&self) -> bool {
         !self.is_empty() && !self.takes(self.segment)
     }

@@ -40,8 +40,8 @@ pub struct SendReport {
     /// failed.
     pub first_errno: Option<i32>,
     /// How often a send met the news that the peer had refused an earlier
-    /// datagram (ICMP port unreachable). The kernel tells this once, to the
-    /// call that comes next, so no receive will tell it again. The send is
+    /// datagram (ICMP port unreachable). The kernel reports this once, to the
+    /// call that comes next, so no receive will report it again. The send is
     /// repeated: no datagram is lost by it.
     pub refused: usize,
 }
@@ -72,12 +72,12 @@ impl SendBatch {
         self.len
     }
 
-    /// Says whether nothing is queued.
+    /// Returns whether nothing is queued.
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Says whether there is no room left.
+    /// Returns whether there is no room left.
     pub const fn is_full(&self) -> bool {
         self.len == self.storage.capacity()
     }
@@ -182,15 +182,15 @@ impl SendBatch {
     }
 }
 
-/// Says whether the next datagram goes to the socket's own peer: a socket
-/// without one is never told of a refusal.
+/// Returns whether the next datagram goes to the socket's own peer: a socket
+/// without one never gets a refusal.
 fn is_connected(slots: &[Slot]) -> bool {
     slots
         .first()
         .is_some_and(|slot| slot.peer.octets().is_empty())
 }
 
-/// Says whether an error is about the socket, and so about every datagram.
+/// Returns whether an error is about the socket, and so about every datagram.
 pub(crate) fn is_fatal(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EBADF | libc::ENOTSOCK | libc::EPIPE))
 }

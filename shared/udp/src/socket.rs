@@ -64,7 +64,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// What the system says: the address is taken or not ours, the port is
+    /// The system's error: the address is taken or not ours, the port is
     /// privileged, a buffer size or timeout is out of range.
     pub fn bind(addr: SocketAddr, options: &Options) -> io::Result<Self> {
         let socket = open(addr, options)?;
@@ -75,7 +75,7 @@ impl Socket {
     /// Opens a socket that talks to `peer` alone, from `local` or, with `None`,
     /// from the address the route gives and a random port of the kernel's.
     ///
-    /// Only a connected socket is told that its peer's port is closed: see
+    /// Only a connected socket gets the error that its peer's port is closed: see
     /// [`recv_batch`](Self::recv_batch).
     ///
     /// # Errors
@@ -113,7 +113,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// What the system says; never for a socket opened here.
+    /// The system's error; none for a socket opened here.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.inner.local_addr()
     }
@@ -178,7 +178,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// What it says, such as `ENOPROTOOPT` before Linux 4.18.
+    /// The system's error, such as `ENOPROTOOPT` before Linux 4.18.
     pub fn check_segmentation(&self) -> io::Result<()> {
         // Zero is the default of the option: nothing is cut unless a send asks.
         sys::set_option(self.as_fd(), libc::SOL_UDP, libc::UDP_SEGMENT, 0)
@@ -189,7 +189,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// What the system says, such as `PermissionDenied` from a packet filter.
+    /// The system's error, such as `PermissionDenied` from a packet filter.
     pub fn send_to(
         &self,
         bytes: &[u8],
@@ -259,7 +259,7 @@ fn open(addr: SocketAddr, options: &Options) -> io::Result<socket2::Socket> {
     Ok(socket)
 }
 
-/// Sets the options that only the raw system call knows.
+/// Sets the options that only the raw system call has.
 fn set_per_datagram(
     socket: &socket2::Socket,
     addr: SocketAddr,

@@ -15,7 +15,7 @@ use crate::sys;
 ///
 /// # Errors
 ///
-/// What the system says.
+/// The system's error.
 pub fn wait_readable(source: &impl AsRawFd, timeout: Duration) -> io::Result<bool> {
     sys::wait_readable(source.as_raw_fd(), timeout)
 }

@@ -1,4 +1,4 @@
-//! What the server was asked, and by whom.
+//! The queries that the server received.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;

@@ -52,7 +52,7 @@ impl Question {
         self.message.metadata.op_code == OpCode::Query && class == Some(DNSClass::IN)
     }
 
-    /// Composes the response that says what a zone said.
+    /// Composes the response with a zone's answer.
     pub(crate) fn respond(&self, found: ZoneAnswer) -> Vec<u8> {
         let mut response = self.response(found.rcode);
         response.metadata.authoritative = found.flags.authoritative;
@@ -117,7 +117,7 @@ impl Question {
     }
 
     /// Over UDP, drops whole records from the end until the client's size holds
-    /// the rest, and says so with TC.
+    /// the rest, and sets TC.
     fn fit(&self, mut response: Message) -> Vec<u8> {
         let limit = match self.transport {
             Transport::Tcp => usize::from(u16::MAX),

@@ -147,7 +147,7 @@ impl CompiledScript {
         question.respond(found)
     }
 
-    /// A recursor says that it is one also when it fails.
+    /// A recursor sets RA also when it fails.
     fn recurses(&self, question: &Question) -> bool {
         self.zone_of(question)
             .is_some_and(|zone| zone.flags.recursion_available)

@@ -44,9 +44,9 @@ pub enum Wrong {
     Garbage,
     /// The record ends in the middle of its fixed part.
     CutRecord,
-    /// QDCOUNT says one question more than there is.
+    /// QDCOUNT is one more than there are questions.
     LyingQuestionCount,
-    /// ANCOUNT says one record more than there is.
+    /// ANCOUNT is one more than there are answer records.
     LyingAnswerCount,
     /// RDLENGTH reaches past the end of the message.
     LyingRdataLength,
@@ -139,7 +139,7 @@ struct Draft {
     owner: Vec<u8>,
     rtype: u16,
     rdata: Vec<u8>,
-    /// How much RDLENGTH says more than there is.
+    /// How much RDLENGTH exceeds the data.
     extra_length: u16,
     /// How many octets of the whole are sent.
     keep: usize,

@@ -1,4 +1,4 @@
-//! What the server knows: zones of records, and names made up on demand.
+//! Zones of records, and names made up on demand.
 
 use std::net::Ipv4Addr;
 use std::str::FromStr;
@@ -121,7 +121,7 @@ impl Zone {
     }
 }
 
-/// What a zone says about one question.
+/// A zone's answer to one question.
 pub(crate) struct ZoneAnswer {
     pub(crate) rcode: ResponseCode,
     pub(crate) flags: Flags,

@@ -22,7 +22,7 @@ fn a_capture_has_every_packet_until_the_last() {
     let capture = Capture::start(&netns, "lo", "udp dst port 53").unwrap();
     let names = ["first.test", "second.test", "the-last"];
     for name in names {
-        // Nobody listens: the query is sent and refused.
+        // No program listens: the query is sent and refused.
         dig(&netns, name).output().unwrap();
     }
     let captured = capture.finish(b"the-last").unwrap();

@@ -24,7 +24,7 @@ fn a_batch_arrives_whole_and_in_order() {
 }
 
 #[test]
-fn answers_go_back_to_whoever_asked() {
+fn answers_go_back_to_their_clients() {
     for addr in loopbacks() {
         let server = bind(addr);
         let clients = [connect(&server), connect(&server), connect(&server)];

@@ -83,7 +83,7 @@ fn a_segmented_batch_of_one_is_a_datagram() {
 #[test]
 fn a_refusal_is_reported_once_and_the_next_batch_leaves() {
     for addr in loopbacks() {
-        // Talks to another: the port is closed to us, and nobody else gets it.
+        // Talks to another: the port is closed to us, and no other program gets it.
         let other = bind(addr).local_addr().unwrap();
         let closed = Socket::connect(Some(addr), other, &patient()).unwrap();
         let client = connect(&closed);

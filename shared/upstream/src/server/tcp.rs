@@ -1,4 +1,4 @@
-//! Connections: frames in, frames out, broken where the script says so.
+//! Connections: frames in, frames out, broken where the script does so.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ pub enum TcpMode {
     Serve,
     /// Listens not at all: a connection is reset.
     Refuse,
-    /// The kernel takes the connection, nobody ever reads from it.
+    /// The kernel takes the connection; the server never reads from it.
     NeverAccept,
     /// The SYN is lost: the accept queue is full, as of a host that is gone.
     BlackHole,
