@@ -54,7 +54,7 @@ pub struct ProbeReply {
     pub upstream: usize,
     /// The random number in its name.
     pub nonce: u64,
-    /// Takes the RCODE, where somebody waits for it.
+    /// Takes the RCODE; none if it is not needed.
     pub tx: Option<mpsc::Sender<Rcode>>,
 }
 

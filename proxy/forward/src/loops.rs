@@ -34,16 +34,16 @@ struct State {
     askers: Vec<Asker>,
 }
 
-/// One lap of a loop, as it was noticed.
+/// One lap of a loop, as it was seen.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Sighting {
-    /// What gave it away.
+    /// What showed it.
     pub evidence: Evidence,
-    /// The forward zone whose names go round.
+    /// The forward zone whose names are in the loop.
     pub zone: Name,
-    /// The upstream behind which the ring begins, where it is known.
+    /// The upstream that the loop begins with, where it is known.
     pub upstream: Option<SocketAddr>,
-    /// Who brought the question back.
+    /// The address that sent the question back.
     pub peer: Option<IpAddr>,
     /// The way, from us to us.
     pub hops: Vec<String>,
@@ -149,7 +149,7 @@ impl Loops {
         } else if state.askers.len() < MAX_ASKERS {
             state.askers.push(Asker { upstream, queries: 1 });
             drop(state);
-            tracing::info!(%upstream, "an upstream asks us; a Pod of it needs dnsPolicy Default");
+            tracing::info!(%upstream, "an upstream sends us queries; if it is a Pod, set its dnsPolicy to Default");
         }
     }
 

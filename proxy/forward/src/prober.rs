@@ -1,5 +1,5 @@
 //! Looking for loops before a client finds them: one question at a time, through
-//! each upstream, that only a ring brings back.
+//! each upstream, that only a loop brings back.
 
 use std::time::Duration;
 

@@ -79,7 +79,7 @@ impl Replies {
     fn answer(&mut self, ask: &Ask, entry: &EntryView<'_>, outcome: Outcome, now: Moment) {
         if let ReplyTo::Probe(reply) = &ask.reply_to {
             if let Some(tx) = &reply.tx {
-                // Whoever does not wait any more does not need it.
+                // A prober that no longer waits does not need it.
                 tx.try_send(entry.head.rcode).ok();
             }
             return;

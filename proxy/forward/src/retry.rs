@@ -114,7 +114,7 @@ impl Retry {
     }
 
     /// Notes a reply with a wrong id and the right question. A few of them are
-    /// somebody who guesses; over TCP guessing is in vain.
+    /// an attacker who guesses; over TCP guessing does not help.
     pub(crate) fn wrong_id(&mut self, now: Moment) {
         self.wrong_ids = self.wrong_ids.saturating_add(1);
         if self.wrong_ids == MAX_WRONG_IDS {

@@ -31,7 +31,7 @@ pub(crate) struct TcpPool {
 pub(crate) struct TcpAsk {
     pub(crate) ticket: Ticket,
     pub(crate) message: Box<[u8]>,
-    /// When nobody waits for it any more.
+    /// When the last client stops waiting.
     pub(crate) deadline: Instant,
 }
 

@@ -215,7 +215,7 @@ const EVENTS: usize = 256;
 /// Datagrams read in one call: answers to the queries that share a port.
 const BATCH: usize = 16;
 
-/// Calls per event: datagrams that somebody may put before an answer.
+/// Calls per event: datagrams that an attacker may put before an answer.
 const MAX_READS: usize = 128;
 
 /// Some 500 KiB of questions, about as many as come between two rounds.

@@ -130,7 +130,7 @@ fn coredns_that_asks_for_something_else_is_answered() {
     let proxy = world.proxy(zone, &["--listen", "10.77.2.1:53", "--upstream", "10.77.2.2"]);
     let test = "loops_netns::coredns_that_asks_for_something_else_is_answered";
     world.pod.run_test(test, "client").unwrap();
-    let told = line(&proxy, "an upstream asks us");
+    let told = line(&proxy, "an upstream sends us queries");
     assert!(told.contains("10.77.2.2:53"), "{told}");
     assert!(!proxy.output().contains("a forwarding loop"), "{}", proxy.output());
 }

@@ -1,6 +1,6 @@
-//! What gives a loop away.
+//! What shows a loop.
 
-/// What gave a loop away.
+/// What showed a loop.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Evidence {
     /// The configuration of this node leads back to us.

@@ -1,4 +1,4 @@
-//! Questions that nobody asks but us: one that comes to us has gone round.
+//! Questions that only this process asks: one that arrives here was in a loop.
 
 use std::io::Write as _;
 

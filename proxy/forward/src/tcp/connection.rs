@@ -58,7 +58,7 @@ impl Task {
             Err(_) => self.fail_all(first, &mut rx, UpstreamFailure::Connect),
         }
         rx.close();
-        // These were never written, so asking again costs nobody anything.
+        // These were never written, so asking again is safe.
         while let Ok(ask) = rx.try_recv() {
             self.unasked(&ask);
         }
@@ -144,7 +144,7 @@ impl Task {
         }
     }
 
-    /// Drops queries nobody waits for any more. Returns false when the
+    /// Drops queries without waiting clients. Returns false when the
     /// connection is of no use: idle, or silent since the query was written.
     fn expire(&self, connection: &mut Established) -> bool {
         let now = Instant::now();
