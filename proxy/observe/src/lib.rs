@@ -54,8 +54,8 @@ pub use tables::{
 
 mod lookup;
 pub use lookup::{
-    Again, Closer, End, Guess, Habits, Lookup, Ndots, OpenLookups, Repeated, Retransmits, Search,
-    Source, Step,
+    Again, End, Guess, Habits, Lookup, Ndots, OpenLookups, Repeated, Retransmits, Search, Source,
+    Step,
 };
 
 mod accounts;

@@ -19,8 +19,11 @@ pub use library::{Guess, Habits};
 mod finished;
 
 mod walk;
-pub(crate) use walk::Ending;
+pub(crate) use walk::{Candidate, Ending};
+
+mod context;
+pub(crate) use context::LookupContext;
 
 mod open;
-pub(crate) use open::{AtOnce, Joined, SPARE};
-pub use open::{Closer, OpenLookups};
+pub use open::OpenLookups;
+pub(crate) use open::{Joined, Placed};

@@ -11,7 +11,7 @@ use crate::accounts::{
 };
 use crate::config::ObserveConfig;
 use crate::intake::{Batch, QueryEvent, QueryFlags};
-use crate::lookup::{Closer, Retransmits};
+use crate::lookup::{LookupContext, Retransmits};
 use crate::tables::{Counters, HeavyHitters, History, Windows, hash_of_name};
 
 mod attribute;
@@ -64,7 +64,7 @@ pub struct Observer {
     /// Clients that asked since the last settling.
     pub(super) active: Vec<Slot>,
     pub(super) retransmits: Retransmits,
-    pub(super) closer: Closer,
+    pub(super) context: LookupContext,
     /// All that was answered before this has been given to its lookup.
     pub(super) settled: Moment,
     decayed: Moment,
@@ -89,7 +89,7 @@ impl Observer {
             top_pairs: HeavyHitters::new(config.top),
             active: Vec::new(),
             retransmits: Retransmits::default(),
-            closer: Closer::new(&config.cluster_domain),
+            context: LookupContext::new(&config.cluster_domain),
             config,
             started: now,
             now,
@@ -106,56 +106,56 @@ impl Observer {
     /// others.
     pub fn take_all(&mut self, part: &Batch) {
         let mut marks = [Marks::default(); Batch::ROOM];
-        for (seen, marks) in part.iter().zip(&mut marks) {
-            *marks = self.mark(&seen);
+        for (event, marks) in part.iter().zip(&mut marks) {
+            *marks = self.mark(&event);
         }
         // One after another without work between them, for the processor to
         // fetch them side by side.
         for marks in marks.iter().take(part.len()) {
             self.retransmits.touch(marks.query);
         }
-        for (seen, marks) in part.iter().zip(marks) {
-            self.take_marked(&seen, marks);
+        for (event, marks) in part.iter().zip(marks) {
+            self.take_marked(&event, marks);
         }
     }
 
     /// Accounts for one query, which was answered after all before it.
-    pub fn take(&mut self, seen: &QueryEvent<'_>) {
-        self.take_marked(seen, self.mark(seen));
+    pub fn take(&mut self, event: &QueryEvent<'_>) {
+        self.take_marked(event, self.mark(event));
     }
 
-    fn mark(&self, seen: &QueryEvent<'_>) -> Marks {
-        let name = hash_of_name(seen.qname);
-        Marks { name, query: self.retransmits.hash(&seen.record, name) }
+    fn mark(&self, event: &QueryEvent<'_>) -> Marks {
+        let name = hash_of_name(event.qname);
+        Marks { name, query: self.retransmits.hash(&event.record, name) }
     }
 
-    fn take_marked(&mut self, seen: &QueryEvent<'_>, marks: Marks) {
-        self.note(seen, marks);
-        let repeated = self.retransmits.judge(seen, marks.query);
-        self.place(seen, marks.name, repeated);
+    fn take_marked(&mut self, event: &QueryEvent<'_>, marks: Marks) {
+        self.note(event, marks);
+        let repeated = self.retransmits.judge(event, marks.query);
+        self.place(event, marks.name, repeated);
         if let Some((addr, asked)) = self.clients.take_forgotten() {
             self.top_clients.add(&client_key(addr), asked.into());
         }
     }
 
     /// Counts a query in the accounts of the node and of its upstream.
-    fn note(&mut self, seen: &QueryEvent<'_>, marks: Marks) {
+    fn note(&mut self, event: &QueryEvent<'_>, marks: Marks) {
         let now = self.now;
         self.records += 1;
-        note(&mut self.node, &mut self.origins, seen, now);
-        if seen.record.origin != Origin::Rejected {
-            self.top_names.add_hashed(seen.qname, marks.name, 1);
+        note(&mut self.node, &mut self.origins, event, now);
+        if event.record.origin != Origin::Rejected {
+            self.top_names.add_hashed(event.qname, marks.name, 1);
         }
-        if seen.record.flags.has(QueryFlags::ASKED) {
-            self.top_misses.add_hashed(seen.qname, marks.name, 1);
+        if event.record.flags.has(QueryFlags::ASKED) {
+            self.top_misses.add_hashed(event.qname, marks.name, 1);
         }
-        if !seen.record.flags.has(QueryFlags::REPEATED) {
-            self.history.add(seen.record.origin.index(), now);
+        if !event.record.flags.has(QueryFlags::REPEATED) {
+            self.history.add(event.record.origin.index(), now);
         }
-        self.zones.note(seen, now);
-        let upstream = seen.record.upstream.map(usize::from);
+        self.zones.note(event, now);
+        let upstream = event.record.upstream.map(usize::from);
         if let Some(upstream) = upstream.and_then(|at| self.upstreams.get_mut(at)) {
-            upstream.note(seen, now);
+            upstream.note(event, now);
         }
     }
 

@@ -136,9 +136,9 @@ pub struct Audience<'a> {
 
 impl Audience<'_> {
     /// Offers a query to everybody; `names` has who is behind an address now.
-    pub fn offer(&mut self, seen: &QueryEvent<'_>, names: &Identities, now: Moment) {
+    pub fn offer(&mut self, event: &QueryEvent<'_>, names: &Identities, now: Moment) {
         for listener in self.listeners.iter_mut() {
-            listener.offer(seen, names, now);
+            listener.offer(event, names, now);
         }
     }
 
@@ -153,15 +153,15 @@ impl Audience<'_> {
 }
 
 impl Listener {
-    fn offer(&mut self, seen: &QueryEvent<'_>, names: &Identities, now: Moment) {
-        if !self.filter.takes(seen, names) {
+    fn offer(&mut self, event: &QueryEvent<'_>, names: &Identities, now: Moment) {
+        if !self.filter.takes(event, names) {
             return;
         }
         if !self.governor.allows(now) {
             self.skipped.over_limit.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        let heard = TappedQuery { record: seen.record, qname: Name::from_wire(seen.qname).ok() };
+        let heard = TappedQuery { record: event.record, qname: Name::from_wire(event.qname).ok() };
         if self.queue.try_send(heard).is_err() {
             self.skipped.behind.fetch_add(1, Ordering::Relaxed);
         }

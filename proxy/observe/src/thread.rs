@@ -116,7 +116,7 @@ impl ObserverThread {
                 }
                 if let Some(audience) = &mut audience {
                     part.iter()
-                        .for_each(|seen| audience.offer(&seen, &observer.names, now));
+                        .for_each(|event| audience.offer(&event, &observer.names, now));
                 }
                 observer.take_all(part);
                 taken += part.len();

@@ -10,7 +10,7 @@ use super::name_tallies::{NameTallies, Named};
 use crate::config::ObserveConfig;
 use crate::intake::{QueryEvent, QueryFlags};
 use crate::lookup::{
-    Closer, Ending, Guess, Habits, Learner, Lookup, OpenLookups, Repeated, Search, Source,
+    Ending, Guess, Learner, Lookup, LookupContext, OpenLookups, Placed, Repeated, Search, Source,
 };
 use crate::tables::{Count, Counters, Windows};
 
@@ -37,7 +37,6 @@ pub struct Client {
     pub ports: u64,
     /// Whose account it is, if that is known.
     pub identity: Option<Arc<Identity>>,
-    habits: Habits,
     learner: Option<Box<Learner>>,
     /// Its queries since the last settling, which are not in
     /// [`Observer::top_clients`](super::Observer::top_clients) yet.
@@ -61,17 +60,16 @@ impl Client {
             last: now,
             ports: 0,
             identity: None,
-            habits: Habits::default(),
             asked: 0,
             touched: false,
         }
     }
 
     /// Counts one query.
-    pub(crate) fn note(&mut self, seen: &QueryEvent<'_>, now: Moment) {
-        note(&mut self.counters, &mut self.origins, seen, now);
-        self.last = self.last.max(seen.record.arrived);
-        self.ports |= 1 << (seen.record.port % 64);
+    pub(crate) fn note(&mut self, event: &QueryEvent<'_>, now: Moment) {
+        note(&mut self.counters, &mut self.origins, event, now);
+        self.last = self.last.max(event.record.arrived);
+        self.ports |= 1 << (event.record.port % 64);
         self.asked = self.asked.saturating_add(1);
         self.touched = true;
     }
@@ -80,31 +78,29 @@ impl Client {
     /// is the hash of its name.
     pub(crate) fn place(
         &mut self,
-        seen: &QueryEvent<'_>,
+        event: &QueryEvent<'_>,
         asked: u64,
         repeated: Option<Repeated>,
-        closer: &mut Closer,
-    ) {
-        self.habits.query(seen, repeated);
+        context: &mut LookupContext,
+    ) -> Placed {
         if repeated.is_none()
             && let Some(learner) = &mut self.learner
-            && let Some(learned) = learner.take(seen, &self.search)
+            && let Some(learned) = learner.take(event, &self.search)
         {
             self.search = learned;
         }
-        let again = repeated.map(|repeated| repeated.again);
         self.lookups
-            .take(seen, asked, again, &self.search, &mut self.habits, closer);
+            .take(event, asked, repeated, &self.search, context)
     }
 
     /// Ends the lookups that nothing can belong to any more at `now`.
-    pub(crate) fn sweep(&mut self, now: Moment, closer: &mut Closer) {
-        self.lookups.sweep(now, &self.search, closer);
+    pub(crate) fn sweep(&mut self, now: Moment, context: &mut LookupContext) -> Vec<Lookup> {
+        self.lookups.sweep(now, &self.search, context)
     }
 
     /// Ends all its lookups.
-    pub(crate) fn finish(&mut self, closer: &mut Closer) {
-        self.lookups.finish(&self.search, closer);
+    pub(crate) fn finish(&mut self, context: &mut LookupContext) -> Vec<Lookup> {
+        self.lookups.finish(&self.search, context)
     }
 
     /// Counts a lookup that is over.
@@ -148,7 +144,7 @@ impl Client {
 
     /// Guesses its resolver library.
     pub fn family(&self) -> Option<Guess> {
-        self.habits.guess()
+        self.lookups.guess()
     }
 }
 
@@ -156,10 +152,10 @@ impl Client {
 pub(crate) fn note(
     counters: &mut Counters,
     origins: &mut Windows<{ Origin::COUNT }>,
-    seen: &QueryEvent<'_>,
+    event: &QueryEvent<'_>,
     now: Moment,
 ) {
-    let QueryEvent { record, .. } = seen;
+    let QueryEvent { record, .. } = event;
     counters.add(Count::Queries as usize, 1, now);
     if record.flags.has(QueryFlags::ASKED) {
         counters.add(Count::Asked as usize, 1, now);

@@ -23,8 +23,8 @@ impl UpstreamAccount {
     }
 
     /// Counts one question that this upstream was asked last.
-    pub(crate) fn note(&mut self, seen: &QueryEvent<'_>, now: Moment) {
-        let record = &seen.record;
+    pub(crate) fn note(&mut self, event: &QueryEvent<'_>, now: Moment) {
+        let record = &event.record;
         if !record.flags.has(QueryFlags::ASKED) {
             return;
         }

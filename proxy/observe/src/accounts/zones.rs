@@ -30,15 +30,15 @@ impl ZoneAccounts {
     }
 
     /// Counts a response for the longest suffix that its name has.
-    pub(crate) fn note(&mut self, seen: &QueryEvent<'_>, now: Moment) {
-        let holds = |zone: &&mut ZoneAccount| ends_with(seen.qname, zone.suffix.as_wire());
+    pub(crate) fn note(&mut self, event: &QueryEvent<'_>, now: Moment) {
+        let holds = |zone: &&mut ZoneAccount| ends_with(event.qname, zone.suffix.as_wire());
         let longest = self
             .zones
             .iter_mut()
             .filter(holds)
             .max_by_key(|zone| zone.suffix.as_wire().len());
         if let Some(zone) = longest {
-            zone.origins.add(seen.record.origin.index(), 1, now);
+            zone.origins.add(event.record.origin.index(), 1, now);
         }
     }
 

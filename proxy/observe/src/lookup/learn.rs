@@ -43,8 +43,8 @@ struct List {
 impl Learner {
     /// Takes a query that was not sent before, and says what is known if that
     /// changed.
-    pub(crate) fn take(&mut self, seen: &QueryEvent<'_>, known: &Search) -> Option<Search> {
-        let now = seen.record.arrived;
+    pub(crate) fn take(&mut self, event: &QueryEvent<'_>, known: &Search) -> Option<Search> {
+        let now = event.record.arrived;
         let mut spare = Vec::new();
         while let Some(front) = self.denied.front()
             && now.saturating_since(front.at) > RECENT
@@ -58,12 +58,12 @@ impl Learner {
         if self
             .denied
             .back()
-            .is_some_and(|last| *last.name == *seen.qname)
+            .is_some_and(|last| *last.name == *event.qname)
         {
             return None;
         }
-        let learned = self.learn(seen.qname, known);
-        if is_denied(seen) {
+        let learned = self.learn(event.qname, known);
+        if is_denied(event) {
             if self.denied.len() >= REMEMBERED {
                 spare = self
                     .denied
@@ -72,8 +72,8 @@ impl Learner {
                     .unwrap_or_default();
             }
             spare.clear();
-            spare.extend_from_slice(seen.qname);
-            let start = start_of(seen.qname);
+            spare.extend_from_slice(event.qname);
+            let start = start_of(event.qname);
             self.denied
                 .push_back(Denied { name: spare, start, at: now });
         }
@@ -194,8 +194,8 @@ fn start_of(name: &[u8]) -> u64 {
     u64::from_le_bytes(start)
 }
 
-fn is_denied(seen: &QueryEvent<'_>) -> bool {
-    let record = &seen.record;
+fn is_denied(event: &QueryEvent<'_>) -> bool {
+    let record = &event.record;
     let says_no = matches!(record.rcode, Rcode::NXDOMAIN | Rcode::NOERROR);
     let flags = record.flags;
     flags.has(QueryFlags::ANSWERED)

@@ -31,9 +31,9 @@ pub struct Guess {
 
 impl Habits {
     /// Notes a query.
-    pub(crate) fn query(&mut self, seen: &QueryEvent<'_>, repeated: Option<Repeated>) {
+    pub(crate) fn query(&mut self, event: &QueryEvent<'_>, repeated: Option<Repeated>) {
         add(&mut self.queries);
-        if seen.record.flags.has(QueryFlags::EDNS) {
+        if event.record.flags.has(QueryFlags::EDNS) {
             add(&mut self.edns);
         }
         // After a failure or a lost answer alike: it is their timer.

@@ -1,25 +1,26 @@
 //! The lookups of one client that are under way.
 
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 
 use resolver::{Moment, Origin};
 
-use super::finished::{Finished, Verdict};
-use super::library::Habits;
+use super::context::LookupContext;
+use super::finished::Verdict;
+use super::library::{Guess, Habits};
 use super::outcome::Lookup;
-use super::retransmit::Again;
-use super::search::{Search, Splits};
-use super::walk::{Fit, Walk};
+use super::retransmit::{Again, Repeated};
+use super::search::Search;
+use super::walk::{Arrival, Candidate, Fit, Walk, type_bit};
 use crate::intake::{QueryEvent, QueryFlags, octets_of};
-use crate::lookup::walk::{Candidate, LookupRules, type_bit};
 use crate::tables::hash_of;
 
 mod found;
-mod walks;
+mod table;
 
+use found::FoundLookup;
 pub(crate) use found::Joined;
-use found::{AllFound, Found};
-use walks::Open;
+use table::{Row, Table, Wanted};
 
 /// Puts the queries of a client together to lookups.
 ///
@@ -28,8 +29,9 @@ use walks::Open;
 /// walk whatever the other walks do meanwhile.
 #[derive(Debug)]
 pub struct OpenLookups {
-    open: Open,
-    found: AllFound,
+    open: Table<Box<Walk>>,
+    found: Table<FoundLookup>,
+    habits: Habits,
     /// Of either.
     capacity: usize,
     /// Sets this client's names apart from those of others.
@@ -38,72 +40,22 @@ pub struct OpenLookups {
     forgets: bool,
 }
 
-/// What is shared by all clients while their queries are taken.
-#[derive(Debug, Default)]
-pub struct Closer {
-    /// The cluster's domain in wire form and lower case.
-    cluster_domain: Box<[u8]>,
-    splits: Splits,
-    #[expect(clippy::vec_box, reason = "they go back to where boxes are")]
-    spare: Vec<Box<Walk>>,
-    /// Memory for the names of the next lookups.
-    pub(crate) names: Vec<Vec<u8>>,
-    /// Where the key of a client and a name is put together.
-    pub(crate) pair: Vec<u8>,
-    /// Lookups that had to end for want of room.
-    pub cut: u64,
-    pub(crate) finished: Finished,
-    /// Lookups that ended and were not collected yet.
-    pub closed: Vec<Lookup>,
-    /// What the last query was for, if it belongs to no walk.
-    pub(crate) at_once: Option<AtOnce>,
-}
-
-impl Closer {
-    /// Names below `cluster_domain` are the cluster's.
-    pub fn new(cluster_domain: &dns::Name) -> Self {
-        Self {
-            cluster_domain: cluster_domain.folded().as_wire().into(),
-            splits: Splits::default(),
-            spare: Vec::new(),
-            names: Vec::new(),
-            pair: Vec::new(),
-            cut: 0,
-            finished: Finished::default(),
-            closed: Vec::new(),
-            at_once: None,
-        }
-    }
-
-    /// What the ends of lookups depend on.
-    pub(crate) fn rules_for<'a>(&'a self, search: &'a Search) -> LookupRules<'a> {
-        LookupRules { cluster_domain: &self.cluster_domain, search }
-    }
-
-    fn close(&mut self, walk: Box<Walk>, search: &Search, salt: u64) -> bool {
-        let remains = walk.remains();
-        if let Some((asked, at, is_start)) = remains {
-            self.finished.remember(asked ^ salt, at, is_start);
-        }
-        self.count(walk, search);
-        remains.is_some()
-    }
-
-    fn count(&mut self, walk: Box<Walk>, search: &Search) {
-        let name = self.names.pop().unwrap_or_default();
-        self.closed.push(walk.close(self.rules_for(search), name));
-        if self.spare.len() < SPARE {
-            self.spare.push(walk);
-        }
-    }
-}
-
-/// What a query was for that no walk waits for any more.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum AtOnce {
-    /// It found its name: a lookup of this.
-    Found(Candidate),
-    /// It asked for one more type of a lookup that had found its name.
+/// What a query was for.
+#[derive(Debug)]
+pub(crate) enum Placed {
+    /// No lookup of a program: it did not parse, or we answer it ourselves.
+    Unrelated,
+    /// A query that was sent before.
+    Retransmit,
+    /// A lookup that is under way.
+    Open,
+    /// A lookup that ended with it, or one that was over and made room.
+    Ended(Lookup),
+    /// A new lookup, for which this one had to end too early.
+    Cut(Lookup),
+    /// A lookup that found its name with this query, its first.
+    AtOnce(Candidate),
+    /// One more type of a lookup that had found its name, and is counted.
     Joined(Joined),
 }
 
@@ -112,8 +64,9 @@ impl OpenLookups {
     pub fn new(client: IpAddr, capacity: usize) -> Self {
         let salt = hash_of(&octets_of(client));
         Self {
-            open: Open::default(),
-            found: AllFound::default(),
+            open: Table::default(),
+            found: Table::default(),
+            habits: Habits::default(),
             capacity: capacity.max(1),
             salt,
             forgets: false,
@@ -135,179 +88,194 @@ impl OpenLookups {
         self.open.len() == 0
     }
 
-    /// Takes a query for a name of which `asked` is the hash; `again` if it was
-    /// sent before.
-    pub fn take(
-        &mut self,
-        seen: &QueryEvent<'_>,
-        asked: u64,
-        again: Option<Again>,
-        search: &Search,
-        habits: &mut Habits,
-        closer: &mut Closer,
-    ) {
-        // Neither what does not parse nor what we answer ourselves is asked by
-        // a stub resolver.
-        if matches!(seen.record.origin, Origin::Rejected | Origin::Local) {
-            return;
-        }
-        if let Some(again) = again {
-            self.again(seen, asked, again);
-            return;
-        }
-        let mut splits = std::mem::take(&mut closer.splits);
-        splits.read(seen.qname, asked, search);
-        let walk = self.best(seen, asked, &splits);
-        let found = self.found.best(seen, asked);
-        if let Some((fit, at)) = found
-            && walk.is_none_or(|(other, _)| fit < other)
-        {
-            self.join(at, fit, seen, habits, closer);
-        } else {
-            self.take_walk(walk, seen, asked, &splits, search, habits, closer);
-        }
-        closer.splits = splits;
+    /// Guesses the client's resolver library.
+    pub(crate) fn guess(&self) -> Option<Guess> {
+        self.habits.guess()
     }
 
-    /// Gives a query to the walk that it fits best, or to a new one.
-    #[expect(clippy::too_many_arguments, reason = "what `take` has, and what it found")]
-    fn take_walk(
+    /// Takes a query for a name of which `asked` is the hash.
+    pub(crate) fn take(
         &mut self,
-        walk: Option<(Fit, usize)>,
-        seen: &QueryEvent<'_>,
+        event: &QueryEvent<'_>,
         asked: u64,
-        splits: &Splits,
+        repeated: Option<Repeated>,
         search: &Search,
-        habits: &mut Habits,
-        closer: &mut Closer,
-    ) {
-        let verdict = match walk {
+        context: &mut LookupContext,
+    ) -> Placed {
+        self.habits.query(event, repeated);
+        // Neither what does not parse nor what we answer ourselves is asked by
+        // a stub resolver.
+        if matches!(event.record.origin, Origin::Rejected | Origin::Local) {
+            return Placed::Unrelated;
+        }
+        if let Some(Repeated { again, .. }) = repeated {
+            self.again(event, asked, again);
+            return Placed::Retransmit;
+        }
+        let mut splits = std::mem::take(&mut context.scratch.splits);
+        splits.read(event.qname, asked, search);
+        let placed = self.place(&Arrival { event, asked, splits: &splits }, search, context);
+        context.scratch.splits = splits;
+        placed
+    }
+
+    /// Gives a query to the lookup that it fits best, or to a new one.
+    fn place(
+        &mut self,
+        query: &Arrival<'_>,
+        search: &Search,
+        context: &mut LookupContext,
+    ) -> Placed {
+        let open = self.best_open(query);
+        let found = self.best_found(query);
+        if let Some((fit, at)) = found
+            && open.is_none_or(|(other, _)| fit < other)
+        {
+            return self.join(at, fit, query.event);
+        }
+        let verdict = match open {
             Some((fit, _)) if fit != Fit::LateNext => Verdict::New,
-            _ => self.judge(seen, asked, closer),
+            _ => self.judge(query, context),
         };
-        match (verdict, walk) {
-            (Verdict::Repeat, _) => {}
+        match (verdict, open) {
+            (Verdict::Repeat, _) => Placed::Retransmit,
             (Verdict::Afresh(bit, arrived), _) => {
-                let earlier = Some((bit, arrived));
-                self.begin(seen, asked, splits, search, closer, earlier);
+                let mut walk = context.scratch.walk();
+                walk.begin(query, search);
+                walk.add_earlier(bit, arrived);
+                self.open(walk, search, context)
             }
             (Verdict::New, Some((fit, at))) => {
-                self.open
-                    .change(at, |walk| walk.take(fit, seen, asked, splits, habits));
-                self.close_if_found(at, search, closer);
+                let Self { open, habits, .. } = self;
+                open.change(at, |walk| walk.take(fit, query, habits));
+                self.close_if_found(at, search, context)
+                    .map_or(Placed::Open, Placed::Ended)
             }
-            (Verdict::New, None) if Found::is(seen) => {
-                let candidate = Candidate::all(splits, search).next().unwrap_or_default();
-                closer.at_once = Some(AtOnce::Found(candidate));
-                self.keep(Found::begin(seen, asked, candidate), closer);
+            (Verdict::New, None) if FoundLookup::is(query.event) => {
+                let candidate = Candidate::all(query.splits, search).next();
+                let candidate = candidate.unwrap_or_default();
+                self.keep(FoundLookup::begin(query, candidate), context);
+                Placed::AtOnce(candidate)
             }
-            (Verdict::New, None) => self.begin(seen, asked, splits, search, closer, None),
+            (Verdict::New, None) => {
+                let mut walk = context.scratch.walk();
+                walk.begin(query, search);
+                self.open(walk, search, context)
+            }
         }
     }
 
     /// Takes another type of a name that was found.
-    fn join(
-        &mut self,
-        at: usize,
-        fit: Fit,
-        seen: &QueryEvent<'_>,
-        habits: &mut Habits,
-        closer: &mut Closer,
-    ) {
-        let Some(joined) = self.found.join(at, seen, fit) else { return };
+    fn join(&mut self, at: usize, fit: Fit, event: &QueryEvent<'_>) -> Placed {
+        let joined = self.found.change(at, |found| found.join(event, fit));
         let shared_port = fit == Fit::JoinByPort;
-        if shared_port || !seen.record.flags.has(QueryFlags::TCP) {
-            habits.pair(shared_port);
+        if shared_port || !event.record.flags.has(QueryFlags::TCP) {
+            self.habits.pair(shared_port);
         }
-        closer.at_once = Some(AtOnce::Joined(joined));
+        joined.map_or(Placed::Unrelated, Placed::Joined)
     }
 
     /// Keeps a lookup that found its name.
-    fn keep(&mut self, found: Found, closer: &mut Closer) {
+    fn keep(&mut self, found: FoundLookup, context: &mut LookupContext) {
         if self.found.len() >= self.capacity {
-            for found in self.found.shed() {
-                self.forgets |= remember(&found, self.salt, closer);
+            let half = self.found.len().div_ceil(2);
+            for found in self.found.take_oldest(half) {
+                self.forgets |= remember(&found, self.salt, context);
             }
         }
         self.found.push(found);
     }
 
-    fn judge(&self, seen: &QueryEvent<'_>, asked: u64, closer: &mut Closer) -> Verdict {
+    fn judge(&self, query: &Arrival<'_>, context: &mut LookupContext) -> Verdict {
         if !self.forgets {
             return Verdict::New;
         }
-        let bit = type_bit(seen.record.qtype);
-        closer.finished.judge(asked ^ self.salt, bit, &seen.record)
+        let record = &query.event.record;
+        let bit = type_bit(record.qtype);
+        context.finished.judge(query.asked ^ self.salt, bit, record)
     }
 
-    fn begin(
-        &mut self,
-        seen: &QueryEvent<'_>,
-        asked: u64,
-        splits: &Splits,
-        search: &Search,
-        closer: &mut Closer,
-        earlier: Option<(u8, Moment)>,
-    ) {
-        let mut walk = closer.spare.pop().unwrap_or_default();
-        walk.begin(seen, asked, splits, search);
-        if let Some((bit, arrived)) = earlier {
-            walk.add_earlier(bit, arrived);
-        }
-        self.make_room(search, closer);
+    /// Begins a lookup.
+    fn open(&mut self, walk: Box<Walk>, search: &Search, context: &mut LookupContext) -> Placed {
         self.open.push(walk);
-        self.close_if_found(self.open.len() - 1, search, closer);
+        let at = self.open.len() - 1;
+        if let Some(lookup) = self.close_if_found(at, search, context) {
+            return Placed::Ended(lookup);
+        }
+        self.make_room(search, context)
     }
 
-    /// Counts a walk that has found its name, and keeps what may be joined.
-    fn close_if_found(&mut self, at: usize, search: &Search, closer: &mut Closer) {
-        let Some(found) = self.open.get(at).and_then(Found::of) else { return };
-        closer.count(self.open.remove(at), search);
-        self.keep(found, closer);
+    /// Ends a walk that has found its name, and keeps what may be joined.
+    fn close_if_found(
+        &mut self,
+        at: usize,
+        search: &Search,
+        context: &mut LookupContext,
+    ) -> Option<Lookup> {
+        let found = FoundLookup::of(self.open.get(at)?)?;
+        let lookup = context.close(self.open.remove(at), search);
+        self.keep(found, context);
+        Some(lookup)
     }
 
     /// Ends the lookups that nothing can belong to any more at `now`.
-    pub fn sweep(&mut self, now: Moment, search: &Search, closer: &mut Closer) {
-        let mut from = 0;
-        while let Some(at) = self.open.ended(from, now) {
-            self.close(at, search, closer);
-            from = at;
+    pub(crate) fn sweep(
+        &mut self,
+        now: Moment,
+        search: &Search,
+        context: &mut LookupContext,
+    ) -> Vec<Lookup> {
+        for found in self.found.take_ended(now) {
+            self.forgets |= remember(&found, self.salt, context);
         }
-        for found in self.found.ended(now) {
-            self.forgets |= remember(&found, self.salt, closer);
-        }
+        let ended = self.open.take_ended(now).into_iter();
+        ended
+            .map(|walk| self.close(walk, search, context))
+            .collect()
     }
 
     /// Ends them all.
-    pub fn finish(&mut self, search: &Search, closer: &mut Closer) {
-        for walk in self.open.drain() {
-            closer.close(walk, search, self.salt);
+    pub(crate) fn finish(&mut self, search: &Search, context: &mut LookupContext) -> Vec<Lookup> {
+        for found in self.found.take_oldest(self.found.len()) {
+            remember(&found, self.salt, context);
         }
-        for found in self.found.drain() {
-            remember(&found, self.salt, closer);
-        }
+        let all = self.open.take_oldest(self.open.len()).into_iter();
+        all.map(|walk| self.close(walk, search, context)).collect()
     }
 
-    fn close(&mut self, at: usize, search: &Search, closer: &mut Closer) {
-        let forgets = closer.close(self.open.remove(at), search, self.salt);
-        self.forgets |= forgets;
+    fn close(&mut self, walk: Box<Walk>, search: &Search, context: &mut LookupContext) -> Lookup {
+        if let Some((asked, at, is_start)) = walk.remains() {
+            context.finished.remember(asked ^ self.salt, at, is_start);
+            self.forgets = true;
+        }
+        context.close(walk, search)
     }
 
-    /// Lets the walk wait longer whose query came again: if several ask the
+    /// Ends the lookup that would end first, if the latest has no room.
+    fn make_room(&mut self, search: &Search, context: &mut LookupContext) -> Placed {
+        if self.open.len() <= self.capacity {
+            return Placed::Open;
+        }
+        let Some(at) = self.open.first_to_end() else { return Placed::Open };
+        let walk = self.open.remove(at);
+        let was_over = walk.is_over();
+        let lookup = self.close(walk, search, context);
+        if was_over { Placed::Ended(lookup) } else { Placed::Cut(lookup) }
+    }
+
+    /// Lets the lookup wait longer whose query came again: if several ask the
     /// same name, that of its port.
-    fn again(&mut self, seen: &QueryEvent<'_>, asked: u64, again: Again) {
-        let walk = self.open.waiting(asked, |walk| walk.waits_for(seen, asked));
-        let found = self.found.waiting(seen, asked);
-        match (walk, found) {
+    fn again(&mut self, event: &QueryEvent<'_>, asked: u64, again: Again) {
+        let open = first_waiting(&self.open, asked, |walk| walk.waits_for(event, asked));
+        let found = first_waiting(&self.found, asked, |found| found.waits_for(event, asked));
+        match (open, found) {
             (Some((by_port, at)), found)
                 if by_port || found.is_none_or(|(by_port, _)| !by_port) =>
             {
-                self.open.change(at, |walk| walk.again(seen, again));
+                self.open.change(at, |walk| walk.again(event, again));
             }
             (_, Some((_, at))) => {
-                if let Some(found) = self.found.get_mut(at) {
-                    found.again(seen, again);
-                }
+                self.found.change(at, |found| found.again(event, again));
             }
             (_, None) => {}
         }
@@ -315,36 +283,104 @@ impl OpenLookups {
 
     /// Finds the walk that a query belongs to: by its port, as another type of
     /// a name, as the next name of the walk that waits for it longest, and only
-    /// then as a repetition.
-    fn best(&self, seen: &QueryEvent<'_>, asked: u64, splits: &Splits) -> Option<(Fit, usize)> {
-        let bit = type_bit(seen.record.qtype);
-        self.open
-            .best(asked, bit, splits, |walk| walk.fit(seen, asked, splits))
+    /// then as a repetition. The oldest if several fit alike.
+    fn best_open(&self, query: &Arrival<'_>) -> Option<(Fit, usize)> {
+        let mut best: Option<(Fit, usize)> = None;
+        let mut look = |at: usize, walk: &Walk| {
+            if let Some(fit) = walk.fit(query)
+                && best.is_none_or(|(least, _)| fit < least)
+            {
+                best = Some((fit, at));
+            }
+            // Nothing fits better.
+            match best {
+                Some((Fit::JoinByPort, _)) => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        };
+        let wanted = Wanted::taking(query.asked, type_bit(query.event.record.qtype));
+        let mut is_surest = false;
+        self.open.with_tag(wanted, |at, walk| {
+            let looked = look(at, walk);
+            is_surest = looked.is_break();
+            looked
+        });
+        if !is_surest {
+            self.open.going_on(query.splits.marks(), |at, walk| {
+                // The others may fit as well as this one.
+                let _fits = look(at, walk);
+            });
+        }
+        best
     }
 
-    /// Ends lookups until there is room for one more, those first that would end
-    /// first.
-    fn make_room(&mut self, search: &Search, closer: &mut Closer) {
-        while self.open.len() >= self.capacity
-            && let Some(at) = self.open.oldest()
-        {
-            let was_over = self.open.get(at).is_some_and(Walk::is_over);
-            closer.cut += u64::from(!was_over);
-            self.close(at, search, closer);
+    /// Finds the lookup that a query belongs to as another type of a name that
+    /// was found: by its port, or else the oldest.
+    fn best_found(&self, query: &Arrival<'_>) -> Option<(Fit, usize)> {
+        let mut best: Option<(Fit, usize)> = None;
+        let wanted = Wanted::taking(query.asked, type_bit(query.event.record.qtype));
+        self.found.with_tag(wanted, |at, found| {
+            if let Some(fit) = found.fit(query)
+                && best.is_none_or(|(least, _)| fit < least)
+            {
+                best = Some((fit, at));
+            }
+            ControlFlow::Continue(())
+        });
+        best
+    }
+}
+
+/// Finds the first that waits for a name, by preference on the port of the query,
+/// and says whether it does.
+fn first_waiting<R: Row>(
+    table: &Table<R>,
+    asked: u64,
+    waits: impl Fn(&R) -> Option<bool>,
+) -> Option<(bool, usize)> {
+    let mut first: Option<(bool, usize)> = None;
+    table.with_tag(Wanted::any(asked), |at, row| match waits(row) {
+        Some(true) => {
+            first = Some((true, at));
+            ControlFlow::Break(())
         }
+        Some(false) => {
+            first = first.or(Some((false, at)));
+            ControlFlow::Continue(())
+        }
+        None => ControlFlow::Continue(()),
+    });
+    first
+}
+
+impl Row for Box<Walk> {
+    const GOES_ON: bool = true;
+
+    fn asked(&self) -> u64 {
+        Walk::asked(self)
+    }
+
+    fn takes(&self) -> u8 {
+        Walk::takes(self)
+    }
+
+    fn bases(&self) -> impl Iterator<Item = u64> {
+        Walk::bases(self)
+    }
+
+    fn deadline(&self) -> Moment {
+        Walk::deadline(self)
     }
 }
 
 /// Remembers a lookup that found its name, if its client may ask for that again in
 /// a way that looks new; says whether it may.
-fn remember(found: &Found, salt: u64, closer: &mut Closer) -> bool {
+fn remember(found: &FoundLookup, salt: u64, context: &mut LookupContext) -> bool {
     if found.apart {
-        closer
+        let asked = found.asked ^ salt;
+        context
             .finished
-            .remember(found.asked ^ salt, found.first, found.is_start);
+            .remember(asked, found.first, found.is_start);
     }
     found.apart
 }
-
-/// Walks whose memory is kept for the next ones, and names.
-pub(crate) const SPARE: usize = 1024;

@@ -93,16 +93,16 @@ impl Retransmits {
     }
 
     /// Judges a query, and remembers it; `hash` is [`hash`](Self::hash)'s.
-    pub fn judge(&mut self, seen: &QueryEvent<'_>, hash: u64) -> Option<Repeated> {
-        let record = &seen.record;
+    pub fn judge(&mut self, event: &QueryEvent<'_>, hash: u64) -> Option<Repeated> {
+        let record = &event.record;
         let now = millis(record.arrived);
         let new = Place::of(hash, record, now);
         let start = self.set_of(hash);
         let words: &mut [u64; WAYS] = self.words.get_mut(start..)?.first_chunk_mut()?;
         if let Some(at) = words.iter().position(|word| Place(*word).is(new, now)) {
-            let seen = words.get_mut(..=at)?;
-            seen.rotate_right(1);
-            let latest = seen.first_mut()?;
+            let later = words.get_mut(..=at)?;
+            later.rotate_right(1);
+            let latest = later.first_mut()?;
             let (place, repeated) = Place(*latest).again(record, now);
             *latest = place.0;
             return repeated;
@@ -253,9 +253,9 @@ mod tests {
     }
 
     fn judge(all: &mut Retransmits, record: Record) -> Option<(Again, u128)> {
-        let seen = QueryEvent { record, qname: b"\x01a\0" };
-        let hash = all.hash(&seen.record, 7);
-        let judged = all.judge(&seen, hash);
+        let event = QueryEvent { record, qname: b"\x01a\0" };
+        let hash = all.hash(&event.record, 7);
+        let judged = all.judge(&event, hash);
         judged.map(|judged| (judged.again, judged.after.as_millis()))
     }
 

@@ -52,6 +52,16 @@ pub(crate) struct Walk {
     deadline: Moment,
 }
 
+/// A query on its way to its lookup.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival<'a> {
+    pub(crate) event: &'a QueryEvent<'a>,
+    /// The hash of its name.
+    pub(crate) asked: u64,
+    /// What its name can be of.
+    pub(crate) splits: &'a Splits,
+}
+
 /// How a query belongs to a walk, the surest first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Fit {
@@ -83,34 +93,28 @@ pub(crate) struct Last<'a> {
 
 impl Walk {
     /// Begins with a query, using what memory there is.
-    pub(crate) fn begin(
-        &mut self,
-        seen: &QueryEvent<'_>,
-        asked: u64,
-        splits: &Splits,
-        search: &Search,
-    ) {
+    pub(crate) fn begin(&mut self, query: &Arrival<'_>, search: &Search) {
         let Self { mut name, mut candidates, .. } = std::mem::take(self);
         name.clear();
-        name.extend_from_slice(seen.qname);
+        name.extend_from_slice(query.event.qname);
         candidates.clear();
-        candidates.extend(Candidate::all(splits, search));
-        let first = seen.record.arrived;
+        candidates.extend(Candidate::all(query.splits, search));
+        let first = query.event.record.arrived;
         *self = Self { name, candidates, first, ..Self::default() };
-        self.ask(seen, asked);
+        self.ask(query);
     }
 
     /// Says whether and how a query belongs to it.
-    pub(crate) fn fit(&self, seen: &QueryEvent<'_>, asked: u64, splits: &Splits) -> Option<Fit> {
-        let record = &seen.record;
+    pub(crate) fn fit(&self, query: &Arrival<'_>) -> Option<Fit> {
+        let record = &query.event.record;
         if record.arrived > self.deadline {
             return None;
         }
-        if self.asked == asked {
-            return self.fit_same(seen);
+        if self.asked == query.asked {
+            return self.fit_same(query.event);
         }
         let goes_on = !self.step.data
-            && splits.iter().any(|split| {
+            && query.splits.iter().any(|split| {
                 self.candidates
                     .iter()
                     .any(|candidate| candidate.goes_on(split))
@@ -119,8 +123,8 @@ impl Walk {
         goes_on.then_some(if waited < AT_ONCE { Fit::Next } else { Fit::LateNext })
     }
 
-    fn fit_same(&self, seen: &QueryEvent<'_>) -> Option<Fit> {
-        let (record, step) = (&seen.record, &self.step);
+    fn fit_same(&self, event: &QueryEvent<'_>) -> Option<Fit> {
+        let (record, step) = (&event.record, &self.step);
         let bit = type_bit(record.qtype);
         if step.types & bit == 0 {
             return Some(if step.port == record.port { Fit::JoinByPort } else { Fit::Join });
@@ -146,27 +150,21 @@ impl Walk {
     }
 
     /// Takes a query that belongs to it; see [`fit`](Self::fit).
-    pub(crate) fn take(
-        &mut self,
-        fit: Fit,
-        seen: &QueryEvent<'_>,
-        asked: u64,
-        splits: &Splits,
-        habits: &mut Habits,
-    ) {
+    pub(crate) fn take(&mut self, fit: Fit, query: &Arrival<'_>, habits: &mut Habits) {
+        let event = query.event;
         match fit {
             Fit::Join | Fit::JoinByPort => {
-                if self.step.types & type_bit(seen.record.qtype) == 0 {
+                if self.step.types & type_bit(event.record.qtype) == 0 {
                     self.step.shared_port |= fit == Fit::JoinByPort;
                     self.step.apart |= fit == Fit::Join;
                     habits.pair(fit == Fit::JoinByPort);
                 }
-                self.count(seen);
+                self.count(event);
             }
-            Fit::Repeat => self.repeat(seen),
+            Fit::Repeat => self.repeat(event),
             Fit::Next | Fit::LateNext => {
-                self.go_on(splits, habits);
-                self.ask(seen, asked);
+                self.go_on(query.splits, habits);
+                self.ask(query);
             }
         }
     }
@@ -203,25 +201,25 @@ impl Walk {
         self.step.failed && !self.step.data && failed < FAILED_REPEATS
     }
 
-    fn repeat(&mut self, seen: &QueryEvent<'_>) {
+    fn repeat(&mut self, event: &QueryEvent<'_>) {
         let [answered, failed] = &mut self.repeats;
         let repeats = if self.step.failed { failed } else { answered };
         *repeats += 1;
-        self.answered(seen);
+        self.answered(event);
     }
 
     /// Says whether its name was asked last, and from this port.
-    pub(crate) fn waits_for(&self, seen: &QueryEvent<'_>, asked: u64) -> Option<bool> {
-        let waits = self.asked == asked && seen.record.arrived <= self.deadline;
-        waits.then_some(self.step.port == seen.record.port)
+    pub(crate) fn waits_for(&self, event: &QueryEvent<'_>, asked: u64) -> Option<bool> {
+        let waits = self.asked == asked && event.record.arrived <= self.deadline;
+        waits.then_some(self.step.port == event.record.port)
     }
 
     /// Takes a query of the name asked last that was sent again.
-    pub(crate) fn again(&mut self, seen: &QueryEvent<'_>, again: Again) {
+    pub(crate) fn again(&mut self, event: &QueryEvent<'_>, again: Again) {
         if again == Again::Waiting {
-            self.deadline = self.deadline.max(seen.record.arrived + LINGER);
+            self.deadline = self.deadline.max(event.record.arrived + LINGER);
         } else {
-            self.answered(seen);
+            self.answered(event);
         }
     }
 
@@ -250,7 +248,7 @@ impl Walk {
         self.deadline
     }
 
-    /// Says what it was, seen from now, with the memory of `base`.
+    /// Says what it was, event from now, with the memory of `base`.
     pub(crate) fn close(&self, names: LookupRules<'_>, mut base: Vec<u8>) -> Lookup {
         let none = Candidate::default();
         let candidate = self.candidates.first().unwrap_or(&none);
@@ -305,9 +303,9 @@ impl Walk {
     }
 
     /// Asks a name for the first time.
-    fn ask(&mut self, seen: &QueryEvent<'_>, asked: u64) {
-        let record = &seen.record;
-        self.asked = asked;
+    fn ask(&mut self, query: &Arrival<'_>) {
+        let record = &query.event.record;
+        self.asked = query.asked;
         self.steps += 1;
         self.step = CurrentStep {
             port: record.port,
@@ -315,20 +313,20 @@ impl Walk {
             first: record.arrived,
             ..CurrentStep::default()
         };
-        self.count(seen);
+        self.count(query.event);
     }
 
-    fn count(&mut self, seen: &QueryEvent<'_>) {
+    fn count(&mut self, event: &QueryEvent<'_>) {
         self.queries += 1;
         self.step.queries += 1;
-        self.step.types |= type_bit(seen.record.qtype);
-        self.answered(seen);
+        self.step.types |= type_bit(event.record.qtype);
+        self.answered(event);
     }
 
-    fn answered(&mut self, seen: &QueryEvent<'_>) {
-        let record = &seen.record;
+    fn answered(&mut self, event: &QueryEvent<'_>) {
+        let record = &event.record;
         let done = record.arrived + record.took;
-        self.step.note(seen);
+        self.step.note(event);
         let [of_a, of_other] = &mut self.step.asked;
         let asked = if record.qtype == Rtype::A { of_a } else { of_other };
         *asked = record.arrived.max(*asked);

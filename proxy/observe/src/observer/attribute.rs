@@ -28,8 +28,7 @@ impl Observer {
                     self.unattributed += queries;
                 }
                 self.clients.close(addr);
-                let closer = std::mem::take(&mut self.closer);
-                self.put_back(closer);
+                self.close_leaving();
             }
         }
     }

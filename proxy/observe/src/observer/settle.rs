@@ -7,7 +7,7 @@ use resolver::Moment;
 
 use crate::accounts::{Client, Named, client_key, count, count_found};
 use crate::intake::QueryEvent;
-use crate::lookup::{Again, AtOnce, Closer, Repeated, SPARE};
+use crate::lookup::{Again, Candidate, Lookup, LookupContext, Placed, Repeated};
 use crate::observer::Observer;
 use crate::tables::{Count, Counters, HeavyHitters};
 
@@ -16,8 +16,7 @@ impl Observer {
     pub fn settle(&mut self, until: Moment) {
         self.settled = self.settled.max(until);
         self.weigh_active();
-        let closer = mem::take(&mut self.closer);
-        self.put_back(closer);
+        self.close_leaving();
     }
 
     /// Settles all that is left, as if nothing more could come.
@@ -27,36 +26,36 @@ impl Observer {
     }
 
     /// Ends the lookups that nothing can belong to any more.
-    pub(crate) fn sweep(&mut self) {
-        let mut closer = mem::take(&mut self.closer);
-        let mut clients = mem::take(&mut self.clients);
+    pub(super) fn sweep(&mut self) {
+        let Self { clients, context, node, top_pairs, now, settled, .. } = self;
+        let mut sums = Sums { node, top_pairs, now: *now };
         for client in clients.iter_mut() {
-            client.counters.advance(self.now);
-            client.origins.advance(self.now);
-            client.sweep(self.settled, &mut closer);
-            self.sums().collect(client, &mut closer);
-        }
-        self.clients = clients;
-        for addr in closer.finished.confirmed(self.settled) {
-            let again = Again::Answered.count() as usize;
-            self.node.add(again, 1, self.now);
-            if let Some(client) = self.clients.get_mut(addr) {
-                client.counters.add(again, 1, self.now);
+            client.counters.advance(*now);
+            client.origins.advance(*now);
+            for lookup in client.sweep(*settled, context) {
+                sums.close(lookup, client, context);
             }
         }
-        self.put_back(closer);
+        for addr in context.finished.confirmed(*settled) {
+            let again = Again::Answered.count() as usize;
+            sums.node.add(again, 1, *now);
+            if let Some(client) = clients.get_mut(addr) {
+                client.counters.add(again, 1, *now);
+            }
+        }
+        self.close_leaving();
     }
 
     /// Puts a query on the account of its client, and to the lookup that it
     /// belongs to; `asked` is the hash of its name.
-    pub(crate) fn place(&mut self, seen: &QueryEvent<'_>, asked: u64, repeated: Option<Repeated>) {
-        let Self { clients, names, config, closer, node, top_pairs, active, now, .. } = self;
+    pub(super) fn place(&mut self, event: &QueryEvent<'_>, asked: u64, repeated: Option<Repeated>) {
+        let Self { clients, names, config, context, node, top_pairs, active, now, .. } = self;
         let now = *now;
         let again = repeated.map(|repeated| repeated.again.count() as usize);
         if let Some(again) = again {
             node.add(again, 1, now);
         }
-        let addr = seen.record.client;
+        let addr = event.record.client;
         let opened = clients.open(addr, || {
             let mut client = Client::new(addr, config, now);
             if let Some(identity) = names.get(addr) {
@@ -68,16 +67,27 @@ impl Observer {
         if client.asked == 0 {
             active.push(slot);
         }
-        client.note(seen, now);
+        client.note(event, now);
         if let Some(again) = again {
             client.counters.add(again, 1, now);
         }
-        client.place(seen, asked, repeated, closer);
+        let placed = client.place(event, asked, repeated, context);
         let mut sums = Sums { node, top_pairs, now };
-        if let Some(at_once) = closer.at_once.take() {
-            sums.count_at_once(seen, at_once, client, closer);
+        match placed {
+            Placed::Unrelated | Placed::Retransmit | Placed::Open => {}
+            Placed::Ended(lookup) => sums.close(lookup, client, context),
+            Placed::Cut(lookup) => {
+                self.cut_lookups += 1;
+                sums.close(lookup, client, context);
+            }
+            Placed::AtOnce(candidate) => sums.close_at_once(event, &candidate, client, context),
+            Placed::Joined(joined) => {
+                let one_more = Count::LookupQueries as usize;
+                client.counters.add(one_more, 1, now);
+                sums.node.add(one_more, 1, now);
+                client.tallies.join(&joined, event.record.arrived);
+            }
         }
-        sums.collect(client, closer);
     }
 
     /// Notes how much the clients asked since the last time: a busy one's
@@ -90,22 +100,18 @@ impl Observer {
         }
     }
 
-    const fn sums(&mut self) -> Sums<'_> {
-        Sums { node: &mut self.node, top_pairs: &mut self.top_pairs, now: self.now }
-    }
-
     /// Ends what the clients that lost their accounts left open, and gives what
     /// they asked to their workloads.
-    pub(crate) fn put_back(&mut self, mut closer: Closer) {
-        for mut client in self.clients.take_leaving() {
-            client.finish(&mut closer);
-            weigh(&mut client, &mut self.top_clients);
-            self.sums().collect(&mut client, &mut closer);
-            self.workloads
-                .keep(&client, self.config.names_per_client, self.now);
+    pub(super) fn close_leaving(&mut self) {
+        let Self { clients, context, node, top_pairs, top_clients, workloads, now, .. } = self;
+        let mut sums = Sums { node, top_pairs, now: *now };
+        for mut client in clients.take_leaving() {
+            for lookup in client.finish(context) {
+                sums.close(lookup, &mut client, context);
+            }
+            weigh(&mut client, top_clients);
+            workloads.keep(&client, self.config.names_per_client, *now);
         }
-        self.cut_lookups += mem::take(&mut closer.cut);
-        self.closer = closer;
     }
 }
 
@@ -125,52 +131,35 @@ struct Sums<'a> {
 }
 
 impl Sums<'_> {
-    /// Counts what a query was for that belongs to no walk.
-    fn count_at_once(
-        &mut self,
-        seen: &QueryEvent<'_>,
-        at_once: AtOnce,
-        client: &mut Client,
-        closer: &mut Closer,
-    ) {
-        let arrived = seen.record.arrived;
-        match at_once {
-            AtOnce::Joined(joined) => {
-                let one_more = Count::LookupQueries as usize;
-                client.counters.add(one_more, 1, self.now);
-                self.node.add(one_more, 1, self.now);
-                client.tallies.join(&joined, arrived);
-            }
-            AtOnce::Found(candidate) => {
-                let mut base = closer.names.pop().unwrap_or_default();
-                let octets = candidate.base_of(seen.qname, &mut base);
-                let ending = closer.rules_for(&client.search).found(octets, &candidate);
-                count_found(self.node, &ending, self.now);
-                let name = Named { octets, hash: candidate.base };
-                client.close_found(name, &ending, arrived, self.now);
-                closer.names.push(base);
-            }
+    /// Counts a lookup of a client that is over.
+    fn close(&mut self, lookup: Lookup, client: &mut Client, context: &mut LookupContext) {
+        client.close(&lookup, self.now);
+        count(self.node, &lookup, self.now);
+        if lookup.wasted_queries > 0 {
+            let mut pair = context.scratch.name();
+            pair.clear();
+            pair.extend_from_slice(&client_key(client.addr));
+            pair.extend_from_slice(&lookup.base);
+            self.top_pairs.add(&pair, lookup.wasted_queries.into());
+            context.scratch.give_back(pair);
         }
+        context.scratch.give_back(lookup.base);
     }
 
-    /// Counts the lookups of a client that were closed.
-    fn collect(&mut self, client: &mut Client, closer: &mut Closer) {
-        if closer.closed.is_empty() {
-            return;
-        }
-        let Closer { closed, names, pair, .. } = closer;
-        for lookup in closed.drain(..) {
-            client.close(&lookup, self.now);
-            count(self.node, &lookup, self.now);
-            if lookup.wasted_queries > 0 {
-                pair.clear();
-                pair.extend_from_slice(&client_key(client.addr));
-                pair.extend_from_slice(&lookup.base);
-                self.top_pairs.add(pair, lookup.wasted_queries.into());
-            }
-            if names.len() < SPARE {
-                names.push(lookup.base);
-            }
-        }
+    /// Counts a lookup that found its name with its first query.
+    fn close_at_once(
+        &mut self,
+        event: &QueryEvent<'_>,
+        candidate: &Candidate,
+        client: &mut Client,
+        context: &mut LookupContext,
+    ) {
+        let mut base = context.scratch.name();
+        let octets = candidate.base_of(event.qname, &mut base);
+        let ending = context.rules_for(&client.search).found(octets, candidate);
+        count_found(self.node, &ending, self.now);
+        let name = Named { octets, hash: candidate.base };
+        client.close_found(name, &ending, event.record.arrived, self.now);
+        context.scratch.give_back(base);
     }
 }

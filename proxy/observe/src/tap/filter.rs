@@ -28,8 +28,8 @@ pub struct TapFilter {
 impl TapFilter {
     /// Says whether the query is one that is meant; `names` has who is behind an
     /// address.
-    pub fn takes(&self, seen: &QueryEvent<'_>, names: &Identities) -> bool {
-        let QueryEvent { record, qname } = seen;
+    pub fn takes(&self, event: &QueryEvent<'_>, names: &Identities) -> bool {
+        let QueryEvent { record, qname } = event;
         // From cheap to dear.
         record.took >= self.min_took
             && (self.types.is_empty() || self.types.contains(&record.qtype))

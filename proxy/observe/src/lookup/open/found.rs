@@ -1,26 +1,19 @@
-//! Lookups of one client that have found their name.
+//! Lookups that have found their name.
 //!
 //! Nothing can follow but other types of the same name, so they are counted at
 //! once, and only what tells their other types from new lookups is kept. Most
 //! find it with their first query: Services of a program's own namespace, and
 //! names with a dot at their end.
 
-use resolver::Moment;
-
+use super::table::Row;
 use crate::intake::{QueryEvent, QueryFlags};
 use crate::lookup::retransmit::Again;
-use crate::lookup::walk::{Candidate, Fit, LINGER, Last, TOGETHER, Walk, type_bit};
-
-/// In the order of their beginning.
-#[derive(Debug, Default)]
-pub(super) struct AllFound {
-    marks: Vec<Mark>,
-    all: Vec<Found>,
-}
+use crate::lookup::walk::{Arrival, Candidate, Fit, LINGER, Last, TOGETHER, Walk, type_bit};
+use resolver::Moment;
 
 /// What is kept of one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Found {
+pub(super) struct FoundLookup {
     /// The hash of the name that was asked.
     pub(super) asked: u64,
     /// What was looked up by it.
@@ -52,149 +45,38 @@ pub(crate) struct Joined {
     pub(crate) is_type: bool,
 }
 
-impl AllFound {
-    pub(super) const fn len(&self) -> usize {
-        self.all.len()
+impl Row for FoundLookup {
+    const GOES_ON: bool = false;
+
+    fn asked(&self) -> u64 {
+        self.asked
     }
 
-    pub(super) fn push(&mut self, found: Found) {
-        self.marks.push(found.mark());
-        self.all.push(found);
+    fn takes(&self) -> u8 {
+        !self.types
     }
 
-    /// Finds the one that a query of a name belongs to, if it is of another type:
-    /// by its port, or else the oldest.
-    pub(super) fn best(&self, seen: &QueryEvent<'_>, asked: u64) -> Option<(Fit, usize)> {
-        let mut best: Option<(Fit, usize)> = None;
-        let wanted = Wanted::without(asked, type_bit(seen.record.qtype));
-        self.of(asked, wanted, |at, found| {
-            if let Some(fit) = found.fit(seen)
-                && best.is_none_or(|(least, _)| fit < least)
-            {
-                best = Some((fit, at));
-            }
-        });
-        best
+    fn bases(&self) -> impl Iterator<Item = u64> {
+        std::iter::empty()
     }
 
-    /// Finds the one whose name was asked, by preference from this port, and says
-    /// whether it was.
-    pub(super) fn waiting(&self, seen: &QueryEvent<'_>, asked: u64) -> Option<(bool, usize)> {
-        let mut waiting: Option<(bool, usize)> = None;
-        self.of(asked, Wanted::of(asked), |at, found| {
-            let by_port = found.port == seen.record.port;
-            if seen.record.arrived <= found.deadline
-                && waiting.is_none_or(|(other, _)| by_port && !other)
-            {
-                waiting = Some((by_port, at));
-            }
-        });
-        waiting
-    }
-
-    pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut Found> {
-        self.all.get_mut(at)
-    }
-
-    /// Adds another type of its name to the one at `at`.
-    pub(super) fn join(&mut self, at: usize, seen: &QueryEvent<'_>, fit: Fit) -> Option<Joined> {
-        let found = self.all.get_mut(at)?;
-        let joined = found.join(seen, fit);
-        if let Some(mark) = self.marks.get_mut(at) {
-            *mark = found.mark();
-        }
-        Some(joined)
-    }
-
-    /// Takes out the oldest half.
-    pub(super) fn shed(&mut self) -> impl Iterator<Item = Found> {
-        let half = self.all.len().div_ceil(2);
-        self.marks.drain(..half);
-        self.all.drain(..half)
-    }
-
-    /// Takes out those that nothing can belong to any more at `now`.
-    pub(super) fn ended(&mut self, now: Moment) -> impl Iterator<Item = Found> {
-        let mut ends = self.all.iter().map(|found| found.deadline < now);
-        self.marks.retain(|_| ends.next() == Some(false));
-        self.all.extract_if(.., move |found| found.deadline < now)
-    }
-
-    /// Takes them all out.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = Found> {
-        self.marks.clear();
-        self.all.drain(..)
-    }
-
-    /// Looks at all of a name that have the wanted mark.
-    fn of(&self, asked: u64, wanted: Wanted, mut look: impl FnMut(usize, &Found)) {
-        let mut start = 0;
-        let (groups, rest) = self.marks.as_chunks::<GROUP>();
-        for marks in groups.iter().map(|marks| &marks[..]).chain([rest]) {
-            if wanted.is_among(marks) {
-                let all = self.all.get(start..).unwrap_or_default();
-                for (at, found) in (start..).zip(all).take(marks.len()) {
-                    if found.asked == asked {
-                        look(at, found);
-                    }
-                }
-            }
-            start += GROUP;
-        }
+    fn deadline(&self) -> Moment {
+        self.deadline
     }
 }
 
-/// What is compared before a lookup is looked at: a bit for each type asked
-/// (see [`type_bit`]), below a part of the hash of its name.
-#[derive(Clone, Copy, Debug)]
-struct Mark(u16);
-
-/// The marks that are looked for: those with these bits, of those in the mask.
-#[derive(Clone, Copy, Debug)]
-struct Wanted {
-    bits: u16,
-    mask: u16,
-}
-
-impl Wanted {
-    /// Those of a name that were not asked for a type.
-    const fn without(asked: u64, bit: u8) -> Self {
-        Self { bits: part_of(asked), mask: NAME | bit as u16 }
-    }
-
-    /// Those of a name.
-    const fn of(asked: u64) -> Self {
-        Self { bits: part_of(asked), mask: NAME }
-    }
-
-    /// In numbers, for the compiler to compare them at once.
-    fn is_among(self, marks: &[Mark]) -> bool {
-        let same = marks
-            .iter()
-            .map(|mark| u16::from(mark.0 & self.mask == self.bits));
-        same.fold(0, |any, same| any | same) != 0
-    }
-}
-
-const fn part_of(hash: u64) -> u16 {
-    (hash >> 48) as u16 & NAME
-}
-
-/// Where the types are not.
-const NAME: u16 = 0xff80;
-
-impl Found {
+impl FoundLookup {
     /// Says whether a query found its name, and all of the answer fitted.
-    pub(super) const fn is(seen: &QueryEvent<'_>) -> bool {
-        let flags = seen.record.flags;
+    pub(super) const fn is(event: &QueryEvent<'_>) -> bool {
+        let flags = event.record.flags;
         flags.has(QueryFlags::DATA) && !flags.has(QueryFlags::TC)
     }
 
-    pub(super) fn begin(seen: &QueryEvent<'_>, asked: u64, candidate: Candidate) -> Self {
-        let record = &seen.record;
+    pub(super) fn begin(query: &Arrival<'_>, candidate: Candidate) -> Self {
+        let record = &query.event.record;
         let last = record.arrived + record.took;
         Self {
-            asked,
+            asked: query.asked,
             candidate,
             steps: 1,
             is_start: candidate.whole,
@@ -224,45 +106,47 @@ impl Found {
         })
     }
 
-    const fn mark(&self) -> Mark {
-        Mark(part_of(self.asked) | self.types as u16)
-    }
-
-    fn fit(&self, seen: &QueryEvent<'_>) -> Option<Fit> {
-        let record = &seen.record;
-        let takes = record.arrived <= self.deadline && self.types & type_bit(record.qtype) == 0;
+    /// Says whether and how a query of its name belongs to it, as one of another
+    /// type.
+    pub(super) fn fit(&self, query: &Arrival<'_>) -> Option<Fit> {
+        let record = &query.event.record;
+        let takes = self.waits_for(query.event, query.asked).is_some()
+            && self.types & type_bit(record.qtype) == 0;
         let fit = if self.port == record.port { Fit::JoinByPort } else { Fit::Join };
         takes.then_some(fit)
     }
 
+    /// Says whether its name was asked, and from this port.
+    pub(super) fn waits_for(&self, event: &QueryEvent<'_>, asked: u64) -> Option<bool> {
+        let waits = self.asked == asked && event.record.arrived <= self.deadline;
+        waits.then_some(self.port == event.record.port)
+    }
+
     /// Takes another type of its name; one that was truncated will be asked for
     /// again, over TCP.
-    fn join(&mut self, seen: &QueryEvent<'_>, fit: Fit) -> Joined {
-        let flags = seen.record.flags;
+    pub(super) fn join(&mut self, event: &QueryEvent<'_>, fit: Fit) -> Joined {
+        let flags = event.record.flags;
         let is_type = !flags.has(QueryFlags::TC);
         if is_type {
-            self.types |= type_bit(seen.record.qtype);
+            self.types |= type_bit(event.record.qtype);
         }
         self.apart |= fit == Fit::Join && !flags.has(QueryFlags::TCP);
-        self.answered(seen);
+        self.answered(event);
         Joined { candidate: self.candidate, steps: self.steps, is_type }
     }
 
     /// Takes a query of its name that was sent again.
-    pub(super) fn again(&mut self, seen: &QueryEvent<'_>, again: Again) {
+    pub(super) fn again(&mut self, event: &QueryEvent<'_>, again: Again) {
         if again == Again::Waiting {
-            self.deadline = self.deadline.max(seen.record.arrived + LINGER);
+            self.deadline = self.deadline.max(event.record.arrived + LINGER);
         } else {
-            self.answered(seen);
+            self.answered(event);
         }
     }
 
-    fn answered(&mut self, seen: &QueryEvent<'_>) {
-        let record = &seen.record;
+    fn answered(&mut self, event: &QueryEvent<'_>) {
+        let record = &event.record;
         self.last = self.last.max(record.arrived + record.took);
         self.deadline = self.last + TOGETHER;
     }
 }
-
-/// Those that are compared at once.
-const GROUP: usize = 16;

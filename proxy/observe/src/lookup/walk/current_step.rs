@@ -30,8 +30,8 @@ pub(crate) struct CurrentStep {
 }
 
 impl CurrentStep {
-    pub(super) fn note(&mut self, seen: &QueryEvent<'_>) {
-        let record = &seen.record;
+    pub(super) fn note(&mut self, event: &QueryEvent<'_>) {
+        let record = &event.record;
         let flags = record.flags;
         if flags.has(QueryFlags::TC) {
             // The answer comes over TCP.
