@@ -154,7 +154,7 @@ fn warnings(
         Warning::HostHeader => recommendation == Recommendation::TrailingDots,
         Warning::AssumedNdots => matches!(current.ndots, Ndots::Between(..)),
         Warning::FewLookups => bases.totals().lookups < FEW_LOOKUPS,
-        Warning::NamesDropped => bases.dropped().bases > 0,
+        Warning::NamesDropped => bases.dropped().names > 0,
     };
     Warning::ALL.iter().copied().filter(applies).collect()
 }

@@ -2,7 +2,7 @@
 //! DNS but the kinds of [`Count`].
 
 mod hash;
-pub(crate) use hash::{ByHash, hash_of, hash_of_name};
+pub(crate) use hash::{hash_of, hash_of_name};
 
 mod window;
 pub use window::{Window, Windows};
@@ -11,9 +11,9 @@ mod history;
 pub use history::{History, TENS};
 
 mod filter;
-pub(crate) use filter::WeightFilter;
 
 mod heavy_hitters;
+pub(crate) use heavy_hitters::Weighed;
 pub use heavy_hitters::{HeavyHitter, HeavyHitters};
 
 mod count;

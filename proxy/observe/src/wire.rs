@@ -58,4 +58,12 @@ mod tests {
         }
         assert!(!ends_with(&[], &wire(".")));
     }
+
+    #[test]
+    fn dots_are_counted_in_the_wire_form() {
+        for (name, expected) in [(".", 0), ("a", 0), ("a.b", 1), (r"a\.b.c", 1), ("a.b.c.d.e", 4)] {
+            assert_eq!(dots(Name::from_text(name).unwrap().as_wire()), expected, "{name}");
+        }
+        assert_eq!(dots(b"\x05ab"), 0);
+    }
 }

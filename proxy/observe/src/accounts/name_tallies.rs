@@ -5,7 +5,7 @@ use std::time::Duration;
 use resolver::Moment;
 
 use crate::lookup::{Ending, Joined, Lookup, Step};
-use crate::tables::{ByHash, WeightFilter, hash_of_name};
+use crate::tables::{HeavyHitters, Weighed, hash_of_name};
 use crate::wire::dots;
 
 mod tally;
@@ -13,21 +13,12 @@ pub(crate) use tally::{Kind, Tally, Way};
 
 /// The lookups of a client, or of a group of clients, by base name.
 ///
-/// It holds so many names and no more. What others rank is summed up by a part
-/// of their hashes; one whose sum exceeds the lowest rank takes that place and
-/// goes on from the sum (Space-Saving with a filter, as in
-/// [`HeavyHitters`](crate::HeavyHitters)): a name that is looked up often gets in and
-/// stays in, while the counts are of what was seen and nothing else.
+/// It holds the names that are looked up most ([`HeavyHitters`]): one that is
+/// looked up often gets in and stays in, while the counts are of what was seen
+/// and nothing else.
 #[derive(Clone, Debug)]
 pub struct NameTallies {
-    capacity: usize,
-    tallies: Vec<Tally>,
-    /// Places of tallies by the hashes of their names.
-    index: ByHash<usize>,
-    /// How names rank that are not held; `None` before there is no place left.
-    filter: Option<WeightFilter>,
-    /// No tally ranks lower; found anew when a name ranks higher.
-    least: u64,
+    held: HeavyHitters<Tally>,
     totals: Totals,
     dropped: Dropped,
     /// Most dots of a base that has data under a domain of the search list.
@@ -71,7 +62,7 @@ pub struct Totals {
 pub struct Dropped {
     /// Names; one that came back and went again counts twice, several that never
     /// had a place may count once.
-    pub bases: u64,
+    pub names: u64,
     /// Their lookups.
     pub lookups: u64,
 }
@@ -84,11 +75,7 @@ impl NameTallies {
     /// Makes a table for so many names, at least one.
     pub fn new(capacity: usize) -> Self {
         Self {
-            capacity: capacity.max(1),
-            tallies: Vec::new(),
-            index: ByHash::default(),
-            filter: None,
-            least: 0,
+            held: HeavyHitters::new(capacity),
             totals: Totals::default(),
             dropped: Dropped::default(),
             deepest: None,
@@ -126,94 +113,55 @@ impl NameTallies {
             self.deepest = self.deepest.max(Some(dots(octets)));
         }
         self.saw(entry.first, entry.last);
-        if let Some(tally) = self.tally_mut(hash) {
+        if let Some(tally) = self.held.weigh(hash, 1) {
             return tally.note(entry);
         }
-        let is_full = self.tallies.len() >= self.capacity;
-        if is_full && way.kind.steps == 1 && way.kind.found == Some(Step::Absolute) {
+        if self.held.is_full() && way.kind.steps == 1 && way.kind.found == Some(Step::Absolute) {
             // No change saves anything of it, and none can break it: it takes
             // no other name's place.
             self.dropped.lookups += 1;
             return;
         }
-        let rank = if is_full { self.rank(hash) } else { Some(0) };
-        let Some(rank) = rank else {
-            self.dropped.lookups += 1;
-            return;
-        };
-        let mut tally = Tally { base: octets.into(), hash, rank, ..Tally::default() };
-        tally.note(entry);
-        self.insert(tally);
+        match self.held.add_hashed(octets, hash, 1) {
+            Weighed::Held => {}
+            Weighed::Instead(tally) => self.note_dropped(&tally),
+            Weighed::Outside(is_first) => {
+                self.dropped.names += u64::from(is_first);
+                self.dropped.lookups += 1;
+            }
+        }
+        if let Some(tally) = self.held.get_mut(hash) {
+            tally.note(entry);
+        }
     }
 
     /// Counts one more query of a lookup that had found its name.
     pub(crate) fn join(&mut self, joined: &Joined, arrived: Moment) {
         self.totals.queries += 1;
         self.saw(arrived, arrived);
-        if let Some(tally) = self.tally_mut(joined.candidate.base) {
+        if let Some(tally) = self.held.get_mut(joined.candidate.base) {
             tally.join(joined, arrived);
         }
-    }
-
-    /// Counts a lookup of a name that is not held, and returns its rank if it has
-    /// a place now.
-    fn rank(&mut self, hash: u64) -> Option<u64> {
-        let cells = self.capacity.saturating_mul(CELLS);
-        let cell = self
-            .filter
-            .get_or_insert_with(|| WeightFilter::new(cells))
-            .cell(hash)?;
-        let rank = *cell;
-        *cell += 1;
-        if rank >= self.least {
-            let ranks = self.tallies.iter().map(|tally| tally.rank);
-            self.least = ranks.min().unwrap_or_default();
-        }
-        if rank < self.least {
-            self.dropped.bases += u64::from(rank == 0);
-            return None;
-        }
-        let (left, its_rank) = self.drop_least()?;
-        if let Some(filter) = &mut self.filter {
-            filter.take_back(left, its_rank);
-        }
-        Some(rank)
-    }
-
-    fn insert(&mut self, tally: Tally) {
-        self.least = self.least.min(tally.rank);
-        self.index.insert(tally.hash, self.tallies.len());
-        self.tallies.push(tally);
-    }
-
-    fn tally_mut(&mut self, hash: u64) -> Option<&mut Tally> {
-        self.tallies.get_mut(*self.index.get(&hash)?)
     }
 
     /// Adds the lookups of another client. Their search lists should have the
     /// same number of domains: a domain is known by its place in the list.
     pub fn merge(&mut self, other: &Self) {
         self.totals.add(&other.totals);
-        self.dropped.bases += other.dropped.bases;
+        self.dropped.names += other.dropped.names;
         self.dropped.lookups += other.dropped.lookups;
         self.deepest = self.deepest.max(other.deepest);
         if let Some((first, last)) = other.seen {
             self.saw(first, last);
         }
-        for tally in &other.tallies {
-            match self.tally_mut(tally.hash) {
-                Some(mine) => mine.merge(tally),
-                None => self.insert(tally.clone()),
-            }
-        }
-        while self.tallies.len() > self.capacity {
-            self.drop_least();
+        for tally in self.held.merge(&other.held, Tally::merge) {
+            self.note_dropped(&tally);
         }
     }
 
     /// Returns how many names it holds at most.
     pub const fn capacity(&self) -> usize {
-        self.capacity
+        self.held.capacity()
     }
 
     /// Returns the sums over all lookups.
@@ -245,8 +193,8 @@ impl NameTallies {
 
     /// Returns when a name was looked up last; `None` if it is not held.
     pub fn last_seen(&self, base: &[u8]) -> Option<Moment> {
-        let at = self.index.get(&hash_of_name(base))?;
-        self.tallies.get(*at).map(|tally| tally.last)
+        let tally = self.held.get(hash_of_name(base))?;
+        Some(tally.last)
     }
 
     pub(crate) const fn deepest(&self) -> Option<u8> {
@@ -255,8 +203,7 @@ impl NameTallies {
 
     /// Iterates over the names that are held, in their order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &Tally)> {
-        let tallies = self.tallies.iter();
-        let mut all: Vec<_> = tallies.map(|tally| (&*tally.base, tally)).collect();
+        let mut all: Vec<_> = self.held.iter().collect();
         all.sort_unstable_by_key(|(base, _)| *base);
         all.into_iter()
     }
@@ -266,20 +213,10 @@ impl NameTallies {
         self.seen = Some((earliest.min(first), latest.max(last)));
     }
 
-    /// Drops the name of the lowest rank, of those the one not seen for the
-    /// longest time, and returns its hash and its rank.
-    fn drop_least(&mut self) -> Option<(u64, u64)> {
-        let tallies = self.tallies.iter().enumerate();
-        let least = tallies.min_by_key(|(_, tally)| (tally.rank, tally.last, &tally.base));
-        let (at, _) = least?;
-        let tally = self.tallies.swap_remove(at);
-        self.index.remove(&tally.hash);
-        if let Some(moved) = self.tallies.get(at) {
-            self.index.insert(moved.hash, at);
-        }
-        self.dropped.bases += 1;
+    /// Notes that a name had to leave its place.
+    fn note_dropped(&mut self, tally: &Tally) {
+        self.dropped.names += 1;
         self.dropped.lookups += tally.ways.iter().map(|way| way.lookups).sum::<u64>();
-        Some((tally.hash, tally.rank))
     }
 }
 
@@ -297,9 +234,6 @@ impl Totals {
         self.wasted = self.wasted.saturating_add(more.wasted);
     }
 }
-
-/// Cells for each name that is held.
-const CELLS: usize = 4;
 
 #[cfg(test)]
 mod tests;

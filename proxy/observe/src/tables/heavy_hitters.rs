@@ -3,9 +3,9 @@
 use super::filter::WeightFilter;
 use super::hash::{ByHash, hash_of};
 
-/// The heaviest keys of a stream: Space-Saving with a filter in front (Homem and
-/// Carvalho, "Finding top-k elements in data streams", 2010, after Metwally,
-/// Agrawal and El Abbadi, 2005).
+/// The heaviest keys of a stream, with a value for each: Space-Saving with a
+/// filter in front (Homem and Carvalho, "Finding top-k elements in data
+/// streams", 2010, after Metwally, Agrawal and El Abbadi, 2005).
 ///
 /// What keys weigh that are not held is summed up by a part of their hashes. A
 /// key whose sum exceeds the lightest weight takes that place, and the part of
@@ -13,16 +13,16 @@ use super::hash::{ByHash, hash_of};
 /// above the one shown, nor more than the error below it, and none that exceeds
 /// the total divided by the places is missing. Names that are asked once leave
 /// the places alone.
-#[derive(Debug)]
-pub struct HeavyHitters {
+#[derive(Clone, Debug)]
+pub struct HeavyHitters<V = ()> {
     /// Places by the hash of their keys, which stands for the key: two of a
     /// million keys have the same one by a chance of one in ten million.
     index: ByHash<usize>,
-    places: Vec<Place>,
+    places: Vec<Place<V>>,
     capacity: usize,
     /// What keys weigh that are not held; none weighs more than its cell, and no
-    /// cell more than the lightest place.
-    filter: WeightFilter,
+    /// cell more than the lightest place. `None` before all places are taken.
+    filter: Option<WeightFilter>,
     total: u64,
     /// No place weighs less; found anew when none weighs as little.
     least: u64,
@@ -41,70 +41,75 @@ pub struct HeavyHitter {
     pub error: u64,
 }
 
+/// Where the weight of a key went.
 #[derive(Debug)]
-struct Place {
+pub(crate) enum Weighed<V> {
+    /// To its place: it had one, or one was free.
+    Held,
+    /// To the place of another key, which had this value.
+    Instead(V),
+    /// To the filter. `true` if its cell was empty: no key of that cell weighed
+    /// anything.
+    Outside(bool),
+}
+
+#[derive(Clone, Debug)]
+struct Place<V> {
     key: Vec<u8>,
     hash: u64,
     weight: u64,
     error: u64,
+    value: V,
 }
 
-impl HeavyHitters {
+impl<V> HeavyHitters<V> {
     /// Holds up to `capacity` keys, at least 1.
     pub fn new(capacity: usize) -> Self {
-        let capacity = capacity.max(1);
         Self {
             index: ByHash::default(),
             places: Vec::new(),
-            capacity,
-            filter: WeightFilter::new(capacity.saturating_mul(CELLS)),
+            capacity: capacity.max(1),
+            filter: None,
             total: 0,
             least: 0,
             cursor: 0,
         }
     }
 
-    /// Adds `weight` to a key.
-    pub fn add(&mut self, key: &[u8], weight: u64) {
-        self.add_hashed(key, hash_of(key), weight);
+    /// Returns how many keys it holds at most.
+    pub(crate) const fn capacity(&self) -> usize {
+        self.capacity
     }
 
-    /// Adds `weight` to a key of which the hash is known, or that of what stands
-    /// for the key.
-    pub(crate) fn add_hashed(&mut self, key: &[u8], hash: u64, weight: u64) {
+    /// Says whether a key that is not held has to take the place of another.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.places.len() >= self.capacity
+    }
+
+    /// Returns the value of a key by its hash, if it is held.
+    pub(crate) fn get(&self, hash: u64) -> Option<&V> {
+        let place = self.places.get(*self.index.get(&hash)?)?;
+        Some(&place.value)
+    }
+
+    /// Adds `weight` to a key that is held, and returns its value, to change it.
+    pub(crate) fn weigh(&mut self, hash: u64, weight: u64) -> Option<&mut V> {
+        let place = self.places.get_mut(*self.index.get(&hash)?)?;
+        place.weight = place.weight.saturating_add(weight);
         self.total = self.total.saturating_add(weight);
-        if let Some(place) = self
-            .index
-            .get(&hash)
-            .and_then(|at| self.places.get_mut(*at))
-        {
-            place.weight = place.weight.saturating_add(weight);
-            return;
-        }
-        if self.places.len() < self.capacity {
-            self.index.insert(hash, self.places.len());
-            self.places
-                .push(Place { key: key.into(), hash, weight, error: 0 });
-            self.least = 0;
-            return;
-        }
-        let error = self.filter.cell(hash).map_or(0, |cell| *cell);
-        let weight = error.saturating_add(weight);
-        if weight > self.least {
-            let at = self.lightest();
-            if let Some(place) = self.places.get_mut(at)
-                && weight > place.weight
-            {
-                let was = place.replace(key, hash, weight, error);
-                self.index.remove(&was.hash);
-                self.index.insert(hash, at);
-                self.filter.take_back(was.hash, was.weight);
-                return;
-            }
-        }
-        if let Some(cell) = self.filter.cell(hash) {
-            *cell = weight;
-        }
+        Some(&mut place.value)
+    }
+
+    /// Returns the value of a key by its hash, to change it.
+    pub(crate) fn get_mut(&mut self, hash: u64) -> Option<&mut V> {
+        let place = self.places.get_mut(*self.index.get(&hash)?)?;
+        Some(&mut place.value)
+    }
+
+    /// Iterates over the keys that are held, and their values, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &V)> {
+        let places = self.places.iter();
+        places.map(|place| (place.key.as_slice(), &place.value))
     }
 
     /// Halves every weight: what happened a while ago counts less and less.
@@ -112,7 +117,9 @@ impl HeavyHitters {
     pub fn decay(&mut self) {
         self.total /= 2;
         self.least = 0;
-        self.filter.decay();
+        if let Some(filter) = &mut self.filter {
+            filter.decay();
+        }
         for place in &mut self.places {
             // The error first: it may never exceed the weight.
             place.error /= 2;
@@ -122,13 +129,13 @@ impl HeavyHitters {
 
     /// Returns the `count` heaviest, the heaviest first, equal ones by key.
     pub fn heaviest(&self, count: usize) -> Vec<HeavyHitter> {
-        let mut all: Vec<&Place> = self
+        let mut all: Vec<&Place<V>> = self
             .places
             .iter()
             .filter(|place| place.weight > 0)
             .collect();
         all.sort_unstable_by(|a, b| b.weight.cmp(&a.weight).then_with(|| a.key.cmp(&b.key)));
-        let heavy = |place: &Place| HeavyHitter {
+        let heavy = |place: &Place<V>| HeavyHitter {
             key: place.key.as_slice().into(),
             weight: place.weight,
             error: place.error,
@@ -158,22 +165,96 @@ impl HeavyHitters {
     }
 }
 
-impl Place {
-    /// Gives it to another key, and returns the hash and the weight of the one
-    /// before.
-    fn replace(&mut self, key: &[u8], hash: u64, weight: u64, error: u64) -> Left {
-        let left = Left { hash: self.hash, weight: self.weight };
-        self.key.clear();
-        self.key.extend_from_slice(key);
-        (self.hash, self.weight, self.error) = (hash, weight, error);
-        left
+impl<V: Default> HeavyHitters<V> {
+    /// Adds `weight` to a key.
+    pub fn add(&mut self, key: &[u8], weight: u64) {
+        self.add_hashed(key, hash_of(key), weight);
+    }
+
+    /// Adds `weight` to a key of which the hash is known, or that of what stands
+    /// for the key. It has a place now, with the default value if that is new,
+    /// or has none.
+    pub(crate) fn add_hashed(&mut self, key: &[u8], hash: u64, weight: u64) -> Weighed<V> {
+        self.total = self.total.saturating_add(weight);
+        if let Some(place) = self
+            .index
+            .get(&hash)
+            .and_then(|at| self.places.get_mut(*at))
+        {
+            place.weight = place.weight.saturating_add(weight);
+            return Weighed::Held;
+        }
+        if !self.is_full() {
+            let value = V::default();
+            self.insert(Place { key: key.into(), hash, weight, error: 0, value });
+            return Weighed::Held;
+        }
+        self.add_outside(key, hash, weight)
+    }
+
+    /// Adds `weight` to a key that is not held.
+    fn add_outside(&mut self, key: &[u8], hash: u64, weight: u64) -> Weighed<V> {
+        let cells = self.capacity.saturating_mul(CELLS);
+        let filter = self.filter.get_or_insert_with(|| WeightFilter::new(cells));
+        let error = filter.cell(hash).map_or(0, |cell| *cell);
+        let weight = error.saturating_add(weight);
+        if weight > self.least {
+            let at = self.lightest();
+            if let Some(place) = self.places.get_mut(at)
+                && weight > place.weight
+            {
+                let (was, its_weight) = (place.hash, place.weight);
+                place.key.clear();
+                place.key.extend_from_slice(key);
+                (place.hash, place.weight, place.error) = (hash, weight, error);
+                let value = std::mem::take(&mut place.value);
+                self.index.remove(&was);
+                self.index.insert(hash, at);
+                if let Some(filter) = &mut self.filter {
+                    filter.take_back(was, its_weight);
+                }
+                return Weighed::Instead(value);
+            }
+        }
+        if let Some(cell) = self.filter.as_mut().and_then(|filter| filter.cell(hash)) {
+            *cell = weight;
+        }
+        Weighed::Outside(error == 0)
+    }
+
+    fn insert(&mut self, place: Place<V>) {
+        self.least = 0;
+        self.index.insert(place.hash, self.places.len());
+        self.places.push(place);
     }
 }
 
-/// What had to leave its place.
-struct Left {
-    hash: u64,
-    weight: u64,
+impl<V: Clone + Default> HeavyHitters<V> {
+    /// Adds all places of `other`, their values by `merge`, and returns the values
+    /// of the lightest for which there is no place.
+    pub(crate) fn merge(&mut self, other: &Self, merge: impl Fn(&mut V, &V)) -> Vec<V> {
+        self.total = self.total.saturating_add(other.total);
+        for theirs in &other.places {
+            let at = self.index.get(&theirs.hash);
+            match at.and_then(|at| self.places.get_mut(*at)) {
+                Some(mine) => {
+                    mine.weight = mine.weight.saturating_add(theirs.weight);
+                    mine.error = mine.error.saturating_add(theirs.error);
+                    merge(&mut mine.value, &theirs.value);
+                }
+                None => self.insert(theirs.clone()),
+            }
+        }
+        if self.places.len() <= self.capacity {
+            return Vec::new();
+        }
+        self.places
+            .sort_unstable_by(|a, b| (b.weight, &b.key).cmp(&(a.weight, &a.key)));
+        let dropped = self.places.split_off(self.capacity);
+        let hashes = self.places.iter().map(|place| place.hash);
+        self.index = hashes.zip(0..).collect();
+        dropped.into_iter().map(|place| place.value).collect()
+    }
 }
 
 /// Cells for each place.
@@ -195,7 +276,7 @@ mod tests {
 
     #[test]
     fn the_heavy_are_found_among_any_number_of_light() {
-        let (mut top, mut state) = (HeavyHitters::new(64), 7);
+        let (mut top, mut state) = (HeavyHitters::<()>::new(64), 7);
         let mut truth: HashMap<Vec<u8>, u64> = HashMap::new();
         for n in 0..200_000_u64 {
             let key = match n % 10 {
@@ -221,7 +302,7 @@ mod tests {
     /// Names of one time each change nothing but the total.
     #[test]
     fn the_light_do_not_displace_the_heavy() {
-        let mut top = HeavyHitters::new(8);
+        let mut top = HeavyHitters::<()>::new(8);
         for n in 0..8_u8 {
             top.add(&[n], 1000);
         }
@@ -243,7 +324,7 @@ mod tests {
 
     #[test]
     fn what_stopped_makes_room() {
-        let mut top = HeavyHitters::new(4);
+        let mut top = HeavyHitters::<()>::new(4);
         top.add(b"old", 1000);
         for _ in 0..10 {
             top.decay();
@@ -255,7 +336,7 @@ mod tests {
 
     #[test]
     fn equal_weights_come_in_the_order_of_keys() {
-        let mut top = HeavyHitters::new(8);
+        let mut top = HeavyHitters::<()>::new(8);
         for key in [b"c", b"a", b"b"] {
             top.add(key, 2);
         }

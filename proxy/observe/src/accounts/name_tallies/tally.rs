@@ -10,15 +10,12 @@ use crate::lookup::{End, Ending, Joined, Lookup, Step};
 /// The lookups of one name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
-    pub(super) base: Box<[u8]>,
-    pub(super) hash: u64,
     /// The different ways they went, at most [`MAX_WAYS`] and one for the rest.
     pub(crate) ways: Vec<Way>,
     /// Wasted steps whose time is known.
     pub(crate) timed_steps: u64,
     /// What they took.
     pub(crate) timed: Duration,
-    pub(super) rank: u64,
     pub(super) last: Moment,
 }
 
@@ -53,7 +50,6 @@ impl Tally {
             self.timed_steps += entry.way.wasted_steps;
             self.timed += entry.wasted;
         }
-        self.rank += 1;
         self.last = self.last.max(entry.last);
     }
 
@@ -61,7 +57,6 @@ impl Tally {
         other.ways.iter().for_each(|way| self.add(way));
         self.timed_steps += other.timed_steps;
         self.timed = self.timed.saturating_add(other.timed);
-        self.rank += other.rank;
         self.last = self.last.max(other.last);
     }
 
