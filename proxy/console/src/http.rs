@@ -1,8 +1,8 @@
 //! Bounds for an HTTP listener: how many connections it has, and how long one
-//! may do nothing.
+//! may be idle.
 //!
-//! axum has neither, and a client that opens connections and says nothing
-//! would end with all descriptors of a process that answers DNS.
+//! axum has neither. Without them, a client that opens idle connections takes
+//! all file descriptors of a process that answers DNS.
 
 use std::io;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// A listener whose connections are few and end when nothing happens.
+/// A listener with few connections, which end when idle.
 #[derive(Debug)]
 pub struct Bounded<L> {
     inner: L,
@@ -23,9 +23,9 @@ pub struct Bounded<L> {
     patience: Duration,
 }
 
-/// Bounds `listener` to [`CONNECTIONS`] and [`PATIENCE`].
+/// Bounds `listener` to [`CONNECTIONS`] and [`IDLE_TIMEOUT`].
 pub fn bounded<L: Listener>(listener: L) -> Bounded<L> {
-    Bounded::new(listener, CONNECTIONS, PATIENCE)
+    Bounded::new(listener, CONNECTIONS, IDLE_TIMEOUT)
 }
 
 impl<L: Listener> Bounded<L> {
@@ -41,7 +41,7 @@ impl<L: Listener> Listener for Bounded<L> {
     /// Takes the next connection once there is a place; until then clients
     /// wait in the kernel's queue, which is bounded too.
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        // Fails only when the semaphore is closed, which nobody does.
+        // Fails only for a closed semaphore; this one stays open.
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
         let (stream, addr) = self.inner.accept().await;
         let (patience, idle) = (self.patience, Box::pin(sleep(self.patience)));
@@ -113,7 +113,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
 const CONNECTIONS: usize = 64;
 
 /// Scrapers that keep a connection for longer open a new one.
-const PATIENCE: Duration = Duration::from_secs(10);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_says_nothing_makes_place_for_the_next() {
+    fn an_idle_connection_makes_place_for_the_next() {
         let (_runtime, addr) = serve(1, Duration::from_millis(100));
         let mut silent = TcpStream::connect(addr).unwrap();
         silent.write_all(b"GET / HTT").unwrap();

@@ -1,10 +1,10 @@
-//! What to paste so that pods get another ndots, and lose nothing else.
+//! kubectl commands that set ndots and keep all other options.
 //!
-//! A pod's `dnsConfig` cannot be changed, so it is its owner's template that
-//! is patched, which rolls the pods. `options` is a list that the API treats as
-//! one value (`listType=atomic`, without a merge key): a merge patch, strategic
-//! or not, replaces all of it. So the patch either names all the options that
-//! are there, or is made of commands that look first.
+//! A pod's `dnsConfig` is immutable, so the patch is for the template of its
+//! owner, which rolls the pods. The API treats `options` as one value
+//! (`listType=atomic`, without a merge key): a merge patch, strategic or not,
+//! replaces the whole list. So the patch either lists all existing options, or is
+//! made of commands that test first.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,8 +13,8 @@ use observe::DnsOption;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// What owns pods: the kind, the namespace and the name are those of the API,
-/// and safe to paste.
+/// An owner of pods. Its kind, namespace and name are valid in the API, and so
+/// safe to paste into a shell.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Owner {
     kind: Kind,
@@ -22,11 +22,10 @@ pub struct Owner {
     name: String,
 }
 
-/// A kind of object that makes pods, or a pod that nobody owns.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// `CronJob`: the next job has what its template says.
+/// A kind of object that creates pods, or a pod without owner.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    /// `CronJob`: the template is used from the next job on.
     CronJob,
     /// `DaemonSet`.
     DaemonSet,
@@ -43,27 +42,29 @@ pub enum Kind {
 /// Why there is no command for an owner.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum OwnerError {
-    /// A kind that we do not know the template of.
-    #[error("the kind is none that is known to own pods")]
+    /// A kind whose template is unknown here.
+    #[error(
+        "this kind is not supported: use CronJob, DaemonSet, Deployment, Job, Pod or StatefulSet"
+    )]
     Kind,
-    /// Not a label as the API wants it.
+    /// Not a label (RFC 1123) as the API requires.
     #[error("the namespace is not a DNS label")]
     Namespace,
-    /// Not a subdomain as the API wants it.
+    /// Not a subdomain (RFC 1123) as the API requires.
     #[error("the name is not a DNS subdomain")]
     Name,
 }
 
-/// How to give an owner's pods another ndots.
+/// How to set ndots for the pods of an owner.
 #[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Patch {
     /// One command.
     Command(String),
-    /// Commands, one after another. None of them loses what is there, and to
-    /// paste all does no harm.
+    /// Commands to run in order. None of them loses an option, and it is safe to
+    /// paste all.
     Instructions(Vec<Instruction>),
-    /// There is none: the object has to be made again from its manifest.
+    /// None: the object has to be recreated from its manifest.
     Immutable,
 }
 
@@ -77,8 +78,7 @@ pub struct Instruction {
 }
 
 impl Owner {
-    /// Takes what the API says; nothing that could mean something to a shell
-    /// passes.
+    /// Checks names of the API; text with a meaning in a shell is refused.
     pub fn new(kind: &str, namespace: &str, name: &str) -> Result<Self, OwnerError> {
         let kind = Kind::of(kind).ok_or(OwnerError::Kind)?;
         if !is_label(namespace) {
@@ -90,8 +90,8 @@ impl Owner {
         Ok(Self { kind, namespace: namespace.to_owned(), name: name.to_owned() })
     }
 
-    /// Returns the way to `ndots`. `options` is what the pods' `dnsConfig`
-    /// has; `None` if that is not known, an empty list if it has none.
+    /// Returns how to set `ndots`. `options` are those of the pods' `dnsConfig`:
+    /// `None` if unknown, an empty list if it has none.
     pub fn patch(&self, ndots: u8, options: Option<&[DnsOption]>) -> Patch {
         let Some(spec) = self.kind.pod_spec() else { return Patch::Immutable };
         match options {
@@ -117,7 +117,7 @@ impl Owner {
         let object = format!("{} {}", self.kind.resource(), self.name);
         vec![
             Instruction {
-                when: "see what is there".into(),
+                when: "show the current settings".into(),
                 command: format!("{get} {object} -o jsonpath='{{.{field}}}'"),
             },
             Instruction {
@@ -125,9 +125,9 @@ impl Owner {
                 command: self.kubectl_patch("json", &add_config(spec, ndots)),
             },
             Instruction {
-                when: "if it printed something, which this keeps".into(),
-                // The object carries its resourceVersion, so the API refuses
-                // it if somebody else was faster.
+                when: "if that printed settings; this keeps them".into(),
+                // The object has its resourceVersion, so the API refuses it after
+                // a change in between.
                 command: format!(
                     "{get} {object} -o json | jq {} | {replace} -f -",
                     quoted(&jq_filter(&field, ndots))
@@ -144,8 +144,8 @@ impl Owner {
 }
 
 impl Kind {
-    /// Returns the kind that the API calls so.
-    pub fn of(name: &str) -> Option<Self> {
+    /// Returns the kind with this name in the API.
+    fn of(name: &str) -> Option<Self> {
         Some(match name {
             "CronJob" => Self::CronJob,
             "DaemonSet" => Self::DaemonSet,
@@ -169,7 +169,7 @@ impl Kind {
         }
     }
 
-    /// The way to the spec of its pods, where that may be changed.
+    /// The path of the pod spec in its template; `None` if that is immutable.
     const fn pod_spec(self) -> Option<&'static [&'static str]> {
         match self {
             Self::CronJob => Some(&["spec", "jobTemplate", "spec", "template", "spec"]),
@@ -194,13 +194,13 @@ impl fmt::Display for Patch {
                 Ok(())
             }
             Self::Immutable => f.write_str(
-                "# its dnsConfig cannot be changed: set it in the manifest, delete and create anew",
+                "# dnsConfig is immutable here: set it in the manifest, then delete and recreate",
             ),
         }
     }
 }
 
-/// The options with this ndots, once, where it was or at the end.
+/// The options with this ndots once, in its old place or at the end.
 fn with_ndots(options: &[DnsOption], ndots: u8) -> Vec<DnsOption> {
     let wanted = DnsOption { name: NDOTS.to_owned(), value: Some(ndots.to_string()) };
     let at = options.iter().position(|option| option.name == NDOTS);
@@ -209,13 +209,13 @@ fn with_ndots(options: &[DnsOption], ndots: u8) -> Vec<DnsOption> {
         .filter(|option| option.name != NDOTS)
         .cloned()
         .collect();
-    // Nothing before the first ndots was taken out.
+    // No option before the first ndots was removed.
     all.insert(at.unwrap_or(all.len()), wanted);
     all
 }
 
-/// A JSON patch that adds the `dnsConfig`, and fails where there is one: to
-/// the API server, null is what a field is that is not there.
+/// A JSON patch that adds `dnsConfig`, and fails if there is one: for the API
+/// server, a missing field is null.
 fn add_config(spec: &[&str], ndots: u8) -> Value {
     let path = format!("/{}/dnsConfig", spec.join("/"));
     let config = json!({ "options": with_ndots(&[], ndots) });
@@ -231,12 +231,12 @@ fn jq_filter(field: &str, ndots: u8) -> String {
     format!(r#".{field}.options |= ([.[]? | select(.name != "{NDOTS}")] + [{wanted}])"#)
 }
 
-/// A word for a POSIX shell, whatever is in it.
+/// Quotes any text as one word of a POSIX shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// Says whether the API takes it for a label: letters in lower case, digits
+/// Returns whether the API accepts it as a label: letters in lower case, digits
 /// and, inside, hyphens.
 fn is_label(text: &str) -> bool {
     let is_inner = |octet: u8| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'-');

@@ -1,8 +1,8 @@
-//! Pseudonyms for what a page may show and a reader may not see.
+//! Pseudonyms for names and clients, for pages that are shown to others.
 //!
-//! The same name or client has the same pseudonym for as long as the process
-//! runs, so that what belongs together still does. The key is drawn at the
-//! start and never leaves: who guesses a name cannot check the guess.
+//! A name or client has the same pseudonym until the process ends, so that
+//! figures can still be related. The key is random and never leaves the process:
+//! a guessed name cannot be checked against its pseudonym.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -12,10 +12,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, de};
 
-/// What is not to be shown.
+/// What to replace by pseudonyms.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Redact {
-    /// Names that were asked, and those of zones and search lists.
+    /// Names that were queried, and those of zones and search lists.
     pub names: bool,
     /// Addresses of clients.
     pub clients: bool,
@@ -39,7 +39,7 @@ impl FromStr for Redact {
 }
 
 impl fmt::Display for Redact {
-    /// Writes what [`Redact::from_str`] reads; nothing if all is shown.
+    /// Writes what [`Redact::from_str`] reads; nothing for none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match (self.names, self.clients) {
             (false, false) => "",
@@ -57,16 +57,14 @@ impl<'de> Deserialize<'de> for Redact {
     }
 }
 
-/// Makes the pseudonyms of this process.
-///
-/// With the hash of the standard library's maps, SipHash under a random key:
-/// made so that nobody who sees hashes finds the key.
+/// Makes the pseudonyms of this process, with the hash of the standard library's
+/// maps: SipHash under a random key, which does not follow from the hashes.
 #[derive(Clone, Debug, Default)]
 pub struct Pseudonyms {
     key: RandomState,
 }
 
-/// Hides what is not to be shown, and passes the rest.
+/// Replaces names and clients by their pseudonyms, as far as a reader asked for.
 #[derive(Clone, Debug)]
 pub struct Veil {
     pseudonyms: Pseudonyms,
@@ -74,7 +72,7 @@ pub struct Veil {
 }
 
 impl Pseudonyms {
-    /// Returns a veil over what `redact` names.
+    /// Returns a veil over what `redact` selects.
     pub fn veil(&self, redact: Redact) -> Veil {
         Veil { pseudonyms: self.clone(), redact }
     }
@@ -85,7 +83,7 @@ impl Pseudonyms {
 }
 
 impl Veil {
-    /// Returns what may be shown of a name as text. The root is nobody's.
+    /// Returns a name as text or its pseudonym. The root is never replaced.
     pub fn name(&self, name: String) -> String {
         if !self.redact.names || name == "." {
             return name;
@@ -94,8 +92,8 @@ impl Veil {
         format!("name-{:012x}", self.pseudonyms.bits(&folded))
     }
 
-    /// Returns what may be shown of a client: an address of the range for
-    /// documentation, which nobody has.
+    /// Returns a client or its pseudonym: an address of the range for
+    /// documentation, which is never in use.
     pub fn client(&self, client: IpAddr) -> IpAddr {
         if !self.redact.clients {
             return client;
@@ -104,8 +102,8 @@ impl Veil {
         IpAddr::V6(Ipv6Addr::from_bits(DOCUMENTATION | u128::from(bits)))
     }
 
-    /// Returns what may be shown of a word that tells who a client is: the name
-    /// of its pod, of its workload or of their namespace.
+    /// Returns a word that identifies a client, or its pseudonym: the name of its
+    /// pod, of its workload or of their namespace.
     pub fn word(&self, word: String) -> String {
         if !self.redact.clients || word.is_empty() {
             return word;
@@ -113,7 +111,7 @@ impl Veil {
         format!("client-{:012x}", self.pseudonyms.bits(&word))
     }
 
-    /// Says whether clients are not shown.
+    /// Returns whether clients are replaced.
     pub const fn hides_clients(&self) -> bool {
         self.redact.clients
     }

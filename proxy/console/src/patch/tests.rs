@@ -195,7 +195,7 @@ fn what_cannot_be_changed_has_no_command() {
             owner(kind)
                 .patch(2, None)
                 .to_string()
-                .contains("create anew")
+                .contains("delete and recreate")
         );
     }
 }
