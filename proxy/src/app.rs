@@ -17,9 +17,7 @@ use crate::kubernetes;
 use crate::metrics::{self, Metrics, Sources};
 use crate::serve::{Service, TcpServer, UdpWorker, bind_tcp, bind_udp};
 use crate::shutdown::Signals;
-use console::admin::{self, AdminAddr, AdminListener, AdminState};
-use console::http::bounded;
-use console::redact::Pseudonyms;
+use console::{AdminAddr, AdminListener, AdminState, Pseudonyms, bounded};
 use forward::{Forwarder, ForwarderThread};
 use observe::{Observer, ObserverHandle, Recorders};
 use resolver::{Cache, Clock, KeyHasher, Resolver};
@@ -235,11 +233,11 @@ async fn administer(config: &Config, sources: &Sources) -> anyhow::Result<AdminA
         config: config.to_toml().into(),
         cache: Arc::clone(&sources.cache),
         forwarder: sources.forwarder.clone(),
-        ledger: sources.ledger.clone(),
+        observer: sources.ledger.clone(),
         clock: sources.clock,
         pseudonyms: Pseudonyms::default(),
     };
-    tokio::spawn(listener.serve(admin::routes(state)));
+    tokio::spawn(listener.serve(state));
     Ok(bound)
 }
 

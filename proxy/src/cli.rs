@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use console::args::{StatsArgs, TapArgs, TopArgs};
+use console::{StatsArgs, TapArgs, TopArgs};
 
 /// A node-local DNS cache for Kubernetes.
 #[derive(Debug, Parser)]

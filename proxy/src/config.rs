@@ -25,7 +25,7 @@ use crate::cli::{LogFormat, RunArgs};
 use crate::kubernetes::KubernetesConfig;
 use crate::serve::TcpConfig;
 use ::observe::ObserveConfig;
-use console::admin::AdminAddr;
+use console::AdminAddr;
 use forward::{ForwardConfig, ForwardZone};
 use resolver::CacheConfig;
 

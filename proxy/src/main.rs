@@ -5,11 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use console::admin_client::{self, RemoteError};
-use console::api::{FailurePage, LoopPage, Summary, Text};
-use console::args::{RemoteArgs, StatsArgs, TapArgs, TopArgs};
-use console::tap::{self, TailError};
-use console::top;
+use console::tap::{self, TapError};
+use console::{StatsArgs, TapArgs, TopArgs, stats, top};
 use proxy::cli::{Cli, Command, ConfigCommand, LogFormat, RunArgs};
 use proxy::config::{Config, DEFAULTS};
 use tracing_subscriber::EnvFilter;
@@ -47,29 +44,11 @@ fn run(args: &RunArgs) -> ExitCode {
 }
 
 fn stats(args: &StatsArgs) -> ExitCode {
-    match wait_for(stats_text(args)) {
+    match wait_for(stats::text(args)) {
         Ok(Ok(text)) => say(text.trim_end()),
         Ok(Err(error)) => fail(RUN, &error),
         Err(error) => fail(RUN, &error),
     }
-}
-
-async fn stats_text(args: &StatsArgs) -> Result<String, RemoteError> {
-    let RemoteArgs { admin, redact } = &args.remote;
-    let redact = redact
-        .as_ref()
-        .map(|what| format!("?redact={}", admin_client::encoded(what)));
-    let redact = redact.unwrap_or_default();
-    let page = |name| format!("/api/v1/{name}{redact}");
-    if args.json {
-        let page: serde_json::Value = admin_client::get(admin, &page("summary")).await?;
-        return Ok(format!("{page:#}"));
-    }
-    let summary: Summary = admin_client::get(admin, &page("summary")).await?;
-    let failures: FailurePage = admin_client::get(admin, &page("failures")).await?;
-    let loops: LoopPage = admin_client::get(admin, &page("loops")).await?;
-    let text = Text { summary: &summary, failures: &failures, loops: &loops };
-    Ok(text.to_string())
 }
 
 fn top(args: &TopArgs) -> ExitCode {
@@ -90,7 +69,7 @@ fn tap(args: &TapArgs) -> ExitCode {
     let (mut out, mut aside) = (io::stdout(), io::stderr());
     match wait_for(tap::run(args, &mut out, &mut aside)) {
         // `fivedots tap | head` has seen enough.
-        Ok(Ok(()) | Err(TailError::Output(_))) => ExitCode::SUCCESS,
+        Ok(Ok(()) | Err(TapError::Output(_))) => ExitCode::SUCCESS,
         Ok(Err(error)) => fail(RUN, &error),
         Err(error) => fail(RUN, &error),
     }

@@ -1,4 +1,5 @@
-//! The admin listener: what is not for everybody who can reach the node.
+//! The admin listener: the API and the page, for operators. It is apart from
+//! the metrics because it shows clients and names.
 
 mod listener;
 pub use listener::{AdminAddr, AdminListener};
@@ -16,13 +17,13 @@ use axum::routing::get;
 use axum::{Json, Router};
 use tokio::task::spawn_blocking;
 
-use crate::api::{Stored, Taken, TakenWorkload, redacted_workload};
+use crate::api::{CacheUsage, ClientCopy, WorkloadCopy, redacted_workload};
 use crate::redact::{Pseudonyms, Veil};
 use forward::Forwarder;
 use observe::{Client, ObserverHandle, Workload};
 use resolver::{Cache, Clock};
 
-/// What the routes show.
+/// The parts of the proxy that the routes read.
 #[derive(Clone, Debug)]
 pub struct AdminState {
     /// The configuration in force, as a file.
@@ -32,45 +33,45 @@ pub struct AdminState {
     /// The upstream thread.
     pub forwarder: Forwarder,
     /// The accounts.
-    pub ledger: ObserverHandle,
-    /// Says what time it is.
+    pub observer: ObserverHandle,
+    /// The clock of the proxy.
     pub clock: Clock,
-    /// What is shown instead of names and clients.
+    /// Pseudonyms for names and clients.
     pub pseudonyms: Pseudonyms,
 }
 
 impl AdminState {
-    /// Copies a client. It may be named by its pseudonym: a list without its
-    /// clients leads to their pages all the same.
-    fn client(&self, addr: IpAddr, veil: &Veil) -> Option<Taken> {
+    /// Copies a client, by its address or its pseudonym: links on a redacted page
+    /// have pseudonyms.
+    fn client(&self, addr: IpAddr, veil: &Veil) -> Option<ClientCopy> {
         let is_meant = |(real, _): &(&IpAddr, &Client)| veil.client(**real) == addr;
-        self.ledger.read(|observer| {
+        self.observer.read(|observer| {
             let clients = &observer.clients;
             let named = clients.get(addr).map(|client| (addr, client));
             let of = |(real, client): (&IpAddr, _)| (*real, client);
             let (addr, client) = named.or_else(|| clients.iter().find(is_meant).map(of))?;
-            Some(Taken::of(addr, client, observer))
+            Some(ClientCopy::of(addr, client, observer))
         })
     }
 
-    /// Copies a workload, as a client.
-    fn workload(&self, workload: &Workload, veil: &Veil) -> Option<TakenWorkload> {
+    /// Copies a workload, by its name or its pseudonym.
+    fn workload(&self, workload: &Workload, veil: &Veil) -> Option<WorkloadCopy> {
         let is_meant = |real: &Workload| redacted_workload(real.clone(), veil) == *workload;
-        self.ledger.read(|observer| {
-            let named = TakenWorkload::find(workload, observer);
-            named.or_else(|| TakenWorkload::find_by(is_meant, observer))
+        self.observer.read(|observer| {
+            let named = WorkloadCopy::find(workload, observer);
+            named.or_else(|| WorkloadCopy::find_by(is_meant, observer))
         })
     }
 }
 
-/// Returns the pages and the routes /config, /status, /version and /api/v1.
-pub fn routes(state: AdminState) -> Router {
+/// Returns the page and the routes /config, /status, /version and /api/v1.
+fn routes(state: AdminState) -> Router {
     let config = Arc::clone(&state.config);
     Router::new()
         .nest("/api/v1", api::routes(state.clone()))
         .merge(pages::routes(state.clone()))
         .route("/config", get(async move || config.to_string()))
-        .route("/status", get(async move || Json(Stored::of(&state.cache, &state.forwarder))))
+        .route("/status", get(async move || Json(CacheUsage::of(&state.cache, &state.forwarder))))
         .route("/version", get(async || concat!(env!("CARGO_PKG_VERSION"), "\n")))
 }
 

@@ -15,31 +15,33 @@ use tokio::time::timeout;
 
 use crate::admin::AdminAddr;
 
-/// Why a page could not be had.
+/// Why a page could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum RemoteError {
-    /// Nobody is there.
-    #[error("cannot reach {addr}: {source}; is fivedots running, with this --admin?")]
+pub enum AdminClientError {
+    /// No connection.
+    #[error("cannot reach {addr}: {source}; check that fivedots runs with this --admin")]
     Connect {
-        /// Where it was looked for.
+        /// Of the admin listener.
         addr: String,
-        /// What the system says.
+        /// Of the system.
         source: std::io::Error,
     },
-    /// Somebody is there who says nothing.
-    #[error("{addr} has not answered within {} s", PATIENCE.as_secs())]
-    Silent {
-        /// Who.
+    /// No answer in time.
+    #[error("no answer from {addr} within {} s", .after.as_secs())]
+    Timeout {
+        /// Of the admin listener.
         addr: String,
+        /// How long it had.
+        after: Duration,
     },
-    /// Not the conversation that was meant.
+    /// An error, or an answer of another form.
     #[error("{addr}{path}: {reason}")]
-    Answer {
-        /// Who.
+    Response {
+        /// Of the admin listener.
         addr: String,
-        /// What was asked for.
+        /// Of the page.
         path: String,
-        /// What came instead.
+        /// What is wrong with the answer.
         reason: String,
     },
 }
@@ -48,27 +50,30 @@ pub enum RemoteError {
 ///
 /// # Errors
 ///
-/// When nobody answers in time, or not with that page.
-pub async fn get<T: DeserializeOwned>(addr: &AdminAddr, path: &str) -> Result<T, RemoteError> {
-    let fetched = timeout(PATIENCE, fetch(addr, path)).await;
-    let body = fetched.map_err(|_| RemoteError::Silent { addr: addr.to_string() })??;
-    serde_json::from_slice(&body).map_err(|error| answer(addr, path, error))
+/// Without an answer in time, and for an answer that is not that page.
+pub(crate) async fn get<T: DeserializeOwned>(
+    addr: &AdminAddr,
+    path: &str,
+) -> Result<T, AdminClientError> {
+    let fetched = timeout(ANSWER_TIMEOUT, fetch(addr, path)).await;
+    let body = fetched.map_err(|_| late(addr, ANSWER_TIMEOUT))??;
+    serde_json::from_slice(&body).map_err(|error| bad_response(addr, path, error))
 }
 
-/// Opens a page that goes on, a line at a time.
+/// Opens a page that is sent a line at a time.
 ///
 /// # Errors
 ///
-/// When nobody answers in time, or not with that page.
-pub async fn stream(addr: &AdminAddr, path: &str) -> Result<Lines, RemoteError> {
-    let opened = timeout(PATIENCE, open(addr, path)).await;
-    let body = opened.map_err(|_| RemoteError::Silent { addr: addr.to_string() })??;
+/// Without an answer in time, and for an answer that is not that page.
+pub(crate) async fn stream(addr: &AdminAddr, path: &str) -> Result<Lines, AdminClientError> {
+    let opened = timeout(ANSWER_TIMEOUT, open(addr, path)).await;
+    let body = opened.map_err(|_| late(addr, ANSWER_TIMEOUT))??;
     Ok(Lines { body, rest: Vec::new(), addr: addr.clone(), path: path.to_owned() })
 }
 
-/// The lines of a page that goes on.
+/// The lines of a page that is sent a line at a time.
 #[derive(Debug)]
-pub struct Lines {
+pub(crate) struct Lines {
     body: Incoming,
     /// What came after the last line.
     rest: Vec<u8>,
@@ -77,12 +82,12 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Waits for the next line; none when the page has ended.
+    /// Waits for the next line; `None` at the end of the page.
     ///
     /// # Errors
     ///
-    /// When the connection breaks, and when nothing comes for long.
-    pub async fn next(&mut self) -> Result<Option<String>, RemoteError> {
+    /// When the connection breaks, or without a line for 20 s.
+    pub(crate) async fn next(&mut self) -> Result<Option<String>, AdminClientError> {
         loop {
             if let Some(end) = self.rest.iter().position(|octet| *octet == b'\n') {
                 let mut line: Vec<u8> = self.rest.drain(..=end).collect();
@@ -90,27 +95,27 @@ impl Lines {
                 return Ok(Some(String::from_utf8_lossy(&line).into_owned()));
             }
             if self.rest.len() > MAX_LINE {
-                return Err(answer(&self.addr, &self.path, "a line without an end"));
+                return Err(bad_response(&self.addr, &self.path, "a line of more than 64 KiB"));
             }
-            let frame = timeout(SILENCE, self.body.frame()).await;
-            let silent = |_| RemoteError::Silent { addr: self.addr.to_string() };
+            let frame = timeout(LINE_TIMEOUT, self.body.frame()).await;
+            let silent = |_| late(&self.addr, LINE_TIMEOUT);
             let Some(frame) = frame.map_err(silent)? else { return Ok(None) };
-            let frame = frame.map_err(|error| answer(&self.addr, &self.path, error))?;
+            let frame = frame.map_err(|error| bad_response(&self.addr, &self.path, error))?;
             self.rest.extend(frame.data_ref().into_iter().flatten());
         }
     }
 }
 
-async fn fetch(addr: &AdminAddr, path: &str) -> Result<Bytes, RemoteError> {
+async fn fetch(addr: &AdminAddr, path: &str) -> Result<Bytes, AdminClientError> {
     let body = Limited::new(open(addr, path).await?, MAX_BODY)
         .collect()
         .await;
-    let body = body.map_err(|error| answer(addr, path, error))?;
+    let body = body.map_err(|error| bad_response(addr, path, error))?;
     Ok(body.to_bytes())
 }
 
-async fn open(addr: &AdminAddr, path: &str) -> Result<Incoming, RemoteError> {
-    let connect = |source| RemoteError::Connect { addr: addr.to_string(), source };
+async fn open(addr: &AdminAddr, path: &str) -> Result<Incoming, AdminClientError> {
+    let connect = |source| AdminClientError::Connect { addr: addr.to_string(), source };
     match addr {
         AdminAddr::Tcp(to) => {
             let stream = TcpStream::connect(to).await.map_err(connect)?;
@@ -127,31 +132,31 @@ async fn request(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     addr: &AdminAddr,
     path: &str,
-) -> Result<Incoming, RemoteError> {
+) -> Result<Incoming, AdminClientError> {
     let handshake = http1::handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = handshake.map_err(|error| answer(addr, path, error))?;
-    // Ends with the body: nobody asks for a second page.
+    let (mut sender, connection) = handshake.map_err(|error| bad_response(addr, path, error))?;
+    // Ends with the body: each connection serves one page.
     tokio::spawn(connection);
     let request = Request::get(path)
         .header(header::HOST, "fivedots")
         .body(Empty::<Bytes>::new())
-        .map_err(|error| answer(addr, path, error))?;
+        .map_err(|error| bad_response(addr, path, error))?;
     let response = sender
         .send_request(request)
         .await
-        .map_err(|error| answer(addr, path, error))?;
+        .map_err(|error| bad_response(addr, path, error))?;
     let status = response.status();
     if status.is_success() {
         return Ok(response.into_body());
     }
-    let said = Limited::new(response.into_body(), MAX_LINE).collect().await;
-    let said = said.map(Collected::to_bytes).unwrap_or_default();
-    let said = String::from_utf8_lossy(&said);
-    Err(answer(addr, path, format_args!("{status}: {}", said.trim_end())))
+    let text = Limited::new(response.into_body(), MAX_LINE).collect().await;
+    let text = text.map(Collected::to_bytes).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    Err(bad_response(addr, path, format_args!("{status}: {}", text.trim_end())))
 }
 
-/// Writes a value so that it can stand in the query of a URL.
-pub fn encoded(value: &str) -> String {
+/// Percent-encodes a value for the query of a URL.
+pub(crate) fn encoded(value: &str) -> String {
     let plain = |octet: &u8| octet.is_ascii_alphanumeric() || b"-._~".contains(octet);
     let mut text = String::new();
     for octet in value.bytes() {
@@ -165,22 +170,26 @@ pub fn encoded(value: &str) -> String {
     text
 }
 
-fn answer(addr: &AdminAddr, path: &str, reason: impl std::fmt::Display) -> RemoteError {
-    RemoteError::Answer {
+fn late(addr: &AdminAddr, after: Duration) -> AdminClientError {
+    AdminClientError::Timeout { addr: addr.to_string(), after }
+}
+
+fn bad_response(addr: &AdminAddr, path: &str, reason: impl std::fmt::Display) -> AdminClientError {
+    AdminClientError::Response {
         addr: addr.to_string(),
         path: path.to_owned(),
         reason: reason.to_string(),
     }
 }
 
-/// A page is made in milliseconds.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// A page takes milliseconds.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Every client's account is less.
+/// More than a list of all clients.
 const MAX_BODY: usize = 64 << 20;
 
-/// A page that goes on has a line every five seconds.
-const SILENCE: Duration = Duration::from_secs(20);
+/// A page that is sent a line at a time has one every five seconds.
+const LINE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The longest name has a thousand octets as text.
+/// The longest name has some 1,000 octets as text.
 const MAX_LINE: usize = 64 << 10;

@@ -1,22 +1,22 @@
-//! The accounts as the admin listener gives them: JSON, version 1.
+//! The schema of the API: the accounts as JSON, version 1.
 //!
-//! Fields are added and never renamed or removed within a version; docs/api.md
-//! describes each, which a test checks.
+//! Within a version, fields and paths are added, never renamed or removed.
+//! docs/api.md describes each field, which a test checks.
 
 mod cache;
-pub use cache::{CachePage, CacheWindow, Stored};
-
-mod chains;
-pub use chains::{ChainPage, Pair};
+pub use cache::{CachePage, CacheUsage, CacheWindow};
 
 mod client;
-pub use client::{ClientDetail, NameView, Ready, ResolverView, SearchView, Taken};
+pub use client::{ClientCopy, ClientDetail, NameView, ReadyPatch, ResolverView, SearchView};
 
 mod clients;
 pub use clients::{ClientPage, ClientView, Order, Windowed};
 
 mod failures;
 pub use failures::{ClientFailures, FailurePage, OriginView, ZoneFailures, ZoneFigures};
+
+mod lookups;
+pub use lookups::{LookupPage, Pair};
 
 mod loops;
 pub use loops::{AskerView, LoopPage, LoopView};
@@ -27,19 +27,15 @@ pub use redact::{Redacted, redacted_workload};
 mod summary;
 pub use summary::{Busiest, Summary};
 
-mod text;
-pub use text::Text;
-pub(crate) use text::span;
-
 mod tap;
-pub use tap::{Line, QueryLine, Scribe, SkippedLine};
+pub use tap::{LineWriter, QueryLine, SkippedLine, TapLine};
 
 mod upstreams;
 pub use upstreams::{UpstreamHealth, UpstreamPage, UpstreamView, UpstreamWindow};
 
 mod workloads;
 pub use workloads::{
-    KubernetesView, TakenWorkload, TakenWorkloads, WorkloadDetail, WorkloadPage, WorkloadView,
+    KubernetesView, WorkloadCopy, WorkloadDetail, WorkloadPage, WorkloadView, WorkloadsCopy,
 };
 
 /// The version of every page.

@@ -11,14 +11,14 @@ use crate::redact::Redact;
 
 /// Which proxy to read, and what to hide.
 #[derive(Args, Clone, Debug)]
-pub struct RemoteArgs {
+pub struct ProxyArgs {
     /// Admin listener of the proxy: an address, or `unix:PATH`.
     #[arg(
         long,
         visible_alias = "url",
         value_name = "[http://]HOST:PORT|unix:PATH",
         default_value = "127.0.0.1:9254",
-        value_parser = parse_remote
+        value_parser = parse_proxy
     )]
     pub admin: AdminAddr,
     /// Show pseudonyms for `names`, `clients`, or both: `names,clients`.
@@ -31,7 +31,7 @@ pub struct RemoteArgs {
 pub struct StatsArgs {
     /// Which proxy.
     #[command(flatten)]
-    pub remote: RemoteArgs,
+    pub proxy: ProxyArgs,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -42,7 +42,7 @@ pub struct StatsArgs {
 pub struct TopArgs {
     /// Which proxy.
     #[command(flatten)]
-    pub remote: RemoteArgs,
+    pub proxy: ProxyArgs,
     /// Print the list once, as text.
     #[arg(long)]
     pub once: bool,
@@ -53,7 +53,7 @@ pub struct TopArgs {
 pub struct TapArgs {
     /// Which proxy.
     #[command(flatten)]
-    pub remote: RemoteArgs,
+    pub proxy: ProxyArgs,
     /// Only these clients, separated by commas: addresses, ranges and, if the
     /// proxy watches the Kubernetes API, `NAMESPACE/POD` and
     /// `NAMESPACE/KIND/NAME`.
@@ -83,11 +83,11 @@ pub struct TapArgs {
     pub json: bool,
 }
 
-/// Parses where an admin listener is.
+/// Parses the address of an admin listener.
 ///
 /// # Errors
 ///
-/// A sentence that names the text.
+/// A sentence with the text.
 pub fn parse_admin(text: &str) -> Result<AdminAddr, String> {
     let addr = match text.strip_prefix("unix:") {
         Some(path) if path.starts_with('/') => Some(AdminAddr::Unix(path.into())),
@@ -97,13 +97,13 @@ pub fn parse_admin(text: &str) -> Result<AdminAddr, String> {
     addr.ok_or_else(|| format!("{text:?} is neither an address and port nor unix:/PATH"))
 }
 
-/// Parses where the admin listener of another proxy is: also by the name of
-/// its host, and as a URL.
+/// Parses the address of another proxy's admin listener, also as a host name or
+/// a URL.
 ///
 /// # Errors
 ///
-/// A sentence that names the text.
-pub fn parse_remote(text: &str) -> Result<AdminAddr, String> {
+/// A sentence with the text.
+fn parse_proxy(text: &str) -> Result<AdminAddr, String> {
     if text.starts_with("https:") {
         return Err(format!("{text:?}: the admin listener has no TLS; use kubectl port-forward"));
     }

@@ -1,20 +1,43 @@
-//! What people see of a running proxy.
+//! What people see of a running proxy: the API, the page for browsers, and the
+//! commands `stats`, `top` and `tap`.
+//!
+//! The proxy's side is [`AdminListener`], which serves the API and the page from
+//! the accounts of the observer. The commands are its clients: they run outside
+//! the proxy and read the same API.
+//!
+//! This crate draws and words; it measures and decides nothing. It owns each
+//! schema of the API, and `words` has the wording that the page, `top` and
+//! `stats` share. It may know the accounts (`observe`), the cache (`resolver`) and
+//! the upstreams (`forward`), and must not know client sockets, mio or udp.
+//!
+//! Start with `admin.rs`, which has all routes; then `api.rs`, whose files are
+//! one path each; then `page.rs` and `top.rs`.
 
-pub mod redact;
+mod redact;
+pub use redact::{Pseudonyms, Redact, Veil};
 
-pub mod patch;
+mod patch;
+pub use patch::{Instruction, Owner, OwnerError, Patch};
+
+mod words;
 
 pub mod api;
 
-pub mod http;
+mod http;
+pub use http::{Bounded, Connection, bounded};
 
-pub mod page;
+mod page;
 
-pub mod admin;
+mod admin;
+pub use admin::{AdminAddr, AdminListener, AdminState};
 
-pub mod args;
+mod args;
+pub use args::{ProxyArgs, StatsArgs, TapArgs, TopArgs, parse_admin};
 
-pub mod admin_client;
+mod admin_client;
+pub use admin_client::AdminClientError;
+
+pub mod stats;
 
 pub mod tap;
 

@@ -1,4 +1,4 @@
-//! The page for a browser: what the API says, drawn.
+//! The page for a browser: the figures of the API, drawn.
 //!
 //! Everything is rendered here, as text from the API's own structures, so that
 //! the numbers are the same and the page works without its script. The script
@@ -6,15 +6,16 @@
 //! no markup has style or handlers of its own, so the strictest policy holds.
 
 mod snapshot;
-pub use snapshot::{Reading, Snapshot};
+pub(crate) use snapshot::{NodeCopy, Snapshot};
+
+mod params;
+pub(crate) use params::{PageParams, PageWindow};
+
+mod links;
+use links::Links;
 
 mod frame;
-pub use frame::{Asked, Extent, NotFound, POLICY};
-
-mod number;
-
-mod way;
-use way::Way;
+pub(crate) use frame::{NotFound, POLICY};
 
 mod who;
 
@@ -30,11 +31,11 @@ mod failing;
 
 mod upstreams;
 
-mod rings;
+mod loops;
 
-mod stored;
+mod cache;
 
-mod unseen;
+mod coverage;
 
 mod subject;
 
@@ -43,59 +44,59 @@ use maud::{Markup, html};
 use crate::api::{ClientDetail, WorkloadDetail};
 
 /// The page's style sheet.
-pub const STYLE: &str = include_str!("page/page.css");
+pub(crate) const STYLE: &str = include_str!("page/page.css");
 
 /// The page's script.
-pub const SCRIPT: &str = include_str!("page/page.js");
+pub(crate) const SCRIPT: &str = include_str!("page/page.js");
 
 /// The page's icon.
-pub const ICON: &str = include_str!("page/icon.svg");
+pub(crate) const ICON: &str = include_str!("page/icon.svg");
 
 /// Renders the node.
-pub fn node(snapshot: &Snapshot, asked: Asked) -> String {
-    let seen = frame::Seen::of(snapshot, asked);
-    let body = match seen.state() {
-        frame::State::Nobody => frame::nobody(seen.way),
-        frame::State::TooSoon => frame::too_soon(seen.way),
-        frame::State::Figures => sections(&seen),
+pub(crate) fn node(snapshot: &Snapshot, params: PageParams) -> String {
+    let seen = frame::View::of(snapshot, params);
+    let body = match seen.content() {
+        frame::Content::NoClients => frame::no_clients(seen.links),
+        frame::Content::FirstWindow => frame::first_window(seen.links),
+        frame::Content::Figures => sections(&seen),
     };
-    frame::document("Fivedots", seen.way, asked, &body)
+    frame::document("Fivedots", seen.links, params, &body)
 }
 
 /// Renders one client.
-pub fn client(detail: &ClientDetail, asked: Asked) -> String {
+pub(crate) fn client(detail: &ClientDetail, params: PageParams) -> String {
     let title = format!("{} - Fivedots", detail.view.client);
-    let way = Way::of_client(asked.redact);
-    let body = subject::sections(&subject::Subject::client(detail, way));
-    frame::document(&title, way, asked, &body)
+    let links = Links::of_client(params.redact);
+    let body = subject::sections(&subject::Subject::client(detail, links));
+    frame::document(&title, links, params, &body)
 }
 
 /// Renders one workload.
-pub fn workload(detail: &WorkloadDetail, asked: Asked) -> String {
+pub(crate) fn workload(detail: &WorkloadDetail, params: PageParams) -> String {
     let title = format!("{} - Fivedots", detail.view.name);
-    let way = Way::of_workload(asked.redact);
-    let body = subject::sections(&subject::Subject::workload(detail, way));
-    frame::document(&title, way, asked, &body)
+    let links = Links::of_workload(params.redact);
+    let body = subject::sections(&subject::Subject::workload(detail, links));
+    frame::document(&title, links, params, &body)
 }
 
-/// Renders the absence of a client or workload.
-pub fn nobody(missing: &NotFound<'_>) -> String {
-    let way = Way::new(missing.up, missing.redact);
-    let asked = Asked { redact: missing.redact, ..Asked::default() };
-    frame::document("Not found - Fivedots", way, asked, &frame::not_found(missing.who, way))
+/// Renders that there is no such client or workload.
+pub(crate) fn not_found(missing: &NotFound<'_>) -> String {
+    let links = Links::new(missing.up, missing.redact);
+    let params = PageParams { redact: missing.redact, ..PageParams::default() };
+    frame::document("Not found - Fivedots", links, params, &frame::not_found(missing.who, links))
 }
 
-fn sections(seen: &frame::Seen<'_>) -> Markup {
+fn sections(seen: &frame::View<'_>) -> Markup {
     html! {
         (verdict::section(seen))
         (flow::section(seen))
         (failing::over_time(seen))
         (waste::section(seen))
         (failing::section(seen))
-        (rings::section(seen))
+        (loops::section(seen))
         (upstreams::section(seen))
-        (stored::section(seen))
-        (unseen::section(seen))
+        (cache::section(seen))
+        (coverage::section(seen))
     }
 }
 

@@ -1,29 +1,28 @@
-//! `fivedots tap`: prints the queries that a running proxy accounts for.
+//! `fivedots tap`: prints the queries of a running proxy as they are answered.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::net::IpAddr;
 
-use crate::admin_client::{self, RemoteError};
-use crate::api::{Line, QueryLine, SkippedLine};
+use crate::admin_client::{self, AdminClientError};
+use crate::api::{QueryLine, SkippedLine, TapLine};
 use crate::args::TapArgs;
 
-/// Why it ended before its time.
+/// Why a tap ended early.
 #[derive(Debug, thiserror::Error)]
-pub enum TailError {
-    /// The proxy does not say what it sees.
+pub enum TapError {
+    /// The proxy could not be read.
     #[error(transparent)]
-    Remote(#[from] RemoteError),
-    /// A line that is none.
-    #[error("{0} is not a line of a tap")]
+    Proxy(#[from] AdminClientError),
+    /// A line that is not of the schema.
+    #[error("unexpected line from the proxy: {0}")]
     Line(String),
-    /// Nobody takes what is printed.
+    /// The output cannot be written.
     #[error(transparent)]
     Output(#[from] io::Error),
 }
 
-/// Prints queries to `out`, and what was left out to `aside`, until the proxy
-/// ends or `--limit` were printed.
+/// Prints queries to `out`, and counts of those left out to `aside`, until the
+/// proxy ends or `--limit` queries were printed.
 ///
 /// # Errors
 ///
@@ -32,18 +31,18 @@ pub async fn run(
     args: &TapArgs,
     out: &mut impl Write,
     aside: &mut impl Write,
-) -> Result<(), TailError> {
-    let mut lines = admin_client::stream(&args.remote.admin, &path(args)).await?;
+) -> Result<(), TapError> {
+    let mut lines = admin_client::stream(&args.proxy.admin, &path(args)).await?;
     while let Some(text) = lines.next().await? {
         let line = serde_json::from_str(&text);
-        let line = line.map_err(|_| TailError::Line(clean(&text)))?;
+        let line = line.map_err(|_| TapError::Line(clean(&text)))?;
         match (args.json, line) {
             (true, _) => writeln!(out, "{text}")?,
-            (false, Line::Query(query)) => writeln!(out, "{}", columns(&query))?,
-            (false, Line::Skipped(skipped)) if skipped.skipped > 0 => {
-                writeln!(aside, "{}", said(skipped))?;
+            (false, TapLine::Query(query)) => writeln!(out, "{}", columns(&query))?,
+            (false, TapLine::Skipped(skipped)) if skipped.skipped > 0 => {
+                writeln!(aside, "{}", left_out(skipped))?;
             }
-            (false, Line::Skipped(_)) => {}
+            (false, TapLine::Skipped(_)) => {}
         }
         out.flush()?;
     }
@@ -65,7 +64,7 @@ fn path(args: &TapArgs) -> String {
         ("min_latency_ms", &min_latency),
         ("rate", &rate),
         ("limit", &limit),
-        ("redact", &args.remote.redact),
+        ("redact", &args.proxy.redact),
     ] {
         if let Some(value) = value {
             // Writing to a String cannot fail.
@@ -76,13 +75,13 @@ fn path(args: &TapArgs) -> String {
     path
 }
 
-/// One line of text. The name comes last: it is what may be long.
+/// One line of text. The name comes last: it may be long.
 fn columns(line: &QueryLine) -> String {
     let QueryLine { qtype, origin, took_ms, .. } = line;
-    let (client, time) = (shown(line.client), clock(line.unix_ms));
+    let (client, time) = (line.client.to_string(), clock(line.unix_ms));
     let rcode = match &line.rcode {
         None => "-",
-        // RFC 2308: no error, and nothing there.
+        // RFC 2308, section 2.2: the name exists, without records of the type.
         Some(rcode) if rcode == "NOERROR" && !line.data => "NODATA",
         Some(rcode) => rcode,
     };
@@ -90,13 +89,13 @@ fn columns(line: &QueryLine) -> String {
     clean(&format!("{time} {client:15} {qtype:5} {rcode:8} {took_ms:>8.2} ms {origin:15} {name}"))
 }
 
-fn said(skipped: SkippedLine) -> String {
+fn left_out(skipped: SkippedLine) -> String {
     let SkippedLine { skipped: _, over_limit, behind, missed } = skipped;
     let mut parts = Vec::new();
     for (count, why) in [
-        (over_limit, "more than are shown in a second"),
-        (behind, "faster than they were read here"),
-        (missed, "not accounted for by the proxy, meant or not"),
+        (over_limit, "above the rate limit"),
+        (behind, "because this reader was too slow"),
+        (missed, "not counted by the proxy, matching or not"),
     ] {
         if count > 0 {
             parts.push(format!("{count} {why}"));
@@ -105,17 +104,13 @@ fn said(skipped: SkippedLine) -> String {
     format!("# left out: {}", parts.join(", "))
 }
 
-fn shown(client: IpAddr) -> String {
-    client.to_string()
-}
-
 /// The time of day, UTC.
 fn clock(unix_ms: u64) -> String {
     let [ms, s] = [unix_ms % 1000, unix_ms / 1000];
     format!("{:02}:{:02}:{:02}.{ms:03}", s / 3600 % 24, s / 60 % 60, s % 60)
 }
 
-/// Without what a terminal would obey, whoever wrote it.
+/// Replaces control characters, which a terminal would obey.
 fn clean(text: &str) -> String {
     text.replace(char::is_control, "?")
 }
@@ -159,11 +154,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_out_is_said_with_its_reason() {
+    fn what_was_left_out_is_printed_with_its_reason() {
         let skipped = SkippedLine { skipped: 12, over_limit: 10, behind: 0, missed: 2 };
         assert_eq!(
-            said(skipped),
-            "# left out: 10 more than are shown in a second, 2 not accounted for by the proxy, meant or not"
+            left_out(skipped),
+            "# left out: 10 above the rate limit, 2 not counted by the proxy, matching or not"
         );
     }
 

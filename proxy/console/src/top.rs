@@ -1,8 +1,8 @@
-//! `fivedots top`: who wastes most, what they should change and what that
-//! saves, who fails and why, on one screen.
+//! `fivedots top`: one screen with the workloads that waste most, what to change
+//! and what that saves, and those that fail most and why.
 //!
-//! It reads the pages of the admin listener once a second; nothing of it runs
-//! in the proxy, so it costs nothing while it is closed.
+//! It reads the API of the admin listener once a second. Nothing of it runs in
+//! the proxy, so it costs nothing while it is closed.
 
 use std::io::{self, IsTerminal as _};
 
@@ -15,43 +15,42 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::interval;
 
-use crate::admin_client::RemoteError;
+use crate::admin_client::AdminClientError;
 use crate::args::TopArgs;
 use resolver::Clock;
 
 mod detail;
 mod fetch;
-mod look;
 mod row;
 mod screen;
 mod state;
+mod style;
 mod table;
-mod words;
 
-use fetch::{EVERY, Fetcher, Wanted};
-use look::Look;
+use fetch::{EVERY, Fetcher, Selection};
 use state::{Key, Next, State};
+use style::Styles;
 
 #[cfg(test)]
 mod tests;
 
-/// Says whether there is anybody to look at a screen that moves.
+/// Returns whether the output is a terminal that can show a live screen.
 pub fn is_live(args: &TopArgs) -> bool {
     let is_dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
     !args.once && !is_dumb && io::stdout().is_terminal()
 }
 
-/// Looks once and returns the list as text.
+/// Reads the proxy once and returns the list as text.
 ///
 /// # Errors
 ///
-/// When the proxy does not answer.
-pub async fn once(args: &TopArgs) -> Result<String, RemoteError> {
+/// When the proxy cannot be read.
+pub async fn once(args: &TopArgs) -> Result<String, AdminClientError> {
     let clock = Clock::start();
-    let mut state = State::new(args.remote.admin.to_string());
+    let mut state = State::new(args.proxy.admin.to_string());
     let mut fetcher = fetcher(args, clock);
-    let glance = fetcher.glance(&wanted(&state), ONCE_ROWS).await?;
-    state.take(Ok(glance));
+    let fetched = fetcher.fetch(&selection(&state), ONCE_ROWS).await?;
+    state.take(Ok(fetched));
     let width = match ratatui::crossterm::terminal::size() {
         Ok((width, _)) if io::stdout().is_terminal() => usize::from(width).max(ONCE_WIDTH),
         _ => ONCE_WIDTH,
@@ -59,7 +58,7 @@ pub async fn once(args: &TopArgs) -> Result<String, RemoteError> {
     Ok(screen::plain(&state, width, ONCE_ROWS, clock.now()))
 }
 
-/// Shows the screen until somebody quits.
+/// Shows the screen until the user quits.
 ///
 /// # Errors
 ///
@@ -73,11 +72,11 @@ pub async fn live(args: &TopArgs) -> io::Result<()> {
 
 async fn show(args: &TopArgs, terminal: &mut DefaultTerminal) -> io::Result<()> {
     let clock = Clock::start();
-    let look = Look::new(std::env::var("NO_COLOR").ok().as_deref());
-    let mut state = State::new(args.remote.admin.to_string());
-    let (wants, wanted_by) = watch::channel(wanted(&state));
-    let (tell, mut news) = mpsc::channel(1);
-    tokio::spawn(fetcher(args, clock).run(wanted_by, tell));
+    let styles = Styles::new(std::env::var("NO_COLOR").ok().as_deref());
+    let mut state = State::new(args.proxy.admin.to_string());
+    let (selections, selected) = watch::channel(selection(&state));
+    let (results, mut fetched) = mpsc::channel(1);
+    tokio::spawn(fetcher(args, clock).run(selected, results));
     let mut events = events()?;
     let (mut terminate, mut hang_up) =
         (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
@@ -87,8 +86,8 @@ async fn show(args: &TopArgs, terminal: &mut DefaultTerminal) -> io::Result<()> 
             let (size, now) = (frame.area().as_size(), clock.now());
             state.scroll = state
                 .scroll
-                .min(screen::last_scroll(&state, look, size, now));
-            let lines = screen::lines(&state, look, size, now);
+                .min(screen::last_scroll(&state, styles, size, now));
+            let lines = screen::lines(&state, styles, size, now);
             paint(&lines, size, frame.buffer_mut());
         })?;
         tokio::select! {
@@ -100,28 +99,28 @@ async fn show(args: &TopArgs, terminal: &mut DefaultTerminal) -> io::Result<()> 
                     }
                 }
             }
-            Some(news) = news.recv() => if !state.paused { state.take(news) },
+            Some(fetched) = fetched.recv() => if !state.paused { state.take(fetched) },
             // The figures grow older.
             _ = ticks.tick() => {}
             _ = terminate.recv() => return Ok(()),
             _ = hang_up.recv() => return Ok(()),
         }
-        let wanted = wanted(&state);
-        wants.send_if_modified(|before| {
-            let is_new = *before != wanted;
-            *before = wanted;
+        let selection = selection(&state);
+        selections.send_if_modified(|before| {
+            let is_new = *before != selection;
+            *before = selection;
             is_new
         });
     }
 }
 
 fn fetcher(args: &TopArgs, clock: Clock) -> Fetcher {
-    Fetcher::new(args.remote.admin.clone(), args.remote.redact.clone(), clock)
+    Fetcher::new(args.proxy.admin.clone(), args.proxy.redact.clone(), clock)
 }
 
-fn wanted(state: &State) -> Wanted {
+fn selection(state: &State) -> Selection {
     let picked = state.picked().map(|row| row.id.clone());
-    Wanted { who: state.who, order: state.order, picked, paused: state.paused }
+    Selection { kind: state.kind, order: state.order, picked, paused: state.paused }
 }
 
 fn paint(lines: &[Line<'_>], size: Size, buffer: &mut Buffer) {
@@ -130,7 +129,7 @@ fn paint(lines: &[Line<'_>], size: Size, buffer: &mut Buffer) {
     }
 }
 
-/// Reads what the terminal says, on a thread of its own: it ends with the
+/// Reads the events of the terminal on a thread of its own, which ends with the
 /// program.
 fn events() -> io::Result<mpsc::Receiver<Event>> {
     let (sender, events) = mpsc::channel(EVENTS);
@@ -147,7 +146,7 @@ fn events() -> io::Result<mpsc::Receiver<Event>> {
     Ok(events)
 }
 
-/// What an event means; `page` rows are a screen.
+/// The keys of an event; `page` rows are a screen.
 fn keys(event: &Event, page: u16) -> [Option<Key>; 2] {
     let Event::Key(event) = event else { return [None; 2] };
     if event.kind == KeyEventKind::Release {
@@ -180,14 +179,14 @@ fn key(event: KeyEvent, page: isize) -> Option<Key> {
     })
 }
 
-/// Keys that wait for a slow terminal.
+/// Keys that may wait for a slow terminal.
 const EVENTS: usize = 64;
 
-/// Lines of a screen that are no rows.
+/// Lines of a screen that are not rows.
 const PAGE_OVERLAP: u16 = 12;
 
-/// Rows of a text, all with advice.
+/// Rows of the text, all with advice.
 const ONCE_ROWS: usize = 20;
 
-/// Columns of a text: nothing is cut, and who reads it need not be a terminal.
+/// Columns of the text outside a terminal: wide enough that little is cut.
 const ONCE_WIDTH: usize = 132;

@@ -15,8 +15,7 @@ use super::zones::zones;
 use super::{Config, ConfigError, ForwardLimits};
 use crate::cli::{LogFormat, RunArgs};
 use crate::serve::TcpConfig;
-use console::admin::AdminAddr;
-use console::args::parse_admin;
+use console::{AdminAddr, parse_admin};
 use forward::ForwardConfig;
 use resolver::CacheConfig;
 

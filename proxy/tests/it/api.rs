@@ -165,7 +165,7 @@ fn every_query_is_on_the_account_of_its_client() {
     let total = cache.windows.total;
     assert_eq!((total.cache_lookups, total.cache_hits, total.hit_ratio), (8, 5, 0.625));
     assert_eq!(cache.top_misses.len(), 2);
-    assert_eq!(cache.stored.cache_entries, 2);
+    assert_eq!(cache.usage.cache_entries, 2);
 
     let summary: Summary = page(&proxy, "/api/v1/summary");
     assert_eq!((summary.missed_records, summary.clients), (0, 3));
@@ -186,8 +186,17 @@ fn the_documented_fields_are_those_given() {
     let described = std::fs::read_to_string(path).unwrap();
     let client = "clients/127.0.0.6?kind=Deployment&namespace=shop&name=web";
     let workload = "workloads/-/address/127.0.0.6";
-    let pages =
-        ["cache", "summary", "clients", "chains", "failures", "loops", "upstreams", "workloads"];
+    let pages = [
+        "cache",
+        "summary",
+        "clients",
+        "lookups",
+        "chains",
+        "failures",
+        "loops",
+        "upstreams",
+        "workloads",
+    ];
     for name in pages.into_iter().chain([client, workload]) {
         let given: serde_json::Value = page(&proxy, &format!("/api/v1/{name}"));
         for key in keys(&given) {
@@ -249,9 +258,9 @@ fn the_advice_and_the_patch_are_on_the_page_of_a_client() {
     assert_eq!((&most["name"], &most["lookups"]), (&"api.example.com.".into(), &3.into()));
     assert_eq!((&most["lookup_queries"], &most["wasted_queries"]), (&12.into(), &9.into()));
 
-    let chains: console::api::ChainPage = page(&proxy, "/api/v1/chains");
-    assert_eq!(chains.figures.total.wasted_queries, 9);
-    let worst = &chains.top_pairs[0];
+    let lookups: console::api::LookupPage = page(&proxy, "/api/v1/lookups");
+    assert_eq!(lookups.figures.total.wasted_queries, 9);
+    let worst = &lookups.top_pairs[0];
     assert_eq!((worst.name.as_str(), worst.weight), ("api.example.com.", 9));
     assert_eq!(worst.client, "127.0.0.7".parse::<IpAddr>().unwrap());
     let Response { status, body: said, .. } =
@@ -277,7 +286,7 @@ fn stats_prints_the_accounts_and_says_when_nobody_is_there() {
     let output = stats(&["--admin", &admin]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success());
-    for part in ["2 clients, 3 queries accounted for", "127.0.0.5", "x.broken.test.", "queries"] {
+    for part in ["2 clients, 3 queries counted", "127.0.0.5", "x.broken.test.", "queries"] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
     let json = stats(&["--json", "--admin", &admin]).stdout;

@@ -74,11 +74,12 @@ fn the_metrics_listener_knows_counts_and_neither_names_nor_clients() {
     }
 }
 
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 10] = [
     "summary",
     "cache",
     "clients",
     "workloads",
+    "lookups",
     "chains",
     "failures",
     "loops",

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use console::api::{Line, QueryLine};
+use console::api::{QueryLine, TapLine};
 use observe::MAX_TAPS;
 use testbed::http::{self, get};
 use testbed::{Fivedots, Process, eventually};
@@ -22,7 +22,7 @@ pub(crate) fn tap(proxy: &Fivedots, flags: &[&str]) -> Process {
     process
 }
 
-fn lines(process: &Process) -> Vec<Line> {
+fn lines(process: &Process) -> Vec<TapLine> {
     let output = process.output();
     output
         .lines()
@@ -32,16 +32,16 @@ fn lines(process: &Process) -> Vec<Line> {
 
 pub(crate) fn queries(process: &Process) -> Vec<QueryLine> {
     let query = |line| match line {
-        Line::Query(query) => Some(query),
-        Line::Skipped(_) => None,
+        TapLine::Query(query) => Some(query),
+        TapLine::Skipped(_) => None,
     };
     lines(process).into_iter().filter_map(query).collect()
 }
 
 fn skipped(process: &Process) -> u64 {
     let count = |line| match line {
-        Line::Query(_) => 0,
-        Line::Skipped(line) => line.skipped,
+        TapLine::Query(_) => 0,
+        TapLine::Skipped(line) => line.skipped,
     };
     lines(process).into_iter().map(count).sum()
 }

@@ -42,7 +42,7 @@ fn once_is_text_that_says_who_what_and_why() {
             .to_owned()
     };
     assert!(row("127.0.0.21").contains(" 75% "), "{shown}");
-    assert!(row("127.0.0.22").contains(" upstream_refused "), "{shown}");
+    assert!(row("127.0.0.22").contains(" upstream refused "), "{shown}");
     assert!(!shown.contains('\u{1b}'), "no terminal, no control");
     let hidden = top(&["--redact", "clients"]);
     assert!(!hidden.contains("127.0.0.2") && hidden.contains("2001:db8::"), "{hidden}");
@@ -63,13 +63,15 @@ fn it_lives_in_a_terminal() {
     for size in [(80, 24), (160, 50)] {
         let top =
             Terminal::start(size, &format!("{PROGRAM} top --url http://{}", proxy.admin)).unwrap();
-        for text in [">127.0.0.21", "ndots 2: 75 %", "set ndots to 2: saves 9 of 12", "q quit"] {
+        for text in
+            [">127.0.0.21", "ndots 2: 75 %", "set ndots to 2 (now 5): saves 9 of 12", "q quit"]
+        {
             top.wait_for(text).unwrap();
         }
         assert_eq!(top.screen().lines().count(), usize::from(size.1), "{}", top.screen());
         top.press("s").unwrap();
         top.wait_for(">127.0.0.22").unwrap();
-        top.wait_for("upstream_refused: the upstream refused")
+        top.wait_for("upstream refused: the upstream refused")
             .unwrap();
         top.press("End").unwrap();
         top.press("Enter").unwrap();
@@ -82,7 +84,7 @@ fn it_lives_in_a_terminal() {
         top.wait_for("filter: ref_").unwrap();
         top.press("Escape").unwrap();
         top.press("?").unwrap();
-        top.wait_for("names that were denied and followed").unwrap();
+        top.wait_for("% is the share of the queries").unwrap();
         top.press("q").unwrap();
         top.press("q").unwrap();
         assert!(eventually(SOON, || top.has_ended()), "{}", top.screen());
@@ -102,7 +104,7 @@ fn a_proxy_that_goes_away_leaves_its_last_figures() {
     assert!(top.screen().contains("127.0.0.21"), "{}", top.screen());
     let never =
         Terminal::start((80, 24), &format!("{PROGRAM} top --admin {}", proxy.admin)).unwrap();
-    never.wait_for("trying again every second").unwrap();
+    never.wait_for("retrying every second").unwrap();
     never.press("C-c").unwrap();
     assert!(eventually(SOON, || never.has_ended()), "{}", never.screen());
 }

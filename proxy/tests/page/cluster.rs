@@ -62,7 +62,7 @@ impl Cluster {
         };
         assert!(eventually(SOON, || summary().records >= asked), "{:?} of {asked}", summary());
         let open = || {
-            let page = get(self.node.admin, "/api/v1/chains").body;
+            let page = get(self.node.admin, "/api/v1/lookups").body;
             serde_json::from_str::<serde_json::Value>(&page).unwrap()["open_lookups"].clone()
         };
         assert!(eventually(Duration::from_secs(40), || open() == 0), "{}", open());

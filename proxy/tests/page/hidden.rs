@@ -14,7 +14,8 @@ pub(crate) fn shows_nobody(browser: &mut Browser, origin: &str) {
         .open(&format!("{origin}?window=total&redact=names,clients"))
         .unwrap();
     // What was loaded may be the page before, which was still to come.
-    let there = "location.search.includes('redact=') && document.getElementById('unseen') !== null";
+    let there =
+        "location.search.includes('redact=') && document.getElementById('coverage') !== null";
     browser.wait_for(there, SOON).unwrap();
     shows_pseudonyms(browser);
     let changed = "window.before = document.querySelector('#verdict').innerHTML;

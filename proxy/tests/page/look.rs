@@ -51,8 +51,8 @@ fn tells_who_and_why(browser: &mut Browser) {
     let verdict = verdict.as_str().unwrap();
     for part in [
         WORST.0,
-        "ndots 5 to 2",
-        "Saves 75.0 % of its queries",
+        "set ndots to 2 (now 5)",
+        "Saves 75 % of its queries",
         "kubectl -n shop patch deployment checkout",
         UNLUCKY,
         "100 % of its",

@@ -6,7 +6,7 @@ use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use console::admin::AdminAddr;
+use console::AdminAddr;
 use observe::Identity;
 use proxy::app::App;
 use proxy::cli::RunArgs;

@@ -31,7 +31,7 @@ fn a_node_without_clients_says_so_and_then_counts() {
     let text = browser
         .eval("document.getElementById('main').innerText")
         .unwrap();
-    assert!(text.as_str().unwrap().contains("No client has asked yet"), "{text}");
+    assert!(text.as_str().unwrap().contains("No queries yet"), "{text}");
     picture(&mut browser, "empty");
 
     proxy.client().udp(&query("web.test.", "A")).unwrap();
@@ -96,7 +96,7 @@ fn the_pages_may_load_nothing_from_elsewhere() {
         assert!(!page.body.contains(" style=") && !page.body.contains(" onclick="), "{path}");
     }
     let Response { status, body, .. } = get(proxy.admin, "/clients/127.0.0.9");
-    assert!(status == 404 && body.contains("has not asked"), "{status} {body}");
+    assert!(status == 404 && body.contains("has sent no query"), "{status} {body}");
     assert_eq!(get(proxy.admin, "/clients/%3Cscript%3E").status, 404);
     assert_eq!(get(proxy.admin, "/?window=7s").status, 400);
 }

@@ -19,9 +19,9 @@ pub(crate) fn answers_in_one_screen(cluster: &Cluster) {
         for part in [
             &format!(">shop/{worst} "),
             "ndots 2: 75 %",
-            "advice    set ndots to 2: saves ",
-            &format!("FAILING most: shop/{UNLUCKY}, 100 % of its queries, upstream_error:"),
-            "LOOP of names in loop.test.: us -> ",
+            "advice    set ndots to 2 (now 5): saves ",
+            &format!("MOST FAILURES: shop/{UNLUCKY}, 100 % of its queries, upstream error:"),
+            "FORWARDING LOOP for names in loop.test.: us -> ",
         ] {
             top.wait_for(part).unwrap();
         }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{AdminState, off_runtime, tap};
 use crate::api::{
-    CachePage, ChainPage, ClientPage, FailurePage, LoopPage, Order, Redacted, Stored, Summary,
-    TakenWorkloads, UpstreamPage,
+    CachePage, CacheUsage, ClientPage, FailurePage, LookupPage, LoopPage, Order, Redacted, Summary,
+    UpstreamPage, WorkloadsCopy,
 };
 use crate::redact::Redact;
 use observe::{Observer, Workload};
@@ -24,7 +24,9 @@ pub(super) fn routes(state: AdminState) -> Router {
         .route("/cache", get(cache))
         .route("/clients", get(clients))
         .route("/clients/{addr}", get(client))
-        .route("/chains", get(chains))
+        .route("/lookups", get(lookups))
+        // The former name; it stays as long as version 1 does.
+        .route("/chains", get(lookups))
         .route("/failures", get(failures))
         .route("/loops", get(loops))
         .route("/tap", get(tap::tap))
@@ -61,7 +63,7 @@ async fn page<T: Redacted + Serialize>(
     make: impl FnOnce(&Observer) -> T + Send + 'static,
 ) -> Response {
     off_runtime(move || {
-        let page = state.ledger.read(make);
+        let page = state.observer.read(make);
         Json(page.redacted(&state.pseudonyms.veil(redact))).into_response()
     })
     .await
@@ -128,8 +130,8 @@ async fn workloads(State(state): State<AdminState>, Query(params): Query<ListPar
     let ListParams { order, limit, redact, advice } = params;
     off_runtime(move || {
         let taken = state
-            .ledger
-            .read(|observer| TakenWorkloads::of(observer, order, limit));
+            .observer
+            .read(|observer| WorkloadsCopy::of(observer, order, limit));
         let page = if advice { taken.page() } else { taken.figures() };
         Json(page.redacted(&state.pseudonyms.veil(redact))).into_response()
     })
@@ -164,14 +166,14 @@ fn not_found(subject: &str) -> Response {
 }
 
 async fn cache(State(state): State<AdminState>, Query(params): Query<ListParams>) -> Response {
-    let stored = Stored::of(&state.cache, &state.forwarder);
+    let usage = CacheUsage::of(&state.cache, &state.forwarder);
     let ListParams { limit, redact, .. } = params;
-    page(state, redact, move |observer| CachePage::of(observer, stored, limit)).await
+    page(state, redact, move |observer| CachePage::of(observer, usage, limit)).await
 }
 
-async fn chains(State(state): State<AdminState>, Query(params): Query<ListParams>) -> Response {
+async fn lookups(State(state): State<AdminState>, Query(params): Query<ListParams>) -> Response {
     let ListParams { limit, redact, .. } = params;
-    page(state, redact, move |observer| ChainPage::of(observer, limit)).await
+    page(state, redact, move |observer| LookupPage::of(observer, limit)).await
 }
 
 async fn failures(State(state): State<AdminState>, Query(params): Query<ListParams>) -> Response {
@@ -192,7 +194,7 @@ async fn upstreams(State(state): State<AdminState>) -> Response {
     off_runtime(move || {
         let addrs = state.forwarder.upstreams();
         let page = state
-            .ledger
+            .observer
             .read(|observer| UpstreamPage::of(observer, addrs));
         Json(page).into_response()
     })

@@ -1,4 +1,4 @@
-//! Where the admin listener is, and how it is bound.
+//! The address of the admin listener, and its socket.
 
 use std::fmt;
 use std::io;
@@ -6,17 +6,17 @@ use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
-use axum::Router;
 use tokio::net::{TcpListener, UnixListener};
 
+use super::{AdminState, routes};
 use crate::http::bounded;
 
-/// Where the admin listener is.
+/// The address of an admin listener.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum AdminAddr {
-    /// On an address; loopback unless somebody wants otherwise.
+    /// A TCP address; loopback by default.
     Tcp(SocketAddr),
-    /// On a socket in the file system, whose permissions guard it.
+    /// A socket in the file system, guarded by its permissions.
     Unix(PathBuf),
 }
 
@@ -32,18 +32,18 @@ impl fmt::Display for AdminAddr {
 /// A bound admin listener.
 #[derive(Debug)]
 pub enum AdminListener {
-    /// On an address.
+    /// On a TCP address.
     Tcp(TcpListener),
     /// On a socket in the file system.
     Unix(UnixListener),
 }
 
 impl AdminListener {
-    /// Listens on `addr`. A socket that a process left behind is replaced.
+    /// Listens on `addr`. A socket file left behind by a process is replaced.
     ///
     /// # Errors
     ///
-    /// What the system says; and `AlreadyExists` for a file that is no socket.
+    /// Errors of the system; `AlreadyExists` for a file that is not a socket.
     pub async fn bind(addr: &AdminAddr) -> io::Result<Self> {
         match addr {
             AdminAddr::Tcp(addr) => TcpListener::bind(addr).await.map(Self::Tcp),
@@ -67,12 +67,13 @@ impl AdminListener {
         }
     }
 
-    /// Serves `routes` for ever.
+    /// Serves the API and the page until the task is dropped.
     ///
     /// # Errors
     ///
-    /// Never in practice: failed connections are passed over.
-    pub async fn serve(self, routes: Router) -> io::Result<()> {
+    /// Never in practice: failed connections are skipped.
+    pub async fn serve(self, state: AdminState) -> io::Result<()> {
+        let routes = routes(state);
         match self {
             Self::Tcp(listener) => axum::serve(bounded(listener), routes).await,
             Self::Unix(listener) => axum::serve(bounded(listener), routes).await,
@@ -83,7 +84,7 @@ impl AdminListener {
 fn remove_left_over(path: &Path) -> io::Result<()> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => std::fs::remove_file(path),
-        Ok(_) => Err(io::Error::new(io::ErrorKind::AlreadyExists, "a file that is no socket")),
+        Ok(_) => Err(io::Error::new(io::ErrorKind::AlreadyExists, "the file is not a socket")),
         Err(_) => Ok(()),
     }
 }

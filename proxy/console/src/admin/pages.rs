@@ -10,8 +10,8 @@ use axum::routing::get;
 use serde::Deserialize;
 
 use super::{AdminState, off_runtime};
-use crate::api::{LoopPage, Redacted as _, Stored};
-use crate::page::{self, Asked, NotFound, Reading};
+use crate::api::{CacheUsage, LoopPage, Redacted as _};
+use crate::page::{self, NodeCopy, NotFound, PageParams};
 use crate::redact::Redact;
 use observe::Workload;
 
@@ -28,24 +28,24 @@ pub(super) fn routes(state: AdminState) -> Router {
         .with_state(state)
 }
 
-async fn node(State(state): State<AdminState>, Query(asked): Query<Asked>) -> Response {
+async fn node(State(state): State<AdminState>, Query(params): Query<PageParams>) -> Response {
     rendered(move || {
         let addrs = state.forwarder.upstreams();
-        let stored = Stored::of(&state.cache, &state.forwarder);
+        let usage = CacheUsage::of(&state.cache, &state.forwarder);
         let reading = state
-            .ledger
-            .read(|observer| Reading::of(observer, addrs, stored));
+            .observer
+            .read(|observer| NodeCopy::of(observer, addrs, usage));
         let loops = LoopPage::of(state.forwarder.loops(), LOOPS, state.clock.now());
-        let veil = state.pseudonyms.veil(asked.redact);
-        (StatusCode::OK, page::node(&reading.finish(loops, &veil), asked))
+        let veil = state.pseudonyms.veil(params.redact);
+        (StatusCode::OK, page::node(&reading.finish(loops, &veil), params))
     })
     .await
 }
 
-/// What a client's page is asked for, and whose Pod it is.
+/// What a client's page is params for, and params Pod it is.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Whose {
+struct ClientPageParams {
     part: Option<u8>,
     redact: Redact,
     kind: Option<String>,
@@ -56,15 +56,15 @@ struct Whose {
 async fn client(
     State(state): State<AdminState>,
     Path(named): Path<String>,
-    Query(whose): Query<Whose>,
+    Query(params): Query<ClientPageParams>,
 ) -> Response {
     rendered(move || {
-        let Whose { part, redact, kind, namespace, name } = whose;
+        let ClientPageParams { part, redact, kind, namespace, name } = params;
         let veil = state.pseudonyms.veil(redact);
         let addr: Option<IpAddr> = named.parse().ok();
         let Some(taken) = addr.and_then(|addr| state.client(addr, &veil)) else {
             let missing = NotFound { who: &named, up: "../", redact };
-            return (StatusCode::NOT_FOUND, page::nobody(&missing));
+            return (StatusCode::NOT_FOUND, page::not_found(&missing));
         };
         let workload = match (kind, namespace, name) {
             (Some(kind), Some(namespace), Some(name)) => Some(Workload { kind, namespace, name }),
@@ -72,8 +72,8 @@ async fn client(
         };
         match taken.detail(workload.as_ref()) {
             Ok(detail) => {
-                let asked = Asked { part, redact, ..Asked::default() };
-                (StatusCode::OK, page::client(&detail.redacted(&veil), asked))
+                let params = PageParams { part, redact, ..PageParams::default() };
+                (StatusCode::OK, page::client(&detail.redacted(&veil), params))
             }
             Err(error) => (StatusCode::BAD_REQUEST, format!("{error}\n")),
         }
@@ -84,17 +84,19 @@ async fn client(
 async fn workload(
     State(state): State<AdminState>,
     Path((namespace, kind, name)): Path<(String, String, String)>,
-    Query(asked): Query<Asked>,
+    Query(params): Query<PageParams>,
 ) -> Response {
     rendered(move || {
         let workload = Workload::of_path([&namespace, &kind, &name]);
-        let veil = state.pseudonyms.veil(asked.redact);
+        let veil = state.pseudonyms.veil(params.redact);
         match state.workload(&workload, &veil) {
-            Some(taken) => (StatusCode::OK, page::workload(&taken.detail().redacted(&veil), asked)),
+            Some(taken) => {
+                (StatusCode::OK, page::workload(&taken.detail().redacted(&veil), params))
+            }
             None => {
                 let missing =
-                    NotFound { who: &workload.name, up: "../../../", redact: asked.redact };
-                (StatusCode::NOT_FOUND, page::nobody(&missing))
+                    NotFound { who: &workload.name, up: "../../../", redact: params.redact };
+                (StatusCode::NOT_FOUND, page::not_found(&missing))
             }
         }
     })
@@ -117,8 +119,8 @@ fn asset(kind: &'static str, text: &'static str) -> Response {
     ([(header::CONTENT_TYPE, kind)], HEADERS, text).into_response()
 }
 
-/// Nothing is kept, lest an old script meet a newer page, and nothing is told
-/// to others.
+/// No caching, so that a page never meets the script of another version; and no
+/// referrer for other hosts.
 const HEADERS: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "no-store"),
     (header::CONTENT_SECURITY_POLICY, page::POLICY),

@@ -1,4 +1,4 @@
-//! `/api/v1/tap`: queries as they come, a line of JSON each.
+//! `/api/v1/tap`: queries as they are answered, a line of JSON each.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::AdminState;
-use crate::api::{Scribe, SkippedLine};
+use crate::api::{LineWriter, SkippedLine};
 use crate::redact::Redact;
 use observe::{
     FilterError, Governor, MAX_RATE, MAX_TAPS, NamePattern, Tap, TapFilter, parse_clients,
@@ -25,7 +25,7 @@ use resolver::Clock;
 /// What a tap is asked for.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(super) struct TapParams {
     client: Option<String>,
     name: Option<String>,
     rcode: Option<String>,
@@ -33,14 +33,14 @@ pub(super) struct Wanted {
     qtype: Option<String>,
     /// Milliseconds.
     min_latency_ms: f64,
-    /// Ends after so many.
+    /// Ends after this many.
     limit: u64,
-    /// So many a second.
+    /// At most this many per second.
     rate: u32,
     redact: Redact,
 }
 
-impl Default for Wanted {
+impl Default for TapParams {
     fn default() -> Self {
         Self {
             client: None,
@@ -55,12 +55,12 @@ impl Default for Wanted {
     }
 }
 
-impl Wanted {
+impl TapParams {
     fn filter(&self) -> Result<TapFilter, FilterError> {
         let clients = self.client.as_deref().map(parse_clients).transpose()?;
         let rcodes = self.rcode.as_deref().map(parse_rcodes).transpose()?;
         let types = self.qtype.as_deref().map(parse_types).transpose()?;
-        // What is no time at all is none to wait for.
+        // A negative time or NaN filters nothing.
         let min_took = Duration::try_from_secs_f64(self.min_latency_ms / 1000.0);
         Ok(TapFilter {
             clients: clients.unwrap_or_default(),
@@ -75,30 +75,33 @@ impl Wanted {
 /// Answers with lines until the reader leaves.
 pub(super) async fn tap(
     State(state): State<AdminState>,
-    Query(wanted): Query<Wanted>,
+    Query(params): Query<TapParams>,
 ) -> Result<Response, (StatusCode, String)> {
-    let filter = wanted.filter();
+    let filter = params.filter();
     let filter = filter.and_then(|filter| {
-        let known = state.ledger.read(|observer| filter.check(observer));
+        let known = state.observer.read(|observer| filter.check(observer));
         known.map(|()| filter)
     });
     let filter = filter.map_err(|error| (StatusCode::BAD_REQUEST, format!("{error}\n")))?;
-    let tap = state.ledger.taps().open(filter, Governor::new(wanted.rate));
+    let tap = state
+        .observer
+        .taps()
+        .open(filter, Governor::new(params.rate));
     let many = || (StatusCode::TOO_MANY_REQUESTS, format!("{MAX_TAPS} taps are open already\n"));
-    let scribe = Scribe {
+    let writer = LineWriter {
         epoch_ms: epoch_ms(state.clock),
         upstreams: state.forwarder.upstreams().into(),
-        veil: state.pseudonyms.veil(wanted.redact),
+        veil: state.pseudonyms.veil(params.redact),
     };
-    let lines = Lines::new(tap.ok_or_else(many)?, scribe, wanted.limit);
+    let lines = TapBody::new(tap.ok_or_else(many)?, writer, params.limit);
     Ok(([(header::CONTENT_TYPE, "application/jsonl")], Body::new(lines)).into_response())
 }
 
-/// The body of an answer that goes on.
+/// The body of an answer that is sent a line at a time.
 #[derive(Debug)]
-struct Lines {
+struct TapBody {
     tap: Tap,
-    scribe: Scribe,
+    writer: LineWriter,
     left: u64,
     ticks: Interval,
     /// Ticks since it last wrote anything.
@@ -106,15 +109,15 @@ struct Lines {
     ended: bool,
 }
 
-impl Lines {
-    fn new(tap: Tap, scribe: Scribe, limit: u64) -> Self {
+impl TapBody {
+    fn new(tap: Tap, writer: LineWriter, limit: u64) -> Self {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // The first tick is at once: a reader sees that it is connected.
-        Self { tap, scribe, left: limit, ticks, silent: HEARTBEAT, ended: limit == 0 }
+        // The first tick is immediate: a reader sees that it is connected.
+        Self { tap, writer, left: limit, ticks, silent: HEARTBEAT, ended: limit == 0 }
     }
 
-    /// Writes what there is, a chunk at most.
+    /// Writes the lines that are ready, at most a chunk.
     fn write(&mut self, context: &mut Context<'_>) -> Vec<u8> {
         let mut text = Vec::new();
         while text.len() < CHUNK && !self.ended {
@@ -122,7 +125,7 @@ impl Lines {
                 Poll::Pending => break,
                 Poll::Ready(None) => self.ended = true,
                 Poll::Ready(Some(heard)) => {
-                    push(&mut text, &self.scribe.line(&heard));
+                    push(&mut text, &self.writer.line(&heard));
                     self.left -= 1;
                     self.ended = self.left == 0;
                 }
@@ -143,7 +146,7 @@ impl Lines {
     }
 }
 
-impl hyper::body::Body for Lines {
+impl hyper::body::Body for TapBody {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -159,7 +162,7 @@ impl hyper::body::Body for Lines {
             if !text.is_empty() {
                 return Poll::Ready(Some(Ok(Frame::data(text.into()))));
             }
-            // A tick with nothing to say: the next one has to wake us.
+            // A tick without a line: the next one has to wake us.
             if !self.ended && self.ticks.poll_tick(context).is_pending() {
                 return Poll::Pending;
             }
@@ -168,14 +171,14 @@ impl hyper::body::Body for Lines {
 }
 
 fn push(text: &mut Vec<u8>, line: &impl Serialize) {
-    // Neither a map with odd keys nor a writer that fails.
+    // Cannot fail: no map with keys other than text, and a Vec to write to.
     if serde_json::to_writer(&mut *text, line).is_ok() {
         text.push(b'\n');
     }
 }
 
 /// The Unix time of the moment zero.
-#[expect(clippy::disallowed_methods, reason = "the time that people read is the system's")]
+#[expect(clippy::disallowed_methods, reason = "people read the time of the system")]
 fn epoch_ms(clock: Clock) -> u64 {
     let unix = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -184,11 +187,11 @@ fn epoch_ms(clock: Clock) -> u64 {
     u64::try_from(origin.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// How often it is said what was left out.
+/// How often a line has the count of queries left out.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Ticks without a line before one says that there is none: sooner than the
-/// listener ends a connection on which nothing happens.
+/// Ticks without a line before an empty one: sooner than the listener closes
+/// an idle connection.
 const HEARTBEAT: u32 = 5;
 
 /// Octets at once: some 60 lines.

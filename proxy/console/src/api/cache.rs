@@ -1,4 +1,4 @@
-//! `/api/v1/cache`: what is stored, and how often it was enough.
+//! `/api/v1/cache`: what the cache holds, and its hits.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,57 +15,56 @@ use resolver::Origin;
 pub struct CachePage {
     /// [`SCHEMA`].
     pub schema: u32,
-    /// What is in it.
+    /// What it holds.
     #[serde(flatten)]
-    pub stored: Stored,
-    /// What it was good for, by window.
+    pub usage: CacheUsage,
+    /// Its hits, by window.
     #[serde(flatten)]
     pub windows: Windowed<CacheWindow>,
-    /// Names that an upstream was asked most of late.
+    /// Names with the most recent upstream queries.
     pub top_misses: Vec<Busiest>,
 }
 
-/// What is stored at a moment.
+/// What the cache holds at one time.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-pub struct Stored {
+pub struct CacheUsage {
     /// Answers, expired ones included.
     pub cache_entries: usize,
     /// Octets in use, the index included.
     pub cache_bytes: usize,
-    /// Octets that may be in use.
+    /// The bound of octets in use.
     pub cache_capacity_bytes: usize,
-    /// Answers driven out before they expired, since the start.
+    /// Answers evicted before they expired, since the start.
     pub cache_evictions: u64,
-    /// Clients that wait for an upstream.
+    /// Queries that wait for an upstream.
     pub inflight_waiters: usize,
 }
 
-/// What the cache was good for in one window.
+/// The hits of one window.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct CacheWindow {
     /// Responses for names that were looked up in it.
     pub cache_lookups: u64,
-    /// Of those, the ones that it had; remembered failures are not among them.
+    /// Of those, the ones from the cache, without cached failures.
     pub cache_hits: u64,
     /// Their share, 0 to 1; 0 without lookups.
     pub hit_ratio: f64,
 }
 
 impl CachePage {
-    /// Takes what `observer` knows, with the `limit` names that were missed
-    /// most.
-    pub fn of(observer: &Observer, stored: Stored, limit: usize) -> Self {
+    /// Copies the figures, with the `limit` names missed most.
+    pub fn of(observer: &Observer, usage: CacheUsage, limit: usize) -> Self {
         Self {
             schema: SCHEMA,
-            stored,
+            usage,
             windows: Windowed::each(|window| CacheWindow::of(&observer.origins.sum(window))),
             top_misses: busiest(&observer.top_misses, limit, text_of),
         }
     }
 }
 
-impl Stored {
-    /// Reads it; the accounts should not stand still meanwhile.
+impl CacheUsage {
+    /// Reads it; call this outside the lock of the accounts.
     pub fn of(cache: &Cache, forwarder: &Forwarder) -> Self {
         Self {
             cache_entries: cache.len(),
@@ -100,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_never_looked_up_is_no_miss() {
+    fn queries_without_a_cache_lookup_are_no_misses() {
         let mut origins = [0; Origin::COUNT];
         assert_eq!(CacheWindow::of(&origins).hit_ratio, 0.0);
         origins[Origin::Local.index()] = 7;

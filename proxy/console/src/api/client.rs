@@ -1,4 +1,4 @@
-//! `/api/v1/clients/ADDRESS`: one client, and what it could do.
+//! `/api/v1/clients/ADDRESS`: one client and its advice.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,21 +21,20 @@ pub struct ClientDetail {
     /// Its figures, as in the list.
     #[serde(flatten)]
     pub view: ClientView,
-    /// What is known about its resolv.conf.
+    /// Its search list.
     pub search: SearchView,
-    /// The library that it seems to look names up with; null if nothing speaks
-    /// for one.
+    /// Its resolver library, guessed from the traffic; null if unknown.
     pub resolver: Option<ResolverView>,
-    /// Lookups that are under way, or may be.
+    /// Lookups that have not ended, or may not have.
     pub open_lookups: usize,
-    /// The names that it looks up most.
+    /// The names with the most queries.
     pub names: Vec<NameView>,
-    /// What another ndots would save, and break; null while the search list is
-    /// not known.
+    /// What another ndots would save and break; null while the search list is
+    /// unknown.
     pub advice: Option<Advice>,
-    /// The way to the ndots that is advised, if its workload is known or was
-    /// named and an ndots is advised.
-    pub patch: Option<Ready>,
+    /// How to set the recommended ndots, if there is one and the workload is known
+    /// or a parameter.
+    pub patch: Option<ReadyPatch>,
 }
 
 /// A name that a client looks up.
@@ -47,7 +46,7 @@ pub struct NameView {
     pub lookups: u64,
     /// Queries for them.
     pub lookup_queries: u64,
-    /// Of those, the ones whose name was denied and followed by another.
+    /// Of those, queries whose name was denied and followed by another.
     pub wasted_queries: u64,
 }
 
@@ -58,7 +57,7 @@ pub struct SearchView {
     pub source: String,
     /// The domains, in order.
     pub domains: Vec<String>,
-    /// The least and the greatest ndots that fit to what it asks.
+    /// The least and the greatest ndots that fit its queries.
     pub ndots: [u8; 2],
 }
 
@@ -73,7 +72,7 @@ pub struct ResolverView {
 
 /// A patch to paste.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Ready {
+pub struct ReadyPatch {
     /// The ndots that it sets.
     pub ndots: u8,
     /// The commands.
@@ -82,10 +81,10 @@ pub struct Ready {
     pub text: String,
 }
 
-/// What is copied of a client while the accounts stand still; the advice is
-/// worked out afterwards.
+/// A copy of a client, made under the lock of the accounts; the advice is worked
+/// out afterwards.
 #[derive(Debug)]
-pub struct Taken {
+pub struct ClientCopy {
     view: ClientView,
     bases: NameTallies,
     search: Search,
@@ -94,7 +93,7 @@ pub struct Taken {
     identity: Option<Arc<Identity>>,
 }
 
-impl Taken {
+impl ClientCopy {
     /// Copies one client of `observer`.
     pub fn of(addr: IpAddr, client: &Client, observer: &Observer) -> Self {
         Self {
@@ -107,24 +106,24 @@ impl Taken {
         }
     }
 
-    /// Works out what the client could do, and the patch for `workload`, or for
-    /// the one that it is known to belong to.
+    /// Works out the advice, and the patch for `workload`, or else for the workload
+    /// of the client's pod.
     ///
     /// # Errors
     ///
-    /// When the workload has a name that the API would not take.
+    /// When `workload` has a name that is invalid in the Kubernetes API.
     pub fn detail(self, workload: Option<&Workload>) -> Result<ClientDetail, OwnerError> {
         let is_known = self.search.source != Source::Unknown;
         let family = self.guess.map(|guess| guess.family);
         let advise = || advise(&self.bases, &Current::from(&self.search), family);
         let advice = is_known.then(advise);
         let patch = match (workload, &self.identity, &advice) {
-            (Some(workload), _, Some(advice)) => Ready::of(workload, None, advice)?,
+            (Some(workload), _, Some(advice)) => ReadyPatch::of(workload, None, advice)?,
             (Some(workload), _, None) => owner(workload).map(|_| None)?,
-            // A kind without a template that is known has no patch.
+            // A kind whose template is unknown has no patch.
             (None, Some(identity), Some(advice)) => {
                 let options = Some(&identity.options[..]);
-                Ready::of(&identity.workload, options, advice).unwrap_or_default()
+                ReadyPatch::of(&identity.workload, options, advice).unwrap_or_default()
             }
             _ => None,
         };
@@ -141,9 +140,9 @@ impl Taken {
     }
 }
 
-impl Ready {
-    /// Makes the patch for a workload of which this is advised; `options` is
-    /// what its pods' `dnsConfig` has, if that is known.
+impl ReadyPatch {
+    /// Makes the patch for a workload with this advice; `options` are those of its
+    /// pods' `dnsConfig`, if known.
     pub(super) fn of(
         workload: &Workload,
         options: Option<&[DnsOption]>,
@@ -196,5 +195,5 @@ impl ResolverView {
     }
 }
 
-/// Names of a client that are shown: a screen of them.
+/// Names of a client in its page: a screen of them.
 const NAMES: usize = 20;

@@ -1,4 +1,4 @@
-//! `/api/v1/clients`: who asks, and for whom it fails.
+//! `/api/v1/clients`: the clients and their figures.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,16 +9,16 @@ use super::SCHEMA;
 use observe::{Client, Count, Counters, Figures, Observer, Window, Workload};
 use resolver::Origin;
 
-/// Clients, the first ones first.
+/// Clients, in the requested order.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct ClientPage {
     /// [`SCHEMA`].
     pub schema: u32,
-    /// Clients that have an account.
+    /// Clients with figures.
     pub known: usize,
-    /// Clients that lost theirs to others.
+    /// Clients dropped to make room for others.
     pub evicted: u64,
-    /// Those that were asked for.
+    /// The first of them, as many as requested.
     pub clients: Vec<ClientView>,
 }
 
@@ -27,19 +27,18 @@ pub struct ClientPage {
 pub struct ClientView {
     /// Its address.
     pub client: IpAddr,
-    /// The workload that it is a pod of; null if that is not known.
+    /// The workload of its pod; null if unknown.
     pub workload: Option<Workload>,
-    /// The name of the pod; null if that is not known.
+    /// The name of the pod; null if unknown.
     pub pod: Option<String>,
     /// Seconds since its first query.
     pub first_seen_s: u64,
     /// Seconds since its last query.
     pub last_seen_s: u64,
-    /// What it did, by window.
+    /// Its figures, by window.
     #[serde(flatten)]
     pub figures: Windowed<Figures>,
-    /// Failed responses since the start, by where they came from; those that
-    /// never happened are left out.
+    /// Failures since the start by origin; origins without any are left out.
     pub failures: BTreeMap<String, u64>,
 }
 
@@ -59,16 +58,16 @@ pub struct Windowed<T> {
     pub total: T,
 }
 
-/// By what clients are ordered, the greatest first.
+/// The order of a list, the greatest first.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// Queries.
     #[default]
     Queries,
-    /// Responses failed.
+    /// Failed queries.
     Failed,
-    /// Queries wasted.
+    /// Wasted queries.
     Wasted,
 }
 
@@ -103,8 +102,8 @@ impl Windowed<Figures> {
 }
 
 impl ClientPage {
-    /// Takes the `limit` first of `observer`'s clients, by their last minute
-    /// and then by all their time.
+    /// Copies the `limit` first clients, by the last minute and then by the time
+    /// since the start.
     pub fn of(observer: &Observer, order: Order, limit: usize) -> Self {
         let mut ranked: Vec<_> = observer
             .clients
@@ -150,7 +149,7 @@ pub(super) fn failures(origins: &[u64; Origin::COUNT]) -> BTreeMap<String, u64> 
         .collect()
 }
 
-/// What is ordered by: the last minute, then all the time.
+/// The sort key: the count of the last minute, then since the start.
 pub(super) fn rank(counters: &Counters, order: Order) -> [u64; 2] {
     let count = match order {
         Order::Failed => Count::Failed,

@@ -1,4 +1,4 @@
-//! `/api/v1/failures`: what failed, where it came from, and for whom.
+//! `/api/v1/failures`: failures by origin, zone and client.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -15,15 +15,15 @@ use resolver::Origin;
 pub struct FailurePage {
     /// [`SCHEMA`].
     pub schema: u32,
-    /// One for each way to fail, whether or not it happened.
+    /// One for each origin, with or without failures.
     pub origins: Vec<OriginView>,
-    /// Those in each forward zone.
+    /// Failures by forward zone.
     pub zones: Vec<ZoneFailures>,
-    /// The clients that most failed for.
+    /// The clients with the most failures.
     pub clients: Vec<ClientFailures>,
 }
 
-/// One way to fail.
+/// One origin of failures.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct OriginView {
     /// Its label, as in the metrics.
@@ -46,7 +46,7 @@ pub struct ZoneFailures {
     /// Queries for its names and those that failed, by window.
     #[serde(flatten)]
     pub figures: Windowed<ZoneFigures>,
-    /// Failed responses since the start by where they came from.
+    /// Failures since the start by origin.
     pub failures: BTreeMap<String, u64>,
 }
 
@@ -55,7 +55,7 @@ pub struct ZoneFailures {
 pub struct ZoneFigures {
     /// Queries for names of it.
     pub queries: u64,
-    /// Those whose response did not help.
+    /// Those without a useful answer.
     pub failed: u64,
 }
 
@@ -67,12 +67,12 @@ pub struct ClientFailures {
     /// Its failed responses, by window.
     #[serde(flatten)]
     pub failed: Windowed<u64>,
-    /// Since the start by where they came from.
+    /// Since the start by origin.
     pub failures: BTreeMap<String, u64>,
 }
 
 impl FailurePage {
-    /// Takes the failures of `observer`, and of its `limit` unluckiest clients.
+    /// Copies the failures, and those of the `limit` clients with the most.
     pub fn of(observer: &Observer, limit: usize) -> Self {
         Self {
             schema: SCHEMA,

@@ -1,4 +1,4 @@
-//! `/api/v1/loops`: forwarding loops that were seen, hop by hop.
+//! `/api/v1/loops`: forwarding loops, hop by hop.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -14,26 +14,26 @@ use resolver::Moment;
 pub struct LoopPage {
     /// [`SCHEMA`].
     pub schema: u32,
-    /// How often each evidence was found since the start.
+    /// How often each evidence was seen since the start.
     pub evidences: BTreeMap<String, u64>,
     /// The latest first.
     pub loops: Vec<LoopView>,
-    /// Upstreams that asked us, for whatever it was.
+    /// Upstreams that sent queries to this proxy.
     pub asking_upstreams: Vec<AskerView>,
 }
 
-/// One loop: all that was seen of one zone, upstream, peer and evidence.
+/// One loop: the sightings with one zone, upstream, peer and evidence.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct LoopView {
-    /// The label of what showed it, as in the metrics.
+    /// The label of the evidence, as in the metrics.
     pub evidence: String,
-    /// The forward zone whose names go round.
+    /// The forward zone whose queries come back.
     pub zone: String,
-    /// The upstream behind which the ring begins.
+    /// The upstream through which they leave.
     pub upstream: Option<SocketAddr>,
-    /// Who brought the question back.
+    /// The address that sent the query back.
     pub peer: Option<IpAddr>,
-    /// The way, from us to us.
+    /// The path, from this proxy back to it.
     pub hops: Vec<String>,
     /// How often it was seen.
     pub count: u64,
@@ -41,11 +41,11 @@ pub struct LoopView {
     pub first_seen_s: u64,
     /// Seconds since it was last seen.
     pub last_seen_s: u64,
-    /// Seen of late, or configured.
+    /// Seen recently, or a loop of the configuration.
     pub active: bool,
 }
 
-/// An upstream that asks us.
+/// An upstream that sends queries to this proxy.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct AskerView {
     /// Its address.

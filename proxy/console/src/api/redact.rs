@@ -1,9 +1,9 @@
-//! The pages without their names and clients.
+//! Pages with pseudonyms for names and clients.
 
 use std::net::IpAddr;
 
 use super::{
-    Busiest, CachePage, ChainPage, ClientDetail, ClientPage, ClientView, FailurePage, LoopPage,
+    Busiest, CachePage, ClientDetail, ClientPage, ClientView, FailurePage, LookupPage, LoopPage,
     LoopView, NameView, SearchView, Summary, WorkloadDetail, WorkloadPage, WorkloadView,
 };
 use crate::redact::Veil;
@@ -11,7 +11,7 @@ use observe::{ADDRESS, Advice, AffectedNames, Workload};
 
 /// A page that shows names or clients.
 pub trait Redacted {
-    /// Puts pseudonyms for what the veil hides.
+    /// Replaces what the veil covers by pseudonyms.
     #[must_use]
     fn redacted(self, veil: &Veil) -> Self;
 }
@@ -66,7 +66,7 @@ impl Redacted for WorkloadDetail {
 impl Redacted for ClientDetail {
     fn redacted(mut self, veil: &Veil) -> Self {
         if veil.hides_clients() {
-            // It names the workload.
+            // It contains the name of the workload.
             self.patch = None;
         }
         hide_client(&mut self.view, veil);
@@ -88,7 +88,7 @@ impl Redacted for CachePage {
     }
 }
 
-impl Redacted for ChainPage {
+impl Redacted for LookupPage {
     fn redacted(mut self, veil: &Veil) -> Self {
         for pair in &mut self.top_pairs {
             pair.client = veil.client(pair.client);
@@ -119,7 +119,7 @@ impl Redacted for LoopPage {
     }
 }
 
-/// Returns what may be shown of a workload; its kind is nobody's.
+/// Returns a workload with pseudonyms; its kind identifies no client.
 pub fn redacted_workload(workload: Workload, veil: &Veil) -> Workload {
     let Workload { namespace, kind, mut name } = workload;
     if kind == ADDRESS {
@@ -173,7 +173,7 @@ fn hide_advice(advice: &mut Advice, veil: &Veil) {
 }
 
 /// The first domain of a pod's search list has the name of its namespace, which
-/// tells who it is.
+/// identifies it.
 fn hide_search(search: &mut SearchView, veil: &Veil) {
     for domain in &mut search.domains {
         hide(domain, veil);

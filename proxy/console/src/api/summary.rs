@@ -15,18 +15,18 @@ pub struct Summary {
     pub schema: u32,
     /// Seconds since the start.
     pub uptime_s: u64,
-    /// What all clients did together, by window.
+    /// The figures of all clients together, by window.
     #[serde(flatten)]
     pub figures: Windowed<Figures>,
-    /// Queries that were accounted for.
+    /// Queries counted.
     pub records: u64,
-    /// Queries that were not: they came faster than they could be read.
+    /// Queries not counted: they arrived faster than the observer reads.
     pub missed_records: u64,
-    /// Clients that have an account.
+    /// Clients with figures.
     pub clients: usize,
-    /// Names asked most of late; queries a minute ago count half.
+    /// Names with the most recent queries; those of a minute ago count half.
     pub top_names: Vec<Busiest>,
-    /// Clients that asked most of late.
+    /// Clients with the most recent queries.
     pub top_clients: Vec<Busiest>,
 }
 

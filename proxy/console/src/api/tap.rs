@@ -12,39 +12,39 @@ use resolver::Moment;
 /// One line, as JSON.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(untagged)]
-pub enum Line {
+pub enum TapLine {
     /// A query.
     Query(QueryLine),
-    /// What was left out since the line of this kind before.
+    /// What was left out since the last line of this kind.
     Skipped(SkippedLine),
 }
 
-/// A query and what became of it.
+/// A query and its result.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct QueryLine {
     /// When it arrived, in milliseconds of Unix time.
     pub unix_ms: u64,
-    /// Who asked.
+    /// The client.
     pub client: IpAddr,
     /// `udp` or `tcp`.
     pub transport: String,
-    /// What was asked; none where the question did not parse.
+    /// The name; none if the question did not parse.
     pub name: Option<String>,
-    /// The type that was asked for.
+    /// The type of the question.
     #[serde(rename = "type")]
     pub qtype: String,
-    /// What the client was told; none if nothing.
+    /// The RCODE of the response; none without one.
     pub rcode: Option<String>,
-    /// Says whether there was anything in the answer.
+    /// Whether the response had records of the type.
     pub data: bool,
     /// Where the response came from, or why it failed.
     pub origin: String,
-    /// Who answered, or failed last.
+    /// The upstream that answered, or failed last.
     pub upstream: Option<SocketAddr>,
     /// From its arrival to the response, in milliseconds.
     pub took_ms: f64,
-    /// The same query of this client was waiting: it gets no response of its
-    /// own.
+    /// Whether the same query of this client was waiting: then it gets no response
+    /// of its own.
     pub repeated: bool,
 }
 
@@ -53,11 +53,11 @@ pub struct QueryLine {
 pub struct SkippedLine {
     /// All of them.
     pub skipped: u64,
-    /// More than are shown in a second.
+    /// Above the limit of queries per second.
     pub over_limit: u64,
     /// The reader was too slow.
     pub behind: u64,
-    /// Never accounted for, whether or not they were meant.
+    /// Not counted by the proxy, whether or not the filters match.
     pub missed: u64,
 }
 
@@ -67,18 +67,18 @@ impl From<Skipped> for SkippedLine {
     }
 }
 
-/// Writes lines, with what may not be seen under a veil.
+/// Turns records into lines, with pseudonyms for what is redacted.
 #[derive(Clone, Debug)]
-pub struct Scribe {
+pub struct LineWriter {
     /// The Unix time of the moment zero, in milliseconds.
     pub epoch_ms: u64,
     /// The upstreams by their number.
     pub upstreams: Arc<[SocketAddr]>,
-    /// What may be seen.
+    /// Pseudonyms for what is redacted.
     pub veil: Veil,
 }
 
-impl Scribe {
+impl LineWriter {
     /// Writes one query.
     pub fn line(&self, heard: &TappedQuery) -> QueryLine {
         let TappedQuery { record, qname } = heard;
@@ -125,17 +125,17 @@ mod tests {
         let qname = Name::from_wire(b"\x05\x1b[2J\x07\x04test\0").ok();
         let line = |redact: Redact| {
             let veil = Pseudonyms::default().veil(redact);
-            let scribe = Scribe { epoch_ms: 1000, upstreams: Arc::new([]), veil };
-            scribe.line(&TappedQuery { record, qname })
+            let writer = LineWriter { epoch_ms: 1000, upstreams: Arc::new([]), veil };
+            writer.line(&TappedQuery { record, qname })
         };
         let open = line(Redact::default());
         assert_eq!(open.name.as_deref(), Some("\\027[2J\\007.test."));
         assert_eq!((open.unix_ms, open.took_ms), (6000, 1.0));
         let hidden = line(Redact { names: true, clients: true });
-        let text = serde_json::to_string(&Line::Query(hidden.clone())).unwrap();
+        let text = serde_json::to_string(&TapLine::Query(hidden.clone())).unwrap();
         assert!(!text.contains("test") && !text.contains("10.0.0.1"), "{text}");
-        assert_eq!(serde_json::from_str::<Line>(&text).unwrap(), Line::Query(hidden));
-        let skipped = serde_json::to_string(&Line::Skipped(SkippedLine::default())).unwrap();
-        assert!(matches!(serde_json::from_str(&skipped), Ok(Line::Skipped(_))), "{skipped}");
+        assert_eq!(serde_json::from_str::<TapLine>(&text).unwrap(), TapLine::Query(hidden));
+        let skipped = serde_json::to_string(&TapLine::Skipped(SkippedLine::default())).unwrap();
+        assert!(matches!(serde_json::from_str(&skipped), Ok(TapLine::Skipped(_))), "{skipped}");
     }
 }

@@ -1,4 +1,4 @@
-//! `/api/v1/upstreams`: what each upstream did for its questions.
+//! `/api/v1/upstreams`: answers, failures and latency of each upstream.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -24,36 +24,36 @@ pub struct UpstreamPage {
 pub struct UpstreamView {
     /// Its address.
     pub upstream: SocketAddr,
-    /// How it did in the last minute.
+    /// Its health in the last minute.
     pub health: UpstreamHealth,
-    /// What it did, by window.
+    /// Its figures, by window.
     #[serde(flatten)]
     pub windows: Windowed<UpstreamWindow>,
-    /// Questions that failed at it last, since the start.
+    /// Queries that failed there in the end, since the start.
     pub failures: BTreeMap<String, u64>,
 }
 
-/// How an upstream did in the last minute, by what was asked of it; it is not
-/// asked for this alone.
+/// The health of an upstream in the last minute, from the traffic alone: no probe
+/// is sent for it.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UpstreamHealth {
-    /// It answered all questions.
+    /// It answered all queries.
     Well,
     /// It answered some, and some failed.
     Partly,
     /// It answered none.
     Failing,
-    /// It was asked nothing.
+    /// It got no queries.
     Idle,
 }
 
-/// What an upstream did in one window.
+/// The figures of an upstream in one window.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct UpstreamWindow {
-    /// Questions that it answered, yes or no.
+    /// Queries that it answered, negative answers included.
     pub answered: u64,
-    /// Questions that failed at it last.
+    /// Queries that failed there in the end.
     pub failed: u64,
     /// Half of the answers took no longer, in milliseconds; a bound of the
     /// metrics' histogram, none without answers.

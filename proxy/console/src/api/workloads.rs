@@ -7,78 +7,77 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
-use super::client::{NameView, Ready, ResolverView, SearchView, names};
+use super::client::{NameView, ReadyPatch, ResolverView, SearchView, names};
 use super::clients::{ClientView, Order, Windowed, failures, rank};
 use observe::{
     Account, Advice, Client, Current, DnsOption, Figures, Observer, Source, Window, Workload,
     advise,
 };
 
-/// Workloads, the first ones first.
+/// Workloads, in the requested order.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct WorkloadPage {
     /// [`SCHEMA`].
     pub schema: u32,
-    /// Workloads that have an account.
+    /// Workloads with figures.
     pub known: usize,
-    /// Queries whose client lost its account before anybody was named for it.
+    /// Queries of clients that were dropped before their pod was known.
     pub unattributed_queries: u64,
-    /// Clients that nobody named.
+    /// Clients with no known pod.
     pub unnamed_clients: usize,
     /// Their queries since the start.
     pub unnamed_queries: u64,
-    /// How it stands with the Kubernetes API; null if it is not asked.
+    /// State of the watch on the Kubernetes API; null without one.
     pub kubernetes: Option<KubernetesView>,
-    /// Those that were asked for.
+    /// The first of them, as many as requested.
     pub workloads: Vec<WorkloadView>,
 }
 
-/// The Kubernetes API, as who says who the clients are.
+/// State of the watch that maps addresses to pods.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct KubernetesView {
     /// `starting`, `watching` or `away`.
     pub state: String,
-    /// Seconds since it is so.
+    /// Seconds in this state.
     pub since_s: u64,
-    /// What is wrong, if anything is.
+    /// The last error, if there is one.
     pub error: Option<String>,
-    /// Addresses that are named, those of nodes included.
+    /// Addresses with a known pod or node.
     pub addresses: usize,
-    /// The addresses of nodes behind which pods seem to ask: somebody changes
-    /// the source addresses of their queries on the way to us.
+    /// Nodes that seem to masquerade pods: the source addresses of their queries
+    /// are replaced on the way.
     pub masqueraded: Vec<IpAddr>,
 }
 
-/// What the pods of one workload did together, those that are gone included; or
-/// an address that nobody named, as the workload of kind `address`.
+/// The pods of one workload together, deleted ones included; or an address with
+/// no known pod, as a workload of kind `address`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct WorkloadView {
     /// Its namespace; empty for a node and an address.
     pub namespace: String,
-    /// Its kind, as the API calls it; `Node` or `address`.
+    /// Its kind in the Kubernetes API; `Node` or `address`.
     pub kind: String,
     /// Its name.
     pub name: String,
-    /// Its pods that have an address now, whether or not they asked.
+    /// Its pods that have an address now, with or without queries.
     pub pods: usize,
-    /// The addresses of those that have accounts, in order.
+    /// The addresses of those with queries, in order.
     pub clients: Vec<IpAddr>,
     /// Seconds since its first query.
     pub first_seen_s: u64,
     /// Seconds since its last query.
     pub last_seen_s: u64,
-    /// What it did, by window.
+    /// Its figures, by window.
     #[serde(flatten)]
     pub figures: Windowed<Figures>,
-    /// Failed responses since the start, by where they came from; those that
-    /// never happened are left out.
+    /// Failures since the start by origin; origins without any are left out.
     pub failures: BTreeMap<String, u64>,
-    /// What another ndots would save, and break; null while the search list is
-    /// not known.
+    /// What another ndots would save and break; null while the search list is
+    /// unknown.
     pub advice: Option<Advice>,
-    /// The way to the ndots that is advised, if one is and its kind has a
-    /// template for it.
-    pub patch: Option<Ready>,
+    /// How to set the recommended ndots, if there is one and the kind has a
+    /// template.
+    pub patch: Option<ReadyPatch>,
 }
 
 /// One workload.
@@ -89,13 +88,11 @@ pub struct WorkloadDetail {
     /// Its figures, as in the list.
     #[serde(flatten)]
     pub view: WorkloadView,
-    /// What is known about the resolv.conf of its pods; of the youngest, where
-    /// they differ.
+    /// The search list of its pods; of the youngest, where they differ.
     pub search: SearchView,
-    /// The library that they seem to look names up with; null if nothing speaks
-    /// for one.
+    /// Their resolver library, guessed from the traffic; null if unknown.
     pub resolver: Option<ResolverView>,
-    /// Lookups that are under way, or may be.
+    /// Lookups that have not ended, or may not have.
     pub open_lookups: usize,
     /// The names that they look up most.
     pub names: Vec<NameView>,
@@ -103,10 +100,10 @@ pub struct WorkloadDetail {
     pub members: Vec<ClientView>,
 }
 
-/// What is copied of a workload while the accounts stand still; the advice is
-/// worked out afterwards.
+/// A copy of a workload, made under the lock of the accounts; the advice is worked
+/// out afterwards.
 #[derive(Debug)]
-pub struct TakenWorkload {
+pub struct WorkloadCopy {
     workload: Arc<Workload>,
     account: Account,
     pods: usize,
@@ -115,24 +112,24 @@ pub struct TakenWorkload {
     ages: [u64; 2],
 }
 
-/// The workloads that were asked for, copied.
+/// Copies of the requested workloads.
 #[derive(Debug)]
-pub struct TakenWorkloads {
+pub struct WorkloadsCopy {
     known: usize,
-    /// Queries whose client lost its account before anybody was named for it.
+    /// Queries of clients that were dropped before their pod was known.
     pub unattributed: u64,
-    /// Clients that nobody named.
+    /// Clients with no known pod.
     pub unnamed_clients: usize,
     /// Their queries since the start.
     pub unnamed_queries: u64,
     kubernetes: Option<KubernetesView>,
-    workloads: Vec<TakenWorkload>,
+    workloads: Vec<WorkloadCopy>,
 }
 
 /// The clients of each workload.
 type Groups<'a> = HashMap<Arc<Workload>, Vec<(IpAddr, &'a Client)>>;
 
-impl TakenWorkloads {
+impl WorkloadsCopy {
     /// Copies the `limit` first of `observer`'s workloads, by their last minute
     /// and then by all their time.
     pub fn of(observer: &Observer, order: Order, limit: usize) -> Self {
@@ -154,7 +151,7 @@ impl TakenWorkloads {
         }
         let of = |workload| {
             let clients = groups.get(workload)?;
-            Some(TakenWorkload::of(workload, clients, observer))
+            Some(WorkloadCopy::of(workload, clients, observer))
         };
         let unnamed = || {
             let clients = observer.clients.iter().map(|(_, client)| client);
@@ -175,13 +172,13 @@ impl TakenWorkloads {
     pub fn details(self) -> Vec<WorkloadDetail> {
         self.workloads
             .into_iter()
-            .map(TakenWorkload::detail)
+            .map(WorkloadCopy::detail)
             .collect()
     }
 
     /// Works out what each could do.
     pub fn page(self) -> WorkloadPage {
-        self.page_of(TakenWorkload::view)
+        self.page_of(WorkloadCopy::view)
     }
 
     /// Leaves out what each could do, which is nearly all of the work.
@@ -189,7 +186,7 @@ impl TakenWorkloads {
         self.page_of(|taken| taken.view_with(None))
     }
 
-    fn page_of(self, view: fn(TakenWorkload) -> WorkloadView) -> WorkloadPage {
+    fn page_of(self, view: fn(WorkloadCopy) -> WorkloadView) -> WorkloadPage {
         WorkloadPage {
             schema: SCHEMA,
             known: self.known,
@@ -202,7 +199,7 @@ impl TakenWorkloads {
     }
 }
 
-impl TakenWorkload {
+impl WorkloadCopy {
     /// Copies one workload of `observer`; `None` if it has no account.
     pub fn find(workload: &Workload, observer: &Observer) -> Option<Self> {
         let groups = groups(observer);
@@ -279,7 +276,7 @@ impl TakenWorkload {
         let account = &self.account;
         let patch = advice.as_ref().and_then(|advice| {
             // A kind without a template that is known has no patch.
-            Ready::of(&self.workload, self.options.as_deref(), advice).ok()?
+            ReadyPatch::of(&self.workload, self.options.as_deref(), advice).ok()?
         });
         let [first_seen_s, last_seen_s] = self.ages;
         let Workload { namespace, kind, name } = (*self.workload).clone();
@@ -330,8 +327,8 @@ impl KubernetesView {
     }
 }
 
-/// Nodes that ask a lot, from many ports, while not one of several pods asks at
-/// all. One pod that asks shows that addresses reach us.
+/// Nodes that send many queries from many ports, while none of several pods sends
+/// any. One query from a pod shows that addresses are not replaced.
 fn masqueraded(observer: &Observer) -> Vec<IpAddr> {
     let is_pod = |client: &Client| {
         client

@@ -1,33 +1,34 @@
-//! What fails: when, who failed, and for whom.
+//! Failures: when, of which origin, and for which clients.
 
 use maud::{Markup, html};
 
 use super::chart::{fill, patterns, swatch};
-use super::frame::{self, Seen, head, number, scrolled};
-use super::number::{count, percent, ratio, span, words};
+use super::frame::{self, View, head, number, scrolled};
 use super::snapshot::ROWS;
 use super::who;
 use crate::api::{OriginView, WorkloadDetail, WorkloadView};
+use crate::words::{count, label, meaning, percent, ratio, span};
 use observe::TENS;
 
 /// The failures of the last ten minutes, by origin, and what each means.
-pub(super) fn over_time(seen: &Seen<'_>) -> Markup {
+pub(super) fn over_time(seen: &View<'_>) -> Markup {
     let origins = happened(seen);
-    let columns = Columns::of(&origins);
+    let columns = StackedColumns::of(&origins);
     let body = html! {
         @if columns.most == 0 {
-            p.none { "Nothing failed in the last ten minutes." }
+            p.none { "No failures in the last 10 minutes." }
         } @else { (columns.chart()) }
         @if !origins.is_empty() { (scrolled("Failures by origin", &by_origin(seen, &origins))) }
         @if columns.most > 0 { (columns.table()) }
     };
-    frame::section("over-time", "Failures over time, by who failed", &body)
+    frame::section("over-time", "Failures over time, by origin", &body)
 }
 
-/// Who fails.
-pub(super) fn section(seen: &Seen<'_>) -> Markup {
+/// The clients with failures.
+pub(super) fn section(seen: &View<'_>) -> Markup {
     let unlucky: Vec<_> = unlucky(seen).into_iter().take(ROWS).collect();
-    let columns = [("who", ""), ("failed", "n"), ("of its queries", "n"), ("mostly", "")];
+    let columns =
+        [("workload", ""), ("failed", "n"), ("share of queries", "n"), ("most common origin", "")];
     let table = html! {
         table #failing-table {
             (head(&columns))
@@ -36,57 +37,56 @@ pub(super) fn section(seen: &Seen<'_>) -> Markup {
     };
     let body = html! {
         @if unlucky.is_empty() {
-            p.none { "No client's query failed." }
-        } @else { (scrolled("Who fails", &table)) }
+            p.none { "No failed queries." }
+        } @else { (scrolled("Workloads with failures", &table)) }
     };
-    frame::section("failing", "For whom it fails, and why", &body)
+    frame::section("failing", "Workloads with failures", &body)
 }
 
 /// Those with failures in the window, most first.
-pub(super) fn unlucky<'a>(seen: &Seen<'a>) -> Vec<&'a WorkloadDetail> {
+pub(super) fn unlucky<'a>(seen: &View<'a>) -> Vec<&'a WorkloadDetail> {
     who::heaviest(seen, |figures| figures.failed)
 }
 
-/// How somebody's queries failed most since the start, and what that means.
-pub(super) fn mostly<'a>(seen: &Seen<'a>, view: &WorkloadView) -> Option<(String, &'a str)> {
-    // A failure that is remembered had another cause before.
+/// The most common origin of a workload's failures since the start, and what it
+/// means.
+pub(super) fn mostly(view: &WorkloadView) -> Option<(String, &'static str)> {
+    // A cached failure had another origin before.
     let is_cause = |label: &str| label != "cached_failure";
-    let most = |remembered: bool| {
+    let most = |with_cached: bool| {
         let failures = view.failures.iter();
         failures
-            .filter(|(label, _)| remembered || is_cause(label))
+            .filter(|(label, _)| with_cached || is_cause(label))
             .max_by_key(|(_, count)| **count)
     };
-    let (label, _) = most(false).or_else(|| most(true))?;
-    let mut origins = seen.all.failures.origins.iter();
-    let meaning = origins.find(|origin| origin.origin == *label);
-    Some((words(label), meaning.map_or("", |origin| &origin.meaning)))
+    let (origin, _) = most(false).or_else(|| most(true))?;
+    Some((label(origin), meaning(origin)))
 }
 
-fn row(seen: &Seen<'_>, view: &WorkloadView) -> Markup {
+fn row(seen: &View<'_>, view: &WorkloadView) -> Markup {
     let figures = seen.of_window(&view.figures);
     let share = ratio(figures.failed, figures.queries);
     html! {
         tr {
-            th scope="row" { (who::link(view, seen.way)) }
+            th scope="row" { (who::link(view, seen.links)) }
             (number(figures.failed, &count(figures.failed)))
             td.n data-v=(share) { (percent(share)) (super::chart::bar(share, "fail")) }
             td {
-                @if let Some((origin, meaning)) = mostly(seen, view) { b { (origin) } ": " (meaning) }
+                @if let Some((origin, meaning)) = mostly(view) { b { (origin) } ": " (meaning) }
             }
         }
     }
 }
 
-/// The origins that happened at all, with their place: which is their pattern.
-fn happened<'a>(seen: &Seen<'a>) -> Vec<(usize, &'a OriginView)> {
+/// The origins with failures, with their index: which is their pattern.
+fn happened<'a>(seen: &View<'a>) -> Vec<(usize, &'a OriginView)> {
     let all = seen.all.failures.origins.iter().enumerate();
     all.filter(|(_, origin)| origin.responses.total > 0)
         .collect()
 }
 
-fn by_origin(seen: &Seen<'_>, origins: &[(usize, &OriginView)]) -> Markup {
-    let columns = [("origin", ""), ("failed", "n"), ("since start", "n"), ("means", "")];
+fn by_origin(seen: &View<'_>, origins: &[(usize, &OriginView)]) -> Markup {
+    let columns = [("origin", ""), ("failed", "n"), ("since start", "n"), ("meaning", "")];
     html! {
         table #origin-table {
             (head(&columns))
@@ -94,7 +94,7 @@ fn by_origin(seen: &Seen<'_>, origins: &[(usize, &OriginView)]) -> Markup {
                 @for (n, (_, origin)) in origins.iter().enumerate() {
                     @let now = *seen.of_window(&origin.responses);
                     tr {
-                        th scope="row" { (swatch("o", n)) " " (words(&origin.origin)) }
+                        th scope="row" { (swatch("o", n)) " " (label(&origin.origin)) }
                         (number(now, &count(now)))
                         (number(origin.responses.total, &count(origin.responses.total)))
                         td { (origin.meaning) }
@@ -106,7 +106,7 @@ fn by_origin(seen: &Seen<'_>, origins: &[(usize, &OriginView)]) -> Markup {
 }
 
 /// Stacked columns, one for each ten seconds, the latest at the right.
-struct Columns<'a> {
+struct StackedColumns<'a> {
     origins: Vec<&'a OriginView>,
     /// Columns that there are.
     len: usize,
@@ -114,7 +114,7 @@ struct Columns<'a> {
     most: u64,
 }
 
-impl<'a> Columns<'a> {
+impl<'a> StackedColumns<'a> {
     fn of(origins: &[(usize, &'a OriginView)]) -> Self {
         let origins: Vec<_> = origins.iter().map(|(_, origin)| *origin).collect();
         let len = origins.first().map_or(0, |origin| origin.history.len());
@@ -134,12 +134,12 @@ impl<'a> Columns<'a> {
 
     fn chart(&self) -> Markup {
         let all: u64 = (0..self.len).map(|at| self.total(at)).sum();
-        let label =
-            format!("{all} failures in the last ten minutes, at most {} in ten seconds", self.most);
+        let caption =
+            format!("{all} failures in the last 10 minutes, at most {} in 10 seconds", self.most);
         html! {
             div.plot {
                 p.most { (count(self.most)) " in 10 s" }
-                svg viewBox="0 0 600 100" preserveAspectRatio="none" role="img" aria-label=(label) {
+                svg viewBox="0 0 600 100" preserveAspectRatio="none" role="img" aria-label=(caption) {
                     (patterns("o"))
                     path.axis d="M0 99.5H600M0 .5H600" {}
                     @for at in 0..self.len { (self.column(at)) }
@@ -172,7 +172,7 @@ impl<'a> Columns<'a> {
             table {
                 thead { tr {
                     th scope="col" { "ago" }
-                    @for origin in &self.origins { th.n scope="col" { (words(&origin.origin)) } }
+                    @for origin in &self.origins { th.n scope="col" { (label(&origin.origin)) } }
                 } }
                 tbody {
                     @for at in (0..self.len).rev().filter(|at| self.total(*at) > 0) {
@@ -187,8 +187,8 @@ impl<'a> Columns<'a> {
         };
         html! {
             details #over-time-data {
-                summary { "The chart as a table" }
-                (scrolled("Failures by ten seconds; those without any are left out", &table))
+                summary { "Show as a table" }
+                (scrolled("Failures in each 10 seconds with any", &table))
             }
         }
     }

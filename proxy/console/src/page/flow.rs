@@ -1,14 +1,14 @@
-//! Queries from clients through this node to who answers them.
+//! Queries from clients through this proxy to what answers them.
 
 use maud::{Markup, html};
 
 use super::chart::{Band, patterns};
-use super::frame::{self, Seen, head, number, scrolled};
-use super::number::{count, percent, ratio};
+use super::frame::{self, View, head, number, scrolled};
 use super::who;
+use crate::words::{count, percent, ratio};
 
 /// The section.
-pub(super) fn section(seen: &Seen<'_>) -> Markup {
+pub(super) fn section(seen: &View<'_>) -> Markup {
     let (from, to) = (sources(seen), targets(seen));
     let body = html! {
         div.flow {
@@ -16,72 +16,72 @@ pub(super) fn section(seen: &Seen<'_>) -> Markup {
             (drawing(&from, &to))
             ol { @for end in &to { (label(seen, end)) } }
         }
-        p.note { "As wide as queries a second; the hatched part failed." }
+        p.note { "Width: queries per second. Hatched: failed." }
         (table(seen, &from, &to))
     };
-    frame::section("flow", "Clients, this node, and who answers", &body)
+    frame::section("flow", "Where queries come from, and what answers them", &body)
 }
 
 /// One end of the flow.
-struct End {
+struct FlowEnd {
     name: Markup,
     queries: u64,
     failed: u64,
 }
 
-impl End {
+impl FlowEnd {
     fn failed_share(&self) -> f64 {
         ratio(self.failed, self.queries)
     }
 }
 
 /// The busiest clients, and all others as one.
-fn sources(seen: &Seen<'_>) -> Vec<End> {
+fn sources(seen: &View<'_>) -> Vec<FlowEnd> {
     let all = seen.of_window(&seen.all.summary.figures);
     let busiest = who::heaviest(seen, |figures| figures.queries).into_iter();
-    let mut ends: Vec<End> = busiest
+    let mut ends: Vec<FlowEnd> = busiest
         .map(|detail| {
             let figures = seen.of_window(&detail.view.figures);
-            let name = who::link(&detail.view, seen.way);
-            End { name, queries: figures.queries, failed: figures.failed }
+            let name = who::link(&detail.view, seen.links);
+            FlowEnd { name, queries: figures.queries, failed: figures.failed }
         })
         .collect();
     ends.truncate(SOURCES);
-    let sum = |of: fn(&End) -> u64| ends.iter().map(of).sum::<u64>();
+    let sum = |of: fn(&FlowEnd) -> u64| ends.iter().map(of).sum::<u64>();
     let queries = all.queries.saturating_sub(sum(|end| end.queries));
     let failed = all.failed.saturating_sub(sum(|end| end.failed));
     if queries > 0 {
-        ends.push(End { name: html! { "all others" }, queries, failed });
+        ends.push(FlowEnd { name: html! { "all other clients" }, queries, failed });
     }
     ends
 }
 
-/// The cache, the upstreams, and what asked neither.
-fn targets(seen: &Seen<'_>) -> Vec<End> {
+/// The cache, the upstreams, and queries that needed neither.
+fn targets(seen: &View<'_>) -> Vec<FlowEnd> {
     let all = seen.of_window(&seen.all.summary.figures);
     let hits = seen.of_window(&seen.all.cache.windows).cache_hits;
-    let mut ends = vec![End { name: html! { "this cache" }, queries: hits, failed: 0 }];
+    let mut ends = vec![FlowEnd { name: html! { "cache" }, queries: hits, failed: 0 }];
     for upstream in &seen.all.upstreams.upstreams {
         let window = seen.of_window(&upstream.windows);
-        ends.push(End {
+        ends.push(FlowEnd {
             name: html! { (upstream.upstream) },
             queries: window.answered + window.failed,
             failed: window.failed,
         });
     }
-    let sum = |of: fn(&End) -> u64| ends.iter().map(of).sum::<u64>();
+    let sum = |of: fn(&FlowEnd) -> u64| ends.iter().map(of).sum::<u64>();
     let queries = all.queries.saturating_sub(sum(|end| end.queries));
     let failed = all
         .failed
         .saturating_sub(sum(|end| end.failed))
         .min(queries);
     if queries > 0 {
-        ends.push(End { name: html! { "asked nobody" }, queries, failed });
+        ends.push(FlowEnd { name: html! { "neither" }, queries, failed });
     }
     ends
 }
 
-fn label(seen: &Seen<'_>, end: &End) -> Markup {
+fn label(seen: &View<'_>, end: &FlowEnd) -> Markup {
     html! {
         li {
             span.who { (end.name) }
@@ -93,7 +93,7 @@ fn label(seen: &Seen<'_>, end: &End) -> Markup {
     }
 }
 
-fn drawing(from: &[End], to: &[End]) -> Markup {
+fn drawing(from: &[FlowEnd], to: &[FlowEnd]) -> Markup {
     let rows = from.len().max(to.len()).max(2);
     let height = f64::from(u32::try_from(rows).unwrap_or(u32::MAX)) * ROW;
     let most = from.iter().chain(to).map(|end| end.queries).max();
@@ -106,7 +106,7 @@ fn drawing(from: &[End], to: &[End]) -> Markup {
     let view = format!("0 0 100 {height:.0}");
     html! {
         svg viewBox=(view) height=(format!("{height:.0}")) preserveAspectRatio="none" role="img"
-            aria-label="How many queries go where; the table below has the numbers" {
+            aria-label="Queries by client and by what answers them; the table below has the numbers" {
             (patterns("f"))
             g.in { (scale.bands(from, [0.0, 46.0])) }
             g.out { (scale.bands(to, [100.0, 54.0])) }
@@ -126,7 +126,7 @@ struct Scale {
 
 impl Scale {
     /// Bands of `ends` from `edge` to the node.
-    fn bands(&self, ends: &[End], [edge, node]: [f64; 2]) -> Markup {
+    fn bands(&self, ends: &[FlowEnd], [edge, node]: [f64; 2]) -> Markup {
         let row = self.height / ratio(u64::try_from(ends.len()).unwrap_or(u64::MAX), 1).max(1.0);
         let (mut middle, mut top) = (row / 2.0, self.top);
         let mut bands = Vec::new();
@@ -152,9 +152,9 @@ impl Scale {
     }
 }
 
-fn table(seen: &Seen<'_>, from: &[End], to: &[End]) -> Markup {
+fn table(seen: &View<'_>, from: &[FlowEnd], to: &[FlowEnd]) -> Markup {
     let columns = [("", ""), ("queries", "n"), ("per second", "n"), ("failed", "n")];
-    let rows = |ends: &[End], title: &str| {
+    let rows = |ends: &[FlowEnd], title: &str| {
         html! {
             tbody {
                 tr.group { th scope="rowgroup" colspan="4" { (title) } }
@@ -174,11 +174,11 @@ fn table(seen: &Seen<'_>, from: &[End], to: &[End]) -> Markup {
     };
     html! {
         details #flow-data {
-            summary { "The drawing as a table" }
-            (scrolled("Queries from and to", &table))
+            summary { "Show as a table" }
+            (scrolled("Queries by client and by what answers them", &table))
             p.note {
-                "Asked nobody: they waited for another client's, failed moments before, \
-                came again, or were answered by this proxy itself."
+                "Neither: queries that shared another client's upstream query, repeated a recent \
+                failure, were retransmits, or were answered by the proxy itself."
             }
         }
     }

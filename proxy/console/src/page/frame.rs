@@ -1,85 +1,36 @@
-//! What every page has around its figures, and what it says without any.
+//! The frame of every page, and what it shows without figures.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use serde::Deserialize;
 
-use super::Snapshot;
-use super::number::{count, percent, rate, span};
-use super::way::Way;
+use super::links::Links;
+use super::{PageParams, PageWindow, Snapshot};
 use crate::api::Windowed;
 use crate::redact::Redact;
+use crate::words::{count, percent, rate, ratio, span};
 use observe::Window;
 
-/// What a page is asked for.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
-#[serde(default, deny_unknown_fields)]
-pub struct Asked {
-    /// Over which time.
-    pub window: Extent,
-    /// Present when the script wants the sections alone.
-    pub part: Option<u8>,
-    /// What is not to be shown.
-    pub redact: Redact,
-}
-
-/// The windows that the page shows: one second is too short to read.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
-pub enum Extent {
-    /// The last full ten seconds.
-    #[serde(rename = "10s")]
-    TenSeconds,
-    /// The last six of those.
-    #[default]
-    #[serde(rename = "60s")]
-    Minute,
-    /// Since the start.
-    #[serde(rename = "total")]
-    Start,
-}
-
-impl Extent {
-    const ALL: [Self; 3] = [Self::TenSeconds, Self::Minute, Self::Start];
-
-    /// The window of the API.
-    pub const fn window(self) -> Window {
-        match self {
-            Self::TenSeconds => Window::TenSeconds,
-            Self::Minute => Window::Minute,
-            Self::Start => Window::Start,
-        }
-    }
-
-    const fn words(self) -> &'static str {
-        match self {
-            Self::TenSeconds => "10 s",
-            Self::Minute => "1 min",
-            Self::Start => "since start",
-        }
-    }
-}
-
-/// A snapshot and the window that is looked at.
-pub(super) struct Seen<'a> {
+/// A snapshot, seen over one window.
+pub(super) struct View<'a> {
     pub(super) all: &'a Snapshot,
-    pub(super) way: Way,
+    pub(super) links: Links,
     pub(super) window: Window,
-    /// How long the window is, as far as it has passed.
+    /// Seconds of the window that have passed.
     pub(super) seconds: u64,
 }
 
 /// What there is to show.
-pub(super) enum State {
-    /// No client has asked.
-    Nobody,
-    /// Clients have asked, and no window is over.
-    TooSoon,
+pub(super) enum Content {
+    /// No client has sent a query.
+    NoClients,
+    /// Clients have sent queries, and no window is complete.
+    FirstWindow,
     /// Figures.
     Figures,
 }
 
-impl<'a> Seen<'a> {
-    pub(super) fn of(all: &'a Snapshot, asked: Asked) -> Self {
-        let (window, uptime) = (asked.window.window(), all.summary.uptime_s);
+impl<'a> View<'a> {
+    pub(super) fn of(all: &'a Snapshot, params: PageParams) -> Self {
+        let (window, uptime) = (params.window.window(), all.summary.uptime_s);
         let tens = uptime / 10 * 10;
         let seconds = match window {
             Window::Second => 1.min(uptime),
@@ -87,7 +38,7 @@ impl<'a> Seen<'a> {
             Window::Minute => tens.min(60),
             Window::Start => uptime,
         };
-        Self { all, way: Way::of_node(asked.redact), window, seconds }
+        Self { all, links: Links::of_node(params.redact), window, seconds }
     }
 
     /// The figures of the window.
@@ -100,22 +51,22 @@ impl<'a> Seen<'a> {
         rate(count, self.seconds)
     }
 
-    pub(super) fn state(&self) -> State {
-        // The proxy asks each of its own addresses once, as a client, for what
-        // is never looked up.
-        let asked = self.all.summary.figures.total.queries;
-        if asked == 0 || self.all.cache.windows.total.cache_lookups == 0 {
-            State::Nobody
+    pub(super) fn content(&self) -> Content {
+        // The proxy sends one query to each of its own addresses, as a client,
+        // for a name that needs no lookup.
+        let queries = self.all.summary.figures.total.queries;
+        if queries == 0 || self.all.cache.windows.total.cache_lookups == 0 {
+            Content::NoClients
         } else if self.seconds == 0 {
-            State::TooSoon
+            Content::FirstWindow
         } else {
-            State::Figures
+            Content::Figures
         }
     }
 }
 
 /// A whole page around `body`.
-pub(super) fn document(title: &str, way: Way, asked: Asked, body: &Markup) -> String {
+pub(super) fn document(title: &str, links: Links, params: PageParams, body: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -124,55 +75,55 @@ pub(super) fn document(title: &str, way: Way, asked: Asked, body: &Markup) -> St
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) }
-                link rel="icon" href=(way.to_file("icon.svg")) type="image/svg+xml";
-                link rel="stylesheet" href=(way.to_file("page.css"));
-                script src=(way.to_file("page.js")) defer {}
+                link rel="icon" href=(links.to_file("icon.svg")) type="image/svg+xml";
+                link rel="stylesheet" href=(links.to_file("page.css"));
+                script src=(links.to_file("page.js")) defer {}
             }
             body {
-                a.skip href="#main" { "To the figures" }
+                a.skip href="#main" { "Skip to the figures" }
                 header {
-                    h1 { a href=(way.to(".")) { "Fivedots" } }
-                    @if way.is_node() { (choices(asked, way)) }
+                    h1 { a href=(links.to(".")) { "Fivedots" } }
+                    @if links.is_node() { (choices(params, links)) }
                     p #state role="status" {
-                        noscript { "Without its script this page stays as it is: load it again." }
+                        noscript { "Scripts are off: reload this page for newer figures." }
                     }
                 }
                 main #main { (body) }
                 footer {
                     p {
                         "Read-only. The same figures as JSON: "
-                        a href=(way.to("api/v1/summary")) { "api/v1" }
+                        a href=(links.to("api/v1/summary")) { "api/v1" }
                         "."
-                        @if let Some(hidden) = hidden(way.redact()) { " " (hidden) }
+                        @if let Some(hidden) = hidden(links.redact()) { " " (hidden) }
                     }
                 }
             }
         }
     };
-    if asked.part.is_some() { body.clone().into_string() } else { page.into_string() }
+    if params.part.is_some() { body.clone().into_string() } else { page.into_string() }
 }
 
-/// Says what is not shown, for whoever is sent the page.
+/// A note on what is replaced, for readers of a page that was passed on.
 const fn hidden(redact: Redact) -> Option<&'static str> {
     match (redact.names, redact.clients) {
         (false, false) => None,
-        (true, false) => Some("Names are pseudonyms here."),
-        (false, true) => Some("Clients are pseudonyms here."),
-        (true, true) => Some("Names and clients are pseudonyms here."),
+        (true, false) => Some("Names are pseudonyms."),
+        (false, true) => Some("Clients are pseudonyms."),
+        (true, true) => Some("Names and clients are pseudonyms."),
     }
 }
 
-fn choices(asked: Asked, way: Way) -> Markup {
+fn choices(params: PageParams, links: Links) -> Markup {
     html! {
-        nav aria-label="Time" {
-            @for extent in Extent::ALL { (choice(extent, asked.window == extent, way)) }
+        nav aria-label="Window" {
+            @for window in PageWindow::ALL { (choice(window, params.window == window, links)) }
         }
     }
 }
 
-fn choice(extent: Extent, is_shown: bool, way: Way) -> Markup {
+fn choice(window: PageWindow, is_shown: bool, links: Links) -> Markup {
     let current = is_shown.then_some("true");
-    html! { a href=(way.to_window(extent)) aria-current=[current] { (extent.words()) } }
+    html! { a href=(links.to_window(window)) aria-current=[current] { (window.title()) } }
 }
 
 /// A section with a heading; the script replaces it as a whole, by its id.
@@ -206,7 +157,7 @@ pub(super) fn number(value: u64, shown: &str) -> Markup {
     html! { td.n data-v=(value) { (shown) } }
 }
 
-/// Text to take away, with a button that the script makes work.
+/// Text to copy, with a button that the script makes work.
 pub(super) fn copyable(id: &str, text: &str) -> Markup {
     html! {
         div.copy {
@@ -217,11 +168,11 @@ pub(super) fn copyable(id: &str, text: &str) -> Markup {
 }
 
 /// The key figures of the node, in one line.
-pub(super) fn figures(seen: &Seen<'_>) -> Markup {
+pub(super) fn figures(seen: &View<'_>) -> Markup {
     let summary = &seen.all.summary;
     let figures = seen.of_window(&summary.figures);
     let hits = seen.of_window(&seen.all.cache.windows);
-    let failed = super::number::ratio(figures.failed, figures.queries);
+    let failed = ratio(figures.failed, figures.queries);
     html! {
         dl.figures {
             (figure("queries/s", &seen.rate(figures.queries)))
@@ -237,78 +188,78 @@ fn figure(what: &str, value: &str) -> Markup {
     html! { div { dt { (what) } dd { (value) } } }
 }
 
-/// Nobody has asked.
-pub(super) fn nobody(way: Way) -> Markup {
+/// No client has sent a query.
+pub(super) fn no_clients(links: Links) -> Markup {
     let command = "dig @ADDRESS -p PORT kubernetes.default.svc.cluster.local";
     section(
         "empty",
-        "No client has asked yet",
+        "No queries yet",
         &html! {
             (PreEscaped(EMPTY))
             p {
-                "Fivedots answers and waits. Queries show up here a moment after they were \
-                answered. To see one, ask its listen address, which " a href=(way.to_file("config")) { "config" }
-                " has:"
+                "Fivedots is running, and no client has sent it a query. A query appears here \
+                within a second of its answer. To send one, use the listen address in "
+                a href=(links.to_file("config")) { "config" } ":"
             }
             (copyable("try", command))
             p {
-                "If Pods should be asking by now: does their " code { "resolv.conf" }
-                " name this node's address?"
+                "If pods should be using this node by now, check that " code { "nameserver" }
+                " in their " code { "/etc/resolv.conf" } " is that address."
             }
         },
     )
 }
 
-/// The first window is not over.
-pub(super) fn too_soon(way: Way) -> Markup {
+/// The first window is not complete.
+pub(super) fn first_window(links: Links) -> Markup {
     section(
         "empty",
-        "Counting",
+        "First window",
         &html! {
             (PreEscaped(LOADING))
             p {
-                "Clients are asking. Figures are of full ten seconds, and the first are not over; \
-                they come by themselves. "
-                a href=(way.to_window(Extent::Start)) { "All since the start" } " is there already."
+                "Figures cover complete 10-second windows. The first is still running; this page \
+                updates itself. Totals "
+                a href=(links.to_window(PageWindow::Start)) { "since the start" } " are available now."
             }
         },
     )
 }
 
-/// A client or workload that has no account.
+/// A client or workload without figures.
 #[derive(Clone, Copy, Debug)]
-pub struct NotFound<'a> {
-    /// Who was asked for.
-    pub who: &'a str,
-    /// The way to the first page.
-    pub up: &'static str,
-    /// What is not to be shown where it leads to.
-    pub redact: Redact,
+pub(crate) struct NotFound<'a> {
+    /// The address or name that was requested.
+    pub(crate) who: &'a str,
+    /// The path up to the first page.
+    pub(crate) up: &'static str,
+    /// What is replaced on the pages it links to.
+    pub(crate) redact: Redact,
 }
 
-pub(super) fn not_found(who: &str, way: Way) -> Markup {
+pub(super) fn not_found(who: &str, links: Links) -> Markup {
     section(
         "empty",
-        "No account",
+        "No figures",
         &html! {
             (PreEscaped(EMPTY))
             p {
-                (who) " has not asked, or not of late: who was silent longest makes \
-                room for others."
+                (who) " has sent no query, or none recently: clients that were idle for longest \
+                make room for others."
             }
-            p { a href=(way.to(".")) { "All clients" } }
+            p { a href=(links.to(".")) { "Back to the node" } }
         },
     )
 }
 
-/// What a browser may load for these pages: what comes from here, and no
-/// style, script or handler in the markup.
-pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+/// What a browser may load for these pages: only what this listener serves, and
+/// no style, script or handler in the markup.
+pub(crate) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'none'";
 
 /// Five dots, none of them filled.
-const EMPTY: &str = r#"<svg class="dots" viewBox="0 0 110 22" role="img" aria-label="nothing yet"><circle cx="11" cy="11" r="8"/><circle cx="33" cy="11" r="8"/><circle cx="55" cy="11" r="8"/><circle cx="77" cy="11" r="8"/><circle cx="99" cy="11" r="8"/></svg>"#;
+const EMPTY: &str = r#"<svg class="dots" viewBox="0 0 110 22" role="img" aria-label="no queries yet"><circle cx="11" cy="11" r="8"/><circle cx="33" cy="11" r="8"/><circle cx="55" cy="11" r="8"/><circle cx="77" cy="11" r="8"/><circle cx="99" cy="11" r="8"/></svg>"#;
 
 /// Five dots, two of them filled.
-const LOADING: &str = r#"<svg class="dots" viewBox="0 0 110 22" role="img" aria-label="counting"><circle class="on" cx="11" cy="11" r="8"/><circle class="on" cx="33" cy="11" r="8"/><circle cx="55" cy="11" r="8"/><circle cx="77" cy="11" r="8"/><circle cx="99" cy="11" r="8"/></svg>"#;
+const LOADING: &str = r#"<svg class="dots" viewBox="0 0 110 22" role="img" aria-label="first window running"><circle class="on" cx="11" cy="11" r="8"/><circle class="on" cx="33" cy="11" r="8"/><circle cx="55" cy="11" r="8"/><circle cx="77" cy="11" r="8"/><circle cx="99" cy="11" r="8"/></svg>"#;

@@ -1,10 +1,10 @@
-// Keeps the page fresh while somebody looks, sorts tables and copies patches.
-// Without it the page is whole, and as old as its loading.
+// Renews the page while its tab is in front, sorts tables and copies patches.
+// Without it the page is complete, as of the time it was loaded.
 "use strict";
 (() => {
-  const EVERY = 5000; // A third request or so finds a new window of ten seconds.
+  const EVERY = 5000; // Every other request finds a new window of ten seconds.
   const PATIENCE = 4000;
-  const GONE = 3; // Failures in a row after which it is not a hiccup.
+  const GONE = 3; // Failures in a row after which the proxy counts as unreachable.
   const main = document.getElementById("main");
   const state = document.getElementById("state");
   const sorted = new Map();
@@ -14,18 +14,18 @@
 
   const clock = (date) => date.toLocaleTimeString([], { hour12: false });
 
-  function say(kind, text) {
+  function show(kind, text) {
     document.body.dataset.state = kind;
     if (state.textContent !== text) state.textContent = text;
   }
 
-  function tell(why) {
-    if (failures === 0) return say("fresh", "As of " + clock(fresh));
-    if (failures < GONE) return say("stale", "Stale since " + clock(fresh) + ": " + why);
-    say(
+  function report(why) {
+    if (failures === 0) return show("fresh", "As of " + clock(fresh));
+    if (failures < GONE) return show("stale", "Stale since " + clock(fresh) + ": " + why);
+    show(
       "gone",
       "Unreachable, stale since " + clock(fresh) + ": " + why +
-        ". Does the port-forward still run, and the Pod? Trying again."
+        ". Check the port-forward and the pod. Retrying."
     );
   }
 
@@ -36,20 +36,19 @@
       const url = new URL(location.href);
       url.searchParams.set("part", "1");
       const response = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
-      if (!response.ok) throw new Error("it says " + response.status);
+      if (!response.ok) throw new Error("HTTP status " + response.status);
       replace(await response.text());
       fresh = new Date();
       failures = 0;
-      tell();
+      report();
     } catch (error) {
       failures += 1;
-      tell(error.name === "TypeError" ? "it does not answer" : error.name === "TimeoutError" ? "it is silent" : error.message);
+      report(error.name === "TypeError" ? "connection failed" : error.name === "TimeoutError" ? "no answer in time" : error.message);
     }
     timer = setTimeout(refresh, EVERY);
   }
 
-  // Section by section, and only those that changed, so that what somebody
-  // reads, selects or has the focus on stays.
+  // Section by section, so that selections, open details and the focus stay.
   function replace(text) {
     const next = new DOMParser().parseFromString(text, "text/html").body;
     const ids = (root) => [...root.children].map((child) => child.id).join();
@@ -79,7 +78,7 @@
     return selection && !selection.isCollapsed && selection.containsNode(section, true);
   }
 
-  // Where an element is, in words that outlive it.
+  // Where an element is, in terms that also find its replacement.
   function path(element) {
     const section = element.closest("section");
     if (!section) return null;
@@ -100,7 +99,7 @@
         const button = document.createElement("button");
         button.type = "button";
         button.append(...head.childNodes);
-        button.addEventListener("click", () => turn(table, column));
+        button.addEventListener("click", () => resort(table, column));
         head.append(button);
       });
       if (sorted.has(table.id)) sort(table, sorted.get(table.id));
@@ -110,8 +109,8 @@
     }
   }
 
-  // Numbers begin with the greatest, words with the first.
-  function turn(table, column) {
+  // The first click sorts numbers from the greatest, words from A.
+  function resort(table, column) {
     const before = sorted.get(table.id);
     const numbers = table.tBodies[0].rows[0]?.cells[column].dataset.v !== undefined;
     const order = before && before.column === column ? -before.order : numbers ? -1 : 1;
@@ -133,8 +132,8 @@
     });
   }
 
-  // Browsers lend the clipboard to secure pages alone: localhost is one, an
-  // address is not. There the text is selected, to be copied by hand.
+  // Browsers allow the clipboard only on secure pages, such as localhost.
+  // Elsewhere the text is selected, to be copied by hand.
   async function copy(button) {
     const text = document.getElementById(button.dataset.copy);
     try {
@@ -150,6 +149,6 @@
 
   document.addEventListener("visibilitychange", refresh);
   prepare();
-  tell();
+  report();
   timer = setTimeout(refresh, EVERY);
 })();

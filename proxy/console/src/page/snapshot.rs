@@ -1,21 +1,21 @@
-//! All that the page of a node shows, taken at one moment.
+//! All that the page of the node shows, copied at one moment.
 
 use std::net::SocketAddr;
 
 use crate::api::{
-    CachePage, ChainPage, FailurePage, LoopPage, Order, Redacted, Stored, Summary, TakenWorkloads,
-    UpstreamPage, WorkloadDetail,
+    CachePage, CacheUsage, FailurePage, LookupPage, LoopPage, Order, Redacted, Summary,
+    UpstreamPage, WorkloadDetail, WorkloadsCopy,
 };
 use crate::redact::Veil;
 use observe::Observer;
 
-/// What is copied while the accounts stand still.
+/// What is copied under the lock of the accounts.
 #[derive(Debug)]
-pub struct Reading {
+pub(crate) struct NodeCopy {
     summary: Summary,
-    workloads: TakenWorkloads,
+    workloads: WorkloadsCopy,
     evicted: u64,
-    chains: ChainPage,
+    lookups: LookupPage,
     failures: FailurePage,
     cache: CachePage,
     upstreams: UpstreamPage,
@@ -23,52 +23,52 @@ pub struct Reading {
 
 /// The figures of a node, its advice worked out.
 #[derive(Debug)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// The node.
-    pub summary: Summary,
-    /// Those that ask, waste or fail most, each with its advice. An address
-    /// that nobody named is a workload of its own.
-    pub workloads: Vec<WorkloadDetail>,
-    /// Clients that nobody named, and their queries since the start.
-    pub unnamed: (usize, u64),
-    /// Clients that lost their account to others.
-    pub evicted: u64,
+    pub(crate) summary: Summary,
+    /// Those with the most queries, waste or failures, each with its advice. An
+    /// address with no known pod is a workload of its own.
+    pub(crate) workloads: Vec<WorkloadDetail>,
+    /// Clients with no known pod, and their queries since the start.
+    pub(crate) unnamed: (usize, u64),
+    /// Clients dropped to make room for others.
+    pub(crate) evicted: u64,
     /// The lookups of all clients.
-    pub chains: ChainPage,
+    pub(crate) lookups: LookupPage,
     /// What failed.
-    pub failures: FailurePage,
+    pub(crate) failures: FailurePage,
     /// The cache.
-    pub cache: CachePage,
+    pub(crate) cache: CachePage,
     /// The upstreams.
-    pub upstreams: UpstreamPage,
+    pub(crate) upstreams: UpstreamPage,
     /// Forwarding loops.
-    pub loops: LoopPage,
+    pub(crate) loops: LoopPage,
 }
 
-impl Reading {
+impl NodeCopy {
     /// Copies what the page shows of `observer`, whose upstreams are `addrs`.
-    pub fn of(observer: &Observer, addrs: &[SocketAddr], stored: Stored) -> Self {
+    pub(crate) fn of(observer: &Observer, addrs: &[SocketAddr], usage: CacheUsage) -> Self {
         let orders = [Order::Wasted, Order::Failed, Order::Queries];
         Self {
             summary: Summary::of(observer, ROWS),
-            workloads: TakenWorkloads::of_any(observer, &orders, ROWS),
+            workloads: WorkloadsCopy::of_any(observer, &orders, ROWS),
             evicted: observer.clients.evicted(),
-            chains: ChainPage::of(observer, 0),
+            lookups: LookupPage::of(observer, 0),
             failures: FailurePage::of(observer, 0),
-            cache: CachePage::of(observer, stored, ROWS),
+            cache: CachePage::of(observer, usage, ROWS),
             upstreams: UpstreamPage::of(observer, addrs),
         }
     }
 
-    /// Works out the advice, and hides what the veil does; some milliseconds, so
-    /// not while the accounts stand still.
-    pub fn finish(self, loops: LoopPage, veil: &Veil) -> Snapshot {
+    /// Works out the advice and applies the veil. That takes milliseconds, so it
+    /// is not done under the lock.
+    pub(crate) fn finish(self, loops: LoopPage, veil: &Veil) -> Snapshot {
         let snapshot = Snapshot {
             summary: self.summary,
             unnamed: (self.workloads.unnamed_clients, self.workloads.unnamed_queries),
             workloads: self.workloads.details(),
             evicted: self.evicted,
-            chains: self.chains,
+            lookups: self.lookups,
             failures: self.failures,
             cache: self.cache,
             upstreams: self.upstreams,
@@ -84,7 +84,7 @@ impl Redacted for Snapshot {
         Self {
             summary: self.summary.redacted(veil),
             workloads: workloads.map(|one| one.redacted(veil)).collect(),
-            chains: self.chains.redacted(veil),
+            lookups: self.lookups.redacted(veil),
             failures: self.failures.redacted(veil),
             cache: self.cache.redacted(veil),
             loops: self.loops.redacted(veil),
@@ -93,5 +93,5 @@ impl Redacted for Snapshot {
     }
 }
 
-/// Rows of each list: with more the page is no answer.
+/// Rows of each list: more would hide the worst.
 pub(super) const ROWS: usize = 10;

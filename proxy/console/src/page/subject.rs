@@ -6,20 +6,20 @@ use std::fmt::Display;
 use maud::{Markup, html};
 
 use super::frame::{self, copyable, head, number, scrolled};
-use super::number::{count, percent, span, words};
-use super::waste::{Proposal, alternatives};
-use super::way::Way;
+use super::links::Links;
+use super::waste::Proposal;
 use super::who;
 use crate::api::{
     ClientDetail, ClientView, NameView, ResolverView, SearchView, Windowed, WorkloadDetail,
 };
 use crate::redact::Redact;
+use crate::words::{FIGURES, action, count, label, span};
 use observe::Figures;
 
 /// One client or one workload.
 pub(super) struct Subject<'a> {
     title: Markup,
-    way: Way,
+    links: Links,
     proposal: Proposal<'a>,
     figures: &'a Windowed<Figures>,
     failures: &'a BTreeMap<String, u64>,
@@ -34,10 +34,10 @@ pub(super) struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    pub(super) fn client(detail: &'a ClientDetail, way: Way) -> Self {
+    pub(super) fn client(detail: &'a ClientDetail, links: Links) -> Self {
         Self {
             title: html! { (detail.view.client) },
-            way,
+            links,
             proposal: Proposal::of_client(detail),
             figures: &detail.view.figures,
             failures: &detail.view.failures,
@@ -50,10 +50,10 @@ impl<'a> Subject<'a> {
         }
     }
 
-    pub(super) fn workload(detail: &'a WorkloadDetail, way: Way) -> Self {
+    pub(super) fn workload(detail: &'a WorkloadDetail, links: Links) -> Self {
         Self {
-            title: who::link(&detail.view, way),
-            way,
+            title: who::link(&detail.view, links),
+            links,
             proposal: Proposal::of(detail),
             figures: &detail.view.figures,
             failures: &detail.view.failures,
@@ -73,7 +73,7 @@ pub(super) fn sections(subject: &Subject<'_>) -> Markup {
         (advice(subject))
         (figures(subject))
         (names(subject.names))
-        @if let Some(members) = subject.members { (pods(members, subject.way)) }
+        @if let Some(members) = subject.members { (pods(members, subject.links)) }
         (failures(subject.failures))
         (resolver(subject))
     }
@@ -82,54 +82,54 @@ pub(super) fn sections(subject: &Subject<'_>) -> Markup {
 fn advice(subject: &Subject<'_>) -> Markup {
     let proposal = &subject.proposal;
     let body = html! {
-        p { a href=(subject.way.to(".")) { "All clients" } }
+        p { a href=(subject.links.to(".")) { "Back to the node" } }
         h2 { (subject.title) }
         div.cards {
             article {
-                h3 { "What it should change" }
-                p.big { (proposal.text()) }
+                h3 { "Recommended change" }
+                p.big { (action(proposal.advice)) }
                 @if let Some(saving) = proposal.saving() { p { "Saves " (saving) "." } }
-                @if let Some(doubts) = proposal.doubts() { p.note { (doubts) } }
+                @if let Some(warnings) = proposal.warnings() { p.note { (warnings) } }
             }
             @if let Some(patch) = proposal.patch() {
                 article {
-                    h3 { "How" }
+                    h3 { "How to apply it" }
                     (copyable("patch", &patch))
-                    @if subject.members.is_none() { (form(proposal, subject.way.redact())) }
+                    @if subject.members.is_none() { (form(proposal, subject.links.redact())) }
                 }
             }
         }
-        @if let Some(advice) = proposal.advice {
-            h3 { "What if" }
-            (alternatives(advice, proposal.family))
+        @if let Some(alternatives) = proposal.alternatives() {
+            h3 { "Alternatives" }
+            (alternatives)
         }
     };
     frame::section("advice", "Advice", &body)
 }
 
-/// For the commands of its workload, where nobody said which one it is.
+/// Asks for the workload where it is unknown, to show commands for it.
 fn form(proposal: &Proposal<'_>, redact: Redact) -> Markup {
     if redact.clients {
-        // Commands name the workload, and are left out.
+        // Commands contain the workload's name and are left out.
         return Markup::default();
     }
     if proposal.is_ready() {
-        return html! { p.note { "As the commands for its workload; read them first." } };
+        return html! { p.note { "Commands for its workload. Read them before you run them." } };
     }
     let kinds = ["Deployment", "StatefulSet", "DaemonSet", "CronJob"];
     html! {
         form method="get" {
-            p.note { "As commands for kubectl, once you say whose Pod it is:" }
+            p.note { "For kubectl commands, enter the workload of this pod:" }
             label { "kind " select name="kind" { @for kind in kinds { option { (kind) } } } }
             label { "namespace " input name="namespace" required; }
             label { "name " input name="name" required; }
             @if redact.names { input type="hidden" name="redact" value=(redact); }
-            button { "Show" }
+            button { "Show commands" }
         }
     }
 }
 
-fn pods(members: &[ClientView], way: Way) -> Markup {
+fn pods(members: &[ClientView], links: Links) -> Markup {
     let columns = [
         ("client", ""),
         ("queries", "n"),
@@ -141,7 +141,7 @@ fn pods(members: &[ClientView], way: Way) -> Markup {
         let total = &member.figures.total;
         html! {
             tr {
-                th scope="row" { (who::client(member.client, way)) }
+                th scope="row" { (who::client(member.client, links)) }
                 (number(total.queries, &count(total.queries)))
                 (number(total.wasted_queries, &count(total.wasted_queries)))
                 (number(total.failed, &count(total.failed)))
@@ -152,29 +152,8 @@ fn pods(members: &[ClientView], way: Way) -> Markup {
     let table = html! {
         table #pod-table { (head(&columns)) tbody { @for member in members { (row(member)) } } }
     };
-    frame::section("pods", "Its Pods, since the start", &scrolled("Pods", &table))
+    frame::section("pods", "Pods, since the start", &scrolled("Pods", &table))
 }
-
-type Read = fn(&Figures) -> String;
-
-const ROWS: [(&str, Read); 16] = [
-    ("queries", |f| count(f.queries)),
-    ("failed", |f| count(f.failed)),
-    ("asked upstream", |f| count(f.upstream_questions)),
-    ("lookups", |f| count(f.lookups)),
-    ("names for each lookup", |f| format!("{:.2}", f.amplification)),
-    ("queries wasted", |f| count(f.wasted_queries)),
-    ("share wasted", |f| percent(f.wasted_ratio)),
-    ("wait wasted for each", |f| format!("{:.1} ms", f.wasted_ms_per_lookup)),
-    ("of names outside", |f| count(f.external)),
-    ("of names of the cluster", |f| count(f.cluster)),
-    ("of those without the last dot", |f| count(f.fqdn_no_dot)),
-    ("of no name at all", |f| count(f.nonexistent)),
-    ("answered by a wildcard", |f| count(f.captured)),
-    ("lookups that failed", |f| count(f.lookups_failed)),
-    ("sent again", |f| count(f.retransmits)),
-    ("sent again though answered", |f| count(f.retransmits_answered)),
-];
 
 fn figures(subject: &Subject<'_>) -> Markup {
     let Windowed { ten_seconds, minute, total, .. } = subject.figures;
@@ -184,10 +163,10 @@ fn figures(subject: &Subject<'_>) -> Markup {
         table.fixed #figures-table {
             (head(&columns))
             tbody {
-                @for (label, read) in ROWS {
+                @for row in &FIGURES {
                     tr {
-                        th scope="row" { (label) }
-                        @for figures in [ten_seconds, minute, total] { td.n { (read(figures)) } }
+                        th scope="row" { (row.label) }
+                        @for figures in [ten_seconds, minute, total] { td.n { ((row.read)(figures)) } }
                     }
                 }
             }
@@ -196,7 +175,7 @@ fn figures(subject: &Subject<'_>) -> Markup {
     let body = html! {
         (scrolled("Figures", &table))
         p.note {
-            "First seen " (span(first)) " ago, last " (span(last)) " ago."
+            "First query " (span(first)) " ago, last query " (span(last)) " ago."
         }
     };
     frame::section("figures", "Figures", &body)
@@ -219,20 +198,20 @@ fn names(names: &[NameView]) -> Markup {
     };
     let body = html! {
         @if names.is_empty() {
-            p.none { "No lookup of it is over yet." }
+            p.none { "No finished lookups yet." }
         } @else { (scrolled("Names", &table)) }
     };
-    frame::section("names", "What it looks up", &body)
+    frame::section("names", "Names it looks up", &body)
 }
 
 fn failures(failures: &BTreeMap<String, u64>) -> Markup {
     let body = html! {
-        @if failures.is_empty() { p.none { "None of its queries failed." } }
+        @if failures.is_empty() { p.none { "No failed queries." } }
         dl.pairs {
-            @for (origin, failed) in failures { dt { (words(origin)) } dd { (count(*failed)) } }
+            @for (origin, failed) in failures { dt { (label(origin)) } dd { (count(*failed)) } }
         }
     };
-    frame::section("failures", "What failed for it", &body)
+    frame::section("failures", "Failures by origin, since the start", &body)
 }
 
 fn resolver(subject: &Subject<'_>) -> Markup {
@@ -245,14 +224,14 @@ fn resolver(subject: &Subject<'_>) -> Markup {
     let body = html! {
         dl.pairs {
             (pair("search list", &search.domains.join(" ")))
-            (pair("known from", &search.source))
+            (pair("source of search list", &search.source))
             (pair("ndots", &ndots))
             @match subject.resolver {
                 Some(guess) => (pair("library", &format!("{}, {} % sure", guess.library, guess.confidence))),
-                None => (pair("library", &"not known"))
+                None => (pair("library", &"unknown"))
             }
-            (pair("lookups under way", &subject.open_lookups))
+            (pair("open lookups", &subject.open_lookups))
         }
     };
-    frame::section("resolver", "Its resolver", &body)
+    frame::section("resolver", "Resolver", &body)
 }

@@ -15,7 +15,7 @@ fn nothing_is_fetched_from_elsewhere_and_the_script_is_small() {
 
 #[test]
 fn a_stranger_s_text_is_escaped() {
-    let page = nobody(&NotFound {
+    let page = not_found(&NotFound {
         who: "<script>alert(1)</script>",
         up: "../",
         redact: Redact::default(),

@@ -1,20 +1,20 @@
-//! The upstreams: whether they answer, and how soon.
+//! The upstreams: whether they answer, and how fast.
 
 use maud::{Markup, html};
 
-use super::frame::{self, Seen, head, number, scrolled};
-use super::number::{count, millis};
+use super::frame::{self, View, head, number, scrolled};
 use crate::api::{UpstreamHealth, UpstreamView};
+use crate::words::{count, millis};
 
 /// The section.
-pub(super) fn section(seen: &Seen<'_>) -> Markup {
+pub(super) fn section(seen: &View<'_>) -> Markup {
     let columns = [
         ("upstream", ""),
         ("last minute", ""),
         ("answered", "n"),
         ("failed", "n"),
-        ("half within", "n"),
-        ("99 of 100 within", "n"),
+        ("p50", "n"),
+        ("p99", "n"),
     ];
     let table = html! {
         table #upstream-table {
@@ -25,7 +25,7 @@ pub(super) fn section(seen: &Seen<'_>) -> Markup {
     frame::section("upstreams", "Upstreams", &scrolled("Upstreams", &table))
 }
 
-fn row(seen: &Seen<'_>, upstream: &UpstreamView) -> Markup {
+fn row(seen: &View<'_>, upstream: &UpstreamView) -> Markup {
     let window = seen.of_window(&upstream.windows);
     html! {
         tr {
@@ -41,10 +41,10 @@ fn row(seen: &Seen<'_>, upstream: &UpstreamView) -> Markup {
 
 fn health(health: UpstreamHealth) -> Markup {
     let (class, sign, text) = match health {
-        UpstreamHealth::Well => ("state good", "\u{2713}", "answers"),
-        UpstreamHealth::Partly => ("state bad", "\u{25d0}", "some fail"),
-        UpstreamHealth::Failing => ("state bad", "\u{2715}", "fails"),
-        UpstreamHealth::Idle => ("state", "\u{2013}", "not asked"),
+        UpstreamHealth::Well => ("state good", "\u{2713}", "healthy"),
+        UpstreamHealth::Partly => ("state bad", "\u{25d0}", "partly failing"),
+        UpstreamHealth::Failing => ("state bad", "\u{2715}", "failing"),
+        UpstreamHealth::Idle => ("state", "\u{2013}", "no queries"),
     };
     html! { span class=(class) { (sign) " " (text) } }
 }

@@ -1,39 +1,38 @@
-//! The answers before the figures: who wastes most and what to change, who
-//! fails and why, what goes round.
+//! The findings before the figures: which workload wastes most and what to
+//! change, which fails most and why, and forwarding loops.
 
 use maud::{Markup, html};
 
-use super::frame::{self, Seen, copyable, figures};
-use super::number::{count, percent, ratio};
+use super::frame::{self, View, copyable, figures};
 use super::waste::{Proposal, wasteful};
 use super::who;
 use crate::api::{LoopView, WorkloadView};
+use crate::words::{action, count, percent, ratio};
 use resolver::Origin;
 
 /// The section.
-pub(super) fn section(seen: &Seen<'_>) -> Markup {
-    frame::section("verdict", "In short", &cards(seen))
+pub(super) fn section(seen: &View<'_>) -> Markup {
+    frame::section("verdict", "Summary", &cards(seen))
 }
 
-fn cards(seen: &Seen<'_>) -> Markup {
+fn cards(seen: &View<'_>) -> Markup {
     let worst = wasteful(seen).into_iter().next();
-    let round = seen.all.loops.loops.iter().find(|seen| seen.active);
-    // Who brings questions back fails too, and is told of as the loop that it
-    // is part of.
+    let active = seen.all.loops.loops.iter().find(|seen| seen.active);
+    // A client that is part of a loop fails too, and is shown as the loop.
     let mut unlucky = super::failing::unlucky(seen).into_iter();
-    let failing = unlucky.find(|detail| round.is_none() || !is_of_loop(&detail.view));
+    let failing = unlucky.find(|detail| active.is_none() || !is_of_loop(&detail.view));
     html! {
         (figures(seen))
         div.cards {
             @match worst {
                 Some(detail) => { (wastes(seen, &detail.view)) (change(&Proposal::of(detail))) }
-                None => (nothing("Wastes most", "Nobody: no query was for a denied name before the right one."))
+                None => (nothing("Wastes most", "No wasted queries: every lookup succeeded on its first name."))
             }
             @match failing {
                 Some(detail) => (fails(seen, &detail.view)),
-                None => (nothing("Fails most", "Nobody: every query was answered, yes or no."))
+                None => (nothing("Fails most", "No failures: every query got an answer."))
             }
-            @if let Some(round) = round { (goes_round(round)) }
+            @if let Some(active) = active { (forwarding_loop(active)) }
         }
     }
 }
@@ -43,17 +42,16 @@ fn is_of_loop(view: &WorkloadView) -> bool {
     looped.is_some_and(|looped| *looped * 2 > view.failures.values().sum())
 }
 
-fn wastes(seen: &Seen<'_>, view: &WorkloadView) -> Markup {
+fn wastes(seen: &View<'_>, view: &WorkloadView) -> Markup {
     let figures = seen.of_window(&view.figures);
     html! {
         article {
             h3 { "Wastes most" }
-            p.big { (who::link(view, seen.way)) }
+            p.big { (who::link(view, seen.links)) }
             p {
-                b { (percent(figures.wasted_ratio)) } " of its lookups' queries are for names that \
-                are denied: " b { (seen.rate(figures.wasted_queries)) } " a second. It asks "
-                b { (format!("{:.1}", figures.amplification)) } " names for each lookup, of which \
-                it needs one."
+                b { (percent(figures.wasted_ratio)) } " of its lookup queries are wasted on names \
+                that do not exist: " b { (seen.rate(figures.wasted_queries)) } " per second. Each \
+                lookup tries " b { (format!("{:.1}", figures.amplification)) } " names and needs one."
             }
         }
     }
@@ -62,40 +60,43 @@ fn wastes(seen: &Seen<'_>, view: &WorkloadView) -> Markup {
 fn change(proposal: &Proposal<'_>) -> Markup {
     html! {
         article {
-            h3 { "What it should change" }
-            p.big { (proposal.text()) }
+            h3 { "Recommended change" }
+            p.big { (action(proposal.advice)) }
             @if let Some(saving) = proposal.saving() { p { "Saves " (saving) "." } }
             @if let Some(patch) = proposal.patch() { (copyable("patch-first", &patch)) }
-            @if let Some(known) = proposal.doubts() { p.note { (known) } }
+            @if let Some(warnings) = proposal.warnings() { p.note { (warnings) } }
         }
     }
 }
 
-fn fails(seen: &Seen<'_>, view: &WorkloadView) -> Markup {
+fn fails(seen: &View<'_>, view: &WorkloadView) -> Markup {
     let figures = seen.of_window(&view.figures);
     html! {
         article.bad {
             h3 { "Fails most" }
-            p.big { (who::link(view, seen.way)) }
+            p.big { (who::link(view, seen.links)) }
             p {
                 b { (percent(ratio(figures.failed, figures.queries))) } " of its "
-                (seen.rate(figures.queries)) " queries a second fail, "
-                (count(figures.failed)) " in all."
+                (seen.rate(figures.queries)) " queries per second fail, "
+                (count(figures.failed)) " in total."
             }
-            @if let Some((origin, meaning)) = super::failing::mostly(seen, view) {
+            @if let Some((origin, meaning)) = super::failing::mostly(view) {
                 p { "Mostly " b { (origin) } ": " (meaning) "." }
             }
         }
     }
 }
 
-fn goes_round(seen: &LoopView) -> Markup {
+fn forwarding_loop(seen: &LoopView) -> Markup {
     html! {
         article.bad {
-            h3 { "Goes round" }
+            h3 { "Forwarding loop" }
             p.big { "names in " (seen.zone) }
-            (super::rings::hops(seen))
-            p { "Seen " (count(seen.count)) " times. Broken here; mend the forwarder that sends them back." }
+            (super::loops::hops(seen))
+            p {
+                "Seen " (count(seen.count)) " times. This proxy breaks the loop; fix the server \
+                that sends the queries back."
+            }
         }
     }
 }

@@ -1,47 +1,46 @@
-//! Whose lookups cost more queries than they need, and what would change that.
+//! Which workloads waste queries, and what would change that.
 
 use maud::{Markup, html};
-use stub::Family;
 
 use super::chart::bar;
-use super::frame::{self, Seen, copyable, head, number, scrolled};
-use super::number::{count, percent};
+use super::frame::{self, View, copyable, head, number, scrolled};
 use super::snapshot::ROWS;
 use super::who;
-use crate::api::{ClientDetail, Ready, ResolverView, WorkloadDetail};
-use observe::{Advice, AffectedNames, Alternative, Change, Forecast, Recommendation, Warning};
+use crate::api::{ClientDetail, ReadyPatch, ResolverView, WorkloadDetail};
+use crate::words::{self, count, percent};
+use observe::{Advice, Change, Forecast};
 
-/// Those that waste anything in the window, the worst first.
-pub(super) fn wasteful<'a>(seen: &Seen<'a>) -> Vec<&'a WorkloadDetail> {
+/// The workloads that waste queries in the window, the worst first.
+pub(super) fn wasteful<'a>(seen: &View<'a>) -> Vec<&'a WorkloadDetail> {
     who::heaviest(seen, |figures| figures.wasted_queries)
 }
 
 /// The section.
-pub(super) fn section(seen: &Seen<'_>) -> Markup {
+pub(super) fn section(seen: &View<'_>) -> Markup {
     let wasteful: Vec<_> = wasteful(seen).into_iter().take(ROWS).collect();
     let body = html! {
         @if wasteful.is_empty() {
-            p.none { "No lookup asked for a denied name before the right one." }
+            p.none { "No wasted queries: every lookup succeeded on its first name." }
         } @else {
-            (scrolled("Who wastes", &table(seen, &wasteful)))
+            (scrolled("Workloads that waste queries", &table(seen, &wasteful)))
             p.note {
-                "Wasted: queries of a lookup whose name was denied and followed by another. What a \
-                change saves is reckoned from the lookups seen."
+                "Wasted: queries answered NXDOMAIN or without records, after which the lookup tried \
+                another name. Savings are computed from the lookups that were seen."
             }
             @for detail in wasteful.iter().take(WHAT_IFS) { (what_if(detail)) }
         }
     };
-    frame::section("waste", "Who wastes, and what would change it", &body)
+    frame::section("waste", "Wasted queries, and what would avoid them", &body)
 }
 
-fn table(seen: &Seen<'_>, wasteful: &[&WorkloadDetail]) -> Markup {
+fn table(seen: &View<'_>, wasteful: &[&WorkloadDetail]) -> Markup {
     let columns = [
-        ("who", ""),
+        ("workload", ""),
         ("wasted/s", "n"),
         ("share wasted", "n"),
         ("names per lookup", "n far"),
-        ("wait per lookup", "n far"),
-        ("change", ""),
+        ("wasted time per lookup", "n far"),
+        ("recommended", ""),
         ("saves", "n"),
     ];
     html! {
@@ -52,15 +51,13 @@ fn table(seen: &Seen<'_>, wasteful: &[&WorkloadDetail]) -> Markup {
     }
 }
 
-fn row(seen: &Seen<'_>, detail: &WorkloadDetail) -> Markup {
+fn row(seen: &View<'_>, detail: &WorkloadDetail) -> Markup {
     let figures = seen.of_window(&detail.view.figures);
     let proposal = Proposal::of(detail);
-    let saved = proposal
-        .forecast()
-        .map_or(0, |forecast| forecast.saved_permille);
+    let forecast = proposal.forecast();
     html! {
         tr {
-            th scope="row" { (who::link(&detail.view, seen.way)) }
+            th scope="row" { (who::link(&detail.view, seen.links)) }
             (number(figures.wasted_queries, &seen.rate(figures.wasted_queries)))
             td.n data-v=(figures.wasted_ratio) {
                 (percent(figures.wasted_ratio)) (bar(figures.wasted_ratio, "waste"))
@@ -69,8 +66,10 @@ fn row(seen: &Seen<'_>, detail: &WorkloadDetail) -> Markup {
             td.n.far data-v=(figures.wasted_ms_per_lookup) {
                 (format!("{:.1} ms", figures.wasted_ms_per_lookup))
             }
-            td { (proposal.text()) }
-            td.n data-v=(saved) { (permille(saved)) }
+            td { (words::action(proposal.advice)) }
+            td.n data-v=(forecast.map_or(0, |one| one.saved_permille)) {
+                (forecast.map_or_else(String::new, words::saved_share))
+            }
         }
     }
 }
@@ -79,59 +78,24 @@ fn what_if(detail: &WorkloadDetail) -> Markup {
     let proposal = Proposal::of(detail);
     let id = who::id(&detail.view);
     html! {
-        @if let Some(advice) = &detail.view.advice {
+        @if let Some(alternatives) = proposal.alternatives() {
             details id={ "what-if-" (id) } {
-                summary { "What if: " (detail.view.name) }
-                (alternatives(advice, proposal.family))
+                summary { "Alternatives for " (detail.view.name) }
+                (alternatives)
                 @if let Some(patch) = proposal.patch() {
                     (copyable(&format!("patch-{id}"), &patch))
                 }
-                @if let Some(doubts) = proposal.doubts() { p.note { (doubts) } }
+                @if let Some(warnings) = proposal.warnings() { p.note { (warnings) } }
             }
         }
     }
 }
 
-/// What each change would save, as a table.
-pub(super) fn alternatives(advice: &Advice, family: Family) -> Markup {
-    let columns =
-        [("change", ""), ("saves", "n"), ("queries", "n"), ("breaks", "n"), ("slower", "n far")];
-    let table = html! {
-        table {
-            (head(&columns))
-            tbody {
-                @for alternative in &advice.alternatives { (alternative_row(advice, alternative, family)) }
-            }
-        }
-    };
-    scrolled("What if", &table)
-}
-
-fn alternative_row(advice: &Advice, alternative: &Alternative, family: Family) -> Markup {
-    let forecast = alternative.of_family(family);
-    let is_advised = matches!(
-        (alternative.change, advice.recommendation),
-        (Change::Ndots(a), Recommendation::Ndots(b)) if a == b
-    ) || matches!(
-        (alternative.change, advice.recommendation),
-        (Change::TrailingDots, Recommendation::TrailingDots)
-    );
-    html! {
-        tr.advised[is_advised] {
-            th scope="row" { (change_text(alternative.change)) @if is_advised { " (advised)" } }
-            td.n data-v=(forecast.saved_permille) { (permille(forecast.saved_permille)) }
-            (number(forecast.queries, &count(forecast.queries)))
-            td.n data-v=(affected(&forecast.breaks)) { (names(&forecast.breaks)) }
-            td.n.far data-v=(affected(&forecast.slower)) { (names(&forecast.slower)) }
-        }
-    }
-}
-
-/// What somebody could change.
+/// The change that is recommended, and how to make it.
 pub(super) struct Proposal<'a> {
     pub(super) advice: Option<&'a Advice>,
-    ready: Option<&'a Ready>,
-    pub(super) family: Family,
+    ready: Option<&'a ReadyPatch>,
+    library: Option<&'a str>,
 }
 
 impl<'a> Proposal<'a> {
@@ -145,16 +109,10 @@ impl<'a> Proposal<'a> {
 
     fn new(
         advice: Option<&'a Advice>,
-        ready: Option<&'a Ready>,
-        resolver: Option<&ResolverView>,
+        ready: Option<&'a ReadyPatch>,
+        resolver: Option<&'a ResolverView>,
     ) -> Self {
-        let family = match resolver.map(|resolver| resolver.library.as_str()) {
-            Some("musl") => Family::Musl,
-            Some("go") => Family::Go,
-            // As the advice has it where nothing is known.
-            _ => Family::Glibc,
-        };
-        Self { advice, ready, family }
+        Self { advice, ready, library: resolver.map(|resolver| resolver.library.as_str()) }
     }
 
     /// Whether there are commands for its workload.
@@ -162,117 +120,70 @@ impl<'a> Proposal<'a> {
         self.ready.is_some()
     }
 
-    /// The change in a few words.
-    pub(super) fn text(&self) -> String {
-        let Some(advice) = self.advice else {
-            return "not known yet: its search list is not".to_owned();
-        };
-        match advice.recommendation {
-            Recommendation::Ndots(ndots) => format!("ndots {} to {ndots}", advice.current_ndots),
-            Recommendation::TrailingDots => "a dot at the end of names".to_owned(),
-            Recommendation::NothingToSave => "nothing".to_owned(),
-        }
-    }
-
-    /// What the change would do.
+    /// What the recommended change does.
     pub(super) fn forecast(&self) -> Option<&'a Forecast> {
         let advice = self.advice?;
-        let change = match advice.recommendation {
-            Recommendation::Ndots(ndots) => Change::Ndots(ndots),
-            Recommendation::TrailingDots => Change::TrailingDots,
-            Recommendation::NothingToSave => return None,
-        };
-        let all = advice.alternatives.iter();
-        let advised = all.filter(|alternative| alternative.change == change);
-        advised
-            .map(|alternative| alternative.of_family(self.family))
-            .next()
+        words::forecast(advice, words::recommended(advice)?, self.library)
     }
 
-    /// How much that is, in words.
+    /// How much that saves, in words.
     pub(super) fn saving(&self) -> Option<String> {
-        let advice = self.advice?;
-        let forecast = self.forecast()?;
-        let queries = u64::try_from(forecast.queries_saved).ok()?;
-        let per_second = super::number::rate(queries, advice.observed_seconds.max(1));
-        let share = permille(forecast.saved_permille);
-        let wait = u64::try_from(forecast.wait_saved_micros).ok();
-        let per_lookup = wait.and_then(|micros| micros.checked_div(advice.lookups));
-        let wait = match per_lookup {
-            Some(micros @ 100..) => {
-                format!(", and {}.{} ms of each lookup", micros / 1000, micros % 1000 / 100)
-            }
-            _ => String::new(),
-        };
-        Some(format!("{share} of its queries, {per_second} a second{wait}"))
+        words::saving(self.advice?, self.library)
     }
 
-    /// What to paste: the commands for its workload, or what belongs into the
-    /// Pod's specification where that is not known.
+    /// What to paste: the commands for its workload, or where that is unknown
+    /// the part of the pod's specification.
     pub(super) fn patch(&self) -> Option<String> {
-        if let Some(ready) = self.ready {
-            return Some(ready.text.clone());
-        }
-        match self.advice?.recommendation {
-            Recommendation::Ndots(ndots) => Some(format!(
-                "# beside containers:\ndnsConfig:\n  options:\n  - name: ndots\n    value: \"{ndots}\""
-            )),
-            Recommendation::TrailingDots => {
-                let names = &self.advice?.trailing_dots.names;
-                let lines = names.iter().map(|affected| format!("{}.", affected.name));
-                Some(lines.collect::<Vec<_>>().join("\n"))
-            }
-            Recommendation::NothingToSave => None,
+        match self.ready {
+            Some(ready) => Some(ready.text.clone()),
+            None => words::pod_spec(self.advice?),
         }
     }
 
-    /// What to know before.
-    pub(super) fn doubts(&self) -> Option<String> {
-        let warnings = &self.advice?.warnings;
-        let all: Vec<_> = warnings.iter().map(|warning| warn(*warning)).collect();
+    /// What to check first.
+    pub(super) fn warnings(&self) -> Option<String> {
+        let warnings = self.advice?.warnings.iter();
+        let all: Vec<_> = warnings.map(|warning| words::warning(*warning)).collect();
         (!all.is_empty()).then(|| all.join(" "))
     }
-}
 
-const fn warn(warning: Warning) -> &'static str {
-    match warning {
-        Warning::NameCollision => {
-            "With ndots 1 a name of one dot is asked on the Internet first, where it may exist."
-        }
-        Warning::HostHeader => {
-            "Some programs send the dot in Host and SNI, or compare it with a certificate."
-        }
-        Warning::AssumedNdots => "Its ndots now is a guess from the traffic.",
-        Warning::FewLookups => "Fewer than 100 lookups were seen: names may be missing.",
-        Warning::NamesDropped => {
-            "It looks up more names than are held; the rest count as unchanged."
+    /// What each change would do, as a table.
+    pub(super) fn alternatives(&self) -> Option<Markup> {
+        let advice = self.advice?;
+        let columns = [
+            ("change", ""),
+            ("saves", "n"),
+            ("queries left", "n"),
+            ("breaks", "n"),
+            ("slows down", "n far"),
+        ];
+        let table = html! {
+            table {
+                (head(&columns))
+                tbody { @for one in &advice.alternatives { (self.alternative(advice, one.change)) } }
+            }
+        };
+        Some(scrolled("Alternatives", &table))
+    }
+
+    fn alternative(&self, advice: &Advice, change: Change) -> Markup {
+        let is_advised = words::recommended(advice) == Some(change);
+        let Some(forecast) = words::forecast(advice, change, self.library) else {
+            return Markup::default();
+        };
+        let Forecast { breaks, slower, .. } = forecast;
+        html! {
+            tr.advised[is_advised] {
+                th scope="row" { (words::change(change)) @if is_advised { " (recommended)" } }
+                td.n data-v=(forecast.saved_permille) { (words::saved_share(forecast)) }
+                (number(forecast.queries, &count(forecast.queries)))
+                td.n data-v=(words::affected_count(breaks)) { (words::affected(breaks)) }
+                td.n.far data-v=(words::affected_count(slower)) { (words::affected(slower)) }
+            }
         }
     }
 }
 
-fn change_text(change: Change) -> String {
-    match change {
-        Change::Ndots(ndots) => format!("ndots {ndots}"),
-        Change::TrailingDots => "a dot at the end".to_owned(),
-    }
-}
-
-fn permille(saved: i64) -> String {
-    format!("{}.{} %", saved / 10, (saved % 10).abs())
-}
-
-fn affected(names: &AffectedNames) -> usize {
-    names.names.len() + names.more
-}
-
-fn names(names: &AffectedNames) -> String {
-    match (names.names.first(), affected(names)) {
-        (None, _) => "none".to_owned(),
-        (Some(first), 1) => first.name.clone(),
-        (Some(first), all) => format!("{} and {} more", first.name, all - 1),
-    }
-}
-
-/// Clients whose alternatives are on the page of the node; the others' are on
+/// Workloads whose alternatives are on the page of the node; the others' are on
 /// their own pages.
 const WHAT_IFS: usize = 5;

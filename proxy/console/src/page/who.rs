@@ -1,20 +1,20 @@
-//! Who is spoken of: a workload, or an address that nobody named.
+//! Clients by name: a workload, or an address with no known pod.
 //!
-//! The one place where the pages name clients and lead to them.
+//! The one place where the pages name clients and link to them.
 
 use std::net::IpAddr;
 
 use maud::{Markup, html};
 
-use super::frame::Seen;
-use super::way::Way;
+use super::frame::View;
+use super::links::Links;
 use crate::api::{WorkloadDetail, WorkloadView};
 use observe::{Figures, NO_NAMESPACE};
 
-/// Those of the snapshot for whom `weight` of the window is above zero, the
+/// The workloads of the snapshot whose `weight` in the window is above zero, the
 /// heaviest first.
 pub(super) fn heaviest<'a>(
-    seen: &Seen<'a>,
+    seen: &View<'a>,
     weight: fn(&Figures) -> u64,
 ) -> Vec<&'a WorkloadDetail> {
     let of = |detail: &WorkloadDetail| weight(seen.of_window(&detail.view.figures));
@@ -24,20 +24,20 @@ pub(super) fn heaviest<'a>(
     heavy
 }
 
-/// The name, as the way to its own page.
-pub(super) fn link(view: &WorkloadView, way: Way) -> Markup {
+/// The name, with a link to its own page.
+pub(super) fn link(view: &WorkloadView, links: Links) -> Markup {
     let WorkloadView { kind: of_kind, name, .. } = view;
     if is_address(view) {
-        return html! { a href=(way.to(format_args!("clients/{name}"))) { (name) } };
+        return html! { a href=(links.to(format_args!("clients/{name}"))) { (name) } };
     }
     let namespace = if view.namespace.is_empty() { NO_NAMESPACE } else { &view.namespace };
     html! {
-        a href=(way.to(format_args!("workloads/{namespace}/{of_kind}/{name}"))) { (name) }
+        a href=(links.to(format_args!("workloads/{namespace}/{of_kind}/{name}"))) { (name) }
         " " span.kind { (kind(view)) }
     }
 }
 
-/// What stands beside the name.
+/// What is shown beside the name.
 fn kind(view: &WorkloadView) -> String {
     if view.namespace.is_empty() {
         return view.kind.clone();
@@ -45,12 +45,12 @@ fn kind(view: &WorkloadView) -> String {
     format!("{} in {}", view.kind, view.namespace)
 }
 
-/// A client, as the way to its own page.
-pub(super) fn client(addr: IpAddr, way: Way) -> Markup {
-    html! { a href=(way.to(format_args!("clients/{addr}"))) { (addr) } }
+/// A client, with a link to its own page.
+pub(super) fn client(addr: IpAddr, links: Links) -> Markup {
+    html! { a href=(links.to(format_args!("clients/{addr}"))) { (addr) } }
 }
 
-/// Words that are its own on a page.
+/// An id of the workload that is unique on a page.
 pub(super) fn id(view: &WorkloadView) -> String {
     format!("{}-{}-{}", view.namespace, view.kind, view.name)
 }

@@ -1,30 +1,33 @@
-//! One client: what it should do, what fails and why, what it looks up.
+//! One row in detail: what to change, what fails and why, what it looks up.
 
 use std::cmp::Reverse;
 use std::net::IpAddr;
 
 use ratatui::text::{Line, Span};
 
-use super::look::Look;
 use super::row::Row;
-use super::state::{Detail, State};
-use super::words;
-use observe::{Figures, Recommendation, Window};
+use super::state::{RowDetail, State};
+use super::style::Styles;
+use crate::words::{
+    self, FIGURES, action, change, count, effect, forecast, meaning, percent, ratio, recommended,
+};
+use observe::Change;
+use observe::{Figures, Window};
 use resolver::Origin;
 
-/// The four most important things about the one under the cursor.
-pub(super) fn brief(state: &State, look: Look, width: usize) -> Vec<Line<'static>> {
+/// The four most important lines about the row under the cursor.
+pub(super) fn brief(state: &State, styles: Styles, width: usize) -> Vec<Line<'static>> {
     let Some(row) = state.picked() else { return Vec::new() };
     let detail = state.detail();
-    let mut page = Page { lines: Vec::new(), look, width };
-    page.add("advice", detail.map_or_else(waiting, words::in_full));
+    let mut page = LabeledLines { lines: Vec::new(), styles, width };
+    page.add("advice", detail.map_or_else(waiting, in_full));
     let failed = row.why().map_or_else(
-        || "nothing".to_owned(),
+        || "no failures".to_owned(),
         |(origin, count)| {
             let all: u64 = row.failures.values().sum();
             let of = if all > count { format!(" of {all}") } else { String::new() };
-            let meaning = words::meaning(origin);
-            format!("{}{of} {origin}: {meaning}", words::count(count))
+            let (count, meaning) = (words::count(count), meaning(origin));
+            format!("{count}{of} {}: {meaning}", words::label(origin))
         },
     );
     page.add("failed", failed);
@@ -33,12 +36,12 @@ pub(super) fn brief(state: &State, look: Look, width: usize) -> Vec<Line<'static
     page.lines
 }
 
-/// All of it, longer than a screen perhaps; what is wider goes on below.
-pub(super) fn full(state: &State, look: Look, width: usize) -> Vec<Line<'static>> {
+/// All of it, which may be longer than a screen; wide text is wrapped.
+pub(super) fn full(state: &State, styles: Styles, width: usize) -> Vec<Line<'static>> {
     let Some(row) = state.picked() else {
-        return vec![Line::from("it is not among those shown any more")];
+        return vec![Line::from("this row is no longer listed")];
     };
-    let mut page = Page { lines: Vec::new(), look, width };
+    let mut page = LabeledLines { lines: Vec::new(), styles, width };
     match state.detail() {
         Some(detail) => advice(&mut page, detail),
         None => page.add("advice", waiting()),
@@ -47,30 +50,30 @@ pub(super) fn full(state: &State, look: Look, width: usize) -> Vec<Line<'static>
     if let Some(detail) = state.detail() {
         page.add("search", search(detail));
         let resolver = detail.resolver.as_ref().map_or_else(
-            || "nothing speaks for one".to_owned(),
+            || "unknown".to_owned(),
             |guess| format!("{}, {} % sure", guess.library, guess.confidence),
         );
-        page.add("resolver", resolver);
+        page.add("library", resolver);
     }
     page.add("lookups", ends(row.figures.get(state.shown_window())));
     page.lines.push(Line::default());
-    figures(&mut page.lines, row, look);
-    names(&mut page.lines, state, row, look);
+    figures(&mut page.lines, row, styles);
+    names(&mut page.lines, state, row, styles);
     page.lines
 }
 
 /// Lines with a label before the text.
-struct Page {
+struct LabeledLines {
     lines: Vec<Line<'static>>,
-    look: Look,
+    styles: Styles,
     width: usize,
 }
 
-impl Page {
+impl LabeledLines {
     fn add(&mut self, label: &str, text: impl Into<String>) {
         let mut label = label;
         for part in wrapped(&text.into(), self.width.saturating_sub(LABEL + 1)) {
-            self.lines.push(line(label, part, self.look));
+            self.lines.push(line(label, part, self.styles));
             label = "";
         }
     }
@@ -85,7 +88,7 @@ impl Page {
     }
 }
 
-/// Cuts a text at spaces so that no part is wider than `room`, if it has any.
+/// Cuts a text at spaces so that no part is wider than `room`, where it has any.
 pub(super) fn wrapped(text: &str, room: usize) -> Vec<String> {
     let mut parts = Vec::new();
     let mut rest = text;
@@ -104,56 +107,83 @@ pub(super) fn wrapped(text: &str, room: usize) -> Vec<String> {
     parts
 }
 
-fn advice(page: &mut Page, detail: &Detail) {
-    page.add("advice", words::in_full(detail));
+fn advice(page: &mut LabeledLines, detail: &RowDetail) {
+    page.add("advice", in_full(detail));
     let Some(advice) = &detail.advice else { return };
-    let lookups = words::count(advice.lookups);
-    page.add("", format!("from lookups: {lookups} in {} s", advice.observed_seconds));
+    let lookups = count(advice.lookups);
+    page.add("", format!("based on {lookups} lookups in {}", words::span(advice.observed_seconds)));
     page.list(
-        "mind",
+        "check",
         advice
             .warnings
             .iter()
             .map(|one| words::warning(*one).to_owned()),
     );
-    page.list("each way", words::alternatives(detail));
+    page.list("options", alternatives(detail));
     let saving = advice.trailing_dots.names.iter().take(NAMES);
-    let dots =
-        saving.map(|name| format!("{:>9} queries less for {}", name.queries_saved, name.name));
+    let dots = saving.map(|name| {
+        let saved = u64::try_from(name.queries_saved).unwrap_or_default();
+        format!("{:>9} fewer queries for {}.", count(saved), name.name)
+    });
     page.list("end dots", dots);
     if let Some(patch) = &detail.patch {
         // Not wrapped: a command in two lines is another command.
         for (n, text) in patch.text.lines().enumerate() {
             let label = if n == 0 { "patch" } else { "" };
-            page.lines.push(line(label, text.to_owned(), page.look));
+            page.lines.push(line(label, text.to_owned(), page.styles));
         }
-    } else if let Recommendation::Ndots(ndots) = advice.recommendation {
-        // Without its workload there is nobody to name in a command.
-        let options = format!("  options: [{{name: ndots, value: \"{ndots}\"}}]");
-        let lines = ["in the template of its pods:", "dnsConfig:", &options];
-        page.list("patch", lines.map(str::to_owned));
+    } else if let Some(Change::Ndots(_)) = recommended(advice)
+        && let Some(spec) = words::pod_spec(advice)
+    {
+        page.list("patch", spec.lines().map(str::to_owned));
     }
 }
 
-fn failures(page: &mut Page, row: &Row) {
+/// The advice with its effect, in a sentence.
+fn in_full(detail: &RowDetail) -> String {
+    let advice = detail.advice.as_ref();
+    let effect = advice.and_then(|advice| {
+        let forecast = forecast(advice, recommended(advice)?, detail.library())?;
+        Some(effect(forecast, advice.queries))
+    });
+    match effect {
+        Some(effect) => format!("{}: {effect}", action(advice)),
+        None => action(advice),
+    }
+}
+
+/// What each change would do, if anything.
+fn alternatives(detail: &RowDetail) -> Vec<String> {
+    let Some(advice) = &detail.advice else { return Vec::new() };
+    let one = |what: Change| {
+        let forecast = forecast(advice, what, detail.library())?;
+        let is_none = forecast.queries_saved == 0 && forecast.breaks.names.is_empty();
+        (!is_none).then(|| format!("{:14} {}", change(what), effect(forecast, advice.queries)))
+    };
+    let all = advice.alternatives.iter();
+    all.filter_map(|alternative| one(alternative.change))
+        .collect()
+}
+
+fn failures(page: &mut LabeledLines, row: &Row) {
     let mut failures: Vec<_> = row.failures.iter().collect();
     let is_repeat = |origin: &str| origin == Origin::CachedFailure.label();
     failures.sort_by_key(|(origin, count)| (is_repeat(origin), Reverse(**count)));
     if failures.is_empty() {
-        page.add("failed", "nothing");
+        page.add("failed", "no failures");
     }
     page.list(
         "failed",
         failures.into_iter().map(|(origin, count)| {
-            format!("{} {origin}: {}", words::count(*count), words::meaning(origin))
+            format!("{} {}: {}", words::count(*count), words::label(origin), meaning(origin))
         }),
     );
 }
 
-fn search(detail: &Detail) -> String {
+fn search(detail: &RowDetail) -> String {
     let search = &detail.search;
     if search.domains.is_empty() {
-        return "not known: too few lookups that went through it".to_owned();
+        return "unknown: too few lookups that used it".to_owned();
     }
     let domains: Vec<_> = search
         .domains
@@ -168,20 +198,19 @@ fn search(detail: &Detail) -> String {
     format!("{ndots}, {}: {}", search.source, domains.join(" "))
 }
 
-/// How lookups ended.
+/// How lookups ended, in percent.
 fn ends(figures: &Figures) -> String {
     let all = figures.lookups;
     if all == 0 {
-        return "none in this time".to_owned();
+        return "none in this window".to_owned();
     }
-    #[expect(clippy::cast_precision_loss, reason = "two figures are shown")]
-    let share = |part: u64| words::percent(part as f64 / all as f64);
-    let (lookups, names) = (words::count(all), figures.amplification);
+    let share = |part: u64| percent(ratio(part, all));
+    let (lookups, names) = (count(all), figures.amplification);
     let mut text = format!("{lookups}, {names:.1} names each;");
     for (count, end) in [
-        (figures.external, "outside"),
+        (figures.external, "external"),
         (figures.cluster, "cluster"),
-        (figures.fqdn_no_dot, "whole, no end dot"),
+        (figures.fqdn_no_dot, "no trailing dot"),
         (figures.nonexistent, "no such name"),
         (figures.lookups_failed, "failed"),
     ] {
@@ -194,31 +223,19 @@ fn ends(figures: &Figures) -> String {
     format!("{text}; {wait:.1} ms wasted each")
 }
 
-fn figures(lines: &mut Vec<Line<'static>>, row: &Row, look: Look) {
-    let heads = ["1 s", "10 s", "60 s", "total"].map(|head| format!("{head:>10}"));
-    lines.push(Line::styled(format!("{:18}{}", "", heads.concat()), look.heading()));
-    type Read = fn(&Figures) -> String;
-    let rows: [(&str, Read); 8] = [
-        ("queries", |f| words::count(f.queries)),
-        ("failed", |f| words::count(f.failed)),
-        ("lookups", |f| words::count(f.lookups)),
-        ("names a lookup", |f| format!("{:.1}", f.amplification)),
-        ("wasted queries", |f| words::count(f.wasted_queries)),
-        ("  their share", |f| words::percent(f.wasted_ratio)),
-        ("asked upstream", |f| words::percent(f.upstream_ratio)),
-        ("sent again", |f| words::count(f.retransmits)),
-    ];
-    for (label, read) in rows {
-        let cells = Window::ALL
-            .iter()
-            .map(|window| read(row.figures.get(*window)));
-        let cells: String = cells.map(|cell| format!("{cell:>10}")).collect();
-        lines.push(Line::from(format!("{label:18}{cells}")));
+fn figures(lines: &mut Vec<Line<'static>>, row: &Row, styles: Styles) {
+    let heads = ["1 s", "10 s", "60 s", "total"].map(|head| format!("{head:>12}"));
+    lines.push(Line::styled(format!("{:22}{}", "", heads.concat()), styles.heading()));
+    for figure in FIGURES.iter().filter(|figure| figure.is_key) {
+        let windows = Window::ALL.iter();
+        let cells = windows.map(|window| (figure.read)(row.figures.get(*window)));
+        let cells: String = cells.map(|cell| format!("{cell:>12}")).collect();
+        lines.push(Line::from(format!("{:22}{cells}", figure.label)));
     }
 }
 
-fn names(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, look: Look) {
-    let pairs = state.glance.iter().flat_map(|glance| &glance.pairs);
+fn names(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, styles: Styles) {
+    let pairs = state.fetched.iter().flat_map(|fetched| &fetched.pairs);
     let members = state
         .detail()
         .map(|detail| detail.members.as_slice())
@@ -230,16 +247,16 @@ fn names(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, look: Look) {
     let mut mine = mine.take(NAMES).peekable();
     if mine.peek().is_some() {
         lines.push(Line::default());
-        lines.push(Line::styled("queries wasted of late, by name", look.heading()));
+        lines.push(Line::styled("recently wasted queries, by name", styles.heading()));
     }
     for pair in mine {
-        lines.push(Line::from(format!("{:>9}  {}", words::count(pair.weight), pair.name)));
+        lines.push(Line::from(format!("{:>9}  {}", count(pair.weight), pair.name)));
     }
 }
 
-fn line(label: &str, text: impl Into<String>, look: Look) -> Line<'static> {
+fn line(label: &str, text: impl Into<String>, styles: Styles) -> Line<'static> {
     Line::from(vec![
-        Span::styled(format!("{label:LABEL$} "), look.heading()),
+        Span::styled(format!("{label:LABEL$} "), styles.heading()),
         Span::raw(text.into()),
     ])
 }
@@ -251,7 +268,7 @@ fn waiting() -> String {
 /// Columns of a label.
 const LABEL: usize = 9;
 
-/// The greatest that a resolver takes (resolv.conf(5)).
+/// The maximum of ndots (resolv.conf(5)).
 const MAX_NDOTS: u8 = 15;
 
 /// Names of each list.
@@ -262,7 +279,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_too_wide_goes_on_below() {
+    fn wide_text_is_wrapped() {
         assert_eq!(wrapped("no upstream answered", 11), ["no upstream", "answered"]);
         assert_eq!(wrapped("no upstream answered", 20), ["no upstream answered"]);
         assert_eq!(wrapped("       12 names", 9), ["       12", "names"]);

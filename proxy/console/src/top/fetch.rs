@@ -1,4 +1,4 @@
-//! Looks at a proxy once a second, or sooner when something else is wanted.
+//! Fetches from a proxy once a second, and when the selection changes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,66 +9,66 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::row::Row;
-use super::state::{Detail, Glance, Who};
+use super::state::{Fetched, RowDetail, RowKind};
 use crate::admin::AdminAddr;
-use crate::admin_client::{self, RemoteError};
-use crate::api::{ChainPage, ClientPage, FailurePage, LoopPage, Order, Summary, WorkloadPage};
+use crate::admin_client::{self, AdminClientError};
+use crate::api::{ClientPage, FailurePage, LookupPage, LoopPage, Order, Summary, WorkloadPage};
 use resolver::{Clock, Moment};
 
-/// What is looked at.
+/// What to fetch.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Wanted {
-    /// Who they are.
-    pub who: Who,
+pub(super) struct Selection {
+    /// What the rows are.
+    pub kind: RowKind,
     /// Which rows come first.
     pub order: Order,
-    /// Whose details are shown.
+    /// The row whose details are shown.
     pub picked: Option<String>,
-    /// Nothing new is wanted.
+    /// Whether to fetch nothing.
     pub paused: bool,
 }
 
-/// Looks at one proxy.
+/// Fetches from one proxy.
 #[derive(Debug)]
 pub(super) struct Fetcher {
     addr: AdminAddr,
     redact: Option<String>,
     clock: Clock,
-    details: HashMap<String, (Moment, Arc<Detail>)>,
+    details: HashMap<String, (Moment, Arc<RowDetail>)>,
 }
 
 impl Fetcher {
-    /// Begins with nothing.
+    /// Starts without details.
     pub(super) fn new(addr: AdminAddr, redact: Option<String>, clock: Clock) -> Self {
         Self { addr, redact, clock, details: HashMap::new() }
     }
 
-    /// Looks until nobody wants to know.
+    /// Fetches until the receiver of the results is gone.
     pub(super) async fn run(
         mut self,
-        mut wanted: watch::Receiver<Wanted>,
-        news: mpsc::Sender<Result<Glance, String>>,
+        mut selection: watch::Receiver<Selection>,
+        results: mpsc::Sender<Result<Fetched, String>>,
     ) {
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
-                changed = wanted.changed() => {
+                changed = selection.changed() => {
                     if changed.is_err() {
                         return;
                     }
                     // A key that is held down is one change.
-                    sleep(SETTLE).await;
+                    sleep(KEY_PAUSE).await;
                 }
             }
-            let now = wanted.borrow_and_update().clone();
+            let now = selection.borrow_and_update().clone();
             if now.paused {
                 continue;
             }
-            let glance = self.glance(&now, AT_ONCE).await;
-            if news
-                .send(glance.map_err(|error| error.to_string()))
+            let fetched = self.fetch(&now, AT_ONCE).await;
+            if results
+                .send(fetched.map_err(|error| error.to_string()))
                 .await
                 .is_err()
             {
@@ -77,66 +77,68 @@ impl Fetcher {
         }
     }
 
-    /// Looks once, with the details of the one that is wanted and, for its
-    /// column of advice, of `more` others that were not looked at for longest.
+    /// Fetches once: the rows, the details of the picked row, and for the column of
+    /// advice the details of up to `more` others, those fetched longest ago first.
     ///
     /// # Errors
     ///
-    /// When the proxy does not answer, or without one of its pages.
-    pub(super) async fn glance(
+    /// When a page of the proxy cannot be read.
+    pub(super) async fn fetch(
         &mut self,
-        wanted: &Wanted,
+        selection: &Selection,
         more: usize,
-    ) -> Result<Glance, RemoteError> {
+    ) -> Result<Fetched, AdminClientError> {
         let summary: Summary = self.get("summary?limit=1").await?;
         let failures: FailurePage = self.get("failures?limit=1").await?;
         let loops: LoopPage = self.get("loops?limit=8").await?;
-        let chains: ChainPage = self.get(&format!("chains?limit={PAIRS}")).await?;
-        let (known, rows) = self.rows(wanted.who, wanted.order, ROWS).await?;
-        let unlucky = if rows.len() == known || wanted.order == Order::Failed {
-            Row::unlucky(&loops, &rows).cloned()
+        let lookups: LookupPage = self.get(&format!("lookups?limit={PAIRS}")).await?;
+        let (known, rows) = self.rows(selection.kind, selection.order, ROWS).await?;
+        let failing = if rows.len() == known || selection.order == Order::Failed {
+            Row::most_failing(&loops, &rows).cloned()
         } else {
-            let (_, unlucky) = self.rows(wanted.who, Order::Failed, UNLUCKY).await?;
-            Row::unlucky(&loops, &unlucky).cloned()
+            let (_, failing) = self
+                .rows(selection.kind, Order::Failed, FAILING_ROWS)
+                .await?;
+            Row::most_failing(&loops, &failing).cloned()
         };
-        self.look_closer(&rows, wanted.picked.as_deref(), more)
+        self.fetch_details(&rows, selection.picked.as_deref(), more)
             .await?;
-        Ok(Glance {
+        Ok(Fetched {
             at: self.clock.now(),
             summary,
             failures,
             loops,
             known,
             rows,
-            unlucky,
+            failing,
             details: self
                 .details
                 .iter()
                 .map(|(id, (_, one))| (id.clone(), Arc::clone(one)))
                 .collect(),
-            pairs: chains.top_pairs,
+            pairs: lookups.top_pairs,
         })
     }
 
     /// The first by an order, and how many there are.
     async fn rows(
         &self,
-        who: Who,
+        kind: RowKind,
         order: Order,
         most: usize,
-    ) -> Result<(usize, Vec<Row>), RemoteError> {
+    ) -> Result<(usize, Vec<Row>), AdminClientError> {
         let order = match order {
             Order::Queries => "queries",
             Order::Failed => "failed",
             Order::Wasted => "wasted",
         };
-        Ok(match who {
-            Who::Clients => {
+        Ok(match kind {
+            RowKind::Clients => {
                 let path = format!("clients?order={order}&limit={most}");
                 let page: ClientPage = self.get(&path).await?;
                 (page.known, page.clients.into_iter().map(Row::from).collect())
             }
-            Who::Workloads => {
+            RowKind::Workloads => {
                 let most = most.min(WORKLOADS);
                 let path = format!("workloads?order={order}&limit={most}&advice=false");
                 let page: WorkloadPage = self.get(&path).await?;
@@ -145,12 +147,12 @@ impl Fetcher {
         })
     }
 
-    async fn look_closer(
+    async fn fetch_details(
         &mut self,
         rows: &[Row],
         picked: Option<&str>,
         more: usize,
-    ) -> Result<(), RemoteError> {
+    ) -> Result<(), AdminClientError> {
         self.details
             .retain(|id, _| rows.iter().any(|row| row.id == *id));
         let now = self.clock.now();
@@ -163,26 +165,26 @@ impl Fetcher {
             .filter(|id| Some(*id) != first)
             .map(|id| (seen(id), id))
             .collect();
-        others.retain(|(at, _)| is_due(at, FRESH));
-        // Stable: of those never seen the first row comes first.
+        others.retain(|(at, _)| is_due(at, RENEW_LISTED));
+        // Stable: of those never fetched the first row comes first.
         others.sort_by_key(|(at, _)| *at);
-        // The list fills soon, and is then renewed little by little.
+        // The list fills soon, and is then renewed step by step.
         let unseen = others.iter().filter(|(at, _)| at.is_none()).count();
         let others = others.into_iter().take(unseen.clamp(1, more));
-        let first = first.filter(|id| is_due(&seen(id), SHOWN));
+        let first = first.filter(|id| is_due(&seen(id), RENEW_PICKED));
         for id in first.into_iter().chain(others.map(|(_, id)| id)) {
             let Some(row) = rows.iter().find(|row| row.id == id) else { continue };
             match self.get(&row.path).await {
                 Ok(detail) => drop(self.details.insert(id.to_owned(), (now, Arc::new(detail)))),
-                // It lost its account meanwhile.
-                Err(RemoteError::Answer { .. }) => drop(self.details.remove(id)),
+                // The proxy has dropped it meanwhile.
+                Err(AdminClientError::Response { .. }) => drop(self.details.remove(id)),
                 Err(error) => return Err(error),
             }
         }
         Ok(())
     }
 
-    async fn get<T: DeserializeOwned>(&self, page: &str) -> Result<T, RemoteError> {
+    async fn get<T: DeserializeOwned>(&self, page: &str) -> Result<T, AdminClientError> {
         let sign = if page.contains('?') { '&' } else { '?' };
         let redact = self.redact.as_deref().map(admin_client::encoded);
         let redact = redact.map(|what| format!("{sign}redact={what}"));
@@ -194,33 +196,33 @@ impl Fetcher {
 /// Windows close once a second.
 pub(super) const EVERY: Duration = Duration::from_secs(1);
 
-/// Between a key and the look that it asks for.
-const SETTLE: Duration = Duration::from_millis(150);
+/// Between a key and the fetch for it: a key that is held down is one change.
+const KEY_PAUSE: Duration = Duration::from_millis(150);
 
 /// Rows that are fetched: more than fit on a screen, so that there is something
 /// to filter.
 const ROWS: usize = 100;
 
-/// Workloads that are fetched: the proxy puts the accounts of their pods
-/// together for each look.
+/// Workloads that are fetched: the proxy adds up the accounts of their pods for
+/// each request.
 const WORKLOADS: usize = 40;
 
-/// Of those for whom most fails, as many as there may be parts of loops before
-/// the first who is none.
-const UNLUCKY: usize = 4;
+/// Rows with the most failures that are fetched: the first of them may be part
+/// of a loop.
+const FAILING_ROWS: usize = 4;
 
-/// The worst pairs that are looked through for those of one client.
+/// Pairs of client and name that are fetched, to find those of one client.
 const PAIRS: usize = 200;
 
 /// Rows that have advice beside them: a tall screen of them.
 const ADVISED: usize = 40;
 
-/// Details looked at for each look until all rows have theirs: working out
-/// advice takes the proxy up to a millisecond.
+/// Details fetched at once until all rows have theirs: advice takes the proxy
+/// up to a millisecond each.
 const AT_ONCE: usize = 3;
 
-/// An advice does not change by the second.
-const FRESH: Duration = Duration::from_secs(30);
+/// The age from which the details of a listed row are renewed.
+const RENEW_LISTED: Duration = Duration::from_secs(30);
 
-/// Of the one that is looked at, sooner.
-const SHOWN: Duration = Duration::from_secs(5);
+/// The age from which the details of the picked row are renewed.
+const RENEW_PICKED: Duration = Duration::from_secs(5);

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::admin_client;
 use crate::api::{ClientView, LoopPage, Windowed, WorkloadView};
+use crate::words::label;
 use observe::{ADDRESS, Figures, Workload};
 use resolver::Origin;
 
-/// Somebody with figures.
+/// A client or a workload.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     /// As on the screen.
@@ -16,7 +17,7 @@ pub(super) struct Row {
     pub title: String,
     /// Its page.
     pub path: String,
-    /// What it did.
+    /// Its figures, by window.
     pub figures: Windowed<Figures>,
     /// Its failures since the start by their origin.
     pub failures: BTreeMap<String, u64>,
@@ -30,7 +31,7 @@ impl From<ClientView> for Row {
         let (id, path) = (client.to_string(), format!("clients/{client}"));
         let title = match (view.workload, view.pod) {
             (Some(Workload { namespace, .. }), Some(pod)) => {
-                format!("{id}, Pod {pod} in {namespace}")
+                format!("{id}, pod {pod} in {namespace}")
             }
             _ => id.clone(),
         };
@@ -47,31 +48,32 @@ impl From<WorkloadView> for Row {
         let id = match kind.as_str() {
             ADDRESS => name,
             _ if namespace.is_empty() => format!("{kind} {name}"),
-            // Most are Deployments; others are told apart by their titles.
+            // Most are Deployments; the title has the kind.
             _ => format!("{namespace}/{name}"),
         };
         let title = match (pods, namespace.is_empty()) {
             (_, true) => id.clone(),
-            (1, _) => format!("{kind} {id}, 1 Pod"),
-            _ => format!("{kind} {id}, {pods} Pods"),
+            (1, _) => format!("{kind} {id}, 1 pod"),
+            _ => format!("{kind} {id}, {pods} pods"),
         };
         Self { id, title, path: format!("workloads/{path}"), figures, failures, last_seen_s }
     }
 }
 
 impl Row {
-    /// Returns for whom most failed in the last minute, of some.
-    pub(super) fn unlucky<'a>(loops: &LoopPage, rows: &'a [Self]) -> Option<&'a Self> {
-        let goes_round = loops.loops.iter().any(|seen| seen.active);
+    /// Returns the row with the most failures in the last minute. A row that is
+    /// part of an active loop is left out: the loop is its finding.
+    pub(super) fn most_failing<'a>(loops: &LoopPage, rows: &'a [Self]) -> Option<&'a Self> {
+        let is_looping = loops.loops.iter().any(|seen| seen.active);
         let failed = |row: &&Self| row.figures.minute.failed;
-        let unlucky = rows.iter().filter(|row| failed(row) > 0);
-        unlucky
-            .filter(|row| !(goes_round && row.is_of_loop()))
+        let failing = rows.iter().filter(|row| failed(row) > 0);
+        failing
+            .filter(|row| !(is_looping && row.is_of_loop()))
             .max_by_key(failed)
     }
 
-    /// The origin of most of its failures. What failed because it had failed
-    /// moments before says nothing of its own.
+    /// The most common origin of its failures. A cached failure repeats another
+    /// one, and counts only if there is nothing else.
     pub(super) fn why(&self) -> Option<(&str, u64)> {
         let repeats = Origin::CachedFailure.label();
         let rank = |(origin, count): &(&String, &u64)| (*origin != repeats, **count);
@@ -80,21 +82,24 @@ impl Row {
             .failures
             .keys()
             .any(|other| other != origin && other != repeats);
-        // Then those are of this origin too.
+        // Without others, the cached failures repeat this one.
         let count = if others { *count } else { self.failures.values().sum() };
         Some((origin, count))
     }
 
-    /// Says whether its failures are mostly questions that came back: it is part
-    /// of a loop then, which is told of as such.
+    /// Returns whether most of its failures are queries that came back in a loop.
     fn is_of_loop(&self) -> bool {
         let looped = self.failures.get(Origin::Loop.label());
         looped.is_some_and(|looped| *looped * 2 > self.failures.values().sum())
     }
 
-    /// Says whether it has a text, in lower case, in what it is or how it fails.
+    /// Returns whether its title or the origin of a failure contains `text`, which
+    /// is in lower case.
     pub(super) fn contains(&self, text: &str) -> bool {
-        let why = self.failures.keys().any(|origin| origin.contains(text));
+        let why = self
+            .failures
+            .keys()
+            .any(|origin| label(origin).contains(text) || origin.contains(text));
         why || self.title.to_lowercase().contains(text)
     }
 }

@@ -1,4 +1,4 @@
-//! What is looked at, and what each key does to it. No terminal and no clock.
+//! What the screen shows, and what each key changes. No terminal and no clock.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -8,37 +8,39 @@ use serde::Deserialize;
 
 use super::row::Row;
 use crate::api::{
-    ClientView, FailurePage, LoopPage, Order, Pair, Ready, ResolverView, SearchView, Summary,
+    ClientView, FailurePage, LoopPage, Order, Pair, ReadyPatch, ResolverView, SearchView, Summary,
 };
-use observe::{Advice, Figures, Window};
+use crate::words::short_rate;
+use observe::Advice;
+use observe::{Figures, Window};
 use resolver::Moment;
 
 /// Everything that the screen depends on.
 #[derive(Debug)]
 pub(super) struct State {
-    /// Where the proxy is.
+    /// The address of the proxy.
     pub addr: String,
     /// Which page is shown.
     pub page: Page,
-    /// Who the rows are.
-    pub who: Who,
+    /// What the rows are.
+    pub kind: RowKind,
     /// By what rows are sorted.
     pub order: Order,
-    /// The time that figures are over.
+    /// The window of the figures.
     pub window: Window,
-    /// What rows have to contain.
+    /// Text that rows have to contain.
     pub filter: String,
-    /// Keys go to the filter.
+    /// Whether keys go to the filter.
     pub typing: bool,
-    /// Nothing new is taken.
+    /// Whether new figures are ignored.
     pub paused: bool,
-    /// Lines that were scrolled past, on pages that are longer than a screen.
+    /// Lines scrolled past, on pages that are longer than a screen.
     pub scroll: usize,
-    /// The latest figures, if there ever were any.
-    pub glance: Option<Glance>,
-    /// Why there are none newer.
+    /// The latest figures; `None` before the first.
+    pub fetched: Option<Fetched>,
+    /// Why the last attempt brought none.
     pub trouble: Option<String>,
-    /// Who is under the cursor; nobody is whoever comes first.
+    /// The row under the cursor; `None` is whichever comes first.
     picked: Option<String>,
 }
 
@@ -53,55 +55,55 @@ pub(super) enum Page {
     Help,
 }
 
-/// What one look at the proxy brought.
+/// What was fetched from the proxy at one time.
 #[derive(Clone, Debug)]
-pub(super) struct Glance {
+pub(super) struct Fetched {
     /// When, by this program's clock.
     pub at: Moment,
     /// The node.
     pub summary: Summary,
     /// What failed.
     pub failures: FailurePage,
-    /// What goes round.
+    /// The forwarding loops.
     pub loops: LoopPage,
-    /// How many there are to choose from.
+    /// How many rows the proxy has.
     pub known: usize,
-    /// The first of them.
+    /// The first of them, by the order.
     pub rows: Vec<Row>,
-    /// For whom most fails; among `rows` or not.
-    pub unlucky: Option<Row>,
-    /// What is known of some in detail, by their id.
-    pub details: HashMap<String, Arc<Detail>>,
-    /// Who wastes most on which name.
+    /// The row with the most failures; among `rows` or not.
+    pub failing: Option<Row>,
+    /// Details of some rows, by their id.
+    pub details: HashMap<String, Arc<RowDetail>>,
+    /// Clients and names with the most wasted queries.
     pub pairs: Vec<Pair>,
 }
 
-/// What is known of somebody beside the figures.
+/// What is shown of a row beside its figures.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Detail {
-    /// What is known about its resolv.conf.
+pub(super) struct RowDetail {
+    /// Its search list and ndots.
     pub search: SearchView,
-    /// The library that it seems to have.
+    /// Its resolver library, if the traffic shows it.
     pub resolver: Option<ResolverView>,
-    /// What to change; none while the search list is not known.
+    /// What to change; none while the search list is unknown.
     pub advice: Option<Advice>,
     /// How to change it.
-    pub patch: Option<Ready>,
+    pub patch: Option<ReadyPatch>,
     /// The clients of a workload with their own figures.
     #[serde(default)]
     pub members: Vec<ClientView>,
 }
 
-/// Who the rows are.
+/// What the rows are.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Who {
-    /// Pods of one owner together.
+pub(super) enum RowKind {
+    /// The pods of one owner together.
     Workloads,
     /// Addresses.
     Clients,
 }
 
-/// A key, whatever the terminal calls it.
+/// A key, independent of the terminal.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Key {
     /// A character.
@@ -131,39 +133,49 @@ pub(super) enum Next {
     Quit,
 }
 
+impl RowDetail {
+    /// The label of its resolver library, if known.
+    pub(super) fn library(&self) -> Option<&str> {
+        self.resolver
+            .as_ref()
+            .map(|resolver| resolver.library.as_str())
+    }
+}
+
 impl State {
-    /// Starts with nothing known of the proxy at `addr`.
+    /// Starts without figures of the proxy at `addr`.
     pub(super) fn new(addr: String) -> Self {
         Self {
             addr,
             page: Page::List,
-            who: Who::Workloads,
+            kind: RowKind::Workloads,
             order: Order::Wasted,
             window: Window::Minute,
             filter: String::new(),
             typing: false,
             paused: false,
             scroll: 0,
-            glance: None,
+            fetched: None,
             trouble: None,
             picked: None,
         }
     }
 
-    /// Takes what a look brought; a failed one leaves the figures.
-    pub(super) fn take(&mut self, news: Result<Glance, String>) {
-        match news {
-            Ok(glance) => (self.glance, self.trouble) = (Some(glance), None),
+    /// Takes what was fetched; after an error the last figures stay.
+    pub(super) fn take(&mut self, fetched: Result<Fetched, String>) {
+        match fetched {
+            Ok(fetched) => (self.fetched, self.trouble) = (Some(fetched), None),
             Err(trouble) => self.trouble = Some(trouble),
         }
     }
 
-    /// The window that is shown: the first seconds have only all their time.
+    /// The window that is shown: in the first seconds only the whole time has
+    /// figures.
     pub(super) fn shown_window(&self) -> Window {
         let uptime = self
-            .glance
+            .fetched
             .as_ref()
-            .map_or(0, |glance| glance.summary.uptime_s);
+            .map_or(0, |fetched| fetched.summary.uptime_s);
         match self.window {
             Window::TenSeconds | Window::Minute if uptime < 2 * TEN => Window::Start,
             window => window,
@@ -173,27 +185,32 @@ impl State {
     /// The seconds of the window that is shown, for rates; at least 1.
     pub(super) fn shown_seconds(&self) -> u64 {
         let uptime = self
-            .glance
+            .fetched
             .as_ref()
-            .map_or(0, |glance| glance.summary.uptime_s);
+            .map_or(0, |fetched| fetched.summary.uptime_s);
         match self.shown_window() {
             Window::Second => 1,
             Window::TenSeconds => TEN,
-            // Full tens that there were, but not the one that runs.
+            // Complete tens, without the one that is running.
             Window::Minute => (uptime / TEN * TEN).clamp(TEN, 6 * TEN),
             Window::Start => uptime.max(1),
         }
     }
 
-    /// The rows that fit the filter, sorted.
+    /// A count of the shown window as a rate.
+    pub(super) fn rate(&self, count: u64) -> String {
+        short_rate(count, self.shown_seconds())
+    }
+
+    /// The rows that match the filter, sorted.
     pub(super) fn rows(&self) -> Vec<&Row> {
-        let Some(glance) = &self.glance else { return Vec::new() };
+        let Some(fetched) = &self.fetched else { return Vec::new() };
         let fits = |row: &&Row| self.filter.is_empty() || row.contains(&self.filter);
-        let mut rows: Vec<_> = glance.rows.iter().filter(fits).collect();
+        let mut rows: Vec<_> = fetched.rows.iter().filter(fits).collect();
         let window = self.shown_window();
         rows.sort_by_key(|row| {
             let by = |window| by(self.order, row.figures.get(window));
-            // Most waste nothing: those who fail come first of them.
+            // Most waste nothing; of these, rows with failures come first.
             let failed = row.figures.get(window).failed;
             (Reverse([by(window), by(Window::Start), failed]), &row.id)
         });
@@ -206,19 +223,19 @@ impl State {
         rows.iter().position(is_picked).unwrap_or_default()
     }
 
-    /// Who is under the cursor.
+    /// The row under the cursor.
     pub(super) fn picked(&self) -> Option<&Row> {
         let rows = self.rows();
         rows.get(self.place(&rows)).copied()
     }
 
-    /// What is known of the one under the cursor.
-    pub(super) fn detail(&self) -> Option<&Detail> {
-        let details = &self.glance.as_ref()?.details;
+    /// The details of the row under the cursor, if they were fetched.
+    pub(super) fn detail(&self) -> Option<&RowDetail> {
+        let details = &self.fetched.as_ref()?.details;
         details.get(&self.picked()?.id).map(|detail| &**detail)
     }
 
-    /// Does what a key says.
+    /// Does what a key is for.
     pub(super) fn press(&mut self, key: Key) -> Next {
         match key {
             Key::Interrupt => return Next::Quit,
@@ -248,14 +265,14 @@ impl State {
     fn list(&mut self, key: char) {
         match key {
             's' => self.order = after(ORDERS, self.order),
-            'c' => self.who = after(&[Who::Workloads, Who::Clients], self.who),
+            'c' => self.kind = after(&[RowKind::Workloads, RowKind::Clients], self.kind),
             '/' => self.typing = true,
             'j' => self.step(-1),
             'k' => self.step(1),
             _ => return,
         }
         if key != '/' && key != 'j' && key != 'k' {
-            // The worst by the new measure is what one wants to see.
+            // Goes to the worst row by the new measure.
             self.picked = None;
         }
     }
@@ -289,7 +306,7 @@ impl State {
 
     fn jump(&mut self, place: usize) {
         if self.page != Page::List {
-            // As far as there are lines; the screen knows.
+            // The screen limits it to the lines there are.
             self.scroll = place;
             return;
         }
@@ -316,7 +333,7 @@ fn after<T: Copy + PartialEq>(all: &[T], one: T) -> T {
 
 const ORDERS: &[Order] = &[Order::Wasted, Order::Failed, Order::Queries];
 
-/// Seconds of the shorter of the two windows of tens.
+/// Seconds of the 10 s window.
 const TEN: u64 = 10;
 
 /// Octets: an address, or a workload's namespace and name.

@@ -2,19 +2,19 @@
 
 use ratatui::text::{Line, Span};
 
-use super::look::Look;
 use super::row::Row;
-use super::screen::{MUCH, per_second};
 use super::state::State;
-use super::words;
+use super::style::HIGH_WASTE;
+use super::style::Styles;
 use crate::api::Order;
+use crate::words::{label, short_action, short_count, short_percent};
 
 /// Whether the row under the cursor is marked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Cursor {
     /// With a sign and reversed.
     Shown,
-    /// Nobody is there to move it.
+    /// The text has no cursor.
     Hidden,
 }
 
@@ -22,7 +22,7 @@ pub(super) enum Cursor {
 /// lines below it.
 pub(super) fn lines(
     state: &State,
-    look: Look,
+    styles: Styles,
     width: usize,
     room: usize,
     cursor: Cursor,
@@ -30,8 +30,8 @@ pub(super) fn lines(
     let rows = state.rows();
     if rows.is_empty() {
         let text = match state.filter.is_empty() {
-            true => "no client has asked yet",
-            false => "nobody fits the filter",
+            true => "no queries yet",
+            false => "no row matches the filter",
         };
         return vec![Line::default(), Line::from(format!("  {text}"))];
     }
@@ -39,17 +39,17 @@ pub(super) fn lines(
     let columns = columns(width, longest.unwrap_or_default());
     let place = state.place(&rows);
     let first = (place + 1).saturating_sub(room);
-    let mut lines = vec![heading(&columns, state.order, look)];
+    let mut lines = vec![heading(&columns, state.order, styles)];
     for (n, row) in rows.iter().enumerate().skip(first).take(room) {
         let is_picked = n == place && cursor == Cursor::Shown;
-        lines.push(line(&columns, state, row, look, is_picked));
+        lines.push(line(&columns, state, row, styles, is_picked));
     }
     lines
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum What {
-    Client,
+enum Field {
+    Name,
     Rate,
     Lookups,
     Names,
@@ -64,17 +64,17 @@ enum What {
 }
 
 struct Column {
-    what: What,
+    field: Field,
     width: usize,
 }
 
-/// The columns of a screen, with a space between two: all of a narrow one are
-/// needed to say who wastes, who fails and why, and what to do. What is free
+/// The columns of a screen, with a space between two. The narrow set is what it
+/// takes to see what wastes, what fails and why, and what to change. Free width
 /// goes to the names, the `longest` of which may need it.
 fn columns(width: usize, longest: usize) -> Vec<Column> {
     let mut columns: Vec<_> = if width >= WIDE { WIDE_COLUMNS } else { NARROW_COLUMNS }
         .iter()
-        .map(|(what, width)| Column { what: *what, width: *width })
+        .map(|(field, width)| Column { field: *field, width: *width })
         .collect();
     // One for the sign of the cursor.
     let used = 1 + columns.iter().map(|column| column.width + 1).sum::<usize>() - 1;
@@ -90,16 +90,16 @@ fn columns(width: usize, longest: usize) -> Vec<Column> {
     columns
 }
 
-fn heading(columns: &[Column], order: Order, look: Look) -> Line<'static> {
+fn heading(columns: &[Column], order: Order, styles: Styles) -> Line<'static> {
     let sorted = match order {
-        Order::Queries => What::Rate,
-        Order::Failed => What::Failed,
-        Order::Wasted => What::Wasted,
+        Order::Queries => Field::Rate,
+        Order::Failed => Field::Failed,
+        Order::Wasted => Field::Wasted,
     };
     let mut spans = vec![Span::raw(" ")];
     for column in columns {
-        let style = if column.what == sorted { look.sorted() } else { look.heading() };
-        let text = set(column.what.head(), column);
+        let style = if column.field == sorted { styles.sorted() } else { styles.heading() };
+        let text = set(column.field.head(), column);
         // Only the word is underlined.
         let (before, word) = text.split_at(text.len() - text.trim_start().len());
         let (word, after) = word.split_at(word.trim_end().len());
@@ -114,17 +114,17 @@ fn line(
     columns: &[Column],
     state: &State,
     row: &Row,
-    look: Look,
+    styles: Styles,
     is_picked: bool,
 ) -> Line<'static> {
     let mut spans = vec![Span::raw(if is_picked { ">" } else { " " })];
     let figures = row.figures.get(state.shown_window());
     for column in columns {
-        let text = set(&cell(column.what, state, row), column);
-        let style = match column.what {
-            What::Failed | What::Why if figures.failed > 0 => look.alarm(),
-            What::Wasted | What::Share if figures.wasted_ratio >= MUCH => look.waste(),
-            What::Advice => look.help(),
+        let text = set(&cell(column.field, state, row), column);
+        let style = match column.field {
+            Field::Failed | Field::Why if figures.failed > 0 => styles.alarm(),
+            Field::Wasted | Field::Share if figures.wasted_ratio >= HIGH_WASTE => styles.waste(),
+            Field::Advice => styles.help(),
             _ => Default::default(),
         };
         spans.push(Span::styled(text, style));
@@ -132,55 +132,57 @@ fn line(
     }
     spans.pop();
     let line = Line::from(spans);
-    if is_picked { line.patch_style(look.picked()) } else { line }
+    if is_picked { line.patch_style(styles.picked()) } else { line }
 }
 
-fn cell(what: What, state: &State, row: &Row) -> String {
+fn cell(field: Field, state: &State, row: &Row) -> String {
     let figures = row.figures.get(state.shown_window());
-    match what {
-        What::Client => row.id.clone(),
-        What::Rate => words::rate(per_second(state, figures.queries)),
-        What::Lookups => words::rate(per_second(state, figures.lookups)),
-        What::Names => format!("{:.1}", figures.amplification),
-        What::Wasted => words::count(figures.wasted_queries),
-        What::Share => words::percent(figures.wasted_ratio).replace(' ', ""),
-        What::Wait => format!("{:.1}", figures.wasted_ms_per_lookup),
-        What::Upstream => words::percent(figures.upstream_ratio).replace(' ', ""),
-        What::Again => words::count(figures.retransmits),
-        What::Failed => words::count(figures.failed),
-        What::Why => row.why().map_or("-", |(origin, _)| origin).to_owned(),
-        What::Advice => {
-            let details = state.glance.as_ref().map(|glance| &glance.details);
+    match field {
+        Field::Name => row.id.clone(),
+        Field::Rate => state.rate(figures.queries),
+        Field::Lookups => state.rate(figures.lookups),
+        Field::Names => format!("{:.1}", figures.amplification),
+        Field::Wasted => short_count(figures.wasted_queries),
+        Field::Share => short_percent(figures.wasted_ratio),
+        Field::Wait => format!("{:.1}", figures.wasted_ms_per_lookup),
+        Field::Upstream => short_percent(figures.upstream_ratio),
+        Field::Again => short_count(figures.retransmits),
+        Field::Failed => short_count(figures.failed),
+        Field::Why => row
+            .why()
+            .map_or_else(|| "-".to_owned(), |(origin, _)| label(origin)),
+        Field::Advice => {
+            let details = state.fetched.as_ref().map(|fetched| &fetched.details);
             let detail = details.and_then(|details| details.get(&row.id));
             let wastes = row.figures.total.wasted_queries > 0;
             match detail {
                 None => String::new(),
-                // Whose search list is not known may have none to go through.
+                // Without waste, an unknown search list needs no advice.
                 Some(detail) if detail.advice.is_none() && !wastes => "-".to_owned(),
-                Some(detail) => words::in_short(detail),
+                Some(detail) => short_action(detail.advice.as_ref(), detail.library()),
             }
         }
     }
 }
 
-/// Cuts or fills a cell to its column. What is cut ends in a sign.
+/// Cuts or fills a cell to its column. A cut text ends in `~`.
 fn set(text: &str, column: &Column) -> String {
     let width = column.width;
-    if column.what == What::Client {
+    if column.field == Field::Name {
         return format!("{:width$}", shortened(text, width));
     }
     if text.chars().count() > width {
         let kept: String = text.chars().take(width.saturating_sub(1)).collect();
         return kept + "~";
     }
-    match column.what {
-        What::Client | What::Why | What::Advice => format!("{text:width$}"),
+    match column.field {
+        Field::Name | Field::Why | Field::Advice => format!("{text:width$}"),
         _ => format!("{text:>width$}"),
     }
 }
 
-/// Cuts who it is: of `namespace/name` the namespace first, of an address what
-/// it has in common with others.
+/// Cuts a name: of `namespace/name` the namespace first, of an address its
+/// beginning, which it shares with others.
 fn shortened(who: &str, width: usize) -> String {
     let len = |text: &str| text.chars().count();
     if len(who) <= width {
@@ -200,10 +202,10 @@ fn shortened(who: &str, width: usize) -> String {
     first(who, width.saturating_sub(1)) + "~"
 }
 
-impl What {
+impl Field {
     const fn head(self) -> &'static str {
         match self {
-            Self::Client => "WHO",
+            Self::Name => "NAME",
             Self::Rate => "Q/S",
             Self::Lookups => "LOOKUP/S",
             Self::Names => "NAMES",
@@ -219,37 +221,37 @@ impl What {
     }
 }
 
-/// Columns from which there is room for all.
+/// Columns from which all fields fit.
 const WIDE: usize = 120;
 
-/// Of a namespace, so many characters are left at least.
+/// Characters of a namespace that are kept.
 const NAMESPACE: usize = 3;
 
 /// Their widths, the first and the last one at least; together 80.
-const NARROW_COLUMNS: &[(What, usize)] = &[
-    (What::Client, 21),
-    (What::Rate, 6),
-    (What::Wasted, 6),
-    (What::Share, 4),
-    (What::Failed, 6),
-    (What::Why, 16),
-    (What::Advice, 14),
+const NARROW_COLUMNS: &[(Field, usize)] = &[
+    (Field::Name, 21),
+    (Field::Rate, 6),
+    (Field::Wasted, 6),
+    (Field::Share, 4),
+    (Field::Failed, 6),
+    (Field::Why, 16),
+    (Field::Advice, 14),
 ];
 
 /// Together 120.
-const WIDE_COLUMNS: &[(What, usize)] = &[
-    (What::Client, 22),
-    (What::Rate, 6),
-    (What::Lookups, 8),
-    (What::Names, 5),
-    (What::Wasted, 6),
-    (What::Share, 4),
-    (What::Wait, 7),
-    (What::Upstream, 8),
-    (What::Again, 6),
-    (What::Failed, 6),
-    (What::Why, 16),
-    (What::Advice, 14),
+const WIDE_COLUMNS: &[(Field, usize)] = &[
+    (Field::Name, 22),
+    (Field::Rate, 6),
+    (Field::Lookups, 8),
+    (Field::Names, 5),
+    (Field::Wasted, 6),
+    (Field::Share, 4),
+    (Field::Wait, 7),
+    (Field::Upstream, 8),
+    (Field::Again, 6),
+    (Field::Failed, 6),
+    (Field::Why, 16),
+    (Field::Advice, 14),
 ];
 
 #[cfg(test)]
@@ -257,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_it_is_can_be_told_when_it_is_cut() {
+    fn names_stay_distinct_when_cut() {
         for (who, width, shown) in [
             ("shop/checkout", 13, "shop/checkout"),
             ("kube-system/coredns", 15, "kube-s~/coredns"),

@@ -8,7 +8,7 @@ use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 
 use super::row::Row;
-use super::state::{Detail, Glance, Page};
+use super::state::{Fetched, Page, RowDetail};
 use super::*;
 use crate::api::{
     FailurePage, LoopPage, LoopView, Order, OriginView, Pair, ResolverView, SCHEMA, SearchView,
@@ -60,7 +60,7 @@ fn row(client: &str, lookups: u64, wasted: u64, failures: &[(&str, u64)]) -> Row
 }
 
 /// A client that should set ndots to 2.
-fn detail() -> Detail {
+fn detail() -> RowDetail {
     let forecast = |queries_saved: i64, breaks: &[&str]| Forecast {
         queries: 15,
         queries_saved,
@@ -91,7 +91,7 @@ fn detail() -> Detail {
         recommendation: Recommendation::Ndots(2),
         warnings: vec![Warning::FewLookups],
     };
-    Detail {
+    RowDetail {
         search: SearchView {
             source: "learned".to_owned(),
             domains: ["shop.svc.cluster.local.", "svc.cluster.local.", "cluster.local."]
@@ -110,7 +110,7 @@ fn affected(name: &str) -> Affected {
     Affected { name: name.to_owned(), lookups: 3, queries_saved: 9 }
 }
 
-fn glance(rows: Vec<Row>) -> Glance {
+fn fetched(rows: Vec<Row>) -> Fetched {
     let sum = |read: fn(&Figures) -> u64| rows.iter().map(|row| read(&row.figures.total)).sum();
     let failed = sum(|figures| figures.failed);
     let origins = OriginView {
@@ -125,7 +125,7 @@ fn glance(rows: Vec<Row>) -> Glance {
         weight: 570,
         error: 0,
     };
-    Glance {
+    Fetched {
         at: Moment::from_micros(60_000_000),
         summary: Summary {
             schema: SCHEMA,
@@ -154,7 +154,7 @@ fn glance(rows: Vec<Row>) -> Glance {
             asking_upstreams: Vec::new(),
         },
         known: rows.len(),
-        unlucky: rows
+        failing: rows
             .iter()
             .max_by_key(|row| row.figures.minute.failed)
             .cloned(),
@@ -175,7 +175,7 @@ fn rows() -> Vec<Row> {
 
 fn state() -> State {
     let mut state = State::new("127.0.0.1:9254".to_owned());
-    state.take(Ok(glance(rows())));
+    state.take(Ok(fetched(rows())));
     state
 }
 
@@ -186,7 +186,7 @@ fn at(s: u64) -> Moment {
 /// The screen as a terminal of this size shows it.
 fn terminal(
     state: &State,
-    look: Look,
+    styles: Styles,
     (width, height): (u16, u16),
     now: Moment,
 ) -> Terminal<TestBackend> {
@@ -194,7 +194,7 @@ fn terminal(
     terminal
         .draw(|frame| {
             let size = frame.area().as_size();
-            let lines = screen::lines(state, look, size, now);
+            let lines = screen::lines(state, styles, size, now);
             assert!(lines.len() <= usize::from(height), "{} lines", lines.len());
             paint(&lines, size, frame.buffer_mut());
         })
@@ -203,7 +203,7 @@ fn terminal(
 }
 
 fn text(state: &State, size: (u16, u16), now: Moment) -> String {
-    let terminal = terminal(state, Look::new(None), size, now);
+    let terminal = terminal(state, Styles::new(None), size, now);
     let buffer = terminal.backend().buffer();
     let line = |y| {
         (0..size.0)

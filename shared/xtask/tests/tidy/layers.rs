@@ -39,13 +39,13 @@ const OBSERVE: &[&[&str]] = &[
 ];
 
 const CONSOLE: &[&[&str]] = &[
-    &["http", "patch", "redact"],
+    &["http", "patch", "redact", "words"],
     &["api"],
     &["page"],
     &["admin"],
     &["args"],
     &["admin_client"],
-    &["tap", "top"],
+    &["stats", "tap", "top"],
 ];
 
 const PROXY: &[&[&str]] = &[

@@ -38,9 +38,9 @@ fn state(runtime: &Handle) -> AdminState {
     let (forwarder, _) = Forwarder::start(&forward, &cache, clock, &books, runtime).unwrap();
     let observer = Observer::new(config, &[], 1, clock.now());
     let stop = Arc::new(AtomicBool::new(false));
-    let (ledger, _) = ObserverHandle::start(&books, observer, clock, stop).unwrap();
+    let (observer, _) = ObserverHandle::start(&books, observer, clock, stop).unwrap();
     let pseudonyms = Pseudonyms::default();
-    AdminState { config: "".into(), cache, forwarder, ledger, clock, pseudonyms }
+    AdminState { config: "".into(), cache, forwarder, observer, clock, pseudonyms }
 }
 
 /// Asks for a page while every thread for blocking work is taken: it may not

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dns::{Name, Rcode, Rtype};
 
 use super::*;
-use crate::api::Taken;
+use crate::api::ClientCopy;
 use observe::{
     Identity, LATE, Ndots, ObserveConfig, QueryEvent, QueryFlags, Record, Search, Source,
     WatchState, WatchStatus,
@@ -84,7 +84,7 @@ impl World {
     }
 
     fn page(&self) -> WorkloadPage {
-        TakenWorkloads::of(&self.observer, Order::Queries, 50).page()
+        WorkloadsCopy::of(&self.observer, Order::Queries, 50).page()
     }
 
     /// All workloads and their queries, by name.
@@ -162,7 +162,7 @@ fn what_a_pod_asked_stays_with_its_workload_when_another_has_its_address() {
     world.ask("10.0.0.1", "c.example.", Rcode::NOERROR);
     assert_eq!(world.queries(), [row("cart", 1), row("web", 2)]);
     let web = Workload { name: "web".to_owned(), ..(*pod("a", "web", None).workload).clone() };
-    let web = TakenWorkload::find(&web, &world.observer).unwrap().detail();
+    let web = WorkloadCopy::find(&web, &world.observer).unwrap().detail();
     assert_eq!((web.view.pods, web.view.clients.len(), web.members.len()), (0, 0, 0));
     assert_eq!((web.view.figures.total.lookups, web.search.source.as_str()), (2, "pod"));
 
@@ -256,7 +256,7 @@ fn the_advice_is_for_all_pods_of_a_workload_and_keeps_their_options() {
     // The page of one client has the same patch without being told a workload.
     let addr = "10.0.0.1".parse().unwrap();
     let client = world.observer.clients.get(addr).unwrap();
-    let detail = Taken::of(addr, client, &world.observer)
+    let detail = ClientCopy::of(addr, client, &world.observer)
         .detail(None)
         .unwrap();
     assert_eq!(detail.patch.unwrap().text, patch.text);

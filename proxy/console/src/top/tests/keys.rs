@@ -39,18 +39,18 @@ fn the_cursor_stays_on_its_row_when_others_overtake_it() {
     assert_eq!(picked(&state), "10.244.2.9");
     let mut later = rows();
     later[2] = row("10.244.2.9", 30_000, 90_000, &[]);
-    state.take(Ok(glance(later)));
+    state.take(Ok(fetched(later)));
     assert_eq!(
         (picked(&state), order(&state)[0].as_str()),
         ("10.244.2.9".to_owned(), "10.244.2.9")
     );
-    // Nobody was picked: whoever is first.
+    // Without a picked row it is the first one.
     press(&mut state, &[Key::End, Key::Home]);
-    state.take(Ok(glance(rows())));
+    state.take(Ok(fetched(rows())));
     assert_eq!(picked(&state), "10.244.1.7");
     // It is gone: the first one.
     press(&mut state, &[DOWN]);
-    state.take(Ok(glance(vec![row("10.0.0.1", 1, 1, &[])])));
+    state.take(Ok(fetched(vec![row("10.0.0.1", 1, 1, &[])])));
     assert_eq!(picked(&state), "10.0.0.1");
 }
 
@@ -66,7 +66,7 @@ fn the_cursor_stays_within_the_rows() {
 }
 
 #[test]
-fn a_filter_takes_addresses_and_ways_to_fail() {
+fn a_filter_takes_addresses_and_origins() {
     let mut state = state();
     press(&mut state, &[Key::Char('/'), Key::Char('Q'), Key::Backspace]);
     // Letters are no commands meanwhile.
@@ -79,9 +79,9 @@ fn a_filter_takes_addresses_and_ways_to_fail() {
     press(&mut state, &[Key::Escape]);
     assert_eq!(order(&state).len(), 4);
     press(&mut state, &[Key::Char('/'), Key::Char('z'), Key::Char('z')]);
-    assert!(text(&state, SMALL, at(60)).contains("nobody fits the filter"));
+    assert!(text(&state, SMALL, at(60)).contains("no row matches the filter"));
     press(&mut state, &[DOWN, Key::Enter, Key::Enter]);
-    assert_eq!(state.page, Page::List, "there is nobody to open");
+    assert_eq!(state.page, Page::List, "there is no row to open");
     press(&mut state, &[Key::Char('/'), Key::Escape]);
     assert_eq!(order(&state).len(), 4);
 }
@@ -92,7 +92,7 @@ fn enter_opens_the_one_under_the_cursor_and_escape_leads_back() {
     press(&mut state, &[Key::Enter]);
     let shown = text(&state, SMALL, at(60));
     assert!(
-        shown.contains("ndots 1         saves 9 of 15 queries (60 %), breaks cart.shop"),
+        shown.contains("ndots 1        saves 9 of 15 queries (60 %), breaks cart.shop"),
         "{shown}"
     );
     press(&mut state, &[Key::End]);
@@ -100,9 +100,9 @@ fn enter_opens_the_one_under_the_cursor_and_escape_leads_back() {
     assert!(end.contains("570  api.example.com."), "{end}");
     press(&mut state, &[Key::Up(1000), Key::Char('q')]);
     assert_eq!((state.page, state.scroll), (Page::List, 0));
-    // What is opened stays, whoever comes first.
+    // What is opened stays, whichever row comes first.
     press(&mut state, &[Key::Enter]);
-    state.take(Ok(glance(vec![row("10.0.0.1", 1, 99, &[]), row("10.244.1.7", 1, 1, &[])])));
+    state.take(Ok(fetched(vec![row("10.0.0.1", 1, 99, &[]), row("10.244.1.7", 1, 1, &[])])));
     assert_eq!(picked(&state), "10.244.1.7");
 }
 
@@ -111,7 +111,7 @@ fn scrolling_back_from_the_end_begins_at_once() {
     let mut state = state();
     press(&mut state, &[Key::Enter, Key::End]);
     let end = text(&state, SMALL, at(60));
-    let last = screen::last_scroll(&state, Look::new(None), Size::from(SMALL), at(60));
+    let last = screen::last_scroll(&state, Styles::new(None), Size::from(SMALL), at(60));
     state.scroll = state.scroll.min(last);
     assert_eq!(text(&state, SMALL, at(60)), end);
     press(&mut state, &[Key::Up(1)]);
@@ -140,7 +140,7 @@ fn windows_help_pause_and_quit() {
 }
 
 #[test]
-fn what_failed_again_from_memory_is_put_to_its_cause() {
+fn a_cached_failure_counts_for_its_origin() {
     let why = |failures: &[(&str, u64)]| {
         let row = row("10.0.0.1", 1, 0, failures);
         row.why().map(|(origin, count)| (origin.to_owned(), count))

@@ -2,20 +2,20 @@
 
 use maud::{Markup, html};
 
-use super::frame::{self, Seen};
-use super::number::{count, span, words};
+use super::frame::{self, View};
 use crate::api::LoopView;
+use crate::words::{count, label, span};
 
 /// The section.
-pub(super) fn section(seen: &Seen<'_>) -> Markup {
+pub(super) fn section(seen: &View<'_>) -> Markup {
     let loops = &seen.all.loops.loops;
     let askers = &seen.all.loops.asking_upstreams;
     let body = html! {
-        @if loops.is_empty() { p.none { "No forwarding loop was seen." } }
-        @for seen in loops { (ring(seen)) }
+        @if loops.is_empty() { p.none { "No forwarding loops." } }
+        @for seen in loops { (entry(seen)) }
         @if !askers.is_empty() {
             p.note {
-                "These upstreams ask us, which is no loop by itself: "
+                "Upstreams that send queries to this proxy (not a loop in itself): "
                 @for (n, asker) in askers.iter().enumerate() {
                     @if n > 0 { ", " }
                     (asker.upstream) " (" (count(asker.queries)) " queries)"
@@ -24,26 +24,26 @@ pub(super) fn section(seen: &Seen<'_>) -> Markup {
             }
         }
     };
-    frame::section("loops", "Loops", &body)
+    frame::section("loops", "Forwarding loops", &body)
 }
 
-fn ring(seen: &LoopView) -> Markup {
+fn entry(seen: &LoopView) -> Markup {
     html! {
-        div.ring {
+        div.loop {
             p {
                 b { (seen.zone) } " "
-                @if seen.active { span.state.bad { "\u{2715} active" } } @else { span.state { "\u{2013} over" } }
+                @if seen.active { span.state.bad { "\u{2715} active" } } @else { span.state { "\u{2013} ended" } }
             }
             (hops(seen))
             p.note {
-                "shown by " (words(&seen.evidence)) ", " (count(seen.count)) " times, last "
+                "evidence: " (label(&seen.evidence)) "; seen " (count(seen.count)) " times, last "
                 (span(seen.last_seen_s)) " ago"
             }
         }
     }
 }
 
-/// The hops from us to us.
+/// The hops, from this proxy back to it.
 pub(super) fn hops(seen: &LoopView) -> Markup {
     html! { ol.hops aria-label="Hops" { @for hop in &seen.hops { li { (hop) } } } }
 }

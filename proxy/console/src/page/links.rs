@@ -1,20 +1,20 @@
-//! The ways from one page to another.
+//! Links from one page to another.
 
 use std::fmt::Display;
 
-use super::frame::Extent;
+use super::PageWindow;
 use crate::redact::Redact;
 
-/// Where a page is, and what is not shown there nor where it leads to.
+/// Where a page is, and what it and the pages it links to replace by pseudonyms.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Way {
+pub(super) struct Links {
     up: &'static str,
     redact: Redact,
 }
 
-impl Way {
-    /// From a page that `up` leads from to where the first page is, so that it
-    /// also works below a prefix, as through the API server.
+impl Links {
+    /// From a page whose path to the page of the node is `up`. Links are relative,
+    /// so that they also work below a prefix, such as that of the API server.
     pub(super) const fn new(up: &'static str, redact: Redact) -> Self {
         Self { up, redact }
     }
@@ -34,17 +34,17 @@ impl Way {
         Self::new("../../../", redact)
     }
 
-    /// Says whether it is of the node.
+    /// Returns whether the page is that of the node.
     pub(super) const fn is_node(self) -> bool {
         self.up.is_empty()
     }
 
-    /// What is not shown.
+    /// What is replaced by pseudonyms.
     pub(super) const fn redact(self) -> Redact {
         self.redact
     }
 
-    /// To a page, by its path from the first one.
+    /// To a page, by its path from the page of the node.
     pub(super) fn to(self, path: impl Display) -> String {
         let Self { up, redact } = self;
         if redact == Redact::default() {
@@ -53,14 +53,14 @@ impl Way {
         format!("{up}{path}?redact={redact}")
     }
 
-    /// To what the pages load, which shows nobody.
+    /// To a file without clients and names, such as the style sheet.
     pub(super) fn to_file(self, name: &str) -> String {
         format!("{}{name}", self.up)
     }
 
     /// To the node in another window.
-    pub(super) fn to_window(self, extent: Extent) -> String {
-        let window = extent.window().label();
+    pub(super) fn to_window(self, window: PageWindow) -> String {
+        let window = window.window().label();
         if self.redact == Redact::default() {
             return format!("?window={window}");
         }
@@ -73,16 +73,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_shown_is_not_shown_further_on() {
+    fn links_keep_what_is_redacted() {
         let redact: Redact = "names,clients".parse().unwrap();
-        let way = Way::of_client(redact);
-        assert_eq!(way.to("."), "../.?redact=names,clients");
-        assert_eq!(way.to_file("page.js"), "../page.js");
-        let way = Way::of_node(redact);
-        assert_eq!(way.to("clients/2001:db8::1"), "clients/2001:db8::1?redact=names,clients");
-        assert_eq!(way.to_window(Extent::Start), "?window=total&redact=names,clients");
-        let way = Way::of_workload(Redact::default());
-        assert_eq!(way.to("clients/::1"), "../../../clients/::1");
-        assert_eq!(way.to_window(Extent::Minute), "?window=60s");
+        let links = Links::of_client(redact);
+        assert_eq!(links.to("."), "../.?redact=names,clients");
+        assert_eq!(links.to_file("page.js"), "../page.js");
+        let links = Links::of_node(redact);
+        assert_eq!(links.to("clients/2001:db8::1"), "clients/2001:db8::1?redact=names,clients");
+        assert_eq!(links.to_window(PageWindow::Start), "?window=total&redact=names,clients");
+        let links = Links::of_workload(Redact::default());
+        assert_eq!(links.to("clients/::1"), "../../../clients/::1");
+        assert_eq!(links.to_window(PageWindow::Minute), "?window=60s");
     }
 }

@@ -1,4 +1,4 @@
-//! `/api/v1/chains`: the lookups behind the queries, and what they waste.
+//! `/api/v1/lookups`: the lookups behind the queries, and what they waste.
 
 use std::net::IpAddr;
 
@@ -11,20 +11,20 @@ use observe::{Figures, HeavyHitter, Observer, Source};
 
 /// The lookups of all clients.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct ChainPage {
+pub struct LookupPage {
     /// [`SCHEMA`].
     pub schema: u32,
     /// What they cost, by window.
     #[serde(flatten)]
     pub figures: Windowed<Figures>,
-    /// Lookups that are under way, or may be.
+    /// Lookups that have not ended, or may not have.
     pub open_lookups: usize,
-    /// Lookups that were taken for ended because a client had too many.
+    /// Lookups that were ended early because their client had too many open.
     pub cut_lookups: u64,
-    /// Clients of whom no search list is known: each of their names counts as a
+    /// Clients with an unknown search list: each of their names counts as a
     /// lookup of its own.
     pub clients_unknown: usize,
-    /// The pairs of client and name that wasted most queries of late.
+    /// The pairs of client and name with the most wasted queries, recently.
     pub top_pairs: Vec<Pair>,
 }
 
@@ -41,7 +41,7 @@ pub struct Pair {
     pub error: u64,
 }
 
-impl ChainPage {
+impl LookupPage {
     /// Takes the lookups of `observer` with the `limit` worst pairs.
     pub fn of(observer: &Observer, limit: usize) -> Self {
         let clients = || observer.clients.iter().map(|(_, client)| client);

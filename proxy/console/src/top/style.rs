@@ -1,15 +1,15 @@
-//! How things stand out. Color is never the only sign: what it marks is also
-//! said in a word, or bold, or reversed.
+//! Colors and other styles. Color is never the only sign: what it marks is also
+//! a word, or bold, or reversed.
 
 use ratatui::style::{Color, Modifier, Style};
 
 /// The styles of the screen.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Look {
+pub(super) struct Styles {
     has_color: bool,
 }
 
-impl Look {
+impl Styles {
     /// With color, unless the environment says otherwise: `NO_COLOR` with
     /// anything in it (no-color.org).
     pub(super) fn new(no_color: Option<&str>) -> Self {
@@ -26,17 +26,17 @@ impl Look {
         self.heading().add_modifier(Modifier::UNDERLINED)
     }
 
-    /// What somebody should look at now.
+    /// What to look at now.
     pub(super) const fn alarm(self) -> Style {
         self.colored(self.heading(), Color::Red)
     }
 
-    /// What is a pity.
+    /// High waste.
     pub(super) const fn waste(self) -> Style {
         self.colored(Style::new(), Color::Yellow)
     }
 
-    /// What helps.
+    /// A recommended change.
     pub(super) const fn help(self) -> Style {
         self.colored(Style::new(), Color::Green)
     }
@@ -50,3 +50,6 @@ impl Look {
         if self.has_color { style.fg(color) } else { style }
     }
 }
+
+/// The share of wasted queries from which it stands out: half of them.
+pub(super) const HIGH_WASTE: f64 = 0.5;
