@@ -17,11 +17,12 @@ fn cited(text: &str) -> BTreeSet<u32> {
     numbers.collect()
 }
 
-/// The proxy and the messages it reads; not the table of types, where each has
-/// the RFC that defined it.
+/// The proxy and the messages it reads; not what it shows to people, nor the
+/// table of types, where each has the RFC that defined it.
 fn is_behavior(source: &Source) -> bool {
     let path = &source.path;
-    path.starts_with("proxy/") && path.contains("/src/")
+    let serves = path.starts_with("proxy/") && !path.starts_with("proxy/console/");
+    serves && path.contains("/src/")
         || path.starts_with("shared/dns/src/") && path != "shared/dns/src/codes.rs"
 }
 
