@@ -106,3 +106,70 @@ fn the_index_has_every_page() {
         .collect();
     assert!(missing.is_empty(), "docs/README.md lacks {missing:?}");
 }
+
+/// The code spans of a page outside of its blocks, each with what stands before
+/// it.
+fn spans(text: &str) -> Vec<(&str, &str)> {
+    let outside = text.split("```").step_by(2);
+    let pairs = outside.flat_map(|text| {
+        let parts: Vec<_> = text.split('`').collect();
+        parts.as_chunks::<2>().0.to_vec()
+    });
+    pairs.map(|[before, span]| (before, span)).collect()
+}
+
+/// Complains about paths that do not exist, and about names in a span right
+/// behind that of a file, or behind a comma, that the file does not define.
+fn points_at_code(page: &Source) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let mut file: Option<(&str, String)> = None;
+    for (before, span) in spans(&page.text) {
+        let follows = matches!(before, " " | ", ") && is_name(span);
+        if let Some((path, text)) = file.as_ref().filter(|_| follows) {
+            if !defines(text, span) {
+                complaints.push(format!("{}: no {span} in {path}", page.path));
+            }
+            continue;
+        }
+        file = None;
+        if !is_path(span) {
+            continue;
+        }
+        let path = root().join(span);
+        match fs::read_to_string(&path) {
+            Ok(text) => file = Some((span, text)),
+            Err(_) if path.is_dir() => {}
+            Err(_) => complaints.push(format!("{}: nothing at {span}", page.path)),
+        }
+    }
+    complaints
+}
+
+/// Parts in capitals stand for something else.
+fn is_path(span: &str) -> bool {
+    let tops = ["proxy/", "loadgen/", "shared/", "benches/", "docs/", "deploy/"];
+    let stands_for = |part: &str| !part.is_empty() && part.chars().all(char::is_uppercase);
+    tops.iter().any(|top| span.starts_with(top)) && !span.split('/').any(stands_for)
+}
+
+fn is_name(span: &str) -> bool {
+    span.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn defines(text: &str, name: &str) -> bool {
+    let kinds = ["fn", "struct", "enum", "const", "trait", "type"];
+    kinds
+        .iter()
+        .any(|kind| crate::scan::has_word(text, name) && text.contains(&format!("{kind} {name}")))
+}
+
+#[test]
+fn every_page_points_at_code_that_is_there() {
+    let complaints: Vec<_> = pages().iter().flat_map(points_at_code).collect();
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+    let page = |text: &str| Source::new("ARCHITECTURE.md", text);
+    let good = page("see `shared/xtask/tests/tidy/docs.rs` `anchor`, `beside`; `nothing`, `docs/`");
+    for bad in ["`proxy/nowhere.rs`", "`shared/xtask/tests/tidy/docs.rs` `nothing`", "`proxy/x`"] {
+        prove(points_at_code, &page(bad), &good);
+    }
+}
