@@ -173,3 +173,17 @@ fn every_page_points_at_code_that_is_there() {
         prove(points_at_code, &page(bad), &good);
     }
 }
+
+/// docs/top.md has screens that the tests of `top` draw.
+#[test]
+fn the_screens_of_top_are_those_of_its_tests() {
+    let page = fs::read_to_string(root().join("docs/top.md")).unwrap();
+    for name in ["list-80x24.txt", "list-160x50.txt"] {
+        let path = root()
+            .join("proxy/console/src/top/tests/screens")
+            .join(name);
+        let screen = fs::read_to_string(path).unwrap();
+        let block = format!("```text\n{}\n```", screen.trim_end());
+        assert!(page.contains(&block), "paste {name} into docs/top.md");
+    }
+}
