@@ -236,11 +236,7 @@ impl OpenLookups {
 
     /// Ends them all.
     pub(crate) fn finish(&mut self, search: &Search, context: &mut LookupContext) -> Vec<Lookup> {
-        for found in self.found.take_oldest(self.found.len()) {
-            remember(&found, self.salt, context);
-        }
-        let all = self.open.take_oldest(self.open.len()).into_iter();
-        all.map(|walk| self.close(walk, search, context)).collect()
+        self.sweep(Moment::from_micros(u64::MAX), search, context)
     }
 
     fn close(&mut self, walk: Box<Walk>, search: &Search, context: &mut LookupContext) -> Lookup {

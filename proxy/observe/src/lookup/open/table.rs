@@ -8,8 +8,9 @@ use resolver::Moment;
 
 /// What a table keeps of a lookup beside it.
 pub(super) trait Row {
-    /// Whether rows may go on with another name. Of those that may not, no bases
-    /// are kept.
+    /// Whether rows may go on with another name, as walks do, which are large and
+    /// lie elsewhere. Of others neither bases nor deadlines are kept beside: one
+    /// more cache line for each client is what costs most.
     const GOES_ON: bool;
 
     /// The hash of the name that was asked last.
@@ -81,8 +82,8 @@ impl<R: Row> Table<R> {
             let bases = bases_of(&row);
             self.going += usize::from(bases != [NONE; BASES]);
             self.bases.push(bases);
+            self.deadlines.push(row.deadline());
         }
-        self.deadlines.push(row.deadline());
         self.rows.push(row);
     }
 
@@ -90,8 +91,8 @@ impl<R: Row> Table<R> {
         self.tags.remove(at);
         if R::GOES_ON {
             self.going -= usize::from(self.bases.remove(at) != [NONE; BASES]);
+            self.deadlines.remove(at);
         }
-        self.deadlines.remove(at);
         self.rows.remove(at)
     }
 
@@ -104,50 +105,50 @@ impl<R: Row> Table<R> {
         }
         if R::GOES_ON
             && let Some(old) = self.bases.get_mut(at)
+            && let Some(deadline) = self.deadlines.get_mut(at)
         {
             let bases = bases_of(row);
             self.going += usize::from(bases != [NONE; BASES]);
             self.going -= usize::from(*old != [NONE; BASES]);
-            *old = bases;
-        }
-        if let Some(old) = self.deadlines.get_mut(at) {
-            *old = row.deadline();
+            (*old, *deadline) = (bases, row.deadline());
         }
         Some(changed)
     }
 
     /// Takes out the oldest `count`.
-    pub(super) fn take_oldest(&mut self, count: usize) -> Vec<R> {
+    pub(super) fn take_oldest(&mut self, count: usize) -> impl Iterator<Item = R> {
         self.tags.drain(..count);
         if R::GOES_ON {
             let gone = self.bases.drain(..count);
             self.going -= gone.filter(|bases| *bases != [NONE; BASES]).count();
+            self.deadlines.drain(..count);
         }
-        self.deadlines.drain(..count);
-        self.rows.drain(..count).collect()
+        self.rows.drain(..count)
     }
 
     /// Takes out those that ended before `now`.
     pub(super) fn take_ended(&mut self, now: Moment) -> Vec<R> {
-        if self.deadlines.iter().all(|deadline| *deadline >= now) {
+        let ended: Vec<bool> = if R::GOES_ON {
+            let deadlines = self.deadlines.iter();
+            deadlines.map(|deadline| *deadline < now).collect()
+        } else {
+            self.rows.iter().map(|row| row.deadline() < now).collect()
+        };
+        if !ended.contains(&true) {
             return Vec::new();
         }
-        let stays = |deadline: &Moment| *deadline >= now;
-        let mut each = self.deadlines.iter().map(stays);
-        self.tags.retain(|_| each.next() == Some(true));
-        if R::GOES_ON {
-            let mut each = self.deadlines.iter().map(stays);
-            self.bases.retain(|_| each.next() == Some(true));
-            let going = self.bases.iter();
-            self.going = going.filter(|bases| **bases != [NONE; BASES]).count();
-        }
-        let mut each = self.deadlines.iter().map(stays);
-        let ended = self
-            .rows
-            .extract_if(.., |_| each.next() == Some(false))
-            .collect();
-        self.deadlines.retain(stays);
-        ended
+        let each = || ended.iter().copied();
+        let (mut of_tags, mut of_bases, mut of_deadlines) = (each(), each(), each());
+        self.tags.retain(|_| of_tags.next() == Some(false));
+        self.bases.retain(|_| of_bases.next() == Some(false));
+        self.deadlines
+            .retain(|_| of_deadlines.next() == Some(false));
+        let going = self.bases.iter();
+        self.going = going.filter(|bases| **bases != [NONE; BASES]).count();
+        let mut of_rows = each();
+        self.rows
+            .extract_if(.., |_| of_rows.next() == Some(true))
+            .collect()
     }
 
     /// Finds the one that ends first, of all but the latest.
@@ -165,18 +166,17 @@ impl<R: Row> Table<R> {
         wanted: Wanted,
         mut look: impl FnMut(usize, &R) -> ControlFlow<()>,
     ) {
-        let mut start = 0;
         let (groups, rest) = self.tags.as_chunks::<TAGS>();
-        for tags in groups.iter().map(|tags| &tags[..]).chain([rest]) {
-            if wanted.is_among(tags) {
-                let rows = self.rows.get(start..).unwrap_or_default();
-                for ((at, row), tag) in (start..).zip(rows).zip(tags) {
-                    if wanted.is(*tag) && look(at, row).is_break() {
-                        return;
-                    }
+        let starts = (0..).step_by(TAGS);
+        let among = starts.zip(groups).filter(|(_, tags)| wanted.is_among(tags));
+        let among = among.map(|(start, tags)| (start, &tags[..]));
+        for (start, tags) in among.chain([(groups.len() * TAGS, rest)]) {
+            let rows = self.rows.get(start..).unwrap_or_default();
+            for ((at, row), tag) in (start..).zip(rows).zip(tags) {
+                if wanted.is(*tag) && look(at, row).is_break() {
+                    return;
                 }
             }
-            start += TAGS;
         }
     }
 
@@ -185,18 +185,18 @@ impl<R: Row> Table<R> {
         if self.going == 0 {
             return;
         }
-        let mut start = 0;
         let (groups, rest) = self.bases.as_chunks::<GROUP>();
-        for bases in groups.iter().map(|bases| &bases[..]).chain([rest]) {
-            if wanted.iter().any(|mark| has_one(bases, *mark)) {
-                let rows = self.rows.get(start..).unwrap_or_default();
-                for ((at, row), bases) in (start..).zip(rows).zip(bases) {
-                    if wanted.iter().any(|mark| bases.contains(mark)) {
-                        look(at, row);
-                    }
+        let starts = (0..).step_by(GROUP);
+        let has_any = |all: &[Bases; GROUP]| wanted.iter().any(|mark| has_one(all, *mark));
+        let among = starts.zip(groups).filter(|(_, all)| has_any(all));
+        let among = among.map(|(start, all)| (start, &all[..]));
+        for (start, all) in among.chain([(groups.len() * GROUP, rest)]) {
+            let rows = self.rows.get(start..).unwrap_or_default();
+            for ((at, row), bases) in (start..).zip(rows).zip(all) {
+                if wanted.iter().any(|mark| bases.contains(mark)) {
+                    look(at, row);
                 }
             }
-            start += GROUP;
         }
     }
 }
@@ -223,7 +223,7 @@ impl Wanted {
     }
 
     /// In numbers, for the compiler to compare them at once.
-    fn is_among(self, tags: &[Tag]) -> bool {
+    fn is_among(self, tags: &[Tag; TAGS]) -> bool {
         let same = tags.iter().map(|tag| u16::from(self.is(*tag)));
         same.fold(0, |any, same| any | same) != 0
     }
@@ -235,7 +235,7 @@ const fn part_of(hash: u64) -> u16 {
 
 /// Says whether a mark is among those of several lookups: in numbers, for the
 /// compiler to compare them at once.
-fn has_one(all: &[Bases], wanted: u16) -> bool {
+fn has_one(all: &[Bases; GROUP], wanted: u16) -> bool {
     let same = all.as_flattened().iter();
     let same = same.map(|mark| u16::from(*mark == wanted));
     same.fold(0, |any, same| any | same) != 0
