@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dns::Rtype;
-use stub::Family;
+use stub::Library;
 
 use crate::plan::PlannedPhase;
 use crate::scenario::{
@@ -62,7 +62,7 @@ fn walks(namespace: &str) -> Vec<Walk> {
         "cluster.local".to_owned(),
         HOST_DOMAIN.to_owned(),
     ];
-    let path = SearchPath::new(Family::Glibc, search, NDOTS);
+    let path = SearchPath::new(Library::Glibc, search, NDOTS);
     // All of these are names, by a test.
     NAMES
         .iter()

@@ -241,9 +241,9 @@ fn workload(
         return Ok(Workload::queries(&asked, &types, popularity, seed));
     };
     let family = match lookup.as_ref().family {
-        None | Some(FamilyFile::Glibc) => stub::Family::Glibc,
-        Some(FamilyFile::Musl) => stub::Family::Musl,
-        Some(FamilyFile::Go) => stub::Family::Go,
+        None | Some(FamilyFile::Glibc) => stub::Library::Glibc,
+        Some(FamilyFile::Musl) => stub::Library::Musl,
+        Some(FamilyFile::Go) => stub::Library::Go,
     };
     let ndots = lookup.as_ref().ndots.unwrap_or(DEFAULT_NDOTS);
     let path = SearchPath::new(family, lookup.as_ref().search.clone(), ndots);

@@ -1,20 +1,20 @@
 //! The names that a pod's stub resolver tries for one name.
 
 use dns::Name;
-use stub::{Family, Options, Outcome, ResolvConf, expand};
+use stub::{Library, Options, Outcome, ResolvConf, expand};
 
 use crate::workload::Walk;
 
 /// What decides the names of a walk.
 #[derive(Clone, Debug)]
 pub(crate) struct SearchPath {
-    pub(crate) family: Family,
+    pub(crate) family: Library,
     pub(crate) conf: ResolvConf,
 }
 
 impl SearchPath {
     /// A pod's resolv.conf with this search list and `ndots`.
-    pub(crate) fn new(family: Family, search: Vec<String>, ndots: u8) -> Self {
+    pub(crate) fn new(family: Library, search: Vec<String>, ndots: u8) -> Self {
         let options = Options { ndots, ..Options::default() };
         Self { family, conf: ResolvConf { nameservers: Vec::new(), search, options } }
     }
@@ -45,7 +45,7 @@ mod tests {
     fn an_external_name_walks_the_whole_search_list() {
         let search = ["default.svc.cluster.local", "svc.cluster.local", "cluster.local"];
         let search = search.map(str::to_owned).to_vec();
-        let path = SearchPath::new(Family::Glibc, search, 5);
+        let path = SearchPath::new(Library::Glibc, search, 5);
         let names: Vec<_> = path
             .walk("www.example.com")
             .unwrap()

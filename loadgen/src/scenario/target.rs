@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-use stub::{Family, ResolvConf};
+use stub::{Library, ResolvConf};
 
 /// Reads `IP`, `IP:port`, `[IPv6]:port`, or `resolv.conf`: the first server
 /// of /etc/resolv.conf. The port is 53 by default.
@@ -42,7 +42,7 @@ pub fn resolv_conf_server(path: &Path) -> Result<SocketAddr, String> {
     let shown = path.display();
     let text =
         std::fs::read_to_string(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
-    let (conf, _) = ResolvConf::parse(Family::Glibc, &text);
+    let (conf, _) = ResolvConf::parse(Library::Glibc, &text);
     let first = conf
         .nameservers
         .first()

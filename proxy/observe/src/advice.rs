@@ -15,7 +15,7 @@ pub use forecast::{Affected, AffectedNames, Alternative, Change, Forecast};
 mod tests;
 
 use serde::{Deserialize, Serialize};
-use stub::Family;
+use stub::Library;
 
 use crate::accounts::NameTallies;
 use crate::lookup::Ndots;
@@ -80,10 +80,10 @@ pub enum Warning {
 
 /// Says what the lookups of `bases` would have cost with each change.
 ///
-/// The recommendation goes by the walk of `family`; of glibc if that is not
+/// The recommendation goes by the walk of `library`; of glibc if that is not
 /// known. It is safe for all.
-pub fn advise(bases: &NameTallies, current: &Current, family: Option<Family>) -> Advice {
-    let family = family.unwrap_or(Family::Glibc);
+pub fn advise(bases: &NameTallies, current: &Current, library: Option<Library>) -> Advice {
+    let library = library.unwrap_or(Library::Glibc);
     let changes = (1..=MOST_NDOTS)
         .map(Change::Ndots)
         .chain([Change::TrailingDots]);
@@ -92,7 +92,7 @@ pub fn advise(bases: &NameTallies, current: &Current, family: Option<Family>) ->
         .collect();
     let current_ndots = current.ndots.assumed();
     let safe_ndots = safe_ndots(bases);
-    let choice = Choice { alternatives: &alternatives, family };
+    let choice = Choice { alternatives: &alternatives, library };
     let recommendation = choice.recommend(current_ndots, safe_ndots);
     let totals = bases.totals();
     Advice {
@@ -102,7 +102,7 @@ pub fn advise(bases: &NameTallies, current: &Current, family: Option<Family>) ->
         observed_seconds: bases.span().as_secs(),
         current_ndots,
         safe_ndots,
-        trailing_dots: forecast::trailing_dots(bases, current, family),
+        trailing_dots: forecast::trailing_dots(bases, current, library),
         recommendation,
         warnings: warnings(bases, current, recommendation),
         alternatives,
@@ -117,7 +117,7 @@ fn safe_ndots(bases: &NameTallies) -> u8 {
 
 struct Choice<'a> {
     alternatives: &'a [Alternative],
-    family: Family,
+    library: Library,
 }
 
 impl Choice<'_> {
@@ -140,7 +140,7 @@ impl Choice<'_> {
         self.alternatives
             .iter()
             .find(|alternative| alternative.change == change)
-            .map_or(0, |alternative| alternative.of_family(self.family).queries_saved)
+            .map_or(0, |alternative| alternative.of_library(self.library).queries_saved)
     }
 }
 

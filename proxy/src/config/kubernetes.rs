@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use stub::{Family, ResolvConf};
+use stub::{Library, ResolvConf};
 use toml::Spanned;
 
 use super::ConfigError;
@@ -20,7 +20,7 @@ pub(super) fn kubernetes(
     let enabled = one_of(source, table.enabled.as_ref(), &Enabled::WORDS)?;
     let scope = one_of(source, table.scope.as_ref(), &SCOPES)?;
     let (_, resolv_conf) = &machine.resolv_conf;
-    let (resolv_conf, _) = ResolvConf::parse(Family::Glibc, resolv_conf);
+    let (resolv_conf, _) = ResolvConf::parse(Library::Glibc, resolv_conf);
     let ndots = resolv_conf.options.ndots;
     let domain = observe.cluster_domain.to_string();
     let domain = domain.trim_end_matches('.');

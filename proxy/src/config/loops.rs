@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use stub::{Family, ResolvConf};
+use stub::{Library, ResolvConf};
 
 use super::ConfigError;
 use super::bounds::time;
@@ -72,7 +72,7 @@ fn is_resolved(addr: &SocketAddr) -> bool {
 }
 
 fn servers_of_resolved(machine: &Machine) -> Vec<SocketAddr> {
-    let (conf, _) = ResolvConf::parse(Family::Go, &machine.resolved_conf);
+    let (conf, _) = ResolvConf::parse(Library::Go, &machine.resolved_conf);
     conf.nameservers
         .iter()
         .map(|server| SocketAddr::new(server.address, DNS_PORT))

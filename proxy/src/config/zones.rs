@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use stub::{Family, ResolvConf};
+use stub::{Library, ResolvConf};
 use toml::Spanned;
 
 use super::ConfigError;
@@ -148,7 +148,7 @@ fn zones_of_flags(
 /// resolv.conf already points here, the others are left.
 fn resolv_conf(machine: &Machine, listen: &[SocketAddr]) -> Result<Vec<SocketAddr>, ConfigError> {
     let (path, text) = &machine.resolv_conf;
-    let (conf, _) = ResolvConf::parse(Family::Go, text);
+    let (conf, _) = ResolvConf::parse(Library::Go, text);
     let mut found = conf
         .nameservers
         .iter()

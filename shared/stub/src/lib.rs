@@ -11,8 +11,8 @@
 //! 1.2.4, and what a closed port does to glibc's walk is read from its source.
 #![forbid(unsafe_code)]
 
-mod family;
-pub use family::Family;
+mod library;
+pub use library::Library;
 
 mod resolv_conf;
 pub use resolv_conf::{Nameserver, Oddity, Options, Remark, ResolvConf};

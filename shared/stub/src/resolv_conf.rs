@@ -14,7 +14,7 @@ mod tests;
 
 use std::net::IpAddr;
 
-use crate::Family;
+use crate::Library;
 
 /// What a library makes of a resolv.conf.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -40,12 +40,12 @@ pub struct Nameserver {
 }
 
 impl ResolvConf {
-    /// Reads the text of a file as `family` does.
+    /// Reads the text of a file as `library` does.
     ///
     /// Not modeled: the environment (`LOCALDOMAIN`, `RES_OPTIONS`), and short
     /// forms of IPv4 addresses such as `127.1`.
-    pub fn parse(family: Family, text: &str) -> (Self, Vec<Remark>) {
-        let mut parser = Parser { family, line: 0, conf: Self::default(), remarks: Vec::new() };
+    pub fn parse(library: Library, text: &str) -> (Self, Vec<Remark>) {
+        let mut parser = Parser { library, line: 0, conf: Self::default(), remarks: Vec::new() };
         for line in text.split('\n') {
             parser.line += 1;
             parser.read_line(line);
@@ -55,7 +55,7 @@ impl ResolvConf {
 }
 
 struct Parser {
-    family: Family,
+    library: Library,
     line: usize,
     conf: ResolvConf,
     remarks: Vec<Remark>,
@@ -67,12 +67,12 @@ impl Parser {
         if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
             return;
         }
-        if self.family == Family::Musl && line.len() > MUSL_LINE {
+        if self.library == Library::Musl && line.len() > MUSL_LINE {
             return self.remark(Oddity::LineTooLong(line.len()));
         }
-        let line = match self.family {
-            Family::Go => trimmed,
-            Family::Glibc | Family::Musl => line,
+        let line = match self.library {
+            Library::Go => trimmed,
+            Library::Glibc | Library::Musl => line,
         };
         if line.starts_with(char::is_whitespace) {
             return self.remark(Oddity::Indented);
@@ -84,7 +84,7 @@ impl Parser {
             "nameserver" => self.nameserver(rest),
             "domain" | "search" => self.search(keyword, rest),
             "options" => {
-                let (options, oddities) = self.conf.options.and(self.family, rest);
+                let (options, oddities) = self.conf.options.and(self.library, rest);
                 self.conf.options = options;
                 oddities.into_iter().for_each(|oddity| self.remark(oddity));
             }
@@ -113,18 +113,18 @@ impl Parser {
 
     /// `domain` and `search` overwrite each other: the last line counts.
     fn search(&mut self, keyword: &str, rest: &str) {
-        let mut domains = domains(self.family, rest);
+        let mut domains = domains(self.library, rest);
         // musl reads a whole list after either keyword.
-        if keyword == "domain" && self.family != Family::Musl {
+        if keyword == "domain" && self.library != Library::Musl {
             domains.truncate(1);
         }
         if domains.is_empty() {
             self.remark(Oddity::NoValue(keyword.to_owned()));
             // glibc keeps what it had, and so does Go for `domain`.
-            let keeps = match self.family {
-                Family::Glibc => true,
-                Family::Go => keyword == "domain",
-                Family::Musl => false,
+            let keeps = match self.library {
+                Library::Glibc => true,
+                Library::Go => keyword == "domain",
+                Library::Musl => false,
             };
             if keeps {
                 return;
@@ -149,23 +149,23 @@ impl Parser {
 
 /// Splits a search list. glibc knows blanks and tabs only, so the carriage
 /// return of a file from Windows becomes part of its last domain.
-fn domains(family: Family, rest: &str) -> Vec<String> {
-    let is_space = |c: char| match family {
-        Family::Glibc => matches!(c, ' ' | '\t'),
-        Family::Musl | Family::Go => c.is_ascii_whitespace(),
+fn domains(library: Library, rest: &str) -> Vec<String> {
+    let is_space = |c: char| match library {
+        Library::Glibc => matches!(c, ' ' | '\t'),
+        Library::Musl | Library::Go => c.is_ascii_whitespace(),
     };
     // One more than we follow, so that the excess can be told.
     let all = rest
         .split(is_space)
         .filter(|domain| !domain.is_empty())
         .take(MAX_DOMAINS + 1);
-    match family {
+    match library {
         // Go drops the root while it reads.
-        Family::Go => all
+        Library::Go => all
             .filter(|domain| *domain != ".")
             .map(str::to_owned)
             .collect(),
-        Family::Glibc | Family::Musl => all.map(str::to_owned).collect(),
+        Library::Glibc | Library::Musl => all.map(str::to_owned).collect(),
     }
 }
 

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::{Family, ResolvConf};
+use crate::{Library, ResolvConf};
 
 /// How one name of a walk turned out, over all the types asked for it.
 ///
@@ -31,7 +31,7 @@ pub enum Outcome {
 /// [`advance`](Self::advance) is told how it went.
 #[derive(Clone, Debug)]
 pub struct Walk {
-    family: Family,
+    library: Library,
     candidates: Vec<Candidate>,
     position: usize,
 }
@@ -48,7 +48,7 @@ enum Source {
     Search,
 }
 
-/// What a family does after a name that did not answer.
+/// What a library does after a name that did not answer.
 enum Next {
     Following,
     AsIs,
@@ -61,19 +61,19 @@ enum Next {
 /// if `name` has an empty label or is too long: the libraries fail such a
 /// lookup by themselves. `name` must not be the text of an IP address, which is
 /// never looked up.
-pub fn walk(family: Family, conf: &ResolvConf, name: &str) -> Walk {
-    Walk { family, candidates: candidates(family, conf, name), position: 0 }
+pub fn walk(library: Library, conf: &ResolvConf, name: &str) -> Walk {
+    Walk { library, candidates: candidates(library, conf, name), position: 0 }
 }
 
 /// Returns the names that the lookup of `name` asks, in order, if each turns
 /// out as `outcome` says.
 ///
 /// ```
-/// use stub::{Family, Outcome, ResolvConf, expand};
+/// use stub::{Library, Outcome, ResolvConf, expand};
 ///
 /// let text = "search default.svc.cluster.local cluster.local\noptions ndots:5\n";
-/// let (conf, _) = ResolvConf::parse(Family::Glibc, text);
-/// let asked = expand(Family::Glibc, &conf, "example.com", |asked| match asked {
+/// let (conf, _) = ResolvConf::parse(Library::Glibc, text);
+/// let asked = expand(Library::Glibc, &conf, "example.com", |asked| match asked {
 ///     "example.com" => Outcome::Answer,
 ///     _ => Outcome::NxDomain,
 /// });
@@ -83,12 +83,12 @@ pub fn walk(family: Family, conf: &ResolvConf, name: &str) -> Walk {
 /// );
 /// ```
 pub fn expand(
-    family: Family,
+    library: Library,
     conf: &ResolvConf,
     name: &str,
     mut outcome: impl FnMut(&str) -> Outcome,
 ) -> Vec<String> {
-    let mut walk = walk(family, conf, name);
+    let mut walk = walk(library, conf, name);
     let mut asked = Vec::new();
     while let Some(name) = walk.current() {
         asked.push(name.to_owned());
@@ -111,7 +111,7 @@ impl Walk {
     pub fn advance(&mut self, outcome: Outcome) -> Option<&str> {
         let source = self.candidates.get(self.position)?.source;
         let asked = self.position + 1;
-        self.position = match after(self.family, source, outcome) {
+        self.position = match after(self.library, source, outcome) {
             Next::Following => asked,
             Next::AsIs => self.last_as_is(),
             Next::Nothing => self.candidates.len(),
@@ -143,94 +143,96 @@ impl Walk {
     }
 }
 
-/// When each family goes on.
-const fn after(family: Family, source: Source, outcome: Outcome) -> Next {
-    match (family, outcome) {
+/// When each library goes on.
+const fn after(library: Library, source: Source, outcome: Outcome) -> Next {
+    match (library, outcome) {
         (_, Outcome::Answer) => Next::Nothing,
         // net/dnsclient_unix.go: any error but a strict one goes on, and
         // strict errors are off by default.
-        (Family::Go, _) => Next::Following,
+        (Library::Go, _) => Next::Following,
         // name_from_dns returns 0, "go on", for NXDOMAIN alone.
-        (Family::Musl, Outcome::NxDomain) => Next::Following,
-        (Family::Musl, _) => Next::Nothing,
+        (Library::Musl, Outcome::NxDomain) => Next::Following,
+        (Library::Musl, _) => Next::Nothing,
         // res_search: the name as it is, asked first, ends nothing but by its
         // answer.
-        (Family::Glibc, _) if matches!(source, Source::AsIs) => Next::Following,
-        (Family::Glibc, Outcome::NoData | Outcome::NxDomain | Outcome::ServFail) => Next::Following,
+        (Library::Glibc, _) if matches!(source, Source::AsIs) => Next::Following,
+        (Library::Glibc, Outcome::NoData | Outcome::NxDomain | Outcome::ServFail) => {
+            Next::Following
+        }
         // "Anything else implies that we're done", with the search.
-        (Family::Glibc, Outcome::Refused | Outcome::Timeout) => Next::AsIs,
-        (Family::Glibc, Outcome::Unreachable) => Next::Nothing,
+        (Library::Glibc, Outcome::Refused | Outcome::Timeout) => Next::AsIs,
+        (Library::Glibc, Outcome::Unreachable) => Next::Nothing,
     }
 }
 
 /// All names the lookup may ask, in order.
-fn candidates(family: Family, conf: &ResolvConf, name: &str) -> Vec<Candidate> {
+fn candidates(library: Library, conf: &ResolvConf, name: &str) -> Vec<Candidate> {
     let (base, rooted) = match name.strip_suffix('.') {
         Some(base) => (base, true),
         None => (name, false),
     };
     // With no attempt left, glibc fails at once and musl divides by zero; Go
     // takes it for one.
-    let never = conf.options.attempts == 0 && family != Family::Go;
+    let never = conf.options.attempts == 0 && library != Library::Go;
     if never || !is_sendable(base) {
         return Vec::new();
     }
-    let as_is = as_is(family, base);
+    let as_is = as_is(library, base);
     if rooted {
         return as_is.into_iter().collect();
     }
     let dots = base.bytes().filter(|byte| *byte == b'.').count();
     let enough_dots = dots >= usize::from(conf.options.ndots);
-    match family {
+    match library {
         // musl suppresses the search altogether.
-        Family::Musl if enough_dots => as_is.into_iter().collect(),
+        Library::Musl if enough_dots => as_is.into_iter().collect(),
         _ if enough_dots => as_is
             .into_iter()
-            .chain(searched(family, conf, base))
+            .chain(searched(library, conf, base))
             .collect(),
-        Family::Glibc if dots == 0 && conf.options.no_tld_query && !conf.search.is_empty() => {
-            searched(family, conf, base)
+        Library::Glibc if dots == 0 && conf.options.no_tld_query && !conf.search.is_empty() => {
+            searched(library, conf, base)
         }
-        _ => searched(family, conf, base)
+        _ => searched(library, conf, base)
             .into_iter()
             .chain(as_is)
             .collect(),
     }
 }
 
-/// The name as it is, unless the family keeps it from the DNS.
-fn as_is(family: Family, base: &str) -> Option<Candidate> {
-    let kept = family == Family::Go && is_onion(base);
+/// The name as it is, unless the library keeps it from the DNS.
+fn as_is(library: Library, base: &str) -> Option<Candidate> {
+    let kept = library == Library::Go && is_onion(base);
     (!kept).then(|| Candidate { name: base.to_owned(), source: Source::AsIs })
 }
 
 /// The name under each domain of the search list.
-fn searched(family: Family, conf: &ResolvConf, base: &str) -> Vec<Candidate> {
+fn searched(library: Library, conf: &ResolvConf, base: &str) -> Vec<Candidate> {
     let mut found = Vec::with_capacity(conf.search.len() + 1);
     for domain in &conf.search {
-        let name = under(family, base, domain);
-        match (name, family) {
-            (Some(name), Family::Go) if is_onion(&name) => {}
+        let name = under(library, base, domain);
+        match (name, library) {
+            (Some(name), Library::Go) if is_onion(&name) => {}
             (Some(name), _) => found.push(Candidate { name, source: Source::Search }),
             // A name that cannot be encoded counts as "anything else" does,
             // and so ends the search.
-            (None, Family::Glibc) => break,
+            (None, Library::Glibc) => break,
             // musl before 1.2.4 failed the whole lookup here.
-            (None, Family::Musl | Family::Go) => {}
+            (None, Library::Musl | Library::Go) => {}
         }
     }
     found
 }
 
 /// Appends a domain of the search list; `None` if what results is no name.
-fn under(family: Family, base: &str, domain: &str) -> Option<String> {
+fn under(library: Library, base: &str, domain: &str) -> Option<String> {
     // glibc steps over one dot in front, which makes "." the root; to the
     // others it is an empty label.
-    let domain = match family {
-        Family::Glibc => domain.strip_prefix('.').unwrap_or(domain),
-        Family::Musl | Family::Go => domain,
+    let domain = match library {
+        Library::Glibc => domain.strip_prefix('.').unwrap_or(domain),
+        Library::Musl | Library::Go => domain,
     };
-    if family == Family::Glibc && domain.is_empty() {
+    if library == Library::Glibc && domain.is_empty() {
         return Some(base.to_owned());
     }
     let name = format!("{base}.{}", domain.strip_suffix('.').unwrap_or(domain));

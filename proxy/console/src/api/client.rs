@@ -100,7 +100,7 @@ impl ClientCopy {
             view: ClientView::of(addr, client, observer),
             bases: client.tallies.clone(),
             search: client.search.clone(),
-            guess: client.family(),
+            guess: client.library(),
             open_lookups: client.lookups.len(),
             identity: client.identity.clone(),
         }
@@ -114,7 +114,7 @@ impl ClientCopy {
     /// When `workload` has a name that is invalid in the Kubernetes API.
     pub fn detail(self, workload: Option<&Workload>) -> Result<ClientDetail, OwnerError> {
         let is_known = self.search.source != Source::Unknown;
-        let family = self.guess.map(|guess| guess.family);
+        let family = self.guess.map(|guess| guess.library);
         let advise = || advise(&self.bases, &Current::from(&self.search), family);
         let advice = is_known.then(advise);
         let patch = match (workload, &self.identity, &advice) {
@@ -186,10 +186,10 @@ impl SearchView {
 
 impl ResolverView {
     pub(super) fn of(guess: Guess) -> Self {
-        let library = match guess.family {
-            stub::Family::Glibc => "glibc",
-            stub::Family::Musl => "musl",
-            stub::Family::Go => "go",
+        let library = match guess.library {
+            stub::Library::Glibc => "glibc",
+            stub::Library::Musl => "musl",
+            stub::Library::Go => "go",
         };
         Self { library: library.to_owned(), confidence: guess.confidence }
     }

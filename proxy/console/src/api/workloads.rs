@@ -265,7 +265,7 @@ impl WorkloadCopy {
 
     fn view(self) -> WorkloadView {
         let account = &self.account;
-        let family = account.guess.map(|guess| guess.family);
+        let family = account.guess.map(|guess| guess.library);
         let is_known = account.search.source != Source::Unknown;
         let advise = || advise(&account.tallies, &Current::from(&account.search), family);
         let advice = is_known.then(advise);

@@ -143,7 +143,7 @@ impl Client {
     }
 
     /// Guesses its resolver library.
-    pub fn family(&self) -> Option<Guess> {
+    pub fn library(&self) -> Option<Guess> {
         self.lookups.guess()
     }
 }

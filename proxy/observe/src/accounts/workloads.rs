@@ -70,7 +70,7 @@ impl Account {
         self.first = self.first.min(client.first);
         self.last = self.last.max(client.last);
         self.open_lookups += client.lookups.len();
-        if let Some(guess) = client.family()
+        if let Some(guess) = client.library()
             && self
                 .guess
                 .is_none_or(|known| known.confidence < guess.confidence)

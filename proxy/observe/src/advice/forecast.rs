@@ -1,7 +1,7 @@
 //! What the lookups seen would have cost otherwise.
 
 use serde::{Deserialize, Serialize};
-use stub::{Family, ResolvConf};
+use stub::{Library, ResolvConf};
 
 use super::replay::{Current, Replay, replay, signed, text_of};
 use crate::accounts::{NameTallies, Tally, Way};
@@ -74,21 +74,21 @@ pub struct Affected {
 
 impl Alternative {
     pub(super) fn of(bases: &NameTallies, current: &Current, change: Change) -> Self {
-        let forecast = |family| Replayed::of(bases, current, family, change).forecast(bases);
+        let forecast = |library| Replayed::of(bases, current, library, change).forecast(bases);
         Self {
             change,
-            glibc: forecast(Family::Glibc),
-            musl: forecast(Family::Musl),
-            go: forecast(Family::Go),
+            glibc: forecast(Library::Glibc),
+            musl: forecast(Library::Musl),
+            go: forecast(Library::Go),
         }
     }
 
-    /// Returns what it does to the clients of one family.
-    pub const fn of_family(&self, family: Family) -> &Forecast {
-        match family {
-            Family::Glibc => &self.glibc,
-            Family::Musl => &self.musl,
-            Family::Go => &self.go,
+    /// Returns what it does to the clients of one library.
+    pub const fn of_library(&self, library: Library) -> &Forecast {
+        match library {
+            Library::Glibc => &self.glibc,
+            Library::Musl => &self.musl,
+            Library::Go => &self.go,
         }
     }
 }
@@ -97,9 +97,9 @@ impl Alternative {
 pub(super) fn trailing_dots(
     bases: &NameTallies,
     current: &Current,
-    family: Family,
+    library: Library,
 ) -> AffectedNames {
-    let replayed = Replayed::of(bases, current, family, Change::TrailingDots);
+    let replayed = Replayed::of(bases, current, library, Change::TrailingDots);
     let mut saving = replayed.affected(|effect| effect.queries_saved > 0);
     saving.sort_by(|a, b| (b.queries_saved, &a.name).cmp(&(a.queries_saved, &b.name)));
     AffectedNames::cut(saving)
@@ -120,7 +120,7 @@ struct Effect {
 }
 
 impl Replayed {
-    fn of(bases: &NameTallies, current: &Current, family: Family, change: Change) -> Self {
+    fn of(bases: &NameTallies, current: &Current, library: Library, change: Change) -> Self {
         let now = current.with_ndots(current.ndots.assumed());
         let then = match change {
             Change::Ndots(ndots) => current.with_ndots(ndots),
@@ -129,7 +129,7 @@ impl Replayed {
         let pace = bases
             .iter()
             .fold(Pace::default(), |pace, (_, tally)| pace.and(Pace::of(tally)));
-        let walks = Walks { family, now, then, change };
+        let walks = Walks { library, now, then, change };
         let names = bases.iter().filter_map(|(base, tally)| {
             let name = text_of(base)?;
             let effects = walks.effects(&name, tally, Pace::of(tally).or(pace));
@@ -178,7 +178,7 @@ impl Replayed {
 
 /// The walks that are compared.
 struct Walks {
-    family: Family,
+    library: Library,
     now: ResolvConf,
     then: ResolvConf,
     change: Change,
@@ -188,7 +188,7 @@ impl Walks {
     fn effects(&self, name: &str, tally: &Tally, pace: Pace) -> Vec<Effect> {
         let dotted = self.change == Change::TrailingDots && tally.may_end_in_a_dot();
         let written = if dotted { format!("{name}.") } else { name.to_owned() };
-        let walk = |conf, name: &str, found| replay(self.family, conf, name, found);
+        let walk = |conf, name: &str, found| replay(self.library, conf, name, found);
         let effect = |way: &Way| {
             let found: Option<Step> = way.kind.found;
             Effect::of(way, walk(&self.now, name, found), walk(&self.then, &written, found), pace)

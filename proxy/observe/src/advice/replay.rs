@@ -1,7 +1,7 @@
 //! Lookups made again, under another ndots or with a dot at the end.
 
 use dns::Name;
-use stub::{Family, Options, Outcome, ResolvConf, expand};
+use stub::{Library, Options, Outcome, ResolvConf, expand};
 
 use crate::accounts::{Kind, Way};
 use crate::lookup::{Ndots, Search, Step};
@@ -50,7 +50,12 @@ pub(super) struct Replay {
 ///
 /// What the client never asked is taken for nonexistent. If it does exist, the
 /// real walk ends there, sooner than this one.
-pub(super) fn replay(family: Family, conf: &ResolvConf, name: &str, found: Option<Step>) -> Replay {
+pub(super) fn replay(
+    library: Library,
+    conf: &ResolvConf,
+    name: &str,
+    found: Option<Step>,
+) -> Replay {
     let base = name.strip_suffix('.').unwrap_or(name);
     let target = found.and_then(|step| match step {
         Step::Absolute => Some(base.to_owned()),
@@ -60,7 +65,7 @@ pub(super) fn replay(family: Family, conf: &ResolvConf, name: &str, found: Optio
             .map(|domain| format!("{base}.{domain}")),
     });
     let mut resolves = false;
-    let asked = expand(family, conf, name, |asked| {
+    let asked = expand(library, conf, name, |asked| {
         resolves = target.as_deref() == Some(asked);
         if resolves { Outcome::Answer } else { Outcome::NxDomain }
     });

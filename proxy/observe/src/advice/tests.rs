@@ -5,30 +5,30 @@ use std::time::Duration;
 use dns::Name;
 use proptest::prelude::*;
 use resolver::Moment;
-use stub::Family::{Glibc, Go, Musl};
+use stub::Library::{Glibc, Go, Musl};
 use stub::{Outcome, ResolvConf, expand};
 
 use super::*;
 use crate::lookup::{End, Lookup, Ndots, Step};
 
-const ALL: [Family; 3] = [Glibc, Musl, Go];
+const ALL: [Library; 3] = [Glibc, Musl, Go];
 const SEARCH: [&str; 3] = ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local"];
 
 fn current(ndots: u8) -> Current {
     Current { search: SEARCH.map(str::to_owned).into(), ndots: Ndots::Known(ndots) }
 }
 
-fn names_asked(family: Family, conf: &ResolvConf, name: &str, zone: &[String]) -> Vec<String> {
+fn names_asked(library: Library, conf: &ResolvConf, name: &str, zone: &[String]) -> Vec<String> {
     let exists = |asked: &str| match zone.iter().any(|name| name == asked) {
         true => Outcome::Answer,
         false => Outcome::NxDomain,
     };
-    expand(family, conf, name, exists)
+    expand(library, conf, name, exists)
 }
 
 /// The lookup of a client that asks for two types and waits 1 ms for each name.
-fn looked_up(family: Family, conf: &ResolvConf, name: &str, zone: &[String]) -> Lookup {
-    let asked = names_asked(family, conf, name, zone);
+fn looked_up(library: Library, conf: &ResolvConf, name: &str, zone: &[String]) -> Lookup {
+    let asked = names_asked(library, conf, name, zone);
     let found = asked.last().filter(|last| zone.contains(last));
     let step = |asked: &String| {
         let is_under = |domain: &String| *asked == format!("{name}.{domain}");
@@ -306,7 +306,7 @@ fn zone_of(name: &str, search: &[String], places: &[bool]) -> Vec<String> {
 /// What is foretold of a client's queries with each lower ndots, and what it
 /// then sends.
 fn foretold_and_sent(
-    family: Family,
+    library: Library,
     current: &Current,
     looked: &[(String, Vec<bool>)],
 ) -> Vec<(u64, u64)> {
@@ -314,15 +314,15 @@ fn foretold_and_sent(
     let zone = |name: &str, places: &[bool]| zone_of(name, &current.search, places);
     let now = current.with_ndots(current.ndots.assumed());
     for (name, places) in looked {
-        bases.note(&looked_up(family, &now, name, &zone(name, places)));
+        bases.note(&looked_up(library, &now, name, &zone(name, places)));
     }
-    let advice = advise(&bases, current, Some(family));
+    let advice = advise(&bases, current, Some(library));
     let both = |ndots: u8| {
-        let forecast = alternative(&advice, Change::Ndots(ndots)).of_family(family);
+        let forecast = alternative(&advice, Change::Ndots(ndots)).of_library(library);
         assert_eq!(forecast.explained_lookups, advice.lookups);
         let conf = current.with_ndots(ndots);
         let sent = looked.iter().map(|(name, places)| {
-            2 * names_asked(family, &conf, name, &zone(name, places)).len() as u64
+            2 * names_asked(library, &conf, name, &zone(name, places)).len() as u64
         });
         (forecast.queries, sent.sum())
     };
@@ -339,9 +339,9 @@ proptest! {
         looked in prop::collection::vec(name_in_one_place(), 1..12),
     ) {
         let current = Current { search, ndots: Ndots::Known(ndots) };
-        for family in ALL {
-            for (foretold, sent) in foretold_and_sent(family, &current, &looked) {
-                prop_assert_eq!(foretold, sent, "{}", family);
+        for library in ALL {
+            for (foretold, sent) in foretold_and_sent(library, &current, &looked) {
+                prop_assert_eq!(foretold, sent, "{}", library);
             }
         }
     }
@@ -354,9 +354,9 @@ proptest! {
         looked in prop::collection::vec(any_name(), 1..12),
     ) {
         let current = Current { search, ndots: Ndots::Known(ndots) };
-        for family in ALL {
-            for (foretold, sent) in foretold_and_sent(family, &current, &looked) {
-                prop_assert!(foretold >= sent, "{}: {} < {}", family, foretold, sent);
+        for library in ALL {
+            for (foretold, sent) in foretold_and_sent(library, &current, &looked) {
+                prop_assert!(foretold >= sent, "{}: {} < {}", library, foretold, sent);
             }
         }
     }
@@ -367,18 +367,18 @@ proptest! {
         looked in prop::collection::vec(any_name(), 1..12),
     ) {
         let current = current(5);
-        for family in ALL {
+        for library in ALL {
             let mut bases = NameTallies::default();
             for (name, places) in &looked {
                 let zone = zone_of(name, &current.search, places);
-                bases.note(&looked_up(family, &current.with_ndots(5), name, &zone));
+                bases.note(&looked_up(library, &current.with_ndots(5), name, &zone));
             }
-            let advice = advise(&bases, &current, Some(family));
+            let advice = advise(&bases, &current, Some(library));
             if let Recommendation::Ndots(ndots) = advice.recommendation {
                 let what_if = alternative(&advice, Change::Ndots(ndots));
-                prop_assert!(what_if.of_family(family).queries_saved > 0);
-                for family in ALL {
-                    let Forecast { breaks, slower, .. } = what_if.of_family(family);
+                prop_assert!(what_if.of_library(library).queries_saved > 0);
+                for library in ALL {
+                    let Forecast { breaks, slower, .. } = what_if.of_library(library);
                     prop_assert!(breaks.names.is_empty() && slower.names.is_empty());
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stub::Family;
+use stub::Library;
 
 use super::retransmit::{Again, Repeated};
 use crate::intake::{QueryEvent, QueryFlags};
@@ -24,7 +24,7 @@ pub struct Habits {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Guess {
     /// The likeliest library.
-    pub family: Family,
+    pub library: Library,
     /// How likely it is among those that are known, in percent.
     pub confidence: u8,
 }
@@ -66,7 +66,7 @@ impl Habits {
     /// Each habit multiplies the odds of a library as often as such a one shows
     /// it, by rule of thumb: what its source rules out costs it the most.
     pub fn guess(&self) -> Option<Guess> {
-        let mut scores = [(Family::Glibc, 0), (Family::Musl, 0), (Family::Go, 0)];
+        let mut scores = [(Library::Glibc, 0), (Library::Musl, 0), (Library::Go, 0)];
         for (has, points) in self.evidence() {
             if has {
                 scores
@@ -77,11 +77,11 @@ impl Habits {
         }
         let weight = |score: i32| f64::from(score.clamp(-20, 20)).exp2();
         let total: f64 = scores.iter().map(|(_, score)| weight(*score)).sum();
-        let (family, score) = scores.into_iter().max_by_key(|(_, score)| *score)?;
+        let (library, score) = scores.into_iter().max_by_key(|(_, score)| *score)?;
         let percent = weight(score) / total * 100.0;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100")]
         let confidence = percent as u8;
-        (confidence >= LEAST_CONFIDENCE).then_some(Guess { family, confidence })
+        (confidence >= LEAST_CONFIDENCE).then_some(Guess { library, confidence })
     }
 
     /// Habits, and what each is worth for glibc, musl and Go, in powers of two.
@@ -128,8 +128,8 @@ const LEAST_CONFIDENCE: u8 = 60;
 mod tests {
     use super::*;
 
-    fn guess(habits: Habits) -> Option<Family> {
-        habits.guess().map(|guess| guess.family)
+    fn guess(habits: Habits) -> Option<Library> {
+        habits.guess().map(|guess| guess.library)
     }
 
     #[test]
@@ -142,12 +142,12 @@ mod tests {
     #[test]
     fn each_library_has_habits_of_its_own() {
         let shared = Habits { queries: 8, pairs_shared: 4, ..Habits::default() };
-        assert_eq!(guess(Habits { again_after_2_5: 1, ..shared }), Some(Family::Musl));
-        assert_eq!(guess(Habits { again_after_5: 1, ..shared }), Some(Family::Glibc));
-        assert_eq!(guess(Habits { searched_after_absolute: 1, ..shared }), Some(Family::Glibc));
-        assert_eq!(guess(Habits { passed_nodata: 1, ..shared }), Some(Family::Glibc));
+        assert_eq!(guess(Habits { again_after_2_5: 1, ..shared }), Some(Library::Musl));
+        assert_eq!(guess(Habits { again_after_5: 1, ..shared }), Some(Library::Glibc));
+        assert_eq!(guess(Habits { searched_after_absolute: 1, ..shared }), Some(Library::Glibc));
+        assert_eq!(guess(Habits { passed_nodata: 1, ..shared }), Some(Library::Glibc));
         let go = Habits { queries: 8, edns: 8, pairs_apart: 4, ..Habits::default() };
-        assert_eq!(guess(go), Some(Family::Go));
+        assert_eq!(guess(go), Some(Library::Go));
         assert!(go.guess().unwrap().confidence >= 95);
     }
 }

@@ -4,7 +4,7 @@ mod crowd;
 mod pod;
 mod traps;
 
-use stub::Family::{Glibc, Go, Musl};
+use stub::Library::{Glibc, Go, Musl};
 
 use crate::advice::{Current, advise};
 use crate::lookup::End;
@@ -19,11 +19,11 @@ fn figures(pod: Pod) -> Figures {
 
 #[test]
 fn an_outside_name_costs_a_step_for_each_domain() {
-    for family in [Glibc, Musl, Go] {
-        let figures = figures(Pod::new(family, 5).looks_up("api.example.com", "api.example.com"));
-        assert_eq!((figures.lookups, figures.steps, figures.external), (1, 4, 1), "{family:?}");
-        assert_eq!((figures.lookup_queries, figures.wasted_queries), (8, 6), "{family:?}");
-        assert_eq!((figures.amplification, figures.wasted_ratio), (4.0, 0.75), "{family:?}");
+    for library in [Glibc, Musl, Go] {
+        let figures = figures(Pod::new(library, 5).looks_up("api.example.com", "api.example.com"));
+        assert_eq!((figures.lookups, figures.steps, figures.external), (1, 4, 1), "{library:?}");
+        assert_eq!((figures.lookup_queries, figures.wasted_queries), (8, 6), "{library:?}");
+        assert_eq!((figures.amplification, figures.wasted_ratio), (4.0, 0.75), "{library:?}");
     }
 }
 
@@ -64,8 +64,9 @@ fn each_way_of_a_walk_is_known_by_its_end() {
 
 #[test]
 fn a_name_as_it_is_first_goes_on_through_the_list_but_not_with_musl() {
-    let truth =
-        |family| figures(Pod::new(family, 1).looks_up("cart.shop", "cart.shop.svc.cluster.local"));
+    let truth = |library| {
+        figures(Pod::new(library, 1).looks_up("cart.shop", "cart.shop.svc.cluster.local"))
+    };
     assert_eq!((truth(Glibc).steps, truth(Glibc).cluster), (3, 1));
     assert_eq!((truth(Go).steps, truth(Go).wasted_queries), (3, 4));
     assert_eq!((truth(Musl).steps, truth(Musl).nonexistent), (1, 1));
@@ -96,14 +97,14 @@ fn the_same_name_many_times_is_many_lookups() {
 
 #[test]
 fn a_lost_answer_is_no_second_lookup() {
-    for family in [Glibc, Musl, Go] {
-        let pod = Pod::new(family, 5)
+    for library in [Glibc, Musl, Go] {
+        let pod = Pod::new(library, 5)
             .loses(&[1])
             .looks_up("api.example.com", "api.example.com");
         let truth = pod.truth();
         let figures = figures(pod);
-        assert_eq!(Truth::of(&figures), truth, "{family:?}");
-        assert_eq!((figures.lookups, figures.steps), (1, 4), "{family:?}");
+        assert_eq!(Truth::of(&figures), truth, "{library:?}");
+        assert_eq!((figures.lookups, figures.steps), (1, 4), "{library:?}");
     }
 }
 

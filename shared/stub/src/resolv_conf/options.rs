@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::{Family, Oddity};
+use crate::{Library, Oddity};
 
 /// The options that change what is asked, or when.
 ///
-/// A family that does not know an option never has it set.
+/// A library that does not know an option never has it set.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Options {
     /// Dots from which on a name is tried as it is before the search list; 0 to
@@ -54,23 +54,23 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Adds the options of one line, as `family` reads them.
-    pub(crate) fn and(&self, family: Family, text: &str) -> (Self, Vec<Oddity>) {
+    /// Adds the options of one line, as `library` reads them.
+    pub(crate) fn and(&self, library: Library, text: &str) -> (Self, Vec<Oddity>) {
         let mut options = self.clone();
         let mut oddities = Vec::new();
         let mut words: Vec<_> = text.split_ascii_whitespace().collect();
-        if family == Family::Musl {
+        if library == Library::Musl {
             // Of an option that is there twice, the last counts; in musl the
             // first.
             words.reverse();
         }
         for word in words {
             let known = match word.split_once(':') {
-                Some((name, number)) if family != Family::Musl => {
-                    options.set_number(family, name, number)
+                Some((name, number)) if library != Library::Musl => {
+                    options.set_number(library, name, number)
                 }
                 Some(_) => options.set_in_musl(word),
-                None => options.set_flag(family, word).map(|()| None),
+                None => options.set_flag(library, word).map(|()| None),
             };
             match known {
                 None => oddities.push(Oddity::UnknownOption(word.to_owned())),
@@ -85,13 +85,13 @@ impl Options {
 
     /// Sets a numeric option. Returns `None` if there is no such option, and
     /// inside the number that is used if that is not the one written.
-    fn set_number(&mut self, family: Family, name: &str, text: &str) -> Option<Option<u32>> {
-        let (low, high) = bounds(family, name)?;
+    fn set_number(&mut self, library: Library, name: &str, text: &str) -> Option<Option<u32>> {
+        let (low, high) = bounds(library, name)?;
         let written = integer(text);
         let used = match u32::try_from(written.unwrap_or(0)) {
             Ok(number) => number.clamp(low, high),
             // The field has 4 bits, and -1 sets them all.
-            Err(_) if family == Family::Glibc && name == "ndots" => high,
+            Err(_) if library == Library::Glibc && name == "ndots" => high,
             Err(_) => low,
         };
         match name {
@@ -113,23 +113,23 @@ impl Options {
         number
             .starts_with(|c: char| c.is_ascii_digit())
             .then_some(())?;
-        self.set_number(Family::Musl, name, number)
+        self.set_number(Library::Musl, name, number)
     }
 
-    fn set_flag(&mut self, family: Family, word: &str) -> Option<()> {
-        let flag = match (family, word) {
-            (Family::Glibc | Family::Go, "rotate") => &mut self.rotate,
-            (Family::Glibc | Family::Go, "single-request") => &mut self.single_request,
-            (Family::Glibc, "single-request-reopen") => &mut self.single_request_reopen,
-            (Family::Go, "single-request-reopen") => &mut self.single_request,
-            (Family::Glibc | Family::Go, "use-vc") => &mut self.use_vc,
-            (Family::Go, "usevc" | "tcp") => &mut self.use_vc,
-            (Family::Glibc | Family::Go, "edns0") => &mut self.edns0,
-            (Family::Glibc | Family::Go, "trust-ad") => &mut self.trust_ad,
-            (Family::Glibc, "no-aaaa") => &mut self.no_aaaa,
-            (Family::Glibc, "no-tld-query" | "no_tld_query") => &mut self.no_tld_query,
+    fn set_flag(&mut self, library: Library, word: &str) -> Option<()> {
+        let flag = match (library, word) {
+            (Library::Glibc | Library::Go, "rotate") => &mut self.rotate,
+            (Library::Glibc | Library::Go, "single-request") => &mut self.single_request,
+            (Library::Glibc, "single-request-reopen") => &mut self.single_request_reopen,
+            (Library::Go, "single-request-reopen") => &mut self.single_request,
+            (Library::Glibc | Library::Go, "use-vc") => &mut self.use_vc,
+            (Library::Go, "usevc" | "tcp") => &mut self.use_vc,
+            (Library::Glibc | Library::Go, "edns0") => &mut self.edns0,
+            (Library::Glibc | Library::Go, "trust-ad") => &mut self.trust_ad,
+            (Library::Glibc, "no-aaaa") => &mut self.no_aaaa,
+            (Library::Glibc, "no-tld-query" | "no_tld_query") => &mut self.no_tld_query,
             // Changes nothing that is asked.
-            (Family::Glibc | Family::Go, "no-reload") | (Family::Glibc, "debug" | "inet6") => {
+            (Library::Glibc | Library::Go, "no-reload") | (Library::Glibc, "debug" | "inet6") => {
                 return Some(());
             }
             _ => return None,
@@ -140,16 +140,16 @@ impl Options {
 }
 
 /// The least and the most a library uses; `None` for an option of another name.
-const fn bounds(family: Family, name: &str) -> Option<(u32, u32)> {
-    Some(match (family, name.as_bytes()) {
+const fn bounds(library: Library, name: &str) -> Option<(u32, u32)> {
+    Some(match (library, name.as_bytes()) {
         (_, b"ndots") => (0, MAX_NDOTS as u32),
         // RES_MAXRETRANS; and a wait below a second is made one (res_send.c).
-        (Family::Glibc, b"timeout") => (1, 30),
-        (Family::Musl, b"timeout") => (0, 60),
-        (Family::Go, b"timeout" | b"attempts") => (1, GO_BIG),
+        (Library::Glibc, b"timeout") => (1, 30),
+        (Library::Musl, b"timeout") => (0, 60),
+        (Library::Go, b"timeout" | b"attempts") => (1, GO_BIG),
         // RES_MAXRETRY.
-        (Family::Glibc, b"attempts") => (0, 5),
-        (Family::Musl, b"attempts") => (0, 10),
+        (Library::Glibc, b"attempts") => (0, 5),
+        (Library::Musl, b"attempts") => (0, 10),
         _ => return None,
     })
 }

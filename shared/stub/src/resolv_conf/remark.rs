@@ -41,7 +41,7 @@ pub enum Oddity {
     /// Search domains beyond our own bound.
     #[error("more than {0} search domains: the rest is not followed here")]
     TooManyDomains(usize),
-    /// All three families ask the first three only.
+    /// All three libraries ask the first three only.
     #[error("nameserver {0} is ignored: only the first 3 are asked")]
     TooManyNameservers(String),
     /// No library knows the line.

@@ -5,22 +5,22 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::Family::{Glibc, Go, Musl};
+use crate::Library::{Glibc, Go, Musl};
 
-const ALL: [Family; 3] = [Glibc, Musl, Go];
+const ALL: [Library; 3] = [Glibc, Musl, Go];
 
-fn search(family: Family, text: &str) -> Vec<String> {
-    ResolvConf::parse(family, text).0.search
+fn search(library: Library, text: &str) -> Vec<String> {
+    ResolvConf::parse(library, text).0.search
 }
 
-fn options(family: Family, words: &str) -> Options {
-    ResolvConf::parse(family, &format!("options {words}\n"))
+fn options(library: Library, words: &str) -> Options {
+    ResolvConf::parse(library, &format!("options {words}\n"))
         .0
         .options
 }
 
-fn remarks(family: Family, text: &str) -> Vec<String> {
-    ResolvConf::parse(family, text)
+fn remarks(library: Library, text: &str) -> Vec<String> {
+    ResolvConf::parse(library, text)
         .1
         .iter()
         .map(ToString::to_string)
@@ -32,40 +32,40 @@ fn a_pods_file_reads_alike_to_all() {
     let text = "search shop.svc.cluster.local svc.cluster.local cluster.local\n\
                 nameserver 10.96.0.10\n\
                 options ndots:5\n";
-    for family in ALL {
-        let (conf, remarks) = ResolvConf::parse(family, text);
+    for library in ALL {
+        let (conf, remarks) = ResolvConf::parse(library, text);
         assert_eq!(conf.search, ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local"]);
         assert_eq!(conf.nameservers, [Nameserver { address: [10, 96, 0, 10].into(), zone: None }]);
         assert_eq!(conf.options, Options { ndots: 5, ..Options::default() });
-        assert_eq!(remarks, [], "{family}");
+        assert_eq!(remarks, [], "{library}");
     }
 }
 
 #[test]
 fn an_empty_file_means_the_defaults() {
-    for family in ALL {
-        let (conf, remarks) = ResolvConf::parse(family, "\n# nothing\n; at all\n");
+    for library in ALL {
+        let (conf, remarks) = ResolvConf::parse(library, "\n# nothing\n; at all\n");
         assert_eq!(conf, ResolvConf::default());
         assert_eq!((conf.options.ndots, conf.options.attempts), (1, 2));
         assert_eq!(conf.options.timeout, Duration::from_secs(5));
-        assert_eq!(remarks, [], "{family}");
+        assert_eq!(remarks, [], "{library}");
     }
 }
 
 #[test]
 fn tabs_and_runs_of_blanks_separate() {
     let text = "nameserver\t127.0.0.1\nsearch\ts1.x\t\ts2.x \noptions\tndots:5\n";
-    for family in ALL {
-        assert_eq!(search(family, text), ["s1.x", "s2.x"]);
-        assert_eq!(ResolvConf::parse(family, text).0.options.ndots, 5);
+    for library in ALL {
+        assert_eq!(search(library, text), ["s1.x", "s2.x"]);
+        assert_eq!(ResolvConf::parse(library, text).0.options.ndots, 5);
     }
 }
 
 #[test]
 fn the_last_search_or_domain_line_counts() {
-    for family in ALL {
-        assert_eq!(search(family, "search a b\nsearch c\n"), ["c"]);
-        assert_eq!(search(family, "domain a\nsearch b c\n"), ["b", "c"]);
+    for library in ALL {
+        assert_eq!(search(library, "search a b\nsearch c\n"), ["c"]);
+        assert_eq!(search(library, "domain a\nsearch b c\n"), ["b", "c"]);
     }
     let text = "search a\ndomain b c\n";
     assert_eq!(search(Glibc, text), ["b"]);
@@ -86,11 +86,11 @@ fn an_empty_search_line_clears_the_list_except_in_glibc() {
 
 #[test]
 fn a_comment_after_a_search_list_becomes_part_of_it() {
-    for family in ALL {
+    for library in ALL {
         let text = "search a # note\n";
-        assert_eq!(search(family, text), ["a", "#", "note"]);
+        assert_eq!(search(library, text), ["a", "#", "note"]);
         assert_eq!(
-            remarks(family, text),
+            remarks(library, text),
             ["line 1: `#` does not begin a comment here: it is read as a search domain"]
         );
     }
@@ -102,17 +102,17 @@ fn a_carriage_return_is_white_space_to_all_but_glibc() {
     assert_eq!(search(Glibc, text), ["a", "b\r"]);
     assert_eq!(search(Musl, text), ["a", "b"]);
     assert_eq!(search(Go, text), ["a", "b"]);
-    for family in ALL {
-        let (conf, _) = ResolvConf::parse(family, text);
-        assert_eq!((conf.nameservers.len(), conf.options.ndots), (1, 5), "{family}");
+    for library in ALL {
+        let (conf, _) = ResolvConf::parse(library, text);
+        assert_eq!((conf.nameservers.len(), conf.options.ndots), (1, 5), "{library}");
     }
 }
 
 #[test]
 fn only_go_reads_an_indented_line() {
     let text = " search a\n options ndots:5\n";
-    for family in [Glibc, Musl] {
-        let (conf, remarks) = ResolvConf::parse(family, text);
+    for library in [Glibc, Musl] {
+        let (conf, remarks) = ResolvConf::parse(library, text);
         assert_eq!(conf, ResolvConf::default());
         assert_eq!(remarks.len(), 2);
     }
@@ -122,8 +122,8 @@ fn only_go_reads_an_indented_line() {
 #[test]
 fn musl_ignores_a_line_that_does_not_fit_its_buffer() {
     let line = |len: usize| format!("search {}\n", "d".repeat(len - "search ".len()));
-    for family in ALL {
-        assert_eq!(search(family, &line(254)).len(), 1);
+    for library in ALL {
+        assert_eq!(search(library, &line(254)).len(), 1);
     }
     assert_eq!(search(Glibc, &line(255)).len(), 1);
     assert_eq!(search(Go, &line(255)).len(), 1);
@@ -138,8 +138,8 @@ fn musl_ignores_a_line_that_does_not_fit_its_buffer() {
 fn nameservers_beyond_three_and_unreadable_ones_are_reported() {
     let text = "nameserver 10.0.0.1\nnameserver dns.example\nnameserver ::1\n\
                 nameserver fe80::1%eth0\nnameserver 10.0.0.4 # fourth\nnameserver\n";
-    for family in ALL {
-        let (conf, _) = ResolvConf::parse(family, text);
+    for library in ALL {
+        let (conf, _) = ResolvConf::parse(library, text);
         let addresses: Vec<_> = conf
             .nameservers
             .iter()
@@ -148,7 +148,7 @@ fn nameservers_beyond_three_and_unreadable_ones_are_reported() {
         assert_eq!(addresses, ["10.0.0.1", "::1", "fe80::1"]);
         assert_eq!(conf.nameservers[2].zone.as_deref(), Some("eth0"));
         assert_eq!(
-            remarks(family, text),
+            remarks(library, text),
             [
                 "line 2: `dns.example` is not an IP address, so the nameserver is ignored",
                 "line 5: nameserver 10.0.0.4 is ignored: only the first 3 are asked",
@@ -160,8 +160,8 @@ fn nameservers_beyond_three_and_unreadable_ones_are_reported() {
 
 #[test]
 fn numbers_are_bounded_as_each_library_bounds_them() {
-    let read = |family, words: &str| {
-        let options = options(family, words);
+    let read = |library, words: &str| {
+        let options = options(library, words);
         (options.ndots, options.timeout.as_secs(), options.attempts)
     };
     let much = "ndots:99 timeout:99 attempts:99";
@@ -191,9 +191,9 @@ fn of_an_option_given_twice_musl_takes_the_first() {
     assert_eq!(options(Glibc, "ndots:1 ndots:5").ndots, 5);
     assert_eq!(options(Go, "ndots:1 ndots:5").ndots, 5);
     assert_eq!(options(Musl, "ndots:1 ndots:5").ndots, 1);
-    for family in ALL {
+    for library in ALL {
         let text = "options ndots:3\noptions timeout:2\noptions ndots:4\n";
-        let (conf, _) = ResolvConf::parse(family, text);
+        let (conf, _) = ResolvConf::parse(library, text);
         assert_eq!(conf.options.ndots, 4, "of two lines the last counts");
         assert_eq!(conf.options.timeout, Duration::from_secs(2));
     }
@@ -226,9 +226,9 @@ fn flags_are_set_only_where_they_are_known() {
 
 #[test]
 fn unknown_keywords_are_passed_over_and_reported() {
-    for family in ALL {
+    for library in ALL {
         assert_eq!(
-            remarks(family, "sortlist 10.0.0.0\nnameservers 10.0.0.1\n"),
+            remarks(library, "sortlist 10.0.0.0\nnameservers 10.0.0.1\n"),
             ["line 2: unknown keyword `nameservers`"]
         );
     }
@@ -238,8 +238,8 @@ fn unknown_keywords_are_passed_over_and_reported() {
 fn lists_stay_bounded() {
     let many = "d ".repeat(1000);
     let odd = "what is this\n".repeat(1000);
-    for family in [Glibc, Go] {
-        let (conf, remarks) = ResolvConf::parse(family, &format!("search {many}\n{odd}"));
+    for library in [Glibc, Go] {
+        let (conf, remarks) = ResolvConf::parse(library, &format!("search {many}\n{odd}"));
         assert_eq!(conf.search.len(), 64);
         assert_eq!(remarks.len(), 100);
     }
@@ -257,8 +257,8 @@ proptest! {
             0..12,
         ),
     ) {
-        for family in ALL {
-            let (conf, remarks) = ResolvConf::parse(family, &lines.join("\n"));
+        for library in ALL {
+            let (conf, remarks) = ResolvConf::parse(library, &lines.join("\n"));
             prop_assert!(conf.nameservers.len() <= 3);
             prop_assert!(conf.options.ndots <= 15);
             prop_assert!(conf.options.timeout <= Duration::from_secs(0x00ff_ffff));

@@ -7,11 +7,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::Family::{Glibc, Go, Musl};
+use crate::Library::{Glibc, Go, Musl};
 use crate::Options;
 use crate::Outcome::{Answer, NoData, NxDomain, Refused, ServFail, Timeout, Unreachable};
 
-const ALL: [Family; 3] = [Glibc, Musl, Go];
+const ALL: [Library; 3] = [Glibc, Musl, Go];
 const FAILURES: [Outcome; 6] = [NoData, NxDomain, ServFail, Refused, Timeout, Unreachable];
 
 fn conf(ndots: u8, search: &[&str]) -> ResolvConf {
@@ -23,14 +23,20 @@ fn conf(ndots: u8, search: &[&str]) -> ResolvConf {
 }
 
 /// What is asked if `name` turns out as `outcome`, and others do not exist.
-fn asked(family: Family, conf: &ResolvConf, lookup: &str, name: &str, outcome: Outcome) -> String {
+fn asked(
+    library: Library,
+    conf: &ResolvConf,
+    lookup: &str,
+    name: &str,
+    outcome: Outcome,
+) -> String {
     let of = |asked: &str| if asked == name { outcome } else { NxDomain };
-    expand(family, conf, lookup, of).join(" ")
+    expand(library, conf, lookup, of).join(" ")
 }
 
 /// What is asked if nothing exists.
-fn all(family: Family, conf: &ResolvConf, lookup: &str) -> String {
-    asked(family, conf, lookup, "", NxDomain)
+fn all(library: Library, conf: &ResolvConf, lookup: &str) -> String {
+    asked(library, conf, lookup, "", NxDomain)
 }
 
 /// What counts: glibc `res_search`, musl `name_from_dns_search`, Go
@@ -56,9 +62,9 @@ fn ndots_decides_the_order() {
 #[test]
 fn a_dot_at_the_end_means_that_name_alone() {
     let conf = conf(5, &["s1.x"]);
-    for family in ALL {
+    for library in ALL {
         for name in ["a.", "a.b.", "a.b.c.d.e.f."] {
-            assert_eq!(format!("{}.", all(family, &conf, name)), name, "{family}");
+            assert_eq!(format!("{}.", all(library, &conf, name)), name, "{library}");
         }
     }
 }
@@ -66,9 +72,9 @@ fn a_dot_at_the_end_means_that_name_alone() {
 #[test]
 fn an_answer_ends_every_walk() {
     let conf = conf(5, &["s1.x", "s2.x"]);
-    for family in ALL {
-        assert_eq!(asked(family, &conf, "a.b", "a.b.s1.x", Answer), "a.b.s1.x");
-        assert_eq!(asked(family, &conf, "a.b", "a.b.s2.x", Answer), "a.b.s1.x a.b.s2.x");
+    for library in ALL {
+        assert_eq!(asked(library, &conf, "a.b", "a.b.s1.x", Answer), "a.b.s1.x");
+        assert_eq!(asked(library, &conf, "a.b", "a.b.s2.x", Answer), "a.b.s1.x a.b.s2.x");
     }
 }
 
@@ -96,9 +102,9 @@ fn what_happens_after_the_first_domain_of_the_list() {
 fn no_failure_of_the_name_as_it_is_keeps_glibc_or_go_from_the_list() {
     let conf = conf(1, &["s1.x", "s2.x"]);
     for outcome in FAILURES {
-        for family in [Glibc, Go] {
-            let names = asked(family, &conf, "a.b", "a.b", outcome);
-            assert_eq!(names, "a.b a.b.s1.x a.b.s2.x", "{family} {outcome:?}");
+        for library in [Glibc, Go] {
+            let names = asked(library, &conf, "a.b", "a.b", outcome);
+            assert_eq!(names, "a.b a.b.s1.x a.b.s2.x", "{library} {outcome:?}");
         }
         assert_eq!(asked(Musl, &conf, "a.b", "a.b", outcome), "a.b", "musl {outcome:?}");
     }
@@ -131,8 +137,8 @@ fn dots_around_a_domain() {
     assert_eq!(all(Go, &before, "a.b"), "a.b.s2.x a.b");
     assert_eq!(all(Musl, &before, "a.b"), "a.b.s2.x a.b");
     let after = conf(5, &["s1.x.", "s2.x."]);
-    for family in ALL {
-        assert_eq!(all(family, &after, "a.b"), "a.b.s1.x a.b.s2.x a.b");
+    for library in ALL {
+        assert_eq!(all(library, &after, "a.b"), "a.b.s1.x a.b.s2.x a.b");
     }
 }
 
@@ -142,8 +148,8 @@ fn a_domain_that_makes_the_name_too_long_ends_only_glibcs_search() {
     let long = vec!["y".repeat(50); 4].join(".");
     let conf = conf(5, &["s1.x", &long, "s2.x"]);
     assert_eq!(all(Glibc, &conf, &name), format!("{name}.s1.x {name}"));
-    for family in [Musl, Go] {
-        assert_eq!(all(family, &conf, &name), format!("{name}.s1.x {name}.s2.x {name}"));
+    for library in [Musl, Go] {
+        assert_eq!(all(library, &conf, &name), format!("{name}.s1.x {name}.s2.x {name}"));
     }
 }
 
@@ -151,10 +157,10 @@ fn a_domain_that_makes_the_name_too_long_ends_only_glibcs_search() {
 fn what_is_no_name_is_not_asked() {
     let conf = conf(5, &["s1.x"]);
     let (label, name) = ("a".repeat(64), vec!["a".repeat(50); 5].join("."));
-    for family in ALL {
+    for library in ALL {
         for lookup in ["", ".", "a..", "a..b", ".a", &label, &name] {
-            assert_eq!(all(family, &conf, lookup), "", "{family} {lookup:?}");
-            assert_eq!(walk(family, &conf, lookup).advance(NxDomain), None);
+            assert_eq!(all(library, &conf, lookup), "", "{library} {lookup:?}");
+            assert_eq!(walk(library, &conf, lookup).advance(NxDomain), None);
         }
     }
 }
@@ -209,8 +215,8 @@ fn a_pods_lookups_cost_what_they_are_known_to_cost() {
         ("typo.example.com", 4),
     ];
     for (lookup, steps) in table {
-        for family in ALL {
-            assert_eq!(expand(family, &conf, lookup, exists).len(), steps, "{family} {lookup}");
+        for library in ALL {
+            assert_eq!(expand(library, &conf, lookup, exists).len(), steps, "{library} {lookup}");
         }
     }
 }
@@ -234,9 +240,9 @@ proptest! {
         let search: Vec<&str> = search.iter().map(String::as_str).collect();
         let conf = conf(ndots, &search);
         let base = name.strip_suffix('.').unwrap_or(&name);
-        for family in ALL {
+        for library in ALL {
             let mut turns = outcomes.iter().copied();
-            let asked = expand(family, &conf, &name, |_| turns.next().unwrap());
+            let asked = expand(library, &conf, &name, |_| turns.next().unwrap());
             prop_assert!(asked.len() <= search.len() + 1);
             prop_assert!(asked.iter().all(|asked| asked.starts_with(base) && is_sendable(asked)));
             let roots = search.iter().filter(|domain| **domain == ".").count();
@@ -256,10 +262,10 @@ proptest! {
     ) {
         let search: Vec<&str> = search.iter().map(String::as_str).collect();
         let conf = conf(ndots, &search);
-        for family in ALL {
-            let most = expand(family, &conf, &name, |_| NxDomain);
+        for library in ALL {
+            let most = expand(library, &conf, &name, |_| NxDomain);
             let mut step = 0;
-            let cut = expand(family, &conf, &name, |_| {
+            let cut = expand(library, &conf, &name, |_| {
                 step += 1;
                 if step == at + 1 { Answer } else { NxDomain }
             });

@@ -1,6 +1,6 @@
 //! The walks against the table and the formula of the costs.
 
-use stub::Family::{Glibc, Go, Musl};
+use stub::Library::{Glibc, Go, Musl};
 
 use super::*;
 use crate::lookup::Step::{Absolute, Suffix};
@@ -14,8 +14,8 @@ fn current(domains: usize) -> Current {
 }
 
 /// Steps under an ndots; `None` if the name is not found.
-fn cost(family: Family, ndots: u8, name: &str, found: Step) -> Option<u32> {
-    let walk = replay(family, &current(3).with_ndots(ndots), name, Some(found));
+fn cost(library: Library, ndots: u8, name: &str, found: Step) -> Option<u32> {
+    let walk = replay(library, &current(3).with_ndots(ndots), name, Some(found));
     walk.resolves.then_some(walk.steps)
 }
 
@@ -33,14 +33,14 @@ fn names_cost_what_they_are_known_to_cost() {
     ];
     for (name, found, most, musl) in table {
         for (at, ndots) in [5, 2, 1].into_iter().enumerate() {
-            for family in [Glibc, Go] {
-                assert_eq!(cost(family, ndots, name, found), Some(most[at]), "{family} {name}");
+            for library in [Glibc, Go] {
+                assert_eq!(cost(library, ndots, name, found), Some(most[at]), "{library} {name}");
             }
             assert_eq!(cost(Musl, ndots, name, found), musl[at], "musl {ndots} {name}");
         }
-        for family in [Glibc, Musl, Go] {
-            let dotted = cost(family, 5, &format!("{name}."), found);
-            assert_eq!(dotted, (found == Absolute).then_some(1), "{family} {name}.");
+        for library in [Glibc, Musl, Go] {
+            let dotted = cost(library, 5, &format!("{name}."), found);
+            assert_eq!(dotted, (found == Absolute).then_some(1), "{library} {name}.");
         }
     }
 }
@@ -63,11 +63,11 @@ fn the_walks_agree_with_the_formula() {
                 Some(Suffix(_)) if absolute_first => 1 + k,
                 _ => k,
             };
-            for family in [Glibc, Go] {
-                let walk = replay(family, &conf, &name, found);
+            for library in [Glibc, Go] {
+                let walk = replay(library, &conf, &name, found);
                 assert_eq!(
                     walk.steps as usize, cost,
-                    "{family} {name} {domains} {ndots} {found:?}"
+                    "{library} {name} {domains} {ndots} {found:?}"
                 );
                 assert_eq!(walk.resolves, found.is_some());
             }

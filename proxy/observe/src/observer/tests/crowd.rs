@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use resolver::Moment;
-use stub::Family;
+use stub::Library;
 
 use super::pod::{Event, Pod, Truth, by_client, observe, observer};
 use crate::intake::{Batch, Merge, RingBuffer};
@@ -37,13 +37,13 @@ fn names() -> Vec<(String, String)> {
 
 /// One client: several threads that each look one name after another up, with
 /// `lost` of a hundred answers lost.
-fn client(n: u32, family: Family, lost: u64, noise: &mut Noise) -> Vec<Pod> {
+fn client(n: u32, library: Library, lost: u64, noise: &mut Noise) -> Vec<Pod> {
     let names = names();
     let mut thread = |thread: u64| {
         let ndots = [5, 5, 2][n as usize % 3];
         let seed = u16::try_from(noise.below(65_536)).unwrap();
         let answers: Vec<u64> = (0..4000).filter(|_| noise.below(100) < lost).collect();
-        let mut pod = Pod::new(family, ndots)
+        let mut pod = Pod::new(library, ndots)
             .at(Ipv4Addr::from_bits(0x0a00_0000 + n).into(), seed)
             .loses(&answers);
         pod.set_time(1_000_000 + noise.below(3_000_000) + thread);
@@ -59,12 +59,12 @@ fn client(n: u32, family: Family, lost: u64, noise: &mut Noise) -> Vec<Pod> {
 }
 
 /// 64 clients, what they sent in the order of the answers, and the truth.
-fn crowd(families: &[Family], lost: u64, seed: u64) -> (Vec<Pod>, Vec<Event>, Truth) {
+fn crowd(libraries: &[Library], lost: u64, seed: u64) -> (Vec<Pod>, Vec<Event>, Truth) {
     let mut noise = Noise(seed);
     let mut pods = Vec::new();
     for n in 0..64 {
-        let family = families[n as usize % families.len()];
-        pods.extend(client(n, family, lost, &mut noise));
+        let library = libraries[n as usize % libraries.len()];
+        pods.extend(client(n, library, lost, &mut noise));
     }
     let mut truth = Truth::default();
     pods.iter().for_each(|pod| truth.add(&pod.truth()));
@@ -94,7 +94,7 @@ fn error(pods: &[Pod], events: &[Event], truth: &Truth) -> f64 {
 #[test]
 fn with_every_answer_received_nothing_is_counted_wrong() {
     for seed in [1, 2, 3] {
-        let (pods, events, truth) = crowd(&[Family::Glibc, Family::Musl, Family::Go], 0, seed);
+        let (pods, events, truth) = crowd(&[Library::Glibc, Library::Musl, Library::Go], 0, seed);
         let error = error(&pods, &events, &truth);
         assert!(error < 0.0005, "{error}");
     }
@@ -103,7 +103,7 @@ fn with_every_answer_received_nothing_is_counted_wrong() {
 #[test]
 fn with_a_third_of_the_answers_lost_the_error_is_below_one_percent() {
     for seed in [4, 5, 6] {
-        let (pods, events, truth) = crowd(&[Family::Glibc, Family::Musl], 30, seed);
+        let (pods, events, truth) = crowd(&[Library::Glibc, Library::Musl], 30, seed);
         let error = error(&pods, &events, &truth);
         assert!(error < 0.01, "{error}");
     }
@@ -113,10 +113,10 @@ fn with_a_third_of_the_answers_lost_the_error_is_below_one_percent() {
 /// with the data were lost, they look like a lookup of their own.
 #[test]
 fn with_go_too_the_error_is_below_one_percent() {
-    let (pods, events, truth) = crowd(&[Family::Go], 5, 7);
+    let (pods, events, truth) = crowd(&[Library::Go], 5, 7);
     let error = error(&pods, &events, &truth);
     assert!(error < 0.01, "{error}");
-    let (pods, events, truth) = crowd(&[Family::Glibc, Family::Musl, Family::Go], 10, 8);
+    let (pods, events, truth) = crowd(&[Library::Glibc, Library::Musl, Library::Go], 10, 8);
     let error = self::error(&pods, &events, &truth);
     assert!(error < 0.01, "{error}");
 }
@@ -125,7 +125,7 @@ fn with_go_too_the_error_is_below_one_percent() {
 /// by up to 40 ms to note what it answered.
 #[test]
 fn whichever_threads_answer_makes_no_difference() {
-    let (pods, events, _) = crowd(&[Family::Glibc, Family::Musl, Family::Go], 30, 8);
+    let (pods, events, _) = crowd(&[Library::Glibc, Library::Musl, Library::Go], 30, 8);
     let straight = by_client(&observe(&pods, &events));
     let mut noise = Noise(9);
     let mut free = [0; THREADS];

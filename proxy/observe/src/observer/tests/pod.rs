@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dns::{Name, Rcode, Rtype};
 use resolver::{Moment, Origin};
-use stub::{Family, Options, Outcome, ResolvConf, expand};
+use stub::{Library, Options, Outcome, ResolvConf, expand};
 
 use crate::config::{ObserveConfig, SearchRule};
 use crate::intake::{QueryEvent, QueryFlags, Record};
@@ -61,7 +61,7 @@ impl Truth {
 /// One client.
 #[derive(Clone, Debug)]
 pub(super) struct Pod {
-    pub(super) family: Family,
+    pub(super) library: Library,
     pub(super) ndots: u8,
     pub(super) address: IpAddr,
     pub(super) events: Vec<Event>,
@@ -76,9 +76,9 @@ pub(super) struct Pod {
 }
 
 impl Pod {
-    pub(super) fn new(family: Family, ndots: u8) -> Self {
+    pub(super) fn new(library: Library, ndots: u8) -> Self {
         Self {
-            family,
+            library,
             ndots,
             address: Ipv4Addr::new(10, 0, 0, 1).into(),
             events: Vec::new(),
@@ -142,7 +142,7 @@ impl Pod {
             true => Outcome::Answer,
             false => Outcome::NxDomain,
         };
-        let asked = expand(self.family, &conf, name, outcome);
+        let asked = expand(self.library, &conf, name, outcome);
         let types = self.types.len() as u64;
         let steps = asked.len() as u64;
         self.truth.lookups += 1;
@@ -159,7 +159,7 @@ impl Pod {
 
     /// Asks all types of a name and waits for the answers.
     fn step(&mut self, name: &str, has_data: bool) {
-        let shared = self.family != Family::Go;
+        let shared = self.library != Library::Go;
         let port = self.next();
         let mut end = self.now;
         for (n, qtype) in self.types.clone().into_iter().enumerate() {
@@ -188,11 +188,11 @@ impl Pod {
                 return asked + took;
             }
             self.truth.retransmits += 1;
-            if self.family == Family::Go {
+            if self.library == Library::Go {
                 // Nothing in it says that it was sent before.
                 from = (self.next(), self.next());
             }
-            asked += if self.family == Family::Musl { 2_500_000 } else { 5_000_000 };
+            asked += if self.library == Library::Musl { 2_500_000 } else { 5_000_000 };
         }
     }
 
@@ -206,7 +206,7 @@ impl Pod {
     ) {
         let flags = QueryFlags::ANSWERED
             .with_if(QueryFlags::DATA, has_data)
-            .with_if(QueryFlags::EDNS, self.family == Family::Go);
+            .with_if(QueryFlags::EDNS, self.library == Library::Go);
         let record = Record {
             arrived: Moment::from_micros(asked),
             took: Duration::from_micros(took),

@@ -2,7 +2,7 @@
 
 use dns::{Rcode, Rtype};
 use resolver::Origin;
-use stub::Family::Glibc;
+use stub::Library::Glibc;
 
 use super::pod::{Pod, SEARCH, observe};
 use super::{CART, figures};

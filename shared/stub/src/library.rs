@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A stub resolver whose behavior is modeled.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Family {
+pub enum Library {
     /// GNU libc: most images, and all that ask through it (Java, Python, Node's
     /// `dns.lookup`).
     Glibc,
@@ -14,7 +14,7 @@ pub enum Family {
     Go,
 }
 
-impl fmt::Display for Family {
+impl fmt::Display for Library {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Glibc => "glibc",
