@@ -29,7 +29,7 @@ use crate::retry::{Another, Due};
 use crate::upstream_health::UpstreamHealth;
 use crate::zones::Zones;
 use crate::{Ask, ForwardConfig, ReplyTo, Transport, UpstreamFailure};
-use flight::{Flight, Pinned, Send};
+use flight::{Flight, Send};
 use observe::WorkerStats;
 use ports::Ports;
 use probes::Probes;
@@ -151,9 +151,7 @@ impl Flights {
         if now >= open.deadline {
             return self.give_up(ticket, now);
         }
-        if self.holds(ticket, now, rng) {
-            return;
-        }
+        self.look(ticket, now, rng);
         let Some(open) = self.inflight.get_mut(ticket) else { return };
         for send in &open.state.sends {
             if now.saturating_since(send.at) >= SUSPICIOUS {
@@ -210,7 +208,7 @@ impl Flights {
     ) -> Option<(usize, usize)> {
         let flight = &mut self.inflight.get_mut(ticket)?.state;
         let zone = self.zones.get(flight.zone)?;
-        if let Some(Pinned { upstream, .. }) = flight.pinned {
+        if let Some(upstream) = flight.pinned {
             return Some((zone.place_of(upstream)?, upstream));
         }
         if over == Transport::Tcp
@@ -295,9 +293,6 @@ impl Flights {
         }
         let closed = Closed { waiters: open.waiters, entry, keep, origin, upstream };
         self.actions.push(Action::Close(closed));
-        if let Some(pinned) = open.state.pinned {
-            self.probe_ended(pinned);
-        }
     }
 
     /// Answers one client that its question is not asked; nothing is remembered.

@@ -6,7 +6,7 @@ use crate::Transport;
 use crate::retry::Retry;
 use crate::upstream_health::UpstreamHealth;
 use crate::zones::Tried;
-use resolver::{Head, Moment, Origin, Ticket};
+use resolver::{Head, Moment, Origin};
 
 use super::guard::Guard;
 use super::ports::SentFrom;
@@ -34,8 +34,8 @@ pub(crate) struct Flight {
     pub(super) truncated_by: Option<usize>,
     pub(super) started: Moment,
     pub(super) guard: Guard,
-    /// Set for a probe.
-    pub(super) pinned: Option<Pinned>,
+    /// The only upstream that a probe goes to.
+    pub(super) pinned: Option<usize>,
 }
 
 /// A datagram that went to an upstream.
@@ -44,15 +44,6 @@ pub(super) struct Send {
     pub(super) from: SentFrom,
     pub(super) upstream: usize,
     pub(super) at: Moment,
-}
-
-/// What is kept with a question that is a probe.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pinned {
-    /// The only upstream that it goes to.
-    pub(super) upstream: usize,
-    /// The question that it was sent after.
-    pub(super) suspect: Option<Ticket>,
 }
 
 impl Flight {
@@ -78,17 +69,14 @@ impl Flight {
     /// A probe: one datagram to one upstream, whatever the zone's transport.
     /// Many servers answer the queries of one connection in turn, and the
     /// question may stand before it.
-    pub(super) fn probe(zone: usize, pinned: Pinned, now: Moment) -> Self {
+    pub(super) fn probe(zone: usize, upstream: usize, now: Moment) -> Self {
         let over = Transport::Udp;
         let retry = Retry::once(now, over);
-        Self { pinned: Some(pinned), retry, ..Self::new(zone, over, now) }
+        Self { pinned: Some(upstream), retry, ..Self::new(zone, over, now) }
     }
 
     /// Returns when there is something to do for it.
     pub(super) fn next_at(&self) -> Option<Moment> {
-        if let Some(until) = self.guard.hold_until {
-            return Some(until);
-        }
         let look = self.guard.look_at(self.started, self.retry.sent());
         let look = look.filter(|_| self.pinned.is_none());
         match (look, self.retry.next_at()) {

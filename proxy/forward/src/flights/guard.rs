@@ -11,7 +11,7 @@ use std::time::Duration;
 use dns::{Name, Rcode};
 use rand::{Rng, RngExt as _};
 
-use super::flight::{Flight, Pinned};
+use super::flight::Flight;
 use super::{Action, Flights, UpstreamFailure};
 use crate::loops::{Evidence, Sighting};
 use crate::retry::Another;
@@ -27,8 +27,8 @@ pub(super) struct Guard {
     from_upstream: usize,
     /// Probes that were sent after it.
     probes: u8,
-    /// Until when its tries wait for what the probe says.
-    pub(super) hold_until: Option<Moment>,
+    /// Until when it waits for its turn to be probed.
+    waits_until: Option<Moment>,
     /// An upstream of it turned out to lead back to us.
     pub(super) looped: bool,
 }
@@ -45,7 +45,8 @@ impl Guard {
             // A herd: no ring brings so many for one query.
             false => HERD_PATIENCE,
         };
-        Some(started + wait)
+        let at = started + wait;
+        Some(self.waits_until.map_or(at, |until| until.max(at)))
     }
 }
 
@@ -127,32 +128,22 @@ impl Flights {
         }
     }
 
-    /// Says whether the tries of a question wait for a probe, which is sent
-    /// here when it is time.
-    pub(super) fn holds(&mut self, ticket: Ticket, now: Moment, rng: &mut impl Rng) -> bool {
-        let Some(open) = self.inflight.get_mut(ticket) else { return false };
+    /// Sends a probe after a question when it is time. The tries do not wait for
+    /// it: whether the question is in a loop is one thing, and whether its query
+    /// was lost another.
+    pub(super) fn look(&mut self, ticket: Ticket, now: Moment, rng: &mut impl Rng) {
+        let Some(open) = self.inflight.get_mut(ticket) else { return };
         let flight = &mut open.state;
-        if flight.pinned.is_some() {
-            return false;
+        let look = flight.guard.look_at(flight.started, flight.retry.sent());
+        if flight.pinned.is_some() || look.is_none_or(|at| now < at) {
+            return;
         }
-        let guard = &mut flight.guard;
-        if guard.hold_until.is_some_and(|until| now < until) {
-            self.wake_for_next(ticket);
-            return true;
+        if !self.probes.may_probe(now) {
+            flight.guard.waits_until = Some(now + BUSY);
+            return;
         }
-        guard.hold_until = None;
-        let look = guard.look_at(flight.started, flight.retry.sent());
-        if look.is_none_or(|at| now < at) {
-            return false;
-        }
-        let may = self.probes.may_probe(now);
-        guard.probes += u8::from(may);
-        guard.hold_until = Some(now + if may { HOLD } else { BUSY });
-        if may {
-            self.probe_after(ticket, now, rng);
-        }
-        self.wake_for_next(ticket);
-        true
+        flight.guard.probes += 1;
+        self.probe_after(ticket, now, rng);
     }
 
     /// Asks the upstream of a question for a name that nobody else asks for,
@@ -183,21 +174,12 @@ impl Flights {
         });
         let Some(zone) = zone else { return };
         let key = ask.key();
-        let flight = || Flight::probe(zone, Pinned { upstream, suspect }, now);
-        let life = if suspect.is_some() { HOLD } else { PROBE_LIFE };
+        let flight = || Flight::probe(zone, upstream, now);
+        let life = if suspect.is_some() { SUSPECT_LIFE } else { PROBE_LIFE };
         // Its name is random: if it is not the first, there is no room.
         if let Joined::First(ticket) = self.inflight.join(&key, ask, now + life, flight) {
             self.probes.sent(nonce, upstream, suspect, now);
             self.step(ticket, now, rng);
-        }
-    }
-
-    /// Lets a question go on whose probe has ended.
-    pub(super) fn probe_ended(&mut self, pinned: Pinned) {
-        let Some(ticket) = pinned.suspect else { return };
-        if let Some(open) = self.inflight.get_mut(ticket) {
-            open.state.guard.hold_until = None;
-            self.wake_for_next(ticket);
         }
     }
 
@@ -226,7 +208,6 @@ impl Flights {
         let Some(open) = self.inflight.get_mut(ticket) else { return };
         let flight = &mut open.state;
         flight.guard.looped = true;
-        flight.guard.hold_until = None;
         flight.failure = Some((Origin::Loop, upstream));
         // Whatever they bring was brought by us.
         for send in flight
@@ -287,8 +268,9 @@ impl Way {
 /// is looked at: most upstreams have answered by then.
 const PATIENCE: Duration = Duration::from_millis(150);
 
-/// The same where more joined than a ring brings: until the first retry.
-const HERD_PATIENCE: Duration = Duration::from_millis(400);
+/// The same where more joined than a ring brings: so that a probe is back before
+/// the first retry.
+const HERD_PATIENCE: Duration = Duration::from_millis(350);
 
 /// The first probe may be lost.
 const MAX_PROBES: u8 = 2;
@@ -307,9 +289,8 @@ const JOINS_PER_QUERY: usize = 4;
 /// How long an answer to other probes is waited for.
 const PROBE_LIFE: Duration = Duration::from_secs(2);
 
-/// How long tries wait for a probe, and that lives. With the patience before
-/// it no longer than until the first retry without it.
-const HOLD: Duration = Duration::from_millis(250);
+/// The same for a probe after a question, which may come back later as well.
+const SUSPECT_LIFE: Duration = Duration::from_millis(250);
 
 /// How long a question waits for its probe while there are too many.
-const BUSY: Duration = Duration::from_millis(10);
+const BUSY: Duration = Duration::from_millis(100);

@@ -30,6 +30,73 @@ fn the_other_upstream_answers_what_goes_round_in_the_first() {
     assert!(!world.loops.is_empty());
 }
 
+/// 200 names a second, each asked by two pods, while the only CoreDNS is away for
+/// a second: there are far too many questions for a probe each.
+#[test]
+fn two_pods_that_ask_the_same_lose_nothing_while_the_upstream_rolls() {
+    let mut world = World::new(4, 1).all(Udp::Silent);
+    world.later(secs(1), 0, Conduct::default());
+    for n in 0..400 {
+        let (after, name) = (millis(5 * n), format!("n{n}.test."));
+        world.ask_after(after, &name, 1);
+        world.ask_after(after + millis(1), &name, 2);
+    }
+    world.pass(secs(8));
+    let lost = world
+        .answers
+        .iter()
+        .filter(|answer| answer.address.is_none());
+    assert_eq!((world.answers.len(), lost.count()), (800, 0));
+    let slowest = world.answers.iter().map(|answer| answer.after).max();
+    assert!(slowest <= Some(millis(1_201)), "{slowest:?}");
+}
+
+/// The silent one of two upstreams is asked last as soon as that is known,
+/// however many ask for each name.
+#[test]
+fn two_pods_that_ask_the_same_are_soon_answered_by_the_upstream_that_is_left() {
+    let mut world = World::new(5, 2).upstream(0, Udp::Silent);
+    for n in 0..2_000 {
+        let (after, name) = (Duration::from_micros(2_500 * n), format!("n{n}.test."));
+        world.ask_after(after, &name, 1);
+        world.ask_after(after + millis(1), &name, 2);
+    }
+    world.pass(secs(10));
+    let lost = world
+        .answers
+        .iter()
+        .filter(|answer| answer.address.is_none());
+    assert_eq!((world.answers.len(), lost.count()), (4_000, 0));
+    let slowest = world.answers.iter().map(|answer| answer.after).max();
+    assert!(slowest <= Some(millis(441)), "{slowest:?}");
+}
+
+/// One client that asks much of a silent domain uses up all probes.
+#[test]
+fn a_silent_domain_takes_no_retry_from_other_names() {
+    let lossy = Conduct { loss: 0.1, ..Conduct::default() };
+    let mut world = World::new(6, 1).all(lossy).mute("silent.test.");
+    for n in 0..200 {
+        let name = format!("n{n}.silent.test.");
+        world.ask_after(millis(50 * n), &name, 1);
+        world.ask_after(millis(50 * n + 1), &name, 1001);
+    }
+    for n in 0..100 {
+        let (after, name) = (millis(100 * n), format!("n{n}.good.test."));
+        world.ask_after(after, &name, 2);
+        world.ask_after(after, &name, 3);
+    }
+    world.pass(secs(20));
+    let good = Name::from_text("good.test.").unwrap();
+    let answers = world
+        .answers
+        .iter()
+        .filter(|answer| answer.name.is_within(&good));
+    let slowest = answers.map(|answer| (answer.address.is_some(), answer.after));
+    assert!(slowest.clone().all(|(answered, _)| answered));
+    assert!(slowest.map(|(_, after)| after).max() <= Some(millis(1_300)));
+}
+
 #[test]
 fn a_slow_name_that_two_ask_is_no_loop() {
     let slow = Conduct { latency: millis(900), ..Conduct::default() };

@@ -44,6 +44,7 @@ pub(crate) struct World {
     /// By their numbers, which opening it was and the upstream: what comes to an
     /// older one is lost.
     sockets: Vec<(u64, usize)>,
+    muted: Option<Name>,
     closed: HashMap<Name, usize>,
     hasher: KeyHasher,
     /// Of events, questions and openings.
@@ -142,6 +143,7 @@ impl World {
             config,
             events: BTreeMap::new(),
             sockets: Vec::new(),
+            muted: None,
             closed: HashMap::new(),
             hasher,
             next: Cell::new(1),
@@ -158,6 +160,12 @@ impl World {
     /// One upstream does this from now on.
     pub(crate) fn upstream(mut self, number: usize, conduct: impl Into<Conduct>) -> Self {
         self.upstreams[number] = conduct.into();
+        self
+    }
+
+    /// No upstream answers names below this one.
+    pub(crate) fn mute(mut self, name: &str) -> Self {
+        self.muted = Some(Name::from_text(name).unwrap());
         self
     }
 

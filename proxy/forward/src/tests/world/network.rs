@@ -43,6 +43,10 @@ impl World {
     /// A datagram arrives at an upstream.
     pub(super) fn query(&mut self, upstream: usize, octets: Vec<u8>, port: Port) {
         let conduct = self.upstreams[upstream].clone();
+        let qname = Name::from_wire(Question::parse(&octets).unwrap().qname).unwrap();
+        if self.muted.is_some_and(|muted| qname.is_within(&muted)) {
+            return;
+        }
         if conduct.udp == Udp::Closed {
             let latency = self.latency(upstream);
             return self.at(latency, Event::Refused(port));
@@ -91,6 +95,10 @@ impl World {
 
     /// A query over TCP arrives at an upstream.
     pub(super) fn tcp_query(&mut self, ticket: Ticket, upstream: usize, octets: &[u8]) {
+        let qname = Name::from_wire(Question::parse(octets).unwrap().qname).unwrap();
+        if self.muted.is_some_and(|muted| qname.is_within(&muted)) {
+            return;
+        }
         let failed = |reason| Event::Error(FlightError::Tcp { ticket, upstream, reason });
         let event = match self.upstreams[upstream].tcp {
             Tcp::Answers => {
