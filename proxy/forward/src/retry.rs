@@ -114,12 +114,16 @@ impl Retry {
     }
 
     /// Notes a reply with a wrong id and the right question. A few of them are
-    /// an attacker who guesses; over TCP guessing does not help.
-    pub(crate) fn wrong_id(&mut self, now: Moment) {
+    /// somebody who guesses: then TCP is asked. Returns whether this is when that
+    /// begins.
+    #[must_use]
+    pub(crate) fn wrong_id(&mut self, now: Moment) -> bool {
         self.wrong_ids = self.wrong_ids.saturating_add(1);
-        if self.wrong_ids == MAX_WRONG_IDS {
+        let guessed = self.wrong_ids == MAX_WRONG_IDS;
+        if guessed {
             self.turn_to_tcp(now);
         }
+        guessed
     }
 
     fn turn_to_tcp(&mut self, now: Moment) {
@@ -253,12 +257,11 @@ mod tests {
     fn a_few_wrong_ids_turn_to_tcp_once() {
         let mut retry = Retry::new(at(0), Transport::Udp);
         retry.take_due(at(0));
-        retry.wrong_id(at(1));
-        retry.wrong_id(at(1));
+        assert!(!retry.wrong_id(at(1)) && !retry.wrong_id(at(1)));
         assert_eq!(retry.take_due(at(2)), None);
-        retry.wrong_id(at(2));
+        assert!(retry.wrong_id(at(2)));
         assert_eq!(retry.take_due(at(2)), Some(Due::Tcp));
-        retry.wrong_id(at(3));
+        assert!(!retry.wrong_id(at(3)));
         assert_eq!(retry.take_due(at(3)), None);
     }
 

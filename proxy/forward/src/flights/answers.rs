@@ -152,10 +152,16 @@ impl Flights {
                 .is_some_and(|query| judge(octets, &query.question(), id).is_ok())
         });
         let Some((_, ticket)) = guessed.copied() else { return };
-        if let Some(open) = self.inflight.get_mut(ticket) {
-            open.state.retry.wrong_id(now);
-            self.wake_for_next(ticket);
+        let Some(open) = self.inflight.get_mut(ticket) else { return };
+        if open.state.retry.wrong_id(now) {
+            // The next guess must not be believed: what was sent over UDP has no
+            // answer from here on, and its ports no more queries.
+            for send in open.state.sends.drain(..) {
+                self.ports.forget(send.from);
+                self.ports.retire(send.from.socket);
+            }
         }
+        self.wake_for_next(ticket);
     }
 
     fn truncated(&mut self, ticket: Ticket, upstream: usize, now: Moment) {

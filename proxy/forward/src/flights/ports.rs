@@ -191,6 +191,15 @@ impl Ports {
         }
     }
 
+    /// Replaces a socket before it is used again.
+    pub(crate) fn retire(&mut self, socket: usize) {
+        let Some(slot) = self.slots.get_mut(socket) else { return };
+        slot.uses = MAX_USES;
+        if let Some(pool) = self.pools.get_mut(slot.upstream) {
+            pool.run = pool.run.filter(|(run, _)| *run != socket);
+        }
+    }
+
     /// Takes the socket of the query before, as long as queries come so fast
     /// that a port for each would cost more than it protects.
     fn continue_run(&mut self, upstream: usize, now: Moment) -> Option<usize> {

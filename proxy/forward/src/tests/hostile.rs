@@ -1,7 +1,8 @@
 //! Replies that somebody forges, or gets wrong.
 
-use super::world::{Conduct, Udp, World, Wrong};
+use super::world::{Conduct, Tcp, Udp, World, Wrong};
 use super::*;
+use crate::NotAnAnswer;
 
 /// RFC 5452, section 9.1: what does not match is dropped, and the wait goes on.
 #[test]
@@ -12,7 +13,7 @@ fn the_right_answer_is_waited_for_behind_every_wrong_one() {
         let answer = world.lookup("web.test.");
         assert_eq!(answer.address, Some(IpAddr::from([192, 0, 2, 1])), "{wrong:?}");
         assert_eq!(world.queries.len(), 1, "{wrong:?}");
-        let dropped = crate::NotAnAnswer::ALL.iter();
+        let dropped = NotAnAnswer::ALL.iter();
         let dropped = dropped.map(|reason| world.stats.upstream_dropped.get(reason.index()));
         assert_eq!(dropped.sum::<u64>(), 2, "{wrong:?}");
     }
@@ -26,6 +27,21 @@ fn a_few_wrong_ids_move_the_question_to_tcp() {
     assert_eq!(answer.address, Some(IpAddr::from([192, 0, 2, 1])));
     assert!(answer.after < millis(3), "{answer:?}");
     assert_eq!(world.queries.last().unwrap().over, Transport::Tcp);
+}
+
+/// After three wrong IDs an attacker may hit the right one: nothing that comes
+/// over UDP answers that question any more.
+#[test]
+fn after_a_few_wrong_ids_only_tcp_is_believed() {
+    let forger = Conduct { forged: vec![Wrong::Id; 3], latency: millis(20), ..Conduct::default() };
+    let mut world = World::new(5, 1).all(forger.clone()).tcp(Tcp::Hangs);
+    let answer = world.lookup("web.test.");
+    assert_eq!((answer.rcode, answer.after), (Rcode::SERVFAIL, ForwardConfig::DEADLINE));
+    let mut world = World::new(5, 1).all(forger);
+    assert!(world.lookup("web.test.").address.is_some());
+    let over: Vec<_> = world.queries.iter().map(|query| query.over).collect();
+    assert_eq!(over, [Transport::Udp, Transport::Tcp]);
+    assert_eq!(world.stats.upstream_dropped.get(NotAnAnswer::Late.index()), 1);
 }
 
 #[test]

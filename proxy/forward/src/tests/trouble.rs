@@ -70,7 +70,7 @@ fn a_closed_port_is_given_up_after_three_tries() {
     fails(&mut world, "web.test.", refused, millis(421));
     assert_eq!(world.queries.len(), 3);
     let mut world = World::new(5, 1).all(Tcp::Refuses).over_tcp();
-    fails(&mut world, "web.test.", refused, millis(421));
+    fails(&mut world, "web.test.", refused, millis(803));
     assert_eq!(world.queries.len(), 3);
 }
 
