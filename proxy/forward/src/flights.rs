@@ -16,6 +16,7 @@ mod flight;
 mod guard;
 mod ports;
 mod probes;
+mod suspect;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -114,7 +114,7 @@ impl Retry {
     }
 
     /// Notes a reply with a wrong id and the right question. A few of them are
-    /// somebody who guesses: then TCP is asked. Returns whether this is when that
+    /// an attacker who guesses: then TCP is asked. Returns whether this is when that
     /// begins.
     #[must_use]
     pub(crate) fn wrong_id(&mut self, now: Moment) -> bool {

@@ -8,8 +8,8 @@ use crate::upstream_health::UpstreamHealth;
 use crate::zones::Tried;
 use resolver::{Head, Moment, Origin};
 
-use super::guard::Guard;
 use super::ports::SentFrom;
+use super::suspect::Guard;
 
 /// One question in flight.
 #[derive(Debug)]

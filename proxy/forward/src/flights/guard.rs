@@ -18,38 +18,6 @@ use crate::retry::Another;
 use crate::{Ask, ProbeReply, ReplyTo};
 use resolver::{Joined, Moment, Origin, Ticket};
 
-/// What the guard keeps with a question in flight.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Guard {
-    /// Who came for it after the first.
-    joined: usize,
-    /// Those of them that came from an upstream's own address.
-    from_upstream: usize,
-    /// Probes that were sent after it.
-    probes: u8,
-    /// Until when it waits for its turn to be probed.
-    waits_until: Option<Moment>,
-    /// An upstream of it turned out to lead back to us.
-    pub(super) looped: bool,
-}
-
-impl Guard {
-    /// Returns when to look whether a question that began at `started`, of
-    /// which `sent` queries were sent, went round; none for no reason to.
-    pub(super) fn look_at(&self, started: Moment, sent: usize) -> Option<Moment> {
-        let wait = match self.joined <= sent * JOINS_PER_QUERY {
-            _ if self.joined == 0 || self.probes >= MAX_PROBES => return None,
-            _ if self.probes > 0 => SECOND_LOOK,
-            true if self.from_upstream > 0 => Duration::ZERO,
-            true => PATIENCE,
-            // A herd: no ring brings so many for one query.
-            false => HERD_PATIENCE,
-        };
-        let at = started + wait;
-        Some(self.waits_until.map_or(at, |until| until.max(at)))
-    }
-}
-
 impl Flights {
     /// Answers what has certainly been round; gives everything else back.
     pub(super) fn turn_back(&mut self, ask: Ask, now: Moment) -> Option<Ask> {
@@ -264,27 +232,9 @@ impl Way {
     }
 }
 
-/// How long a question that others joined may go without an answer before it
-/// is looked at: most upstreams have answered by then.
-const PATIENCE: Duration = Duration::from_millis(150);
-
-/// The same where more joined than a ring brings: so that a probe is back before
-/// the first retry.
-const HERD_PATIENCE: Duration = Duration::from_millis(350);
-
-/// The first probe may be lost.
-const MAX_PROBES: u8 = 2;
-
-/// When the second one is due, if there is no answer.
-const SECOND_LOOK: Duration = Duration::from_secs(1);
-
 /// Laps that need no other proof than where they end. Two could be programs of
 /// the upstream's host that ask the same.
 const LAPS: usize = 3;
-
-/// Queries that one query of ours becomes in a ring whose hops ask several
-/// servers each, or ask again.
-const JOINS_PER_QUERY: usize = 4;
 
 /// How long an answer to other probes is waited for.
 const PROBE_LIFE: Duration = Duration::from_secs(2);

@@ -116,8 +116,9 @@ fn random_millis(world: &mut World, most: u64) -> Duration {
     Duration::from_micros(world.rng.random_range(0..most * 1_000))
 }
 
-/// Proved by breaking the code by hand, each caught within a second:
-/// PROOFS
+/// Proved by breaking the flights by hand. A reply left out, and an ID left open
+/// after its question, failed the first schedule; an ID that was not compared put
+/// a forged address into an answer at seed 27.
 #[test]
 fn ten_thousand_schedules_of_trouble() {
     (0..SCHEDULES).for_each(play);

@@ -1,6 +1,9 @@
 //! Flights, clients and upstreams in a time of their own: hours of trouble in a
 //! moment, and the same from the same seed.
 
+mod names;
+mod network;
+mod setup;
 mod upstream;
 
 use std::cell::Cell;
@@ -17,6 +20,8 @@ use crate::flights::{Action, Actions, FlightError, Flights, SentFrom};
 use crate::loops::Evidence;
 use crate::zones::Zones;
 use crate::{Ask, ForwardConfig, ReplyTo, Transport, UpstreamFailure};
+use names::{What, address, client_of, number_of, read, retained, socket};
+pub(crate) use names::{addr_of, address_of};
 use observe::{Stats, WorkerStats};
 use resolver::{Cache, Entry, Hops, Key, KeyHasher, Moment, Origin, Retained, Ticket};
 pub(crate) use upstream::{Conduct, FORGED, Tcp, Udp, Wrong};
@@ -150,40 +155,6 @@ impl World {
         }
     }
 
-    /// Every upstream does this from now on.
-    pub(crate) fn all(mut self, conduct: impl Into<Conduct>) -> Self {
-        let conduct = conduct.into();
-        self.upstreams.fill(conduct);
-        self
-    }
-
-    /// One upstream does this from now on.
-    pub(crate) fn upstream(mut self, number: usize, conduct: impl Into<Conduct>) -> Self {
-        self.upstreams[number] = conduct.into();
-        self
-    }
-
-    /// No upstream answers names below this one.
-    pub(crate) fn mute(mut self, name: &str) -> Self {
-        self.muted = Some(Name::from_text(name).unwrap());
-        self
-    }
-
-    /// Every upstream does this with queries over TCP.
-    pub(crate) fn tcp(mut self, tcp: Tcp) -> Self {
-        self.upstreams
-            .iter_mut()
-            .for_each(|conduct| conduct.tcp = tcp);
-        self
-    }
-
-    /// The zone is asked over TCP.
-    pub(crate) fn over_tcp(self) -> Self {
-        let upstreams: Vec<_> = (0..self.upstreams.len()).map(addr_of).collect();
-        let config = super::config(Transport::Tcp, &upstreams);
-        Self { upstreams: self.upstreams, ..Self::with(self.seed, config) }
-    }
-
     /// One upstream does this after a while.
     pub(crate) fn later(&mut self, after: Duration, number: usize, conduct: impl Into<Conduct>) {
         self.at(after, Event::Change(number, Box::new(conduct.into())));
@@ -197,19 +168,6 @@ impl World {
         let ask = self.question(name, (client_of(client), number), self.now + after);
         self.at(after, Event::Ask(Box::new(ask)));
         number
-    }
-
-    /// A client asks, and at once again.
-    pub(crate) fn ask_twice(&mut self, name: &str, client: u16) {
-        self.ask(name, client);
-        let first = self.events.values().last();
-        let Some(Event::Ask(first)) = first else { panic!("it was just asked") };
-        let ask =
-            Ask { limit: 0, ..self.question(first.query.qname, (client_of(client), 0), self.now) };
-        let (id, number) = (first.query.id, self.number());
-        let query = Retained { id, ..ask.query };
-        let limit = usize::try_from(number).unwrap();
-        self.at(Duration::ZERO, Event::Ask(Box::new(Ask { query, limit, ..ask })));
     }
 
     /// A client asks now.
@@ -416,7 +374,7 @@ impl World {
         assert!(after <= self.config.deadline, "seed {}: {name} after {after:?}", self.seed);
         if let Some((upstream, query, port)) = pending.behind {
             let octets = response(&query, rcode, 0, address_of(upstream));
-            return self.reply(upstream, octets, port);
+            return self.reply(upstream, &octets, port);
         }
         self.answers
             .push(Answer { number, name, rcode, address, origin, after });
@@ -432,54 +390,4 @@ impl World {
         self.flights
             .opened(socket, Some((Ipv4Addr::new(10, 9, 0, 1), port).into()));
     }
-}
-
-mod network;
-
-type What = (Rcode, Option<IpAddr>, Origin);
-
-fn read(entry: &Entry, origin: Origin) -> What {
-    (entry.head.rcode, address(&entry.message), origin)
-}
-
-/// The first address in a message.
-fn address(message: &[u8]) -> Option<IpAddr> {
-    let (header, question) = (Header::parse(message)?, Question::parse(message).ok()?);
-    let mut records = Records::new(message, question.end(), &header);
-    let record =
-        records.find_map(|record| record.ok().filter(|record| record.rtype == Rtype::A))?;
-    let octets: [u8; 4] = message[record.rdata.clone()].try_into().ok()?;
-    Some(octets.into())
-}
-
-/// Where a client is.
-fn client_of(client: u16) -> SocketAddr {
-    (Ipv4Addr::from(0x0af4_0000 + u32::from(client)), 1000 + client).into()
-}
-
-fn number_of(ask: &Ask) -> u64 {
-    ask.limit as u64
-}
-
-fn retained(qname: Name, id: u16) -> Retained {
-    let opt = Opt { udp_payload_size: 1232, extended_rcode: 0, version: 0, dnssec_ok: false };
-    let (qtype, qclass) = (Rtype::A, dns::Class::IN);
-    Retained { id, flags: Flags(Flags::RD), qname, qtype, qclass, edns: Some(opt) }
-}
-
-/// Where an upstream is.
-pub(crate) fn addr_of(upstream: usize) -> SocketAddr {
-    (Ipv4Addr::new(10, 96, 0, 10 + u8::try_from(upstream).unwrap()), 53).into()
-}
-
-/// What an upstream answers.
-pub(crate) fn address_of(upstream: usize) -> [u8; 4] {
-    [192, 0, 2, 1 + u8::try_from(upstream).unwrap()]
-}
-
-/// The socket through which all clients ask. Nothing is sent through it.
-fn socket() -> Arc<::udp::Socket> {
-    static SOCKET: OnceLock<Arc<::udp::Socket>> = OnceLock::new();
-    let bind = || ::udp::Socket::bind((Ipv4Addr::LOCALHOST, 0).into(), &Default::default());
-    Arc::clone(SOCKET.get_or_init(|| Arc::new(bind().unwrap())))
 }

@@ -66,17 +66,17 @@ impl World {
             Udp::AsksUs => return self.ask_us(upstream, octets, port),
         };
         let reply = response(&octets, rcode, more, address_of(upstream));
-        self.reply(upstream, reply, port);
+        self.reply(upstream, &reply, port);
     }
 
     /// An upstream sends a datagram to us.
-    pub(super) fn reply(&mut self, upstream: usize, octets: Vec<u8>, port: Port) {
+    pub(super) fn reply(&mut self, upstream: usize, octets: &[u8], port: Port) {
         let Conduct { loss, duplicates, .. } = self.upstreams[upstream];
         let copies = 1 + usize::from(self.happens(duplicates));
         for _ in 0..copies {
             if !self.happens(loss) {
                 let latency = self.latency(upstream);
-                let octets = octets.clone();
+                let octets = octets.to_vec();
                 self.at(latency, Event::Datagram { octets, port });
             }
         }

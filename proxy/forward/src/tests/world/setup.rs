@@ -1,0 +1,52 @@
+//! How a world begins, and a client that is in a hurry.
+
+use super::*;
+
+impl World {
+    /// Every upstream does this from now on.
+    pub(crate) fn all(mut self, conduct: impl Into<Conduct>) -> Self {
+        let conduct = conduct.into();
+        self.upstreams.fill(conduct);
+        self
+    }
+
+    /// One upstream does this from now on.
+    pub(crate) fn upstream(mut self, number: usize, conduct: impl Into<Conduct>) -> Self {
+        self.upstreams[number] = conduct.into();
+        self
+    }
+
+    /// No upstream answers names below this one.
+    pub(crate) fn mute(mut self, name: &str) -> Self {
+        self.muted = Some(Name::from_text(name).unwrap());
+        self
+    }
+
+    /// Every upstream does this with queries over TCP.
+    pub(crate) fn tcp(mut self, tcp: Tcp) -> Self {
+        self.upstreams
+            .iter_mut()
+            .for_each(|conduct| conduct.tcp = tcp);
+        self
+    }
+
+    /// The zone is asked over TCP.
+    pub(crate) fn over_tcp(self) -> Self {
+        let upstreams: Vec<_> = (0..self.upstreams.len()).map(addr_of).collect();
+        let config = super::super::config(Transport::Tcp, &upstreams);
+        Self { upstreams: self.upstreams, ..Self::with(self.seed, config) }
+    }
+
+    /// A client asks, and at once again.
+    pub(crate) fn ask_twice(&mut self, name: &str, client: u16) {
+        self.ask(name, client);
+        let first = self.events.values().last();
+        let Some(Event::Ask(first)) = first else { panic!("it was just asked") };
+        let ask =
+            Ask { limit: 0, ..self.question(first.query.qname, (client_of(client), 0), self.now) };
+        let (id, number) = (first.query.id, self.number());
+        let query = Retained { id, ..ask.query };
+        let limit = usize::try_from(number).unwrap();
+        self.at(Duration::ZERO, Event::Ask(Box::new(Ask { query, limit, ..ask })));
+    }
+}
