@@ -1,15 +1,23 @@
 //! Code that decides without doing: no socket, no runtime, no thread, and no
-//! clock. Its callers bring octets and the time.
+//! clock. Its callers bring octets, the time, and random numbers.
 
 use crate::scan::without_tests;
 use crate::{Source, check, lines_where, prove, sources};
 
 /// Modules, each with its children, and the files in them that are not pure.
-const PURE: [(&str, &[&str]); 8] = [
+const PURE: [(&str, &[&str]); 16] = [
     // The one clock of the proxy, which the others may not touch, is here too.
     ("proxy/resolver/src", &["proxy/resolver/src/clock.rs", "proxy/resolver/src/lib.rs"]),
     // The observer's thread, and the face that hands it out.
     ("proxy/observe/src", &["proxy/observe/src/thread.rs", "proxy/observe/src/lib.rs"]),
+    ("proxy/forward/src/accept", &[]),
+    ("proxy/forward/src/compose", &[]),
+    ("proxy/forward/src/failures", &[]),
+    ("proxy/forward/src/flights", &[]),
+    ("proxy/forward/src/rate", &[]),
+    ("proxy/forward/src/retry", &[]),
+    ("proxy/forward/src/upstream_health", &[]),
+    ("proxy/forward/src/zones", &[]),
     ("loadgen/src/expect", &[]),
     ("loadgen/src/outstanding", &[]),
     ("loadgen/src/recorder", &[]),
@@ -19,7 +27,7 @@ const PURE: [(&str, &[&str]); 8] = [
 ];
 
 /// What has no place in pure code.
-const IMPURE: [&str; 11] = [
+const IMPURE: [&str; 13] = [
     "tokio::",
     "mio::",
     "socket2::",
@@ -31,6 +39,8 @@ const IMPURE: [&str; 11] = [
     "Clock",
     "Instant::now",
     "SystemTime::now",
+    "rand::random",
+    "rand::rng(",
 ];
 
 fn is_pure(source: &Source) -> Vec<String> {
@@ -65,6 +75,7 @@ fn pure_code_has_neither_sockets_nor_clocks() {
         "let now = Instant::now();",
         "clock: Clock",
         "std::thread::spawn(f);",
+        "let id = rand::random();",
     ] {
         let pure = |text: &str| Source::new("proxy/resolver/src/resolver.rs", text);
         let tested = format!("use std::time::Instant;\n#[cfg(test)]\nmod tests {{ {bad} }}");
