@@ -17,5 +17,7 @@ pub use library::Library;
 mod resolv_conf;
 pub use resolv_conf::{Nameserver, Oddity, Options, Remark, ResolvConf};
 
+pub mod timing;
+
 mod walk;
 pub use walk::{Outcome, Walk, expand, walk};

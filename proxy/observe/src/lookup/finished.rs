@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use resolver::Moment;
+use stub::timing;
 
 use crate::intake::Record;
 
@@ -117,9 +118,11 @@ fn set_of(key: u64) -> usize {
     usize::try_from(key >> 32).unwrap_or_default() % SETS
 }
 
-/// Go's timeout (`net/dnsclient_unix.go`) is 5 s; a busy client is late.
-pub(crate) const GO_TIMEOUT: (Duration, Duration) =
-    (Duration::from_millis(4950), Duration::from_millis(5250));
+/// Go's timeout; a timer may be a little early, and a busy client is late.
+pub(crate) const GO_TIMEOUT: (Duration, Duration) = (
+    timing::GO.saturating_sub(Duration::from_millis(50)),
+    timing::GO.saturating_add(Duration::from_millis(250)),
+);
 
 /// Between two types of one name.
 const SIDE_BY_SIDE: Duration = Duration::from_millis(100);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stub::Library;
+use stub::{Library, timing};
 
 use super::retransmit::{Again, Repeated};
 use crate::intake::{QueryEvent, QueryFlags};
@@ -38,10 +38,10 @@ impl Habits {
         }
         // After a failure or a lost answer alike: it is their timer.
         let lost = repeated.filter(|repeated| repeated.again != Again::Failed);
-        if lost.is_some_and(|repeated| is_about(repeated.after, MUSL_TIMEOUT)) {
+        if lost.is_some_and(|repeated| is_about(repeated.after, timing::MUSL)) {
             add(&mut self.again_after_2_5);
         }
-        if lost.is_some_and(|repeated| is_about(repeated.after, GLIBC_TIMEOUT)) {
+        if lost.is_some_and(|repeated| is_about(repeated.after, timing::GLIBC)) {
             add(&mut self.again_after_5);
         }
     }
@@ -111,12 +111,6 @@ const fn add(count: &mut u32) {
 fn is_about(time: Duration, timeout: Duration) -> bool {
     time.abs_diff(timeout) <= TIMER_SLACK
 }
-
-/// `src/network/res_msend.c`: 5 s, split by two attempts.
-const MUSL_TIMEOUT: Duration = Duration::from_millis(2500);
-
-/// `resolv/resolv.h`, `RES_TIMEOUT`.
-const GLIBC_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How late a busy client may be.
 const TIMER_SLACK: Duration = Duration::from_millis(100);

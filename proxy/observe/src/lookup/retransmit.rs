@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use foldhash::quality::RandomState;
 use resolver::Moment;
+use stub::timing;
 
 use crate::intake::{QueryEvent, QueryFlags, Record, octets_of};
 use crate::tables::Count;
@@ -224,9 +225,18 @@ const HALF: i64 = 1 << 19;
 /// After twice glibc's timeout and a little more nobody asks again.
 const FORGOTTEN: u64 = 12_000;
 
-/// c-ares waits 3 s twice and then 8 s. Other gaps are not looked at: an id of
-/// 16 bits comes back by chance where a name is asked thousands of times.
-const C_ARES: [RangeInclusive<u64>; 2] = [2900..=3200, 7900..=8200];
+/// Milliseconds between two queries of c-ares. Other gaps are not looked at: an
+/// id of 16 bits comes back by chance where a name is asked thousands of times.
+const C_ARES: [RangeInclusive<u64>; 2] = {
+    let [first, last] = timing::C_ARES;
+    [around(first), around(last)]
+};
+
+/// What a wait of whole seconds is on a busy client, in milliseconds.
+const fn around(wait: Duration) -> RangeInclusive<u64> {
+    let millis = wait.as_secs() * 1000;
+    millis - 100..=millis + 200
+}
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use resolver::Moment;
+use stub::timing;
 
 use super::{Entry, Totals};
 use crate::lookup::{End, Ending, Joined, Lookup, Step};
@@ -155,7 +156,7 @@ impl Kind {
 /// The soonest that a stub resolver with default options sends again (musl's
 /// 5 s for two attempts; glibc and Go wait 5 s, c-ares 3 s). A lookup that
 /// waited as long says what a lost datagram costs, not what a step does.
-const RETRANSMIT: Duration = Duration::from_millis(2500);
+const RETRANSMIT: Duration = timing::MUSL;
 
 /// Ways that are told apart. With three search domains there are five: four
 /// steps to find it at, and nowhere. Partial and failed ones come on top.
