@@ -4,6 +4,20 @@
 use crate::scan::without_tests;
 use crate::{Source, check, lines_where, prove, sources};
 
+/// What decides in `forward`: the flights, and what they stand on. Random numbers
+/// are handed in too.
+const FLIGHTS: [&str; 9] = [
+    "proxy/forward/src/accept",
+    "proxy/forward/src/compose",
+    "proxy/forward/src/failures",
+    "proxy/forward/src/flights",
+    "proxy/forward/src/loops",
+    "proxy/forward/src/rate",
+    "proxy/forward/src/retry",
+    "proxy/forward/src/upstream_health",
+    "proxy/forward/src/zones",
+];
+
 /// Modules, each with its children, and the files in them that are not pure.
 const PURE: [(&str, &[&str]); 16] = [
     // The one clock of the proxy, which the others may not touch, is here too.
@@ -57,7 +71,8 @@ fn is_pure(source: &Source) -> Vec<String> {
 fn is_held(path: &str) -> bool {
     let is_test = path.ends_with("/tests.rs") || path.contains("/tests/");
     let holds = |(module, but): &(&str, &[&str])| is_of(module, path) && !but.contains(&path);
-    !is_test && PURE.iter().any(holds)
+    let is_flight = FLIGHTS.iter().any(|module| is_of(module, path));
+    !is_test && (is_flight || PURE.iter().any(holds))
 }
 
 /// Whether a file is the module or one of its children.
@@ -82,6 +97,8 @@ fn pure_code_has_neither_sockets_nor_clocks() {
         prove(is_pure, &pure(bad), &pure(&tested));
         assert!(is_pure(&Source::new("proxy/src/serve/udp.rs", bad)).is_empty());
         assert!(is_pure(&Source::new("loadgen/src/scheduler.rs", bad)).is_empty());
+        let flight = Source::new("proxy/forward/src/flights/guard.rs", bad);
+        assert_eq!(is_pure(&flight).len(), 1, "{bad}");
     }
 }
 
@@ -89,6 +106,9 @@ fn pure_code_has_neither_sockets_nor_clocks() {
 fn every_pure_module_is_there() {
     let all = sources();
     let is_there = |found: &dyn Fn(&str) -> bool| all.iter().any(|source| found(&source.path));
+    for module in FLIGHTS {
+        assert!(is_there(&|path| is_of(module, path)), "{module} is gone");
+    }
     for (module, but) in PURE {
         assert!(is_there(&|path| is_of(module, path)), "{module} is gone");
         for file in but {
