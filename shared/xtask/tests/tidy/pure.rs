@@ -4,22 +4,8 @@
 use crate::scan::without_tests;
 use crate::{Source, check, lines_where, prove, sources};
 
-/// What decides in `forward`: the flights, and what they stand on. Random numbers
-/// are handed in too.
-const FLIGHTS: [&str; 9] = [
-    "proxy/forward/src/accept",
-    "proxy/forward/src/compose",
-    "proxy/forward/src/failures",
-    "proxy/forward/src/flights",
-    "proxy/forward/src/loops",
-    "proxy/forward/src/rate",
-    "proxy/forward/src/retry",
-    "proxy/forward/src/upstream_health",
-    "proxy/forward/src/zones",
-];
-
 /// Modules, each with its children, and the files in them that are not pure.
-const PURE: [(&str, &[&str]); 16] = [
+const PURE: [(&str, &[&str]); 17] = [
     // The one clock of the proxy, which the others may not touch, is here too.
     ("proxy/resolver/src", &["proxy/resolver/src/clock.rs", "proxy/resolver/src/lib.rs"]),
     // The observer's thread, and the face that hands it out.
@@ -28,6 +14,7 @@ const PURE: [(&str, &[&str]); 16] = [
     ("proxy/forward/src/compose", &[]),
     ("proxy/forward/src/failures", &[]),
     ("proxy/forward/src/flights", &[]),
+    ("proxy/forward/src/loops", &[]),
     ("proxy/forward/src/rate", &[]),
     ("proxy/forward/src/retry", &[]),
     ("proxy/forward/src/upstream_health", &[]),
@@ -71,8 +58,7 @@ fn is_pure(source: &Source) -> Vec<String> {
 fn is_held(path: &str) -> bool {
     let is_test = path.ends_with("/tests.rs") || path.contains("/tests/");
     let holds = |(module, but): &(&str, &[&str])| is_of(module, path) && !but.contains(&path);
-    let is_flight = FLIGHTS.iter().any(|module| is_of(module, path));
-    !is_test && (is_flight || PURE.iter().any(holds))
+    !is_test && PURE.iter().any(holds)
 }
 
 /// Whether a file is the module or one of its children.
@@ -97,8 +83,6 @@ fn pure_code_has_neither_sockets_nor_clocks() {
         prove(is_pure, &pure(bad), &pure(&tested));
         assert!(is_pure(&Source::new("proxy/src/serve/udp.rs", bad)).is_empty());
         assert!(is_pure(&Source::new("loadgen/src/scheduler.rs", bad)).is_empty());
-        let flight = Source::new("proxy/forward/src/flights/guard.rs", bad);
-        assert_eq!(is_pure(&flight).len(), 1, "{bad}");
     }
 }
 
@@ -106,9 +90,6 @@ fn pure_code_has_neither_sockets_nor_clocks() {
 fn every_pure_module_is_there() {
     let all = sources();
     let is_there = |found: &dyn Fn(&str) -> bool| all.iter().any(|source| found(&source.path));
-    for module in FLIGHTS {
-        assert!(is_there(&|path| is_of(module, path)), "{module} is gone");
-    }
     for (module, but) in PURE {
         assert!(is_there(&|path| is_of(module, path)), "{module} is gone");
         for file in but {
