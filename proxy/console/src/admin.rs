@@ -46,7 +46,7 @@ impl AdminState {
     fn client(&self, addr: IpAddr, veil: &Veil) -> Option<ClientCopy> {
         let is_meant = |(real, _): &(&IpAddr, &Client)| veil.client(**real) == addr;
         self.observer.read(|observer| {
-            let clients = &observer.clients;
+            let clients = observer.clients();
             let named = clients.get(addr).map(|client| (addr, client));
             let of = |(real, client): (&IpAddr, _)| (*real, client);
             let (addr, client) = named.or_else(|| clients.iter().find(is_meant).map(of))?;

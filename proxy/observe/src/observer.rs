@@ -15,52 +15,53 @@ use crate::lookup::{LookupContext, Retransmits};
 use crate::tables::{Counters, HeavyHitters, History, Windows, hash_of_name};
 
 mod attribute;
+mod read;
 mod settle;
 
 /// The accounts of the node, its clients and its upstreams.
 #[derive(Debug)]
 pub struct Observer {
     /// What is remembered, and how much.
-    pub config: ObserveConfig,
+    pub(crate) config: ObserveConfig,
     /// The node's own counts.
-    pub node: Counters,
+    pub(crate) node: Counters,
     /// Its responses by where they came from.
-    pub origins: Windows<{ Origin::COUNT }>,
+    pub(crate) origins: Windows<{ Origin::COUNT }>,
     /// The same by ten seconds.
-    pub history: History<{ Origin::COUNT }>,
+    pub(crate) history: History<{ Origin::COUNT }>,
     /// Its clients.
-    pub clients: Clients,
+    pub(crate) clients: Clients,
     /// Whose addresses are known.
-    pub names: Identities,
+    pub(crate) names: Identities,
     /// How it stands with who names them; `None` if nobody does.
-    pub teller: Option<WatchStatus>,
+    pub(crate) watch: Option<WatchStatus>,
     /// The workloads of clients that have no account any more.
-    pub workloads: Workloads,
+    pub(crate) workloads: Workloads,
     /// Its upstreams, by their number.
-    pub upstreams: Vec<UpstreamAccount>,
+    pub(crate) upstreams: Vec<UpstreamAccount>,
     /// Responses by the forward zone of their names.
-    pub zones: ZoneAccounts,
+    pub(crate) zones: ZoneAccounts,
     /// The names asked most, in wire form.
-    pub top_names: HeavyHitters,
+    pub(crate) top_names: HeavyHitters,
     /// The names that an upstream was asked most, in wire form.
-    pub top_misses: HeavyHitters,
+    pub(crate) top_misses: HeavyHitters,
     /// The clients that ask most, by [`client_key`].
-    pub top_clients: HeavyHitters,
+    pub(crate) top_clients: HeavyHitters,
     /// The pairs of a client, by its key, and a base name that waste most
     /// queries.
-    pub top_pairs: HeavyHitters,
+    pub(crate) top_pairs: HeavyHitters,
     /// When it began.
-    pub started: Moment,
+    pub(crate) started: Moment,
     /// Until when it knows everything.
-    pub now: Moment,
+    pub(crate) now: Moment,
     /// Records taken.
-    pub records: u64,
+    pub(crate) records: u64,
     /// Records that found no room in their ring.
-    pub missed: u64,
+    pub(crate) missed: u64,
     /// Lookups that had to end for want of room.
-    pub cut_lookups: u64,
+    pub(crate) cut_lookups: u64,
     /// Queries of closed accounts that nobody was named for.
-    pub unattributed: u64,
+    pub(crate) unattributed: u64,
     /// Clients that asked since the last settling.
     pub(super) active: Vec<Slot>,
     pub(super) retransmits: Retransmits,
@@ -79,7 +80,7 @@ impl Observer {
             history: History::new(now),
             clients: Clients::new(config.clients),
             names: Identities::default(),
-            teller: None,
+            watch: None,
             workloads: Workloads::new(&config),
             upstreams: vec![UpstreamAccount::new(now); upstreams],
             zones: ZoneAccounts::new(zones, now),

@@ -55,9 +55,9 @@ impl ObserverHandle {
         &self.taps
     }
 
-    /// Says how it stands with whoever says who is behind an address.
-    pub fn tell(&self, teller: WatchStatus) {
-        self.lock().teller = Some(teller);
+    /// Sets the state of the watch that maps addresses to pods.
+    pub fn set_watch(&self, watch: WatchStatus) {
+        self.lock().set_watch(watch);
     }
 
     /// Reads the accounts. They stand still meanwhile, and records wait in

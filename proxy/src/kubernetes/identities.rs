@@ -41,7 +41,7 @@ impl Identities {
             ndots: config.node_ndots,
         };
         let watch = Watch::new(scope, config.kubeconfig.clone(), kubelet).await?;
-        self.tell(WatchState::Starting, None);
+        self.set_watch(WatchState::Starting, None);
         if let Some(node) = &config.node {
             let node = Arc::new(of_node(node));
             let named = own.into_iter().map(|addr| (addr, Some(Arc::clone(&node))));
@@ -60,14 +60,14 @@ impl Identities {
                     .map(|(addr, who)| (addr, who.map(identity)));
                 self.ledger.identify(named);
             }
-            Update::State(State::Watching) => self.tell(WatchState::Watching, None),
-            Update::State(State::Away(error)) => self.tell(WatchState::Away, Some(error)),
+            Update::State(State::Watching) => self.set_watch(WatchState::Watching, None),
+            Update::State(State::Away(error)) => self.set_watch(WatchState::Away, Some(error)),
         }
     }
 
-    fn tell(&self, telling: WatchState, error: Option<String>) {
+    fn set_watch(&self, state: WatchState, error: Option<String>) {
         self.ledger
-            .tell(WatchStatus { telling, since: self.clock.now(), error });
+            .set_watch(WatchStatus { state, since: self.clock.now(), error });
     }
 
     fn identity(&self, who: Holder) -> Identity {

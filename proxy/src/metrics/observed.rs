@@ -43,33 +43,33 @@ pub(super) fn counters(series: &Series) -> Vec<Observed> {
 /// Gauges, read at a scrape.
 pub(super) const GAUGES: [(&str, &str, ReadObserver); 2] = [
     ("fivedots_observed_clients", "Clients that have an account.", |observer| {
-        float(observer.clients.len())
+        float(observer.clients().len())
     }),
     (
         "fivedots_observed_clients_capacity",
         "Clients that can have an account at a time.",
-        |observer| float(observer.config.clients),
+        |observer| float(observer.config().clients),
     ),
 ];
 
 type Plain = (&'static str, &'static str, fn(&Observer, usize) -> u64);
 
 const PLAIN: [Plain; 4] = [
-    ("fivedots_observed_queries_total", "Queries accounted for.", |o, _| o.records),
+    ("fivedots_observed_queries_total", "Queries accounted for.", |o, _| o.records()),
     (
         "fivedots_observed_queries_missed_total",
         "Queries that came faster than they could be accounted for.",
-        |o, _| o.missed,
+        |o, _| o.missed(),
     ),
     (
         "fivedots_observed_clients_evicted_total",
         "Clients that lost their account to another client.",
-        |o, _| o.clients.evicted(),
+        |o, _| o.clients().evicted(),
     ),
     (
         "fivedots_observed_lookups_cut_total",
         "Lookups that were ended early, because their client had too many.",
-        |o, _| o.cut_lookups,
+        |o, _| o.cut_lookups(),
     ),
 ];
 
@@ -93,11 +93,11 @@ const COUNTED: &[(&str, &str, Count)] = &[
 ];
 
 fn sum(observer: &Observer, at: usize) -> u64 {
-    let sums = observer.node.sum(Window::Start);
+    let sums = observer.node().sum(Window::Start);
     sums.get(at).copied().unwrap_or_default()
 }
 
 fn origin_sum(observer: &Observer, at: usize) -> u64 {
-    let sums = observer.origins.sum(Window::Start);
+    let sums = observer.origins().sum(Window::Start);
     sums.get(at).copied().unwrap_or_default()
 }

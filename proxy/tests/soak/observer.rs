@@ -35,16 +35,16 @@ fn observer() {
                 Vitals::of(std::process::id()).rss_kib
             })
             .collect();
-        let missed = ledger.read(|observer| observer.missed);
+        let missed = ledger.read(|observer| observer.missed());
         let pushed = workers.into_iter().map(|worker| worker.join().unwrap());
         (series, missed, pushed.sum::<u64>())
     });
     stop.store(true, Ordering::Relaxed);
     keeper.join().unwrap();
 
-    let (records, missed) = ledger.read(|observer| (observer.records, observer.missed));
+    let (records, missed) = ledger.read(|observer| (observer.records(), observer.missed()));
     let (clients, evicted) =
-        ledger.read(|observer| (observer.clients.len(), observer.clients.evicted()));
+        ledger.read(|observer| (observer.clients().len(), observer.clients().evicted()));
     println!("{:?}: {records} records taken, {missed} missed", soak_length());
     println!("{missed_in_time} of those before the burst at the end");
     println!("{clients} clients, {evicted} made room; KiB of memory, by time: {series:?}");

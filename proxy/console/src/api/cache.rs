@@ -57,8 +57,8 @@ impl CachePage {
         Self {
             schema: SCHEMA,
             usage,
-            windows: Windowed::each(|window| CacheWindow::of(&observer.origins.sum(window))),
-            top_misses: busiest(&observer.top_misses, limit, text_of),
+            windows: Windowed::each(|window| CacheWindow::of(&observer.origins().sum(window))),
+            top_misses: busiest(observer.top_misses(), limit, text_of),
         }
     }
 }

@@ -106,7 +106,7 @@ impl ClientPage {
     /// since the start.
     pub fn of(observer: &Observer, order: Order, limit: usize) -> Self {
         let mut ranked: Vec<_> = observer
-            .clients
+            .clients()
             .iter()
             .map(|(addr, client)| (rank(&client.counters, order), *addr, client))
             .collect();
@@ -114,8 +114,8 @@ impl ClientPage {
         let view = |(_, addr, client): (_, IpAddr, &Client)| ClientView::of(addr, client, observer);
         Self {
             schema: SCHEMA,
-            known: observer.clients.len(),
-            evicted: observer.clients.evicted(),
+            known: observer.clients().len(),
+            evicted: observer.clients().evicted(),
             clients: ranked.into_iter().take(limit).map(view).collect(),
         }
     }
@@ -124,7 +124,7 @@ impl ClientPage {
 impl ClientView {
     /// Takes one client of `observer`.
     pub fn of(addr: IpAddr, client: &Client, observer: &Observer) -> Self {
-        let since = |moment| observer.now.saturating_since(moment).as_secs();
+        let since = |moment| observer.now().saturating_since(moment).as_secs();
         let identity = client.identity.as_deref();
         Self {
             client: addr,

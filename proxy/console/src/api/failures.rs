@@ -77,7 +77,7 @@ impl FailurePage {
         Self {
             schema: SCHEMA,
             origins: origins(observer),
-            zones: observer.zones.iter().map(ZoneFailures::of).collect(),
+            zones: observer.zones().iter().map(ZoneFailures::of).collect(),
             clients: clients(observer, limit),
         }
     }
@@ -107,10 +107,10 @@ fn origins(observer: &Observer) -> Vec<OriginView> {
         origin: origin.label().to_owned(),
         meaning: origin.meaning().to_owned(),
         responses: Windowed::each(|window| {
-            let sums = observer.origins.sum(window);
+            let sums = observer.origins().sum(window);
             sums.get(origin.index()).copied().unwrap_or_default()
         }),
-        history: observer.history.of(origin.index()),
+        history: observer.history().of(origin.index()),
     };
     failing.map(view).collect()
 }

@@ -44,17 +44,17 @@ pub struct Pair {
 impl LookupPage {
     /// Takes the lookups of `observer` with the `limit` worst pairs.
     pub fn of(observer: &Observer, limit: usize) -> Self {
-        let clients = || observer.clients.iter().map(|(_, client)| client);
+        let clients = || observer.clients().iter().map(|(_, client)| client);
         Self {
             schema: SCHEMA,
-            figures: Windowed::of(&observer.node),
+            figures: Windowed::of(observer.node()),
             open_lookups: clients().map(|client| client.lookups.len()).sum(),
-            cut_lookups: observer.cut_lookups,
+            cut_lookups: observer.cut_lookups(),
             clients_unknown: clients()
                 .filter(|client| client.search.source == Source::Unknown)
                 .count(),
             top_pairs: observer
-                .top_pairs
+                .top_pairs()
                 .heaviest(limit)
                 .iter()
                 .map(Pair::of)

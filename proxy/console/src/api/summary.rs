@@ -46,13 +46,16 @@ impl Summary {
     pub fn of(observer: &Observer, limit: usize) -> Self {
         Self {
             schema: SCHEMA,
-            uptime_s: observer.now.saturating_since(observer.started).as_secs(),
-            figures: Windowed::of(&observer.node),
-            records: observer.records,
-            missed_records: observer.missed,
-            clients: observer.clients.len(),
-            top_names: busiest(&observer.top_names, limit, text_of),
-            top_clients: busiest(&observer.top_clients, limit, |key| addr_of(key).to_string()),
+            uptime_s: observer
+                .now()
+                .saturating_since(observer.started())
+                .as_secs(),
+            figures: Windowed::of(observer.node()),
+            records: observer.records(),
+            missed_records: observer.missed(),
+            clients: observer.clients().len(),
+            top_names: busiest(observer.top_names(), limit, text_of),
+            top_clients: busiest(observer.top_clients(), limit, |key| addr_of(key).to_string()),
         }
     }
 }

@@ -65,7 +65,7 @@ pub struct UpstreamWindow {
 impl UpstreamPage {
     /// Takes the upstreams of `observer`, whose addresses are `addrs`.
     pub fn of(observer: &Observer, addrs: &[SocketAddr]) -> Self {
-        let views = addrs.iter().zip(&observer.upstreams);
+        let views = addrs.iter().zip(observer.upstreams());
         let view = |(addr, account): (&SocketAddr, &UpstreamAccount)| UpstreamView {
             upstream: *addr,
             health: UpstreamHealth::of(&UpstreamWindow::of(account, Window::Minute)),

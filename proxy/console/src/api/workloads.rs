@@ -154,13 +154,13 @@ impl WorkloadsCopy {
             Some(WorkloadCopy::of(workload, clients, observer))
         };
         let unnamed = || {
-            let clients = observer.clients.iter().map(|(_, client)| client);
+            let clients = observer.clients().iter().map(|(_, client)| client);
             clients.filter(|client| client.identity.is_none())
         };
         let queries = |client: &Client| Figures::of(&client.counters, Window::Start).queries;
         Self {
             known: groups.len(),
-            unattributed: observer.unattributed,
+            unattributed: observer.unattributed(),
             unnamed_clients: unnamed().count(),
             unnamed_queries: unnamed().map(queries).sum(),
             kubernetes: KubernetesView::of(observer),
@@ -215,9 +215,9 @@ impl WorkloadCopy {
     }
 
     fn of(workload: &Arc<Workload>, clients: &[(IpAddr, &Client)], observer: &Observer) -> Self {
-        let gone = observer.workloads.gone(workload).cloned();
-        let names = observer.config.names_per_client;
-        let mut account = gone.unwrap_or_else(|| Account::new(names, observer.now));
+        let gone = observer.workloads().gone(workload).cloned();
+        let names = observer.config().names_per_client;
+        let mut account = gone.unwrap_or_else(|| Account::new(names, observer.now()));
         let mut clients: Vec<_> = clients.iter().collect();
         // In the order in which their accounts began: the search list of the
         // youngest is that of the workload.
@@ -228,11 +228,11 @@ impl WorkloadCopy {
         let youngest = clients
             .last()
             .and_then(|(_, client)| client.identity.as_ref());
-        let since = |moment| observer.now.saturating_since(moment).as_secs();
+        let since = |moment| observer.now().saturating_since(moment).as_secs();
         clients.sort_unstable_by_key(|(addr, _)| *addr);
         Self {
             workload: Arc::clone(workload),
-            pods: observer.names.pods_of(workload),
+            pods: observer.names().pods_of(workload),
             options: youngest.map(|identity| identity.options.clone()),
             members: clients
                 .iter()
@@ -299,7 +299,7 @@ impl WorkloadCopy {
 /// All workloads, the first ones by `order` first.
 fn ranked<'a>(groups: &'a Groups<'_>, order: Order, observer: &Observer) -> Vec<&'a Arc<Workload>> {
     let weight = |workload: &Workload, clients: &[(IpAddr, &Client)]| {
-        let gone = observer.workloads.gone(workload);
+        let gone = observer.workloads().gone(workload);
         let gone = gone.map_or([0; 2], |account| rank(&account.counters, order));
         clients.iter().fold(gone, |[minute, total], (_, client)| {
             let [more_minute, more_total] = rank(&client.counters, order);
@@ -316,12 +316,12 @@ fn ranked<'a>(groups: &'a Groups<'_>, order: Order, observer: &Observer) -> Vec<
 
 impl KubernetesView {
     fn of(observer: &Observer) -> Option<Self> {
-        let teller = observer.teller.as_ref()?;
+        let watch = observer.watch()?;
         Some(Self {
-            state: teller.telling.label().to_owned(),
-            since_s: observer.now.saturating_since(teller.since).as_secs(),
-            error: teller.error.clone(),
-            addresses: observer.names.len(),
+            state: watch.state.label().to_owned(),
+            since_s: observer.now().saturating_since(watch.since).as_secs(),
+            error: watch.error.clone(),
+            addresses: observer.names().len(),
             masqueraded: masqueraded(observer),
         })
     }
@@ -336,10 +336,10 @@ fn masqueraded(observer: &Observer) -> Vec<IpAddr> {
             .as_ref()
             .is_some_and(|who| who.pod.is_some())
     };
-    let mut pods = observer.names.iter().filter(|(_, who)| who.pod.is_some());
-    let a_pod_asked = observer.clients.iter().any(|(_, client)| is_pod(client))
+    let mut pods = observer.names().iter().filter(|(_, who)| who.pod.is_some());
+    let a_pod_asked = observer.clients().iter().any(|(_, client)| is_pod(client))
         || observer
-            .workloads
+            .workloads()
             .iter()
             .any(|(workload, _)| !workload.namespace.is_empty());
     if a_pod_asked || pods.nth(SEVERAL_PODS - 1).is_none() {
@@ -350,7 +350,7 @@ fn masqueraded(observer: &Observer) -> Vec<IpAddr> {
         client.identity.is_some() && queries >= A_LOT && client.ports.count_ones() >= MANY_PORTS
     };
     let mut hiding: Vec<_> = observer
-        .clients
+        .clients()
         .iter()
         .filter(|(_, client)| asks_a_lot(client))
         .map(|(addr, _)| *addr)
@@ -362,10 +362,10 @@ fn masqueraded(observer: &Observer) -> Vec<IpAddr> {
 /// Puts the clients together by their workload; one without stands for itself.
 fn groups(observer: &Observer) -> Groups<'_> {
     let mut groups = Groups::default();
-    for (workload, _) in observer.workloads.iter() {
+    for (workload, _) in observer.workloads().iter() {
         groups.insert(Arc::clone(workload), Vec::new());
     }
-    for (addr, client) in observer.clients.iter() {
+    for (addr, client) in observer.clients().iter() {
         let workload = match &client.identity {
             Some(identity) => Arc::clone(&identity.workload),
             None => Arc::new(Workload::of_addr(*addr)),

@@ -52,7 +52,7 @@ impl NodeCopy {
         Self {
             summary: Summary::of(observer, ROWS),
             workloads: WorkloadsCopy::of_any(observer, &orders, ROWS),
-            evicted: observer.clients.evicted(),
+            evicted: observer.clients().evicted(),
             lookups: LookupPage::of(observer, 0),
             failures: FailurePage::of(observer, 0),
             cache: CachePage::of(observer, usage, ROWS),

@@ -51,11 +51,11 @@ pub struct Identity {
     pub options: Vec<DnsOption>,
 }
 
-/// How it stands with whoever says who is behind an address.
+/// State of the watch that maps addresses to pods.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct WatchStatus {
     /// What it does.
-    pub telling: WatchState,
+    pub state: WatchState,
     /// Since when.
     pub since: Moment,
     /// What is wrong, if anything is.

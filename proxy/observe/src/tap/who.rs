@@ -60,7 +60,7 @@ impl ClientFilter {
     /// Says why nothing of theirs can be seen, if it cannot: a tap that stays
     /// silent looks like a client that does not ask.
     pub(super) fn check(&self, observer: &Observer) -> Result<(), FilterError> {
-        let Observer { names, workloads, teller, .. } = observer;
+        let Observer { names, workloads, watch, .. } = observer;
         let is_named = match self {
             Self::Range(_) => true,
             Self::Pod { .. } => names.iter().any(|(addr, _)| self.has(*addr, names)),
@@ -73,12 +73,12 @@ impl ClientFilter {
         if is_named {
             return Ok(());
         }
-        if names.is_empty() && teller.is_none() {
+        if names.is_empty() && watch.is_none() {
             return Err(FilterError::Nameless(self.to_string()));
         }
-        let state = teller
+        let state = watch
             .as_ref()
-            .map_or("not asked", |teller| teller.telling.label());
+            .map_or("not asked", |watch| watch.state.label());
         Err(FilterError::Unknown { who: self.to_string(), state })
     }
 }

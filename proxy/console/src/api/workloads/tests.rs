@@ -255,7 +255,7 @@ fn the_advice_is_for_all_pods_of_a_workload_and_keeps_their_options() {
 
     // The page of one client has the same patch without being told a workload.
     let addr = "10.0.0.1".parse().unwrap();
-    let client = world.observer.clients.get(addr).unwrap();
+    let client = world.observer.clients().get(addr).unwrap();
     let detail = ClientCopy::of(addr, client, &world.observer)
         .detail(None)
         .unwrap();
@@ -291,7 +291,9 @@ fn the_advice_is_from_the_pods_with_the_latest_resolv_conf() {
 fn pods_that_ask_as_their_node_are_missed() {
     let mut world = World::new();
     let (telling, since) = (WatchState::Watching, Moment::default());
-    world.observer.teller = Some(WatchStatus { telling, since, error: None });
+    world
+        .observer
+        .set_watch(WatchStatus { state: telling, since, error: None });
     let node = Workload { namespace: String::new(), kind: "Node".into(), name: "node-a".into() };
     let node = Identity { workload: Arc::new(node), pod: None, ..pod("n", "n", None) };
     world.name("192.0.2.1", Some(node));

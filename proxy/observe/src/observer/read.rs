@@ -1,0 +1,118 @@
+//! The accounts as readers see them: everything, and nothing to change.
+
+use resolver::{Moment, Origin};
+
+use super::Observer;
+use crate::accounts::{Clients, Identities, UpstreamAccount, WatchStatus, Workloads, ZoneAccounts};
+use crate::config::ObserveConfig;
+use crate::tables::{Counters, HeavyHitters, History, Windows};
+
+impl Observer {
+    /// Returns what is kept, and how much.
+    pub const fn config(&self) -> &ObserveConfig {
+        &self.config
+    }
+
+    /// Returns the counts of the node.
+    pub const fn node(&self) -> &Counters {
+        &self.node
+    }
+
+    /// Returns the node's responses by origin.
+    pub const fn origins(&self) -> &Windows<{ Origin::COUNT }> {
+        &self.origins
+    }
+
+    /// Returns the node's responses by origin, for each ten seconds.
+    pub const fn history(&self) -> &History<{ Origin::COUNT }> {
+        &self.history
+    }
+
+    /// Returns the clients that have an account.
+    pub const fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// Returns the pods and workloads behind addresses.
+    pub const fn names(&self) -> &Identities {
+        &self.names
+    }
+
+    /// Returns the state of the watch that maps addresses to pods; `None` without
+    /// one.
+    pub const fn watch(&self) -> Option<&WatchStatus> {
+        self.watch.as_ref()
+    }
+
+    /// Sets the state of that watch.
+    pub fn set_watch(&mut self, watch: WatchStatus) {
+        self.watch = Some(watch);
+    }
+
+    /// Returns the workloads of clients that have no account any more.
+    pub const fn workloads(&self) -> &Workloads {
+        &self.workloads
+    }
+
+    /// Returns the upstreams, by number.
+    pub fn upstreams(&self) -> &[UpstreamAccount] {
+        &self.upstreams
+    }
+
+    /// Returns the responses by forward zone.
+    pub const fn zones(&self) -> &ZoneAccounts {
+        &self.zones
+    }
+
+    /// Returns the names queried most, in wire form.
+    pub const fn top_names(&self) -> &HeavyHitters {
+        &self.top_names
+    }
+
+    /// Returns the names that upstreams were queried for most, in wire form.
+    pub const fn top_misses(&self) -> &HeavyHitters {
+        &self.top_misses
+    }
+
+    /// Returns the clients with most queries, by
+    /// [`client_key`](crate::client_key).
+    pub const fn top_clients(&self) -> &HeavyHitters {
+        &self.top_clients
+    }
+
+    /// Returns the pairs of a client, by its key, and a base name that waste most
+    /// queries.
+    pub const fn top_pairs(&self) -> &HeavyHitters {
+        &self.top_pairs
+    }
+
+    /// Returns when the accounts began.
+    pub const fn started(&self) -> Moment {
+        self.started
+    }
+
+    /// Returns the time up to which all records are counted.
+    pub const fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// Returns how many records were counted.
+    pub const fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// Returns how many records found no room in their ring buffer.
+    pub const fn missed(&self) -> u64 {
+        self.missed
+    }
+
+    /// Returns how many lookups were cut for want of room.
+    pub const fn cut_lookups(&self) -> u64 {
+        self.cut_lookups
+    }
+
+    /// Returns the queries of closed accounts without a known workload.
+    pub const fn unattributed(&self) -> u64 {
+        self.unattributed
+    }
+}
