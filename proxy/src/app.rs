@@ -65,7 +65,7 @@ impl App {
     /// When an address cannot be bound or a thread cannot be started.
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
         announce(config);
-        let recorders = Recorders::new(config.observe.ring_octets);
+        let recorders = Recorders::new(config.observe.buffer_octets);
         let clock = Clock::start();
         let cache = Arc::new(Cache::new(&config.cache));
         let runtime = tokio::runtime::Handle::current();

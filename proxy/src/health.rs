@@ -14,7 +14,7 @@ use tokio::net::UdpSocket;
 use tokio::time::{sleep, timeout};
 
 use forward::Forwarder;
-use forward::loops::{Event, Sighting};
+use forward::{LoopEvent, Sighting};
 use resolver::{Clock, Moment};
 
 /// What readiness depends on.
@@ -88,7 +88,7 @@ async fn readyz(State((health, forwarder, clock)): State<Known>) -> (StatusCode,
 }
 
 /// One loop: `loop in cluster.local.: us -> 10.96.0.10:53 -> us (...)`.
-fn line(event: &Event, now: Moment) -> String {
+fn line(event: &LoopEvent, now: Moment) -> String {
     let Sighting { zone, evidence, .. } = &event.sighting;
     let (way, evidence, count) = (event.sighting.way(), evidence.label(), event.count);
     let ago = now.saturating_since(event.last).as_secs();

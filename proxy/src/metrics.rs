@@ -16,7 +16,7 @@ use axum::routing::get;
 use metrics::{Key, Label, Level, Metadata, Recorder as _};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
-use forward::loops::Evidence;
+use forward::Evidence;
 use forward::{Forwarder, NotAnAnswer, UpstreamFailure};
 use observe::{
     BOUNDS_MICROS, CacheLookup, HistogramSum, ObserverHandle, RCODE_LABELS, ResponseSource, Stats,

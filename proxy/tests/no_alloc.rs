@@ -51,7 +51,7 @@ fn a_hit_allocates_nothing() {
         .build()
         .unwrap();
     let cache_config = CacheConfig { bytes: 4 << 20, ..CacheConfig::default() };
-    let (cache, clock, books) =
+    let (cache, clock, recorders) =
         (Arc::new(Cache::new(&cache_config)), Clock::start(), Recorders::default());
     let zone = ForwardZone {
         suffix: Name::ROOT,
@@ -68,7 +68,7 @@ fn a_hit_allocates_nothing() {
         hop_option: false,
     };
     let (forwarder, threads) =
-        Forwarder::start(&config, &cache, clock, &books, runtime.handle()).unwrap();
+        Forwarder::start(&config, &cache, clock, &recorders, runtime.handle()).unwrap();
     let resolver = Arc::new(Resolver::new(cache, KeyHasher::default(), true));
     let service = Service { resolver, forwarder: forwarder.clone(), clock };
     let socket = bind_udp((Ipv4Addr::LOCALHOST, 0).into(), 1)
@@ -76,7 +76,7 @@ fn a_hit_allocates_nothing() {
         .remove(0);
     let server = socket.local_addr().unwrap();
     let stop = Arc::new(AtomicBool::new(false));
-    let worker = UdpWorker::new(socket, service, books.open(), Arc::clone(&stop));
+    let worker = UdpWorker::new(socket, service, recorders.open(), Arc::clone(&stop));
     let worker = std::thread::spawn(move || worker.run());
 
     let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

@@ -23,7 +23,7 @@ pub struct Bounded<L> {
     patience: Duration,
 }
 
-/// Bounds `listener` to [`CONNECTIONS`] and [`IDLE_TIMEOUT`].
+/// Bounds how many connections `listener` has, and how long one may be idle.
 pub fn bounded<L: Listener>(listener: L) -> Bounded<L> {
     Bounded::new(listener, CONNECTIONS, IDLE_TIMEOUT)
 }

@@ -30,7 +30,7 @@ pub struct Loops {
 
 #[derive(Debug, Default)]
 struct State {
-    events: Vec<Event>,
+    events: Vec<LoopEvent>,
     askers: Vec<Asker>,
 }
 
@@ -51,7 +51,7 @@ pub struct Sighting {
 
 /// A loop: all sightings of one zone, upstream, peer and evidence.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Event {
+pub struct LoopEvent {
     /// The first of them.
     pub sighting: Sighting,
     /// When it was first seen.
@@ -62,6 +62,14 @@ pub struct Event {
     pub count: u64,
     /// When it was last logged.
     logged: Moment,
+}
+
+impl LoopEvent {
+    /// Returns whether the loop was seen in the last five minutes; one that the
+    /// configuration makes stays active.
+    pub fn is_active(&self, now: Moment) -> bool {
+        self.sighting.evidence == Evidence::Config || now.saturating_since(self.last) <= ACTIVE
+    }
 }
 
 /// An upstream that sends us queries of its own.
@@ -116,20 +124,16 @@ impl Loops {
     }
 
     /// Returns what was seen, the latest last.
-    pub fn events(&self) -> Vec<Event> {
+    pub fn events(&self) -> Vec<LoopEvent> {
         let mut events = self.lock().events.clone();
         events.sort_by_key(|event| event.last);
         events
     }
 
-    /// Returns the loops that were seen within [`ACTIVE`] before `now`; those
-    /// of the configuration stay.
-    pub fn active(&self, now: Moment) -> Vec<Event> {
+    /// Returns the loops that are active.
+    pub fn active(&self, now: Moment) -> Vec<LoopEvent> {
         let mut events = self.events();
-        events.retain(|event| {
-            event.sighting.evidence == Evidence::Config
-                || now.saturating_since(event.last) <= ACTIVE
-        });
+        events.retain(|event| event.is_active(now));
         events
     }
 
@@ -181,7 +185,7 @@ impl State {
         }
         let sighting = sighting.clone();
         self.events
-            .push(Event { sighting, first: now, last: now, count: 1, logged: now });
+            .push(LoopEvent { sighting, first: now, last: now, count: 1, logged: now });
         Some(1)
     }
 }
@@ -194,7 +198,7 @@ const MAX_ASKERS: usize = 256;
 
 /// How long a loop is shown after it was last seen: more than twice the time
 /// between two probes of one upstream.
-pub const ACTIVE: Duration = Duration::from_secs(300);
+const ACTIVE: Duration = Duration::from_secs(300);
 
 /// One line a minute says it as well as a thousand.
 const LOG_EVERY: Duration = Duration::from_secs(60);

@@ -17,8 +17,8 @@ pub struct ObserveConfig {
     pub names_per_client: usize,
     /// The heaviest names, clients and pairs of them that are known.
     pub top: usize,
-    /// Octets of the ring between each thread and the observer.
-    pub ring_octets: usize,
+    /// Octets of the ring buffer between each thread and the observer.
+    pub buffer_octets: usize,
     /// Names in it are the cluster's.
     pub cluster_domain: Name,
     /// Search lists by address; the longest prefix wins.
@@ -56,7 +56,7 @@ impl Default for ObserveConfig {
             names_per_client: 64,
             top: 128,
             // 75 ms of 150,000 queries a second.
-            ring_octets: 1 << 20,
+            buffer_octets: 1 << 20,
             // The default of kubeadm and of the kubelet's documentation. An
             // own text that does not parse is a test's business.
             cluster_domain: Name::from_text("cluster.local").unwrap_or(Name::ROOT),

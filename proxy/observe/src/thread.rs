@@ -22,24 +22,24 @@ pub struct ObserverHandle {
 }
 
 impl ObserverHandle {
-    /// Starts the observer on all rings that `books` has handed out. It ends
+    /// Starts the observer on all rings that `recorders` has handed out. It ends
     /// soon after `stop` is set, with nothing left in them.
     ///
     /// # Errors
     ///
     /// When there is no thread left.
     pub fn start(
-        books: &Recorders,
+        recorders: &Recorders,
         observer: Observer,
         clock: Clock,
         stop: Arc<AtomicBool>,
     ) -> io::Result<(Self, JoinHandle<()>)> {
-        let ledger = Self { observer: Arc::new(Mutex::new(observer)), taps: Taps::default() };
-        let order = Merge::new(books.take_readers());
-        let keeper =
-            ObserverThread { ledger: ledger.clone(), order, part: Batch::default(), clock };
+        let handle = Self { observer: Arc::new(Mutex::new(observer)), taps: Taps::default() };
+        let merge = Merge::new(recorders.take_readers());
+        let observer = handle.clone();
+        let running = ObserverThread { observer, merge, batch: Batch::default(), clock };
         let thread = thread::Builder::new().name("observer".to_owned());
-        Ok((ledger, thread.spawn(move || keeper.run(&stop))?))
+        Ok((handle, thread.spawn(move || running.run(&stop))?))
     }
 
     /// Says who is behind some addresses from now on; `None` if nobody is known.
@@ -73,9 +73,9 @@ impl ObserverHandle {
 
 /// What the thread has.
 struct ObserverThread {
-    ledger: ObserverHandle,
-    order: Merge,
-    part: Batch,
+    observer: ObserverHandle,
+    merge: Merge,
+    batch: Batch,
     clock: Clock,
 }
 
@@ -84,29 +84,29 @@ impl ObserverThread {
         // Asked first: what was left before the stop is taken after it.
         while !stop.load(Ordering::Relaxed) {
             let now = self.clock.now();
-            let until = self.order.look(now);
+            let until = self.merge.look(now);
             self.take_until(until);
             let took = self.clock.now().saturating_since(now);
             thread::park_timeout(PAUSE.saturating_sub(took));
         }
-        self.order.look(self.clock.now());
+        self.merge.look(self.clock.now());
         self.take_until(Moment::from_micros(u64::MAX));
     }
 
-    /// Takes what was answered before `until`, a part at a time so that readers
-    /// get their turn.
+    /// Takes what was answered before `until`, a batch at a time, so that readers
+    /// can take the lock between two.
     fn take_until(&mut self, until: Moment) {
-        let Self { ledger, order, part, clock } = self;
+        let Self { observer: handle, merge, batch, clock } = self;
         let now = clock.now();
-        ledger.lock().advance(now);
-        let mut audience = ledger.taps.audience();
+        handle.lock().advance(now);
+        let mut audience = handle.taps.audience();
         loop {
-            let mut observer = ledger.lock();
+            let mut observer = handle.lock();
             let mut taken = 0;
-            while taken < TURN {
-                order.fill(part, until);
-                if part.is_empty() {
-                    let missed = order.missed();
+            while taken < RECORDS_PER_LOCK {
+                merge.fill(batch, until);
+                if batch.is_empty() {
+                    let missed = merge.missed();
                     observer.missed = missed;
                     observer.settle(until.min(now));
                     if let Some(audience) = &mut audience {
@@ -115,18 +115,19 @@ impl ObserverThread {
                     return;
                 }
                 if let Some(audience) = &mut audience {
-                    part.iter()
+                    batch
+                        .iter()
                         .for_each(|event| audience.offer(&event, &observer.names, now));
                 }
-                observer.take_all(part);
-                taken += part.len();
+                observer.take_all(batch);
+                taken += batch.len();
             }
         }
     }
 }
 
 /// Records under one lock: some 100 us of work.
-const TURN: usize = 512;
+const RECORDS_PER_LOCK: usize = 512;
 
 /// A ring of a mebibyte fills in 75 ms; an idle node is looked at 25 times a
 /// second, which costs it less than a thousandth of a CPU.

@@ -247,7 +247,7 @@ fn write_observe(observe: &ObserveConfig, text: &mut String) -> std::fmt::Result
     writeln!(text, "open_lookups = {}", observe.open_lookups)?;
     writeln!(text, "names_per_client = {}", observe.names_per_client)?;
     writeln!(text, "top = {}", observe.top)?;
-    writeln!(text, "buffer = {}", observe.ring_octets)?;
+    writeln!(text, "buffer = {}", observe.buffer_octets)?;
     let domain = toml::Value::from(observe.cluster_domain.to_string());
     writeln!(text, "cluster_domain = {domain}")?;
     for rule in &observe.search {

@@ -12,7 +12,7 @@ use super::file::Source;
 use super::machine::Machine;
 use super::zones::{DNS_PORT, is_us};
 use forward::ForwardZone;
-use forward::loops::{Evidence, Sighting};
+use forward::{Evidence, Sighting};
 
 /// How loops are looked for.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -18,7 +18,7 @@ pub(super) fn observe(source: &Source) -> Result<ObserveConfig, ConfigError> {
         open_lookups: bound(&table.open_lookups, default.open_lookups, OPEN)?,
         names_per_client: bound(&table.names_per_client, default.names_per_client, NAMES)?,
         top: bound(&table.top, default.top, TOP)?,
-        ring_octets: size(source, &table.buffer, default.ring_octets, BUFFER)?,
+        buffer_octets: size(source, &table.buffer, default.buffer_octets, BUFFER)?,
         cluster_domain: table
             .cluster_domain
             .as_ref()

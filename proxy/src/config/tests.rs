@@ -265,7 +265,7 @@ fn the_cache_takes_a_quarter_of_the_limit_and_64_mib_at_most() {
 fn a_way_back_through_the_node_is_found_and_not_refused() {
     let ways = |given: &[&str]| {
         let config = flags(given).unwrap();
-        let ways = config.loops.found.iter().map(forward::loops::Sighting::way);
+        let ways = config.loops.found.iter().map(forward::Sighting::way);
         ways.collect::<Vec<_>>()
     };
     let way = "us -> 127.0.0.53:53 (systemd-resolved) -> 10.0.0.1:53 -> us";

@@ -18,12 +18,12 @@ use crate::vitals::Vitals;
 
 #[test]
 fn observer() {
-    let (clock, books) = (Clock::start(), Recorders::default());
-    let writers = [(); WORKERS].map(|()| books.open().1);
+    let (clock, recorders) = (Clock::start(), Recorders::default());
+    let writers = [(); WORKERS].map(|()| recorders.open().1);
     let observer = Observer::new(ObserveConfig::default(), &[Name::ROOT], 1, clock.now());
     let stop = Arc::new(AtomicBool::new(false));
     let (ledger, keeper) =
-        ObserverHandle::start(&books, observer, clock, Arc::clone(&stop)).unwrap();
+        ObserverHandle::start(&recorders, observer, clock, Arc::clone(&stop)).unwrap();
     let started = clock.now();
     let end = started + soak_length();
     let (series, missed_in_time, pushed) = thread::scope(|scope| {

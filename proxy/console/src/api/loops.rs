@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
-use forward::loops::{ACTIVE, Event, Evidence, Loops};
+use forward::{Evidence, LoopEvent, Loops};
 use resolver::Moment;
 
 /// All loops.
@@ -73,8 +73,9 @@ impl LoopPage {
 }
 
 impl LoopView {
-    fn of(event: Event, now: Moment) -> Self {
+    fn of(event: LoopEvent, now: Moment) -> Self {
         let since = |moment| now.saturating_since(moment);
+        let active = event.is_active(now);
         let sighting = event.sighting;
         Self {
             evidence: sighting.evidence.label().to_owned(),
@@ -85,7 +86,7 @@ impl LoopView {
             count: event.count,
             first_seen_s: since(event.first).as_secs(),
             last_seen_s: since(event.last).as_secs(),
-            active: sighting.evidence == Evidence::Config || since(event.last) <= ACTIVE,
+            active,
         }
     }
 }

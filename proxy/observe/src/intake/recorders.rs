@@ -11,26 +11,26 @@ use crate::counters::{Stats, WorkerStats};
 pub struct Recorders {
     /// The counters of all threads.
     pub stats: Arc<Stats>,
-    ring_octets: usize,
+    buffer_octets: usize,
     // Grows by one per thread at start, and is emptied by the observer.
     readers: Mutex<Vec<Reader>>,
 }
 
 impl Default for Recorders {
     fn default() -> Self {
-        Self::new(ObserveConfig::default().ring_octets)
+        Self::new(ObserveConfig::default().buffer_octets)
     }
 }
 
 impl Recorders {
-    /// Rings will have room for `ring_octets` each; see [`RingBuffer::pair`].
-    pub fn new(ring_octets: usize) -> Self {
-        Self { stats: Arc::default(), ring_octets, readers: Mutex::default() }
+    /// Rings will have room for `buffer_octets` each; see [`RingBuffer::pair`].
+    pub fn new(buffer_octets: usize) -> Self {
+        Self { stats: Arc::default(), buffer_octets, readers: Mutex::default() }
     }
 
     /// Makes counters and a ring for one more thread.
     pub fn open(&self) -> (Arc<WorkerStats>, Writer) {
-        let (writer, reader) = RingBuffer::pair(self.ring_octets);
+        let (writer, reader) = RingBuffer::pair(self.buffer_octets);
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         readers.push(reader);
         (self.stats.register(), writer)

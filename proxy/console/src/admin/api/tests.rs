@@ -20,7 +20,7 @@ use crate::redact::Pseudonyms;
 /// A proxy that no client has asked yet. Its threads end with the process.
 fn state(runtime: &Handle) -> AdminState {
     let (clock, config) = (Clock::start(), ObserveConfig::default());
-    let books = Recorders::new(config.ring_octets);
+    let recorders = Recorders::new(config.buffer_octets);
     let cache = Arc::new(Cache::new(&CacheConfig::default()));
     let forward = ForwardConfig {
         zones: vec![ForwardZone {
@@ -35,10 +35,10 @@ fn state(runtime: &Handle) -> AdminState {
         cache: CacheConfig::default(),
         hop_option: false,
     };
-    let (forwarder, _) = Forwarder::start(&forward, &cache, clock, &books, runtime).unwrap();
+    let (forwarder, _) = Forwarder::start(&forward, &cache, clock, &recorders, runtime).unwrap();
     let observer = Observer::new(config, &[], 1, clock.now());
     let stop = Arc::new(AtomicBool::new(false));
-    let (observer, _) = ObserverHandle::start(&books, observer, clock, stop).unwrap();
+    let (observer, _) = ObserverHandle::start(&recorders, observer, clock, stop).unwrap();
     let pseudonyms = Pseudonyms::default();
     AdminState { config: "".into(), cache, forwarder, observer, clock, pseudonyms }
 }

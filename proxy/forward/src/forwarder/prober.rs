@@ -7,8 +7,8 @@ use dns::{Class, Flags, Name, Rcode, Rtype};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use super::loops::ProbeNames;
-use super::{Ask, Forwarder, ProbeReply, ReplyTo};
+use crate::loops::ProbeNames;
+use crate::{Ask, Forwarder, ProbeReply, ReplyTo};
 use resolver::Clock;
 use resolver::{Hops, Retained};
 use resolver::{KeyHasher, KeyView};

@@ -1,0 +1,52 @@
+//! What is forwarded where, and within which bounds.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use dns::Name;
+use observe::Transport;
+use resolver::CacheConfig;
+
+/// What to forward where, and within which bounds.
+#[derive(Clone, Debug)]
+pub struct ForwardConfig {
+    /// Zones; the longest suffix that holds a name wins.
+    pub zones: Vec<ForwardZone>,
+    /// The longest that a client waits, from its query's arrival. Under the
+    /// five seconds after which glibc asks again.
+    pub deadline: Duration,
+    /// Questions that may be in flight.
+    pub max_inflight: usize,
+    /// Clients that may wait for one question.
+    pub max_waiters: usize,
+    /// How what upstreams say is kept.
+    pub cache: CacheConfig,
+    /// Queries to upstreams in the cluster carry our mark.
+    pub hop_option: bool,
+}
+
+/// Names that are forwarded to the same upstreams.
+#[derive(Clone, Debug)]
+pub struct ForwardZone {
+    /// The zone's own name; the root takes everything.
+    pub suffix: Name,
+    /// 1 to 32 servers.
+    pub upstreams: Vec<SocketAddr>,
+    /// Over what the first try goes. UDP turns to TCP when it has to.
+    pub transport: Transport,
+    /// Whether they stand in this cluster and may see our mark.
+    pub cluster: bool,
+}
+
+impl ForwardConfig {
+    /// The longest that a client waits, if nothing else was said.
+    pub const DEADLINE: Duration = Duration::from_secs(4);
+
+    /// Questions in flight if nothing else was said: some 10 MiB, and at an
+    /// upstream that is silent for the whole deadline 2,000 misses a second.
+    pub const MAX_INFLIGHT: usize = 8192;
+
+    /// Clients per question if nothing else was said: ten times the pods that
+    /// a node holds.
+    pub const MAX_WAITERS: usize = 1024;
+}

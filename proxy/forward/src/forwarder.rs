@@ -1,0 +1,136 @@
+//! The handle of the upstream thread.
+
+mod prober;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use observe::Recorders;
+use resolver::{Cache, Clock, KeyHasher};
+use tokio::runtime::Handle;
+
+use crate::ask::Ask;
+use crate::compose::QUERY_LEN;
+use crate::config::ForwardConfig;
+use crate::flights::Flights;
+use crate::inbox::Inbox;
+use crate::loops::Loops;
+use crate::replies::Replies;
+use crate::tcp::TcpPool;
+use crate::thread::UpstreamThread;
+use crate::udp::Sockets;
+use crate::zones::Zones;
+
+/// The way to the upstream thread, for all who ask.
+#[derive(Clone, Debug)]
+pub struct Forwarder {
+    inbox: Arc<Inbox>,
+    zones: Arc<Zones>,
+    loops: Arc<Loops>,
+}
+
+/// The upstream thread, to be joined at the end.
+///
+/// One thread, so that every question in flight is in one table without a lock.
+#[derive(Debug)]
+pub struct ForwarderThread {
+    thread: JoinHandle<()>,
+}
+
+impl Forwarder {
+    /// Starts the upstream thread; connections over TCP run on `runtime`.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for a zone without upstreams or with more than 32; and
+    /// what the system says when there is no thread or descriptor left.
+    pub fn start(
+        config: &ForwardConfig,
+        cache: &Arc<Cache>,
+        clock: Clock,
+        recorders: &Recorders,
+        runtime: &Handle,
+    ) -> io::Result<(Self, ForwarderThread)> {
+        let zones = Arc::new(Zones::new(&config.zones)?);
+        let loops = Arc::new(Loops::new(rand::random()));
+        let poll = mio::Poll::new()?;
+        let inbox = Arc::new(Inbox::new(&poll)?);
+        let (stats, notes) = recorders.open();
+        let identity = (loops.process(), KeyHasher::default());
+        let flights = Flights::new(config, Arc::clone(&zones), identity, Arc::clone(&stats));
+        let upstreams = zones.upstreams();
+        let registry = poll.registry().try_clone()?;
+        let tcp_stats = recorders.stats.register();
+        let upstream_thread = UpstreamThread {
+            poll,
+            inbox: Arc::clone(&inbox),
+            cache: Arc::clone(cache),
+            clock,
+            loops: Arc::clone(&loops),
+            stats: Arc::clone(&stats),
+            flights,
+            sockets: Sockets::new(registry, upstreams, QUERY_LEN),
+            tcp: TcpPool::new(upstreams, Arc::clone(&inbox), tcp_stats, runtime.clone()),
+            replies: Replies::new(stats, notes),
+        };
+        let thread = std::thread::Builder::new().name("upstream".to_owned());
+        let thread = thread.spawn(move || upstream_thread.run())?;
+        Ok((Self { inbox, zones, loops }, ForwarderThread { thread }))
+    }
+
+    /// Hands over a question. The answer goes to its `reply_to`, at the latest
+    /// when the deadline ends.
+    ///
+    /// # Errors
+    ///
+    /// Gives `ask` back when the queue is full or the thread was stopped: the
+    /// caller refuses it.
+    #[expect(clippy::result_large_err, reason = "the caller still needs it to answer")]
+    pub fn ask(&self, ask: Ask) -> Result<(), Ask> {
+        self.inbox.push(ask)
+    }
+
+    /// Hands over all of `asks`; those that find no room stay in it, to be
+    /// refused by the caller.
+    pub fn ask_batch(&self, asks: &mut Vec<Ask>) {
+        self.inbox.push_batch(asks);
+    }
+
+    /// Returns the upstreams in the order of their numbers.
+    pub fn upstreams(&self) -> &[SocketAddr] {
+        self.zones.upstreams()
+    }
+
+    /// Returns the loops that were seen.
+    pub fn loops(&self) -> &Loops {
+        &self.loops
+    }
+
+    /// Returns how many clients wait for an answer.
+    pub fn in_flight(&self) -> usize {
+        self.inbox.waiting()
+    }
+
+    /// Waits until no client waits, at most for `patience`; returns whether it
+    /// came to that.
+    pub fn drain(&self, patience: Duration) -> bool {
+        self.inbox.drain(patience)
+    }
+
+    /// Ends the upstream thread. Clients that still wait get nothing.
+    pub fn stop(&self) {
+        self.inbox.stop();
+    }
+}
+
+impl ForwarderThread {
+    /// Waits for the thread to end, after [`Forwarder::stop`].
+    pub fn join(self) {
+        if self.thread.join().is_err() {
+            tracing::error!("the upstream thread ended in a panic");
+        }
+    }
+}
