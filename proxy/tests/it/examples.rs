@@ -9,8 +9,8 @@ use upstream::Upstream;
 
 use crate::SOON;
 use crate::api::{A, Pod, searching, settle};
+use crate::forwarders::{Forwarder, Kind};
 use crate::json::Json;
-use crate::ring::{Forwarder, Kind};
 
 /// An example of the page: what is asked for, and the answer as it is shown.
 struct Example<'a> {

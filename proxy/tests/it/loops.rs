@@ -12,9 +12,9 @@ use testbed::{Component, Coredns, Fivedots, eventually, port, query};
 use upstream::Upstream;
 
 use crate::PROGRAM;
-use crate::ring::{Forwarder, Kind};
+use crate::forwarders::{Forwarder, Kind};
 
-/// What a question may cost upstream in a ring: itself, and what finds out.
+/// What a question may cost upstream in a loop: itself, and what finds out.
 const MOST: usize = 3;
 
 /// How soon it must be told where a loop is.
@@ -35,7 +35,7 @@ fn extended_error(message: &Message) -> Vec<u8> {
 }
 
 /// Asks for a name that goes round, and checks what its client is told.
-pub(crate) fn ask_in_ring(proxy: &Fivedots, name: &str) {
+pub(crate) fn ask_in_loop(proxy: &Fivedots, name: &str) {
     let answer = proxy.client().udp(&query(name, "A").edns(1232)).unwrap();
     assert_eq!(rcode(&answer), ResponseCode::ServFail, "{name}");
     let error = extended_error(&answer);
@@ -78,7 +78,7 @@ pub(crate) fn tells_of_none(proxy: &Fivedots) {
 }
 
 #[test]
-fn a_ring_of_one_forwarder_is_broken_at_its_first_lap() {
+fn a_loop_of_one_forwarder_is_broken_at_its_first_lap() {
     for (kind, transport) in
         [(Kind::Naive, "udp"), (Kind::Stub, "udp"), (Kind::Naive, "tcp"), (Kind::Stub, "tcp")]
     {
@@ -93,7 +93,7 @@ fn a_ring_of_one_forwarder_is_broken_at_its_first_lap() {
         forwarder.forward_to(proxy.listen);
         for n in 0..3 {
             let name = format!("n{n}.example.");
-            ask_in_ring(&proxy, &name);
+            ask_in_loop(&proxy, &name);
             let count = forwarder.count(&name);
             assert!((1..=MOST).contains(&count), "{kind:?} {transport}: {count}");
         }
@@ -108,7 +108,7 @@ fn a_slow_ring_is_broken_as_soon_as_its_probe_is_back() {
     let forwarder = Forwarder::start(Kind::Slow);
     let proxy = Fivedots::start(forwarder.addr, &[]);
     forwarder.forward_to(proxy.listen);
-    ask_in_ring(&proxy, "web.example.");
+    ask_in_loop(&proxy, "web.example.");
     let count = forwarder.count("web.example.");
     assert!((2..=8).contains(&count), "{count}");
     is_told(&proxy, &format!("us -> {} -> us", forwarder.addr), "in_flight");
@@ -120,7 +120,7 @@ fn a_ring_of_two_forwarders_is_broken_at_its_first_lap() {
     let proxy = Fivedots::start(first.addr, &[]);
     first.forward_to(second.addr);
     second.forward_to(proxy.listen);
-    ask_in_ring(&proxy, "web.example.");
+    ask_in_loop(&proxy, "web.example.");
     assert!((1..=MOST).contains(&first.count("web.example.")), "{}", first.count("web.example."));
     is_told(&proxy, &format!("us -> {} -> us", first.addr), "in_flight");
 }
@@ -157,7 +157,7 @@ fn a_ring_with_coredns_is_broken_at_its_first_lap() {
     let coredns = Coredns::start(any, &corefile, &[]).unwrap();
     let proxy = Fivedots::start_on(listen, coredns.addr(), &[]);
     for n in 0..3 {
-        ask_in_ring(&proxy, &format!("n{n}.example."));
+        ask_in_loop(&proxy, &format!("n{n}.example."));
     }
     is_told(&proxy, &format!("us -> {} -> us", coredns.addr()), "in_flight");
     for n in 0..3 {
@@ -172,7 +172,7 @@ fn a_ring_with_coredns_is_broken_at_its_first_lap() {
     }
 }
 
-/// The question is answered by whom the ring leaves out.
+/// The question is answered by the server that the loop leaves out.
 #[test]
 fn another_upstream_answers_what_one_brings_back() {
     let forwarder = Forwarder::start(Kind::Naive);
@@ -189,7 +189,7 @@ fn another_upstream_answers_what_one_brings_back() {
         let answer = proxy.client().udp(&query(&name, "A")).unwrap();
         assert_eq!(addresses(&answer), [Ipv4Addr::new(192, 0, 2, 2)], "{name}");
     }
-    assert!(forwarder.total() > 0, "the ring was never asked");
+    assert!(forwarder.total() > 0, "the loop was never asked");
     is_told(&proxy, &format!("us -> {} -> us", forwarder.addr), "in_flight");
 }
 
@@ -200,7 +200,7 @@ fn a_loop_is_on_its_page_with_its_peer() {
     let proxy = Fivedots::start(forwarder.addr, &[]);
     forwarder.forward_to(proxy.listen);
     for n in 0..3 {
-        ask_in_ring(&proxy, &format!("n{n}.example."));
+        ask_in_loop(&proxy, &format!("n{n}.example."));
     }
     let Response { status, body: page, .. } = get(proxy.admin, "/api/v1/loops");
     let page: LoopPage = serde_json::from_str(&page).unwrap();

@@ -40,7 +40,7 @@ fn all_answered(sockets: &[UdpSocket]) {
 }
 
 /// All of a host's programs have the address of its upstream, too: those of a
-/// herd are many, and those of a pair as few as a ring brings.
+/// herd are many, and those of a pair as few as a loop brings.
 #[test]
 fn clients_at_the_address_of_the_upstream_are_clients() {
     for (delay, count) in [(300, 300), (700, 300), (20, 2), (300, 2), (700, 2)] {

@@ -38,7 +38,7 @@ fn client() -> Client {
 }
 
 /// What the pod asks goes round and is answered at once.
-fn ask_in_ring() {
+fn ask_in_loop() {
     for n in 0..3 {
         let name = format!("n{n}.example.");
         let answer = client().udp(&query(&name, "A")).unwrap();
@@ -57,7 +57,7 @@ fn coredns_that_asks_back_is_named_by_its_address() {
         return;
     }
     if netns::role().is_some() {
-        return ask_in_ring();
+        return ask_in_loop();
     }
     let world = World::new();
     let listen = "10.77.2.2:53".parse().unwrap();
@@ -90,7 +90,7 @@ fn coredns_that_keeps_probes_to_itself_is_known_by_its_address() {
         return;
     }
     if netns::role().is_some() {
-        return ask_in_ring();
+        return ask_in_loop();
     }
     let world = World::new();
     let keeps = "template ANY ANY {\n match ^[0-9a-f]{16}[.][0-9a-f]{16}[.]\n rcode NXDOMAIN\n fallthrough\n }";
@@ -142,7 +142,7 @@ fn an_upstream_that_becomes_ourselves_is_known_by_our_own_socket() {
         return;
     }
     if netns::role().is_some() {
-        return ask_in_ring();
+        return ask_in_loop();
     }
     let world = World::new();
     let proxy = world.proxy("", &["--listen", "0.0.0.0:53", "--upstream", "10.96.0.10"]);

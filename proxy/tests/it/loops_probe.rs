@@ -8,8 +8,8 @@ use testbed::http::get;
 use testbed::{Fivedots, eventually, query};
 use upstream::{Rule, Upstream};
 
-use crate::loops::{ask_in_ring, is_told, tells_of_none};
-use crate::ring::{Forwarder, Kind};
+use crate::forwarders::{Forwarder, Kind};
+use crate::loops::{ask_in_loop, is_told, tells_of_none};
 
 const OFTEN: &str = "[loop]\nprobe_interval = \"200ms\"";
 
@@ -66,7 +66,7 @@ fn a_marked_query_that_comes_back_is_a_loop() {
     let forwarder = Forwarder::start(Kind::Naive);
     let proxy = marking(&forwarder, true);
     forwarder.forward_to(proxy.listen);
-    ask_in_ring(&proxy, "web.example.");
+    ask_in_loop(&proxy, "web.example.");
     assert_eq!(forwarder.count("web.example."), 1);
     is_told(&proxy, &format!("us -> {} -> us", forwarder.addr), "hop_option");
 }
@@ -90,6 +90,6 @@ fn no_mark_leaves_the_cluster() {
     let forwarder = Forwarder::start(Kind::Naive);
     let proxy = marking(&forwarder, false);
     forwarder.forward_to(proxy.listen);
-    ask_in_ring(&proxy, "web.example.");
+    ask_in_loop(&proxy, "web.example.");
     is_told(&proxy, &format!("us -> {} -> us", forwarder.addr), "in_flight");
 }

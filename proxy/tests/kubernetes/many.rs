@@ -105,10 +105,12 @@ fn as_large_as_real(mut pod: Value) -> Value {
     pod
 }
 
-/// What a process holds, and the most that it held.
+/// What a process holds, and the most that it held. Of what it holds only what is
+/// its own (proc(5)): pages of its program leave and come back as the kernel
+/// likes, and do so from an idle process first.
 fn resident_kib(pid: u32) -> [u64; 2] {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    ["VmRSS:", "VmHWM:"].map(|name| {
+    ["RssAnon:", "VmHWM:"].map(|name| {
         let line = status.lines().find(|line| line.starts_with(name));
         let field = line.unwrap().split_whitespace().nth(1);
         field.unwrap().parse().unwrap()

@@ -6,7 +6,7 @@ use crate::{Source, check, lines_where, prove, sources};
 
 /// Files that play time with `testbed::pace`, and what it is there.
 const PACED: [(&str, &str); 4] = [
-    ("proxy/tests/it/ring.rs", "a forwarder that is slow"),
+    ("proxy/tests/it/forwarders.rs", "a forwarder that is slow"),
     ("proxy/tests/it/table.rs", "a server that ends by itself if it is left alone"),
     ("proxy/tests/page/cluster.rs", "the pace of two hundred clients"),
     ("proxy/tests/soak/observer.rs", "the pace of a load"),

@@ -31,7 +31,7 @@ pub(super) trait Row {
 pub(super) struct Table<R> {
     tags: Vec<Tag>,
     /// Marks of the bases that each may go on with.
-    bases: Vec<Bases>,
+    bases: Vec<BaseMarks>,
     /// How many may go on at all.
     going: usize,
     /// When each ends.
@@ -53,7 +53,7 @@ pub(super) struct Wanted {
 }
 
 /// See [`mark_of`].
-type Bases = [u16; BASES];
+type BaseMarks = [u16; BASES];
 
 impl<R> Default for Table<R> {
     fn default() -> Self {
@@ -187,7 +187,7 @@ impl<R: Row> Table<R> {
         }
         let (groups, rest) = self.bases.as_chunks::<GROUP>();
         let starts = (0..).step_by(GROUP);
-        let has_any = |all: &[Bases; GROUP]| wanted.iter().any(|mark| has_one(all, *mark));
+        let has_any = |all: &[BaseMarks; GROUP]| wanted.iter().any(|mark| has_one(all, *mark));
         let among = starts.zip(groups).filter(|(_, all)| has_any(all));
         let among = among.map(|(start, all)| (start, &all[..]));
         for (start, all) in among.chain([(groups.len() * GROUP, rest)]) {
@@ -235,14 +235,14 @@ const fn part_of(hash: u64) -> u16 {
 
 /// Says whether a mark is among those of several lookups: in numbers, for the
 /// compiler to compare them at once.
-fn has_one(all: &[Bases; GROUP], wanted: u16) -> bool {
+fn has_one(all: &[BaseMarks; GROUP], wanted: u16) -> bool {
     let same = all.as_flattened().iter();
     let same = same.map(|mark| u16::from(*mark == wanted));
     same.fold(0, |any, same| any | same) != 0
 }
 
 /// Returns the marks of the bases that a lookup may go on with.
-fn bases_of(row: &impl Row) -> Bases {
+fn bases_of(row: &impl Row) -> BaseMarks {
     let mut marks = [NONE; BASES];
     let mut bases = row.bases();
     for (mark, base) in marks.iter_mut().zip(&mut bases) {
@@ -260,7 +260,7 @@ const NAME: u16 = 0xff80;
 /// No mark.
 const NONE: u16 = 0;
 
-/// Bases of a lookup: with Kubernetes' three domains each name has four.
+/// The base names of a lookup: with Kubernetes' three domains each name has four.
 const BASES: usize = 4;
 
 /// Tags that are compared at once.

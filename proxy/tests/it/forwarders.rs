@@ -1,4 +1,4 @@
-//! Forwarders that a ring can be made of, with what they forward counted.
+//! Forwarders that a loop can be made of, with what they forward counted.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -105,7 +105,7 @@ impl Inner {
 
     fn answer(&self, octets: &[u8], exchange: Exchange) -> Option<Vec<u8>> {
         let query = parse(octets).ok()?;
-        // A ring that nobody breaks must end with its test.
+        // A loop that is not broken must end with its test.
         if self.received.fetch_add(1, Ordering::Relaxed) >= RUNAWAY {
             return None;
         }
