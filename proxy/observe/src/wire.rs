@@ -1,6 +1,8 @@
 //! Names in wire form and lower case: their labels and dots, and what is below
 //! a zone.
 
+pub(crate) use dns::wire::dots;
+
 /// Writes where each label of a name in wire form begins, the root's left out,
 /// and returns how many there are.
 pub(crate) fn label_starts(qname: &[u8], starts: &mut [u8; MAX_LABELS]) -> usize {
@@ -13,12 +15,6 @@ pub(crate) fn label_starts(qname: &[u8], starts: &mut [u8; MAX_LABELS]) -> usize
         count += 1;
     }
     count
-}
-
-/// Returns the dots of a name in wire form, written as text.
-pub(crate) fn dots(name: &[u8]) -> u8 {
-    let labels = label_starts(name, &mut [0; MAX_LABELS]);
-    u8::try_from(labels.saturating_sub(1)).unwrap_or(u8::MAX)
 }
 
 /// Says whether a name is a zone's own or below it, both in wire form and lower

@@ -1,5 +1,7 @@
 //! Records on their way from the rings to the accounts.
 
+use dns::wire::folded_word;
+
 use super::record::{QueryEvent, Record};
 
 /// Some records in a row, with their names: few enough to lie in the nearest
@@ -79,23 +81,10 @@ impl Batch {
         words: impl IntoIterator<Item = [u8; 8]>,
     ) {
         let at = self.names.as_flattened().len();
-        self.names.extend(words.into_iter().map(folded));
+        self.names.extend(words.into_iter().map(folded_word));
         let at = u32::try_from(at).unwrap_or(u32::MAX);
         self.records.push(Held { record, name: (at, len) });
     }
-}
-
-/// Eight octets of a name with letters in lower case. Length octets are below 64,
-/// so none of them is a letter (RFC 1035, section 2.3.4).
-const fn folded(octets: [u8; 8]) -> [u8; 8] {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let word = u64::from_le_bytes(octets);
-    // Without their highest bits, for no sum to reach into the next octet.
-    let low = word & (0x7f * ONES);
-    let from_a = low + (0x80 - b'A' as u64) * ONES;
-    let beyond_z = low + (0x7f - b'Z' as u64) * ONES;
-    let upper = (from_a ^ beyond_z) & !word & (0x80 * ONES);
-    (word | (upper >> 2)).to_le_bytes()
 }
 
 impl Default for Batch {
@@ -134,7 +123,11 @@ mod tests {
     fn letters_alone_are_folded() {
         for octet in 0..=u8::MAX {
             let octets = [octet, 0xff, octet, 0, b'Z', octet, 0x7f, octet];
-            assert_eq!(folded(octets), octets.map(|octet| octet.to_ascii_lowercase()), "{octet}");
+            assert_eq!(
+                folded_word(octets),
+                octets.map(|octet| octet.to_ascii_lowercase()),
+                "{octet}"
+            );
         }
     }
 }
