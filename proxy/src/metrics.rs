@@ -203,6 +203,9 @@ impl Series {
             let name = "fivedots_upstream_dropped_total";
             self.count(name, help, &labels, move |w| w.upstream_dropped.get(at));
         }
+        let name = "fivedots_truncated_answers_total";
+        let help = "Truncated answers passed on, because TCP to the upstream failed.";
+        self.count(name, help, &[], |w| w.truncated_answers.get());
     }
 
     fn loops(&self) -> Vec<(metrics::Counter, Evidence)> {

@@ -76,8 +76,9 @@ impl NotAnAnswer {
 /// Judges whether `message` answers `asked`, which was sent with `id`; returns
 /// its header.
 ///
-/// The records of a truncated message are not looked at, since nothing but
-/// its TC bit is used.
+/// The records of a truncated message are not looked at: some servers cut one
+/// in the middle, and its TC bit counts all the same. If they are used,
+/// `resolver::admit` judges them.
 pub(crate) fn judge(message: &[u8], asked: &Question<'_>, id: u16) -> Result<Header, NotAnAnswer> {
     let header = Header::parse(message).ok_or(NotAnAnswer::Short)?;
     if header.id != id {

@@ -17,6 +17,7 @@ mod guard;
 mod ports;
 mod probes;
 mod suspect;
+mod truncated;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -149,7 +150,8 @@ impl Flights {
     /// Does what is due for a question: a try, or its end.
     fn step(&mut self, ticket: Ticket, now: Moment, rng: &mut impl Rng) {
         let Some(open) = self.inflight.get_mut(ticket) else { return };
-        if now >= open.deadline {
+        let truncated = open.state.truncated.as_ref();
+        if now >= open.deadline || truncated.is_some_and(|truncated| now >= truncated.until) {
             return self.give_up(ticket, now);
         }
         self.look(ticket, now, rng);
@@ -269,7 +271,7 @@ impl Flights {
         // A lost probe says nothing about its upstream, and its name is never
         // asked again.
         let mut keep = None;
-        if flight.pinned.is_none() {
+        if flight.pinned.is_none() && flight.truncated.is_none() {
             for _ in &flight.sends {
                 let reason = UpstreamFailure::Silent.index();
                 self.stats.upstream_failures.add(reason);
@@ -288,11 +290,13 @@ impl Flights {
         (entry, keep): (Entry, Option<Head>),
         (origin, upstream): (Origin, Option<usize>),
     ) {
-        let Some(open) = self.inflight.close(ticket) else { return };
+        let Some(mut open) = self.inflight.close(ticket) else { return };
         for send in &open.state.sends {
             self.ports.forget(send.from);
         }
-        let closed = Closed { waiters: open.waiters, entry, keep, origin, upstream };
+        let truncated = open.state.truncated.take().filter(|_| origin.is_failure());
+        let truncated = truncated.map(|truncated| truncated.entry);
+        let closed = Closed { waiters: open.waiters, entry, truncated, keep, origin, upstream };
         self.actions.push(Action::Close(closed));
     }
 

@@ -46,7 +46,7 @@ impl Replies {
     /// Puts what a question ended with into the cache, and answers all who wait.
     /// Returns how many of them are clients.
     pub(crate) fn close(&mut self, closed: Closed, cache: &Cache, now: Moment) -> usize {
-        let Closed { waiters, mut entry, keep, origin, upstream } = closed;
+        let Closed { waiters, mut entry, truncated, keep, origin, upstream } = closed;
         if let (Some(head), Some(first)) = (keep, waiters.first()) {
             let told = std::mem::replace(&mut entry.head, head);
             cache.insert(&first.key(), &entry);
@@ -55,7 +55,16 @@ impl Replies {
         let view = entry.view();
         let mut flags = QueryFlags::ASKED;
         for ask in &waiters {
-            self.answer(ask, &view, Outcome { origin, upstream, flags }, now);
+            let over_udp = matches!(ask.reply_to, ReplyTo::Udp { .. });
+            let outcome = Outcome { origin, upstream, flags };
+            match truncated.as_ref().filter(|_| over_udp) {
+                Some(truncated) => {
+                    let outcome = Outcome { origin: Origin::Upstream, ..outcome };
+                    self.stats.truncated_answers.add(1);
+                    self.answer(ask, &truncated.view(), outcome, now);
+                }
+                None => self.answer(ask, &view, outcome, now),
+            }
             flags = QueryFlags::JOINED;
         }
         let clients = waiters.iter().filter(|ask| ask.reply_to.peer().is_some());

@@ -4,6 +4,7 @@ mod hostile;
 mod loops;
 mod schedules;
 mod sockets;
+mod tcp_fails;
 mod trouble;
 mod world;
 

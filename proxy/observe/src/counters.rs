@@ -72,6 +72,8 @@ pub struct WorkerStats {
     /// Datagrams and frames from upstreams that were no answer, by the
     /// reason's index.
     pub upstream_dropped: Labelled<LABELS>,
+    /// Truncated answers of upstreams that were passed on, since TCP failed.
+    pub truncated_answers: Counter,
     /// Responses that the system would not send.
     pub unsent_responses: Counter,
     /// Connections from clients that were taken.

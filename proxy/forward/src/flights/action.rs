@@ -38,6 +38,8 @@ pub(crate) struct Closed {
     /// Who waits, the first one first.
     pub(crate) waiters: Vec<Ask>,
     pub(crate) entry: Entry,
+    /// What clients over UDP get instead, with TC=1.
+    pub(crate) truncated: Option<Entry>,
     /// The head under which the cache keeps the entry, if it is kept.
     pub(crate) keep: Option<Head>,
     pub(crate) origin: Origin,

@@ -39,7 +39,7 @@ impl Flights {
         match self.judge_datagram(socket, octets) {
             Ok((ticket, header)) if cut || header.flags.has(Flags::TC) => {
                 self.health.answered(upstream, now);
-                self.truncated(ticket, upstream, now);
+                self.truncated(ticket, (upstream, octets), now);
             }
             Ok((ticket, header)) => {
                 self.answer(ticket, upstream, (octets, header), now);
@@ -65,7 +65,7 @@ impl Flights {
             Some(header) if !header.flags.has(Flags::TC) => {
                 self.answer(ticket, upstream, (message, header), now);
             }
-            _ => self.fail(ticket, upstream, UpstreamFailure::Truncated, now),
+            _ => self.tcp_failed(ticket, (upstream, UpstreamFailure::Truncated), now),
         }
     }
 
@@ -76,7 +76,7 @@ impl Flights {
             FlightError::NotPermitted(from) => self.not_permitted(from),
             FlightError::Refused { socket } => self.refused(socket, now),
             FlightError::Tcp { ticket, upstream, reason } => {
-                self.fail(ticket, upstream, reason, now);
+                self.tcp_failed(ticket, (upstream, reason), now);
             }
             FlightError::Unasked { ticket } => self.repeat(ticket, now),
         }
@@ -160,16 +160,9 @@ impl Flights {
                 self.ports.forget(send.from);
                 self.ports.retire(send.from.socket);
             }
+            open.state.truncated = None;
         }
         self.wake_for_next(ticket);
-    }
-
-    fn truncated(&mut self, ticket: Ticket, upstream: usize, now: Moment) {
-        if let Some(open) = self.inflight.get_mut(ticket) {
-            open.state.truncated_by = Some(upstream);
-            open.state.retry.truncated(now);
-            self.wake_for_next(ticket);
-        }
     }
 
     /// Takes an answer: for good when it says yes or no, as a failed try when

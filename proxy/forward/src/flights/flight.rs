@@ -10,6 +10,7 @@ use resolver::{Head, Moment, Origin};
 
 use super::ports::SentFrom;
 use super::suspect::Guard;
+use super::truncated::Truncated;
 
 /// One question in flight.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub(crate) struct Flight {
     pub(super) edns: bool,
     /// Who truncated its answer, and is asked over TCP.
     pub(super) truncated_by: Option<usize>,
+    /// What of a truncated answer fitted.
+    pub(super) truncated: Option<Truncated>,
     pub(super) started: Moment,
     pub(super) guard: Guard,
     /// The only upstream that a probe goes to.
@@ -60,6 +63,7 @@ impl Flight {
             failure: None,
             edns: true,
             truncated_by: None,
+            truncated: None,
             started: now,
             guard: Guard::default(),
             pinned: None,
@@ -79,10 +83,11 @@ impl Flight {
     pub(super) fn next_at(&self) -> Option<Moment> {
         let look = self.guard.look_at(self.started, self.retry.sent());
         let look = look.filter(|_| self.pinned.is_none());
-        match (look, self.retry.next_at()) {
-            (Some(look), Some(next)) => Some(look.min(next)),
-            (look, next) => look.or(next),
-        }
+        let until = self.truncated.as_ref().map(|truncated| truncated.until);
+        [look, until, self.retry.next_at()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Returns when the query was sent that `upstream` answered with `id`; over

@@ -16,16 +16,16 @@ use dns::{Flags, Header, Name, Opt, Question, Rcode, Records, Rtype};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use crate::flights::{Action, Actions, FlightError, Flights, SentFrom};
+use crate::flights::{Action, Actions, Closed, FlightError, Flights, SentFrom};
 use crate::loops::Evidence;
 use crate::zones::Zones;
 use crate::{Ask, ForwardConfig, ReplyTo, Transport, UpstreamFailure};
-use names::{What, address, client_of, number_of, read, retained, socket};
+use names::{What, address, client_of, number_of, read, retained, socket, told};
 pub(crate) use names::{addr_of, address_of};
 use observe::{Stats, WorkerStats};
 use resolver::{Cache, Entry, Hops, Key, KeyHasher, Moment, Origin, Retained, Ticket};
-pub(crate) use upstream::{Conduct, FORGED, Tcp, Udp, Wrong};
-use upstream::{forge, response};
+use upstream::response;
+pub(crate) use upstream::{Conduct, FORGED, Tcp, Udp, Wrong, forge};
 
 /// The whole of it.
 pub(crate) struct World {
@@ -337,10 +337,9 @@ impl World {
                     .closed
                     .entry(closed.waiters[0].query.qname)
                     .or_default() += 1;
-                let what = read(&closed.entry, closed.origin);
                 for ask in &closed.waiters {
                     if ask.reply_to.peer().is_some() {
-                        self.answered(number_of(ask), what);
+                        self.answered(number_of(ask), told(&closed, ask));
                     }
                 }
             }
@@ -357,7 +356,7 @@ impl World {
         }
     }
 
-    fn keep(&self, closed: &crate::flights::Closed) {
+    fn keep(&self, closed: &Closed) {
         if let Some(head) = closed.keep {
             let entry = Entry { head, ..closed.entry.clone() };
             self.cache.insert(&closed.waiters[0].key(), &entry);

@@ -23,6 +23,15 @@ pub(super) fn client_of(client: u16) -> SocketAddr {
     (Ipv4Addr::from(0x0af4_0000 + u32::from(client)), 1000 + client).into()
 }
 
+/// What of an end one who waits gets.
+pub(super) fn told(closed: &Closed, ask: &Ask) -> What {
+    let over_udp = matches!(ask.reply_to, ReplyTo::Udp { .. });
+    match closed.truncated.as_ref().filter(|_| over_udp) {
+        Some(truncated) => read(truncated, Origin::Upstream),
+        None => read(&closed.entry, closed.origin),
+    }
+}
+
 pub(super) fn number_of(ask: &Ask) -> u64 {
     ask.limit as u64
 }

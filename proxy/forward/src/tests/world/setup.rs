@@ -1,6 +1,9 @@
 //! How a world begins, and a client that is in a hurry.
 
+use tokio::sync::mpsc;
+
 use super::*;
+use crate::TcpReply;
 
 impl World {
     /// Every upstream does this from now on.
@@ -35,6 +38,17 @@ impl World {
         let upstreams: Vec<_> = (0..self.upstreams.len()).map(addr_of).collect();
         let config = super::super::config(Transport::Tcp, &upstreams);
         Self { upstreams: self.upstreams, ..Self::with(self.seed, config) }
+    }
+
+    /// A client asks over TCP now; returns the number of its query.
+    pub(crate) fn ask_over_tcp(&mut self, name: &str, client: u16) -> u64 {
+        let number = self.number();
+        let name = Name::from_text(name).unwrap();
+        let ask = self.question(name, (client_of(client), number), self.now);
+        let (tx, peer) = (mpsc::channel(1).0, client_of(client));
+        let reply_to = ReplyTo::Tcp(TcpReply { peer, tx });
+        self.at(Duration::ZERO, Event::Ask(Box::new(Ask { reply_to, ..ask })));
+        number
     }
 
     /// A client asks, and at once again.

@@ -118,7 +118,7 @@ impl From<Tcp> for Conduct {
 pub(crate) fn response(query: &[u8], rcode: Rcode, more: u16, address: [u8; 4]) -> Vec<u8> {
     let header = Header::parse(query).unwrap();
     let question = Question::parse(query).unwrap();
-    let records = u16::from(rcode == Rcode::NOERROR && more & Flags::TC == 0);
+    let records = u16::from(rcode == Rcode::NOERROR);
     let flags = Flags(Flags::QR | Flags::RD | Flags::RA | more).with_rcode(rcode);
     let mut out = vec![0; dns::HEADER_LEN];
     let counts = [1, records, 0, 0];
