@@ -12,6 +12,7 @@
 
 mod action;
 mod answers;
+mod errors;
 mod flight;
 mod guard;
 mod ports;
@@ -39,7 +40,7 @@ use resolver::{CacheConfig, Entry, Head, Inflight, Joined, KeyHasher, Limits};
 use resolver::{Moment, Origin, Retained, Ticket};
 
 pub(crate) use action::{Action, Actions, Closed};
-pub(crate) use answers::FlightError;
+pub(crate) use errors::FlightError;
 pub(crate) use ports::SentFrom;
 
 /// All questions in flight, and what is known of the upstreams.

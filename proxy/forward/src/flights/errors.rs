@@ -1,0 +1,89 @@
+//! What goes wrong with queries: of a socket, of one datagram, of a connection.
+
+use super::ports::SentFrom;
+use super::{Flights, UpstreamFailure};
+use resolver::{Moment, Origin, Ticket};
+
+/// Why a query, or all queries of a socket, will not be answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum FlightError {
+    /// The system had no socket to open.
+    NoSocket {
+        /// The number that it was to have.
+        socket: usize,
+    },
+    /// The system would not send a datagram, for lack of a conntrack entry or by
+    /// a firewall's rule (EPERM).
+    NotPermitted(SentFrom),
+    /// Nothing listens at the other end of a socket (ICMP).
+    Refused {
+        /// Its number.
+        socket: usize,
+    },
+    /// A query over TCP failed.
+    Tcp { ticket: Ticket, upstream: usize, reason: UpstreamFailure },
+    /// The connection, which had worked before, ended first: RFC 7766,
+    /// section 6.2.4 asks to repeat it on another.
+    Unasked { ticket: Ticket },
+}
+
+impl Flights {
+    /// Takes an error: other tries follow, or the question ends.
+    pub(crate) fn error(&mut self, error: FlightError, now: Moment) {
+        match error {
+            FlightError::NoSocket { socket } => self.no_socket(socket, now),
+            FlightError::NotPermitted(from) => self.not_permitted(from),
+            FlightError::Refused { socket } => self.refused(socket, now),
+            FlightError::Tcp { ticket, upstream, reason } => {
+                self.tcp_failed(ticket, (upstream, reason), now);
+            }
+            FlightError::Unasked { ticket } => self.repeat(ticket, now),
+        }
+    }
+
+    /// Another socket takes what was to leave from this one, if there is any.
+    fn no_socket(&mut self, socket: usize, now: Moment) {
+        let Some(upstream) = self.ports.upstream(socket) else { return };
+        for (id, ticket) in self.ports.not_opened(socket, now) {
+            self.forget_send(ticket, socket, id);
+            if self.ports.has_socket(upstream) {
+                self.repeat(ticket, now);
+            } else {
+                self.fail(ticket, upstream, UpstreamFailure::Socket, now);
+            }
+        }
+    }
+
+    /// All that is open on a socket has failed.
+    fn refused(&mut self, socket: usize, now: Moment) {
+        let Some(upstream) = self.ports.upstream(socket) else { return };
+        self.health.refused(upstream, now);
+        for (id, ticket) in self.ports.take_open(socket) {
+            self.forget_send(ticket, socket, id);
+            self.fail(ticket, upstream, UpstreamFailure::Refused, now);
+        }
+    }
+
+    /// The next try may do better, so the tries go on; only what is said at the
+    /// end differs.
+    fn not_permitted(&mut self, from: SentFrom) {
+        let mut open = self.ports.open(from.socket).iter();
+        let Some((_, ticket)) = open.find(|(id, _)| *id == from.id).copied() else { return };
+        let upstream = self.ports.upstream(from.socket);
+        self.ports.forget(from);
+        self.forget_send(ticket, from.socket, from.id);
+        let reason = UpstreamFailure::NotPermitted;
+        self.stats.upstream_failures.add(reason.index());
+        if let (Some(open), Some(upstream)) = (self.inflight.get_mut(ticket), upstream) {
+            open.state.note_failure(Origin::SendFailed, upstream);
+        }
+    }
+
+    /// Forgets a datagram whose answer will not come.
+    fn forget_send(&mut self, ticket: Ticket, socket: usize, id: u16) {
+        if let Some(open) = self.inflight.get_mut(ticket) {
+            let gone = SentFrom { socket, id };
+            open.state.sends.retain(|send| send.from != gone);
+        }
+    }
+}
