@@ -151,8 +151,7 @@ impl Flights {
     /// Does what is due for a question: a try, or its end.
     fn step(&mut self, ticket: Ticket, now: Moment, rng: &mut impl Rng) {
         let Some(open) = self.inflight.get_mut(ticket) else { return };
-        let truncated = open.state.truncated.as_ref();
-        if now >= open.deadline || truncated.is_some_and(|truncated| now >= truncated.until) {
+        if now >= open.deadline || open.state.is_over(now) {
             return self.give_up(ticket, now);
         }
         self.look(ticket, now, rng);
@@ -197,7 +196,7 @@ impl Flights {
             self.actions
                 .push(Action::Open { socket: from.socket, upstream });
         }
-        open.state.sends.push(Send { from, upstream, at: now });
+        open.state.sends.push(Send { from, upstream, at: now, refused: false });
         dns::put_u16(message, 0, from.id);
         self.actions.send(from, message);
     }
@@ -247,7 +246,11 @@ impl Flights {
         // An upstream that says it cannot answer would only say it again.
         let hopeless = all_failed && reason == UpstreamFailure::Rcode;
         if hopeless || !flight.retry.fail(now, another) {
-            return self.give_up(ticket, now);
+            let refused = reason == UpstreamFailure::Refused;
+            flight.ends_at = flight.grace().filter(|at| refused && *at > now);
+            if flight.ends_at.is_none() {
+                return self.give_up(ticket, now);
+            }
         }
         self.wake_for_next(ticket);
     }
@@ -273,7 +276,7 @@ impl Flights {
         // asked again.
         let mut keep = None;
         if flight.pinned.is_none() && flight.truncated.is_none() {
-            for _ in &flight.sends {
+            for _ in flight.sends.iter().filter(|send| !send.refused) {
                 let reason = UpstreamFailure::Silent.index();
                 self.stats.upstream_failures.add(reason);
             }

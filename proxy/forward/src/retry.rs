@@ -50,7 +50,7 @@ impl Retry {
     /// Returns when the next try is due; `None` when there are no more, and
     /// only the deadline is left.
     pub(crate) fn next_at(&self) -> Option<Moment> {
-        if self.sent >= MAX_QUERIES {
+        if self.sent >= MAX_QUERIES || self.errors >= MAX_ERRORS {
             return None;
         }
         match (self.again_at, self.scheduled_at()) {

@@ -54,13 +54,18 @@ impl Flights {
         }
     }
 
-    /// All that is open on a socket has failed.
+    /// Takes ICMP for what it is, a hint that anybody may send: what is open on
+    /// the socket stays open, and the right answer to it is still taken. A question
+    /// has a failed try only when nothing of it is out there but what was refused.
     fn refused(&mut self, socket: usize, now: Moment) {
         let Some(upstream) = self.ports.upstream(socket) else { return };
         self.health.refused(upstream, now);
-        for (id, ticket) in self.ports.take_open(socket) {
-            self.forget_send(ticket, socket, id);
-            self.fail(ticket, upstream, UpstreamFailure::Refused, now);
+        for (id, ticket) in self.ports.open(socket).to_vec() {
+            let from = SentFrom { socket, id };
+            let Some(open) = self.inflight.get_mut(ticket) else { continue };
+            if open.state.note_refused(from) && open.state.all_refused() {
+                self.fail(ticket, upstream, UpstreamFailure::Refused, now);
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! What is kept with one question in flight.
 
+use std::time::Duration;
+
 use dns::Rcode;
 
 use crate::Transport;
@@ -39,6 +41,8 @@ pub(crate) struct Flight {
     pub(super) guard: Guard,
     /// The only upstream that a probe goes to.
     pub(super) pinned: Option<usize>,
+    /// When it ends, if nothing comes for what was refused.
+    pub(super) ends_at: Option<Moment>,
 }
 
 /// A datagram that went to an upstream.
@@ -47,6 +51,8 @@ pub(super) struct Send {
     pub(super) from: SentFrom,
     pub(super) upstream: usize,
     pub(super) at: Moment,
+    /// ICMP came for it.
+    pub(super) refused: bool,
 }
 
 impl Flight {
@@ -67,6 +73,7 @@ impl Flight {
             started: now,
             guard: Guard::default(),
             pinned: None,
+            ends_at: None,
         }
     }
 
@@ -84,10 +91,17 @@ impl Flight {
         let look = self.guard.look_at(self.started, self.retry.sent());
         let look = look.filter(|_| self.pinned.is_none());
         let until = self.truncated.as_ref().map(|truncated| truncated.until);
-        [look, until, self.retry.next_at()]
+        [look, until, self.ends_at, self.retry.next_at()]
             .into_iter()
             .flatten()
             .min()
+    }
+
+    /// Returns whether nothing more is waited for.
+    pub(super) fn is_over(&self, now: Moment) -> bool {
+        let until = self.truncated.as_ref().map(|truncated| truncated.until);
+        let ends = [until, self.ends_at].into_iter().flatten().min();
+        ends.is_some_and(|at| now >= at)
     }
 
     /// Returns when the query was sent that `upstream` answered with `id`; over
@@ -97,6 +111,27 @@ impl Flight {
         sends
             .find(|send| send.upstream == upstream && send.from.id == id)
             .map_or(self.started, |send| send.at)
+    }
+
+    /// Notes that a datagram was refused; returns whether that is news.
+    pub(super) fn note_refused(&mut self, from: SentFrom) -> bool {
+        let mut sends = self.sends.iter_mut();
+        let send = sends.find(|send| send.from == from && !send.refused);
+        send.is_some_and(|send| {
+            send.refused = true;
+            true
+        })
+    }
+
+    /// Returns whether nothing is out there but what was refused.
+    pub(super) fn all_refused(&self) -> bool {
+        self.sends.iter().all(|send| send.refused)
+    }
+
+    /// Returns until when the right answer may still come for what was refused.
+    pub(super) fn grace(&self) -> Option<Moment> {
+        let refused = self.sends.iter().filter(|send| send.refused);
+        refused.map(|send| send.at + GRACE).max()
     }
 
     /// Notes what `upstream` said instead of yes or no.
@@ -124,7 +159,7 @@ impl Flight {
     pub(super) fn why_failed(&self, health: &UpstreamHealth) -> (Origin, Option<usize>) {
         match self.failure {
             _ if self.guard.looped => return (Origin::Loop, self.last_asked),
-            Some((origin, upstream)) if self.said.is_some() || self.sends.is_empty() => {
+            Some((origin, upstream)) if self.said.is_some() || self.all_refused() => {
                 return (origin, Some(upstream));
             }
             _ => {}
@@ -135,3 +170,8 @@ impl Flight {
         (origin, self.last_asked)
     }
 }
+
+/// How long the answer to a datagram is waited for after ICMP for it, where there
+/// is nothing else to try: longer than the way to most servers and back, so that
+/// forged ICMP fails no question.
+const GRACE: Duration = Duration::from_millis(250);

@@ -44,6 +44,26 @@ fn after_a_few_wrong_ids_only_tcp_is_believed() {
     assert_eq!(world.stats.upstream_dropped.get(NotAnAnswer::Late.index()), 1);
 }
 
+/// ICMP for every port, while the upstreams are far away: each name is answered by
+/// the first datagram, whatever the number of upstreams.
+#[test]
+fn forged_icmp_fails_no_question() {
+    for upstreams in 1..=4 {
+        let conduct = Conduct { icmp: true, latency: millis(150), ..Conduct::default() };
+        let mut world = World::new(6, upstreams).all(conduct);
+        for n in 0..60 {
+            world.ask_after(millis(20 * n), &format!("n{n}.test."), 1);
+            world.ask_after(millis(20 * n), &format!("n{n}.test."), 2);
+        }
+        world.pass(secs(6));
+        assert_eq!(world.answers.len(), 120);
+        for answer in &world.answers {
+            assert!(answer.address.is_some(), "{upstreams} upstreams: {answer:?}");
+            assert_eq!(answer.after, millis(150), "{upstreams} upstreams");
+        }
+    }
+}
+
 #[test]
 fn a_hundred_and_fifty_queries_use_as_many_ports_and_nearly_as_many_ids() {
     let mut world = World::new(3, 1);

@@ -107,6 +107,7 @@ fn random_conduct(rng: &mut StdRng) -> Conduct {
         loss: if rng.random_bool(0.3) { rng.random_range(0.0..0.6) } else { 0.0 },
         duplicates: if rng.random_bool(0.2) { 0.5 } else { 0.0 },
         forged: forged.filter(|_| rng.random_bool(forges)).collect(),
+        icmp: rng.random_bool(0.1),
         udp: udp[rng.random_range(0..udp.len())],
         tcp: tcp[rng.random_range(0..tcp.len())],
     }

@@ -33,6 +33,9 @@ impl World {
         if conduct.udp == Udp::Forbidden {
             return self.at(Duration::ZERO, Event::Error(FlightError::NotPermitted(from)));
         }
+        if conduct.icmp {
+            self.at(ICMP, Event::Refused(port));
+        }
         if self.happens(conduct.loss) {
             return;
         }
@@ -122,3 +125,6 @@ impl World {
         self.at(latency, event);
     }
 }
+
+/// How soon forged ICMP comes for a datagram.
+const ICMP: Duration = Duration::from_micros(100);

@@ -18,6 +18,8 @@ pub(crate) struct Conduct {
     pub(crate) duplicates: f64,
     /// What is sent before the right answer, in vain if all is well.
     pub(crate) forged: Vec<Wrong>,
+    /// Whether ICMP is forged for each datagram as soon as it leaves.
+    pub(crate) icmp: bool,
     pub(crate) udp: Udp,
     pub(crate) tcp: Tcp,
 }
@@ -96,6 +98,7 @@ impl Default for Conduct {
             loss: 0.0,
             duplicates: 0.0,
             forged: Vec::new(),
+            icmp: false,
             udp: Udp::Answers,
             tcp: Tcp::Answers,
         }
