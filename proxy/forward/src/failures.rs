@@ -3,12 +3,13 @@
 //! long each time it fails again, five at most.
 
 use std::collections::HashMap;
+use std::io;
 use std::time::Duration;
 
 use dns::ExtendedError;
 use foldhash::fast::RandomState;
 
-use resolver::{Head, Key, Moment, Origin};
+use resolver::{Entry, Head, Key, Moment, Origin};
 
 /// Why a try at an upstream ended without an answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,6 +35,8 @@ pub enum UpstreamFailure {
     Socket,
     /// It truncated its answer over TCP.
     Truncated,
+    /// Something on the way lets nothing through (ICMP).
+    Unreachable,
 }
 
 impl UpstreamFailure {
@@ -49,6 +52,7 @@ impl UpstreamFailure {
         Self::Silent,
         Self::Socket,
         Self::Truncated,
+        Self::Unreachable,
     ];
 
     /// The place in a table of counters.
@@ -69,7 +73,21 @@ impl UpstreamFailure {
             Self::Silent => "silent",
             Self::Socket => "socket",
             Self::Truncated => "truncated",
+            Self::Unreachable => "unreachable",
         }
+    }
+
+    /// Judges the error number by which the system tells of ICMP.
+    pub(crate) fn of_icmp(errno: i32) -> Self {
+        match io::Error::from_raw_os_error(errno).kind() {
+            io::ErrorKind::ConnectionRefused => Self::Refused,
+            _ => Self::Unreachable,
+        }
+    }
+
+    /// Returns whether it is known from ICMP, which anybody may send.
+    pub(crate) const fn is_hint(self) -> bool {
+        matches!(self, Self::Refused | Self::Unreachable)
     }
 }
 
@@ -82,10 +100,21 @@ impl From<UpstreamFailure> for Origin {
             }
             UpstreamFailure::Connect | UpstreamFailure::Silent => Self::Timeout,
             UpstreamFailure::Loop => Self::Loop,
-            UpstreamFailure::NotPermitted | UpstreamFailure::Socket => Self::SendFailed,
+            UpstreamFailure::NotPermitted
+            | UpstreamFailure::Socket
+            | UpstreamFailure::Unreachable => Self::SendFailed,
             UpstreamFailure::Refused => Self::ConnectRefused,
         }
     }
+}
+
+/// Adds what the system said to the text of a failure, as far as there is room.
+pub(crate) fn explain(entry: &mut Entry, errno: i32) {
+    let said = io::Error::from_raw_os_error(errno).to_string();
+    let said = said.split(" (os error").next().unwrap_or_default();
+    let room = ExtendedError::MAX_TEXT.saturating_sub(entry.text.len());
+    let text = b": ".iter().chain(said.as_bytes()).take(room);
+    entry.text.extend(text);
 }
 
 /// Questions that failed lately, and for how long that is believed.

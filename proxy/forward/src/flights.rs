@@ -27,7 +27,7 @@ use dns::Rcode;
 use rand::{Rng, RngExt as _};
 
 use crate::compose::{QUERY_LEN, compose};
-use crate::failures::Failures;
+use crate::failures::{self, Failures};
 use crate::retry::{Another, Due};
 use crate::upstream_health::UpstreamHealth;
 use crate::zones::Zones;
@@ -246,8 +246,8 @@ impl Flights {
         // An upstream that says it cannot answer would only say it again.
         let hopeless = all_failed && reason == UpstreamFailure::Rcode;
         if hopeless || !flight.retry.fail(now, another) {
-            let refused = reason == UpstreamFailure::Refused;
-            flight.ends_at = flight.grace().filter(|at| refused && *at > now);
+            let hint = reason.is_hint();
+            flight.ends_at = flight.grace().filter(|at| hint && *at > now);
             if flight.ends_at.is_none() {
                 return self.give_up(ticket, now);
             }
@@ -268,6 +268,7 @@ impl Flights {
         let (query, flight) = (open.waiters.first().map(|first| first.query), &open.state);
         let Some(query) = query else { return };
         let (origin, upstream) = flight.why_failed(&self.health);
+        let errno = flight.errno.filter(|_| origin == Origin::SendFailed);
         let said = flight.said.filter(|_| origin != Origin::Loop);
         let (rcode, said) = said.unwrap_or((Rcode::SERVFAIL, None));
         let addr = upstream.and_then(|at| self.zones.upstreams().get(at));
@@ -283,6 +284,9 @@ impl Flights {
             keep = Some(self.failures.head(&open.key, entry.head, now));
         }
         entry.head.ede = said.or(entry.head.ede);
+        if let Some(errno) = errno {
+            failures::explain(&mut entry, errno);
+        }
         self.close(ticket, (entry, keep), (origin, upstream));
     }
 

@@ -75,6 +75,7 @@ impl Forwarder {
             sockets: Sockets::new(registry, upstreams, QUERY_LEN),
             tcp: TcpPool::new(upstreams, Arc::clone(&inbox), tcp_stats, runtime.clone()),
             replies: Replies::new(stats, notes),
+            complained: None,
         };
         let thread = std::thread::Builder::new().name("upstream".to_owned());
         let thread = thread.spawn(move || upstream_thread.run())?;

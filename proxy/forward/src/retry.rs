@@ -108,8 +108,10 @@ impl Retry {
         self.again_at = Some(now);
     }
 
-    /// Notes that the answer was truncated: asks over TCP at once.
+    /// Notes that the answer was truncated: asks over TCP at once, whatever failed
+    /// before.
     pub(crate) fn truncated(&mut self, now: Moment) {
+        self.errors = 0;
         self.turn_to_tcp(now);
     }
 

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mio::{Events, Poll};
 use rand::Rng;
@@ -30,6 +31,8 @@ pub(crate) struct UpstreamThread {
     pub(crate) sockets: Sockets,
     pub(crate) tcp: TcpPool,
     pub(crate) replies: Replies,
+    /// When an error of a socket was last logged.
+    pub(crate) complained: Option<Moment>,
 }
 
 /// What it uses again in each round.
@@ -93,11 +96,34 @@ impl UpstreamThread {
                         return;
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // What ICMP said: closed port, no route. Told once, and there
-                // may be datagrams behind it.
-                Err(_) => self.flights.error(FlightError::Refused { socket }, now),
+                Err(error) => {
+                    let errno = error.raw_os_error().unwrap_or_default();
+                    match udp::Trouble::of(errno) {
+                        udp::Trouble::Momentary => return,
+                        udp::Trouble::Dead => return self.lose(socket, errno, now),
+                        // Told once, and there may be datagrams behind it.
+                        udp::Trouble::NotPermitted | udp::Trouble::Unreachable => {
+                            self.flights.error(FlightError::Refused { socket, errno }, now);
+                        }
+                    }
+                }
             }
+        }
+    }
+
+    /// Gives a socket up that is of no use any more.
+    fn lose(&mut self, socket: usize, errno: i32, now: Moment) {
+        let error = io::Error::from_raw_os_error(errno);
+        self.complain(&error, "a socket to an upstream is dead and is replaced", now);
+        self.flights.error(FlightError::Died { socket, errno }, now);
+    }
+
+    /// Logs a lack of ours: once in a while, for all sockets may have it at once.
+    fn complain(&mut self, error: &io::Error, what: &'static str, now: Moment) {
+        let often = self.complained.is_some_and(|at| now < at + COMPLAINTS);
+        if !often {
+            self.complained = Some(now);
+            tracing::warn!(%error, "{what}");
         }
     }
 
@@ -159,8 +185,10 @@ impl UpstreamThread {
             Action::Open { socket, upstream } => match self.sockets.open(socket, upstream) {
                 Ok(local) => self.flights.opened(socket, local),
                 Err(error) => {
-                    tracing::debug!(%error, "no socket to ask an upstream");
-                    self.flights.error(FlightError::NoSocket { socket }, now);
+                    let errno = error.raw_os_error().unwrap_or_default();
+                    self.complain(&error, "no socket to ask an upstream", now);
+                    self.flights
+                        .error(FlightError::NoSocket { socket, errno }, now);
                 }
             },
             Action::Send { from, octets: range } => {
@@ -198,8 +226,12 @@ impl UpstreamThread {
     /// Sends the queries and answers of this round.
     fn flush(&mut self, round: &mut Round, now: Moment) {
         self.sockets.flush(&mut round.unsent);
-        for socket in round.unsent.refused.drain(..) {
-            self.flights.error(FlightError::Refused { socket }, now);
+        for (socket, errno) in round.unsent.dead.drain(..) {
+            self.lose(socket, errno, now);
+        }
+        for (socket, errno) in round.unsent.refused.drain(..) {
+            self.flights
+                .error(FlightError::Refused { socket, errno }, now);
         }
         for from in round.unsent.not_permitted.drain(..) {
             self.flights.error(FlightError::NotPermitted(from), now);
@@ -211,6 +243,9 @@ impl UpstreamThread {
 
 /// Sockets whose events are taken in one round; the others come in the next.
 const EVENTS: usize = 256;
+
+/// How often errors of sockets are logged.
+const COMPLAINTS: Duration = Duration::from_secs(10);
 
 /// Datagrams read in one call: answers to the queries that share a port.
 const BATCH: usize = 16;

@@ -27,10 +27,13 @@ pub(crate) struct Sockets {
 /// Queries that did not get as far as the upstream.
 #[derive(Debug, Default)]
 pub(crate) struct Unsent {
-    /// Sockets whose upstream refused what was sent before.
-    pub(crate) refused: Vec<usize>,
+    /// Sockets for which ICMP came after what was sent before, with the system's
+    /// error number.
+    pub(crate) refused: Vec<(usize, i32)>,
     /// Queries that the system would not send (EPERM).
     pub(crate) not_permitted: Vec<SentFrom>,
+    /// Sockets that are of no use any more, with the system's error number.
+    pub(crate) dead: Vec<(usize, i32)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -112,23 +115,35 @@ impl Sockets {
         self.outbox
             .sort_unstable_by_key(|outgoing| outgoing.from.socket);
         for group in self.outbox.chunk_by(|a, b| a.from.socket == b.from.socket) {
-            let number = group.first().map(|first| first.from.socket);
-            let socket = number.and_then(|number| self.sockets.get(number)?.as_ref());
+            let Some(number) = group.first().map(|first| first.from.socket) else { continue };
+            let socket = self.sockets.get(number).and_then(Option::as_ref);
             let Some(socket) = socket else { continue };
             for part in group.chunks(BATCH) {
                 for Outgoing { start, len, .. } in part {
                     let octets = self.messages.get(*start..start + len);
                     self.batch.push(octets.unwrap_or_default(), None, None);
                 }
-                // What cannot be sent is as good as lost: the next try follows.
-                let report = socket.send_batch(&mut self.batch).unwrap_or_default();
-                unsent.refused.extend(number.filter(|_| report.refused > 0));
-                // Which of them failed is not told; a second look at one that
-                // left costs nothing but its name in the statistics.
-                if report.first_error() == Some(io::ErrorKind::PermissionDenied) {
-                    unsent
-                        .not_permitted
-                        .extend(part.iter().map(|outgoing| outgoing.from));
+                let errno = match socket.send_batch(&mut self.batch) {
+                    Ok(report) => {
+                        let refused = (report.refused > 0).then_some((number, ECONNREFUSED));
+                        unsent.refused.extend(refused);
+                        report.first_errno
+                    }
+                    Err(error) => error.raw_os_error(),
+                };
+                match errno.map(|errno| (errno, udp::Trouble::of(errno))) {
+                    Some((errno, udp::Trouble::Dead)) => unsent.dead.push((number, errno)),
+                    Some((errno, udp::Trouble::Unreachable)) => {
+                        unsent.refused.push((number, errno));
+                    }
+                    // Which of them failed is not told; a second look at one that
+                    // left costs nothing but its name in the statistics.
+                    Some((_, udp::Trouble::NotPermitted)) => {
+                        let froms = part.iter().map(|outgoing| outgoing.from);
+                        unsent.not_permitted.extend(froms);
+                    }
+                    // What found no room is as good as lost: the next try follows.
+                    Some((_, udp::Trouble::Momentary)) | None => {}
                 }
             }
         }
@@ -150,6 +165,9 @@ fn connect(addr: SocketAddr) -> io::Result<udp::Socket> {
 
 /// More than the 1232 octets that we ask for, for upstreams that do not look.
 pub(crate) const RECEIVE_LEN: usize = 4096;
+
+/// What the system says of a port where nothing listens.
+const ECONNREFUSED: i32 = 111;
 
 /// Queries in one call.
 const BATCH: usize = 32;

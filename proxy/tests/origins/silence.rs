@@ -71,7 +71,7 @@ fn what_a_firewall_drops_on_its_way_out_was_not_sent() {
     );
     let nft = Command::new("nft").arg(&ruleset).output().unwrap();
     assert!(nft.status.success(), "{nft:?}");
-    let text = format!("the kernel refused to send to {addr}");
+    let text = format!("the kernel refused to send to {addr}: Operation not permitted");
     Expected::servfail(Origin::SendFailed, 23, text).check(&proxy, ".");
 }
 

@@ -23,6 +23,9 @@ pub use send::{SendBatch, SendReport};
 mod segmented;
 pub use segmented::SegmentedBatch;
 
+mod trouble;
+pub use trouble::Trouble;
+
 mod local;
 pub use local::LocalAddr;
 

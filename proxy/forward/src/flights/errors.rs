@@ -7,18 +7,30 @@ use resolver::{Moment, Origin, Ticket};
 /// Why a query, or all queries of a socket, will not be answered.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum FlightError {
-    /// The system had no socket to open.
+    /// A socket is of no use any more, and what is open on it will have no answer.
+    Died {
+        /// Its number.
+        socket: usize,
+        /// The system's error number.
+        errno: i32,
+    },
+    /// The system had no socket to open, or no route.
     NoSocket {
         /// The number that it was to have.
         socket: usize,
+        /// The system's error number.
+        errno: i32,
     },
     /// The system would not send a datagram, for lack of a conntrack entry or by
     /// a firewall's rule (EPERM).
     NotPermitted(SentFrom),
-    /// Nothing listens at the other end of a socket (ICMP).
+    /// ICMP came for a socket: nothing listens at the other end, or something on
+    /// the way lets nothing through.
     Refused {
         /// Its number.
         socket: usize,
+        /// The system's error number.
+        errno: i32,
     },
     /// A query over TCP failed.
     Tcp { ticket: Ticket, upstream: usize, reason: UpstreamFailure },
@@ -31,9 +43,10 @@ impl Flights {
     /// Takes an error: other tries follow, or the question ends.
     pub(crate) fn error(&mut self, error: FlightError, now: Moment) {
         match error {
-            FlightError::NoSocket { socket } => self.no_socket(socket, now),
+            FlightError::Died { socket, errno } => self.died(socket, errno, now),
+            FlightError::NoSocket { socket, errno } => self.no_socket(socket, errno, now),
             FlightError::NotPermitted(from) => self.not_permitted(from),
-            FlightError::Refused { socket } => self.refused(socket, now),
+            FlightError::Refused { socket, errno } => self.refused(socket, errno, now),
             FlightError::Tcp { ticket, upstream, reason } => {
                 self.tcp_failed(ticket, (upstream, reason), now);
             }
@@ -42,29 +55,52 @@ impl Flights {
     }
 
     /// Another socket takes what was to leave from this one, if there is any.
-    fn no_socket(&mut self, socket: usize, now: Moment) {
+    fn no_socket(&mut self, socket: usize, errno: i32, now: Moment) {
         let Some(upstream) = self.ports.upstream(socket) else { return };
         for (id, ticket) in self.ports.not_opened(socket, now) {
             self.forget_send(ticket, socket, id);
-            if self.ports.has_socket(upstream) {
-                self.repeat(ticket, now);
-            } else {
-                self.fail(ticket, upstream, UpstreamFailure::Socket, now);
-            }
+            self.lost(ticket, (upstream, errno), now);
         }
+    }
+
+    /// Replaces a socket, and asks at once again what was open on it.
+    fn died(&mut self, socket: usize, errno: i32, now: Moment) {
+        let Some(upstream) = self.ports.upstream(socket) else { return };
+        for (id, ticket) in self.ports.take_dead(socket) {
+            self.forget_send(ticket, socket, id);
+            self.lost(ticket, (upstream, errno), now);
+        }
+    }
+
+    /// Asks again at once what a lack of ours lost; the second time, as without any
+    /// socket, it is a failed try: another one would find the same.
+    fn lost(&mut self, ticket: Ticket, (upstream, errno): (usize, i32), now: Moment) {
+        let has_socket = self.ports.has_socket(upstream);
+        let Some(open) = self.inflight.get_mut(ticket) else { return };
+        let first = open.state.errno.replace(errno).is_none();
+        if first && has_socket {
+            let reason = UpstreamFailure::Socket;
+            self.stats.upstream_failures.add(reason.index());
+            return self.repeat(ticket, now);
+        }
+        self.fail(ticket, upstream, UpstreamFailure::Socket, now);
     }
 
     /// Takes ICMP for what it is, a hint that anybody may send: what is open on
     /// the socket stays open, and the right answer to it is still taken. A question
     /// has a failed try only when nothing of it is out there but what was refused.
-    fn refused(&mut self, socket: usize, now: Moment) {
+    fn refused(&mut self, socket: usize, errno: i32, now: Moment) {
         let Some(upstream) = self.ports.upstream(socket) else { return };
-        self.health.refused(upstream, now);
+        let reason = UpstreamFailure::of_icmp(errno);
+        if reason == UpstreamFailure::Refused {
+            self.health.refused(upstream, now);
+        }
         for (id, ticket) in self.ports.open(socket).to_vec() {
             let from = SentFrom { socket, id };
             let Some(open) = self.inflight.get_mut(ticket) else { continue };
             if open.state.note_refused(from) && open.state.all_refused() {
-                self.fail(ticket, upstream, UpstreamFailure::Refused, now);
+                open.state.errno = Some(errno);
+                self.fail(ticket, upstream, reason, now);
             }
         }
     }
@@ -80,6 +116,7 @@ impl Flights {
         let reason = UpstreamFailure::NotPermitted;
         self.stats.upstream_failures.add(reason.index());
         if let (Some(open), Some(upstream)) = (self.inflight.get_mut(ticket), upstream) {
+            open.state.errno = Some(EPERM);
             open.state.note_failure(Origin::SendFailed, upstream);
         }
     }
@@ -92,3 +129,6 @@ impl Flights {
         }
     }
 }
+
+/// What the system says when it does not let a datagram leave.
+const EPERM: i32 = 1;

@@ -41,6 +41,8 @@ pub(crate) struct Flight {
     pub(super) guard: Guard,
     /// The only upstream that a probe goes to.
     pub(super) pinned: Option<usize>,
+    /// What the system said last when it could not send.
+    pub(super) errno: Option<i32>,
     /// When it ends, if nothing comes for what was refused.
     pub(super) ends_at: Option<Moment>,
 }
@@ -73,6 +75,7 @@ impl Flight {
             started: now,
             guard: Guard::default(),
             pinned: None,
+            errno: None,
             ends_at: None,
         }
     }

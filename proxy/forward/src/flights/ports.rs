@@ -49,6 +49,8 @@ struct Pool {
     sockets: Vec<usize>,
     /// Numbers whose sockets could not be opened.
     spare: Vec<usize>,
+    /// Sockets that are replaced before any other is used.
+    dead: Vec<usize>,
     /// Until when no more sockets are opened.
     full_until: Moment,
     cursor: usize,
@@ -76,6 +78,7 @@ impl Ports {
             addr: *addr,
             sockets: Vec::new(),
             spare: Vec::new(),
+            dead: Vec::new(),
             full_until: Moment::default(),
             cursor: 0,
             shared: addr.ip().is_loopback(),
@@ -176,12 +179,22 @@ impl Ports {
             .map_or(&[], |slot| slot.open.as_slice())
     }
 
-    /// Takes all that is open on a socket, none of which will be answered.
-    pub(crate) fn take_open(&mut self, socket: usize) -> Vec<(u16, Ticket)> {
-        self.slots
-            .get_mut(socket)
-            .map(|slot| std::mem::take(&mut slot.open))
-            .unwrap_or_default()
+    /// Takes all that is open on a socket that is dead, none of which will be
+    /// answered. The next query of its upstream leaves from what replaces it.
+    pub(crate) fn take_dead(&mut self, socket: usize) -> Vec<(u16, Ticket)> {
+        let Some(slot) = self.slots.get_mut(socket) else { return Vec::new() };
+        slot.is_open = false;
+        if let Some(local) = slot.local.take() {
+            self.own.remove(&local);
+        }
+        if let Some(pool) = self.pools.get_mut(slot.upstream)
+            && pool.sockets.contains(&socket)
+            && !pool.dead.contains(&socket)
+        {
+            pool.dead.push(socket);
+            pool.run = None;
+        }
+        std::mem::take(&mut slot.open)
     }
 
     /// Forgets a query: a message with its ID is late from here on.
@@ -216,7 +229,8 @@ impl Ports {
         now: Moment,
         rng: &mut impl Rng,
     ) -> Option<(usize, bool)> {
-        let chosen = match self.grow(upstream, now) {
+        let fresh = self.revive(upstream, now).or_else(|| self.grow(upstream, now));
+        let chosen = match fresh {
             Some(socket) => (socket, true),
             None => self.choose(upstream, now, rng)?,
         };
@@ -224,6 +238,14 @@ impl Ports {
             pool.run = Some((chosen.0, 1));
         }
         Some(chosen)
+    }
+
+    /// Takes a socket that is dead, to be replaced.
+    fn revive(&mut self, upstream: usize, now: Moment) -> Option<usize> {
+        let socket = self.pools.get_mut(upstream)?.dead.pop()?;
+        let slot = self.slots.get_mut(socket)?;
+        (slot.uses, slot.opened) = (0, now);
+        Some(socket)
     }
 
     /// Adds a socket to a pool, while it grows.

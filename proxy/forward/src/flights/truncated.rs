@@ -32,6 +32,8 @@ impl Flights {
         let Some(open) = self.inflight.get_mut(ticket) else { return };
         let flight = &mut open.state;
         flight.truncated_by = Some(upstream);
+        // It answers, so what ICMP came for it was forged.
+        flight.ends_at = None;
         let until = flight.started + patience;
         if let Some(entry) = entry {
             flight.truncated = Some(Truncated { entry, until });

@@ -20,6 +20,7 @@ use crate::flights::{Action, Actions, Closed, FlightError, Flights, SentFrom};
 use crate::loops::Evidence;
 use crate::zones::Zones;
 use crate::{Ask, ForwardConfig, ReplyTo, Transport, UpstreamFailure};
+use names::{ECONNREFUSED, EDESTADDRREQ, EMFILE};
 use names::{What, address, client_of, number_of, read, retained, socket, told};
 pub(crate) use names::{addr_of, address_of};
 use observe::{Stats, WorkerStats};
@@ -49,6 +50,8 @@ pub(crate) struct World {
     /// By their numbers, which opening it was and the upstream: what comes to an
     /// older one is lost.
     sockets: Vec<(u64, usize)>,
+    /// Openings up to this one are of no use any more.
+    destroyed: u64,
     muted: Option<Name>,
     closed: HashMap<Name, usize>,
     hasher: KeyHasher,
@@ -148,6 +151,7 @@ impl World {
             config,
             events: BTreeMap::new(),
             sockets: Vec::new(),
+            destroyed: 0,
             muted: None,
             closed: HashMap::new(),
             hasher,
@@ -270,8 +274,8 @@ impl World {
             Event::Refused(port) => {
                 if self.is_there(port) {
                     let socket = port.from.socket;
-                    self.flights
-                        .error(FlightError::Refused { socket }, self.now);
+                    let error = FlightError::Refused { socket, errno: ECONNREFUSED };
+                    self.flights.error(error, self.now);
                 }
             }
             Event::TcpQuery { ticket, upstream, octets } => {
@@ -316,8 +320,8 @@ impl World {
                 self.open_socket(socket, upstream);
             }
             Action::Open { socket, .. } => {
-                self.flights
-                    .error(FlightError::NoSocket { socket }, self.now);
+                let error = FlightError::NoSocket { socket, errno: EMFILE };
+                self.flights.error(error, self.now);
             }
             Action::Send { from, octets: range } => self.send(from, octets[range].to_vec()),
             Action::AskTcp { ticket, upstream, message, .. } => {

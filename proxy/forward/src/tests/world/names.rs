@@ -58,3 +58,12 @@ pub(super) fn socket() -> Arc<::udp::Socket> {
     let bind = || ::udp::Socket::bind((Ipv4Addr::LOCALHOST, 0).into(), &Default::default());
     Arc::clone(SOCKET.get_or_init(|| Arc::new(bind().unwrap())))
 }
+
+/// What the system says of a port where nothing listens.
+pub(super) const ECONNREFUSED: i32 = 111;
+
+/// What the system says when there is no descriptor left.
+pub(super) const EMFILE: i32 = 24;
+
+/// What the system says to a send from a socket that was destroyed.
+pub(super) const EDESTADDRREQ: i32 = 89;

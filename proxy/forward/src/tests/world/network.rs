@@ -29,6 +29,10 @@ impl World {
         let Some((opening, upstream)) = self.sockets.get(from.socket).copied() else { return };
         self.sent(upstream, Transport::Udp, &octets, opening);
         let port = Port { from, opening };
+        if opening <= self.destroyed {
+            let error = FlightError::Died { socket: from.socket, errno: EDESTADDRREQ };
+            return self.at(Duration::ZERO, Event::Error(error));
+        }
         let conduct = self.upstreams[upstream].clone();
         if conduct.udp == Udp::Forbidden {
             return self.at(Duration::ZERO, Event::Error(FlightError::NotPermitted(from)));

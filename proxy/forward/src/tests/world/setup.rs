@@ -40,6 +40,20 @@ impl World {
         Self { upstreams: self.upstreams, ..Self::with(self.seed, config) }
     }
 
+    /// All sockets that are open are destroyed, and none of them tells.
+    pub(crate) fn destroy_sockets(&mut self) {
+        self.destroyed = self.number();
+    }
+
+    /// All sockets that are open are destroyed, and each of them tells.
+    pub(crate) fn abort_sockets(&mut self) {
+        self.destroy_sockets();
+        for socket in 0..self.sockets.len() {
+            let error = FlightError::Died { socket, errno: EDESTADDRREQ };
+            self.at(Duration::ZERO, Event::Error(error));
+        }
+    }
+
     /// A client asks over TCP now; returns the number of its query.
     pub(crate) fn ask_over_tcp(&mut self, name: &str, client: u16) -> u64 {
         let number = self.number();
