@@ -19,6 +19,9 @@ pub enum TcpMode {
     /// Accepts and answers.
     #[default]
     Serve,
+    /// Accepts, and answers the queries of each connection in turn, as CoreDNS does:
+    /// one that is delayed holds up those behind it.
+    InTurn,
     /// Listens not at all: a connection is reset.
     Refuse,
     /// The kernel takes the connection; the server never reads from it.
@@ -38,7 +41,7 @@ impl Listening {
     pub(super) fn bind(addr: SocketAddr, mode: TcpMode) -> io::Result<Self> {
         let backlog = match mode {
             TcpMode::Refuse => return Ok(Self { listener: None, mode }),
-            TcpMode::Serve | TcpMode::NeverAccept => 1024,
+            TcpMode::Serve | TcpMode::InTurn | TcpMode::NeverAccept => 1024,
             TcpMode::BlackHole => 0,
         };
         let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
@@ -52,7 +55,7 @@ impl Listening {
     pub(super) async fn serve(self, shared: Arc<Shared>) {
         let Some(listener) = self.listener else { return };
         match self.mode {
-            TcpMode::Serve => accept(&listener, &shared).await,
+            TcpMode::Serve | TcpMode::InTurn => accept(&listener, self.mode, &shared).await,
             TcpMode::BlackHole => {
                 // A queue of length 0 holds one connection: this one, for good.
                 let filler = match listener.local_addr() {
@@ -67,13 +70,13 @@ impl Listening {
     }
 }
 
-async fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+async fn accept(listener: &TcpListener, mode: TcpMode, shared: &Arc<Shared>) {
     while let Ok(permit) = Arc::clone(&shared.connections).acquire_owned().await {
         let Ok((stream, from)) = listener.accept().await else { continue };
         let shared = Arc::clone(shared);
         tokio::spawn(async move {
             // The peer went away, or the script ended the connection.
-            serve_connection(stream, from, shared)
+            serve_connection(stream, (from, mode), shared)
                 .await
                 .unwrap_or_default();
             drop(permit);
@@ -83,7 +86,7 @@ async fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 
 async fn serve_connection(
     stream: TcpStream,
-    from: SocketAddr,
+    (from, mode): (SocketAddr, TcpMode),
     shared: Arc<Shared>,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
@@ -98,7 +101,7 @@ async fn serve_connection(
         for reply in plan.replies {
             let Ok(permit) = Arc::clone(&shared.pending).try_acquire_owned() else { continue };
             let writer = Arc::clone(&writer);
-            tokio::spawn(async move {
+            let send = async move {
                 // A sleep of nothing still takes the timer's whole millisecond.
                 if !reply.after.is_zero() {
                     tokio::time::sleep(reply.after).await;
@@ -109,7 +112,11 @@ async fn serve_connection(
                     .await
                     .unwrap_or_default();
                 drop(permit);
-            });
+            };
+            match mode {
+                TcpMode::InTurn => send.await,
+                _ => drop(tokio::spawn(send)),
+            }
         }
     }
 }
