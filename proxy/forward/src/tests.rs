@@ -3,6 +3,7 @@
 mod dead;
 mod hostile;
 mod loops;
+mod node;
 mod schedules;
 mod sockets;
 mod tcp_fails;

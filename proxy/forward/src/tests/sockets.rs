@@ -2,130 +2,13 @@
 
 use std::sync::Arc;
 
-use dns::{Class, Flags, Opt, Rtype};
-use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::RData;
-use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
+use hickory_proto::op::ResponseCode;
 use upstream::{Rule, TcpMode, Upstream};
 
+use super::node::{Node, PATIENCE, WEB, address, rcode, server};
 use super::*;
-use crate::{Ask, Forwarder, ForwarderThread, NotAnAnswer, ReplyTo, TcpReply};
-use observe::Recorders;
-use observe::{Stats, WorkerStats};
-use resolver::{Cache, Clock, Hops, Key, KeyHasher, Retained};
-
-/// A forwarder and a client whose answers all come by one channel.
-struct Node {
-    forwarder: Forwarder,
-    thread: Option<ForwarderThread>,
-    runtime: Runtime,
-    cache: Arc<Cache>,
-    stats: Arc<Stats>,
-    clock: Clock,
-    hasher: KeyHasher,
-    tx: mpsc::Sender<Box<[u8]>>,
-    rx: mpsc::Receiver<Box<[u8]>>,
-}
-
-impl Node {
-    fn over(transport: Transport, upstreams: &[SocketAddr]) -> Self {
-        Self::new(&config(transport, upstreams))
-    }
-
-    fn new(config: &ForwardConfig) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let (cache, clock) = (Arc::new(Cache::new(&config.cache)), Clock::start());
-        let recorders = Recorders::default();
-        let stats = Arc::clone(&recorders.stats);
-        let (forwarder, thread) =
-            Forwarder::start(config, &cache, clock, &recorders, runtime.handle()).unwrap();
-        let (tx, rx) = mpsc::channel(2048);
-        let hasher = KeyHasher::default();
-        let thread = Some(thread);
-        Self { forwarder, thread, runtime, cache, stats, clock, hasher, tx, rx }
-    }
-
-    /// A question, not yet asked; answers carry `id`.
-    fn question(&self, name: &str, id: u16) -> Ask {
-        let opt = Opt { udp_payload_size: 1232, extended_rcode: 0, version: 0, dnssec_ok: false };
-        let query = Retained {
-            id,
-            flags: Flags(Flags::RD),
-            qname: Name::from_text(name).unwrap(),
-            qtype: Rtype::A,
-            qclass: Class::IN,
-            edns: Some(opt),
-        };
-        Ask {
-            hash: Key::of(&query.as_query(), &self.hasher).hash,
-            query,
-            hops: Hops::default(),
-            reply_to: ReplyTo::Tcp(TcpReply { tx: self.tx.clone(), peer: CLIENT }),
-            limit: 65_535,
-            arrived: self.clock.now(),
-        }
-    }
-
-    fn ask(&self, name: &str, id: u16) {
-        self.forwarder.ask(self.question(name, id)).unwrap();
-    }
-
-    /// The next answer.
-    fn answer(&mut self) -> Message {
-        let Self { runtime, rx, .. } = self;
-        let answer = runtime.block_on(async { tokio::time::timeout(PATIENCE, rx.recv()).await });
-        Message::from_vec(&answer.expect("an answer in time").unwrap()).unwrap()
-    }
-
-    /// Asks and waits for the answer; says how long that took.
-    fn lookup(&mut self, name: &str) -> (Message, Duration) {
-        let asked = self.clock.now();
-        self.ask(name, 7);
-        let answer = self.answer();
-        (answer, self.clock.now().saturating_since(asked))
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        self.forwarder.stop();
-        if let Some(thread) = self.thread.take() {
-            thread.join();
-        }
-    }
-}
-
-/// An upstream with one name, and as many as are wanted below `many`.
-fn server(rules: Vec<Rule>) -> Upstream {
-    let records = "web 30 A 192.0.2.1\n*.many 30 A 192.0.2.2";
-    let builder = Upstream::builder().zone("example.", records);
-    rules
-        .into_iter()
-        .fold(builder, upstream::Builder::rule)
-        .start()
-        .unwrap()
-}
-
-fn address(message: &Message) -> Option<IpAddr> {
-    message.answers.iter().find_map(|record| match record.data {
-        RData::A(a) => Some(IpAddr::V4(a.0)),
-        _ => None,
-    })
-}
-
-fn rcode(message: &Message) -> ResponseCode {
-    message.metadata.response_code
-}
-
-const WEB: &str = "web.example.";
-
-/// Longer than any answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::{Ask, NotAnAnswer, ReplyTo};
+use observe::WorkerStats;
 
 /// A batch of questions, a batch of answers, and a drain.
 #[test]
@@ -295,5 +178,3 @@ fn the_right_answer_is_waited_for_behind_every_wrong_one() {
         assert_eq!(node.stats.sum(dropped), 21, "{transport:?}");
     }
 }
-
-const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1053);
