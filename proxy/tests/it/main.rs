@@ -6,6 +6,7 @@ mod api;
 mod cli;
 mod commands;
 mod coredns;
+mod destroyed;
 mod drain;
 mod examples;
 mod forwarders;
