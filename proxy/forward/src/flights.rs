@@ -39,7 +39,7 @@ use probes::Probes;
 use resolver::{CacheConfig, Entry, Head, Inflight, Joined, KeyHasher, Limits};
 use resolver::{Moment, Origin, Retained, Ticket};
 
-pub(crate) use action::{Action, Actions, Closed};
+pub(crate) use action::{Action, Actions, Closed, TcpQuery};
 pub(crate) use errors::FlightError;
 pub(crate) use ports::SentFrom;
 
@@ -184,9 +184,10 @@ impl Flights {
         let Some(len) = compose(&first.query, open.state.edns, hops, &mut message) else { return };
         let message = message.get_mut(..len).unwrap_or_default();
         if over == Transport::Tcp {
+            let client = first.reply_to.peer().map(|peer| peer.ip());
             let (message, deadline) = ((&*message).into(), open.deadline);
-            let ask = Action::AskTcp { ticket, upstream, message, deadline };
-            return self.actions.push(ask);
+            let query = TcpQuery { ticket, upstream, message, deadline, client };
+            return self.actions.push(Action::AskTcp(query));
         }
         let Some(assigned) = self.ports.assign(upstream, ticket, now, rng) else {
             return self.fail(ticket, upstream, UpstreamFailure::Socket, now);
@@ -196,7 +197,9 @@ impl Flights {
             self.actions
                 .push(Action::Open { socket: from.socket, upstream });
         }
-        open.state.sends.push(Send { from, upstream, at: now, refused: false });
+        open.state
+            .sends
+            .push(Send { from, upstream, at: now, refused: false });
         dns::put_u16(message, 0, from.id);
         self.actions.send(from, message);
     }
@@ -235,7 +238,8 @@ impl Flights {
             flight.note_failure(reason.into(), upstream);
         }
         let Some(zone) = self.zones.get(flight.zone) else { return };
-        if reason != UpstreamFailure::Rcode {
+        // No place on our connections says nothing about the upstream.
+        if !matches!(reason, UpstreamFailure::Busy | UpstreamFailure::Rcode) {
             self.health.failed(upstream, now, now);
         }
         if let Some(place) = zone.place_of(upstream) {
@@ -274,9 +278,9 @@ impl Flights {
         let addr = upstream.and_then(|at| self.zones.upstreams().get(at));
         let mut entry = origin.failure(&query, rcode, addr.copied(), now);
         // A lost probe says nothing about its upstream, and its name is never
-        // asked again.
+        // asked again. What our own limit did says nothing about the name.
         let mut keep = None;
-        if flight.pinned.is_none() && flight.truncated.is_none() {
+        if flight.pinned.is_none() && flight.truncated.is_none() && origin != Origin::Limit {
             for _ in flight.sends.iter().filter(|send| !send.refused) {
                 let reason = UpstreamFailure::Silent.index();
                 self.stats.upstream_failures.add(reason);

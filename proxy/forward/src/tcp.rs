@@ -2,10 +2,10 @@
 //! each (RFC 7766, section 6.2).
 
 mod connection;
+mod places;
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -14,13 +14,13 @@ use tokio::time::Instant;
 use crate::UpstreamFailure;
 use crate::inbox::Inbox;
 use observe::WorkerStats;
+use places::{Chosen, PIPELINE, Places};
 use resolver::Ticket;
 
 /// The connections to all upstreams.
 #[derive(Debug)]
 pub(crate) struct TcpPool {
-    upstreams: Vec<Vec<Connection>>,
-    addrs: Vec<SocketAddr>,
+    upstreams: Vec<Upstream>,
     inbox: Arc<Inbox>,
     stats: Arc<WorkerStats>,
     runtime: Handle,
@@ -33,14 +33,33 @@ pub(crate) struct TcpAsk {
     pub(crate) message: Box<[u8]>,
     /// When the last client stops waiting.
     pub(crate) deadline: Instant,
+    /// For whom it is asked.
+    pub(crate) client: Option<IpAddr>,
 }
 
-/// The way to a connection's task.
+/// One upstream, and the ways to its connections' tasks, by their numbers.
 #[derive(Debug)]
-struct Connection {
-    tx: mpsc::Sender<TcpAsk>,
-    /// Queries given to it and not ended.
-    open: Arc<AtomicUsize>,
+struct Upstream {
+    addr: SocketAddr,
+    tasks: Vec<(u64, mpsc::Sender<Job>)>,
+    places: Arc<Mutex<Places>>,
+}
+
+/// A query with its place, which is given back wherever it ends.
+#[derive(Debug)]
+struct Job {
+    ask: TcpAsk,
+    /// It is asked elsewhere as well.
+    moved: bool,
+    _place: Place,
+}
+
+/// A place on a connection.
+#[derive(Debug)]
+struct Place {
+    places: Arc<Mutex<Places>>,
+    connection: u64,
+    number: u64,
 }
 
 impl TcpPool {
@@ -52,85 +71,79 @@ impl TcpPool {
         stats: Arc<WorkerStats>,
         runtime: Handle,
     ) -> Self {
-        let addrs = upstreams.to_vec();
-        let upstreams = addrs.iter().map(|_| Vec::new()).collect();
-        Self { upstreams, addrs, inbox, stats, runtime }
+        let upstream =
+            |addr: &SocketAddr| Upstream { addr: *addr, tasks: Vec::new(), places: Arc::default() };
+        Self { upstreams: upstreams.iter().map(upstream).collect(), inbox, stats, runtime }
     }
 
-    /// Sends `ask` to `upstream`, by the connection with the least to do.
-    pub(crate) fn ask(&mut self, upstream: usize, ask: TcpAsk) -> Result<(), UpstreamFailure> {
-        let connections = self
-            .upstreams
-            .get_mut(upstream)
-            .ok_or(UpstreamFailure::Socket)?;
-        connections.retain(|connection| !connection.tx.is_closed());
-        connections.sort_by_key(Connection::load);
-        let busy = connections
-            .first()
-            .is_none_or(|connection| connection.load() >= SPREAD);
-        if busy && connections.len() < MAX_CONNECTIONS {
-            let connection = self.open(upstream)?;
-            return connection.give(ask, &mut self.upstreams, upstream);
-        }
-        match connections.first() {
-            Some(connection) => connection.send(ask),
-            None => Err(UpstreamFailure::Busy),
-        }
-    }
-
-    fn open(&self, upstream: usize) -> Result<Connection, UpstreamFailure> {
-        let addr = *self.addrs.get(upstream).ok_or(UpstreamFailure::Socket)?;
-        let (tx, rx) = mpsc::channel(PIPELINE);
-        let open = Arc::new(AtomicUsize::new(0));
-        let task = connection::Task {
-            upstream,
-            inbox: Arc::clone(&self.inbox),
-            stats: Arc::clone(&self.stats),
-            open: Arc::clone(&open),
-            reports: Vec::new(),
-        };
-        self.runtime.spawn(task.run(addr, rx));
-        Ok(Connection { tx, open })
-    }
-}
-
-impl Connection {
-    fn load(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
-    }
-
-    fn send(&self, ask: TcpAsk) -> Result<(), UpstreamFailure> {
-        if self.load() >= PIPELINE {
-            return Err(UpstreamFailure::Busy);
-        }
-        self.open.fetch_add(1, Ordering::Relaxed);
-        self.tx.try_send(ask).map_err(|_| {
-            self.open.fetch_sub(1, Ordering::Relaxed);
-            UpstreamFailure::Closed
-        })
-    }
-
-    /// Sends the first query and joins the others.
-    fn give(
-        self,
+    /// Sends `ask` to `upstream`, by the connection that suits its client.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` when the client, or all clients together, have all places.
+    pub(crate) fn ask(
+        &mut self,
+        number: usize,
         ask: TcpAsk,
-        upstreams: &mut [Vec<Self>],
-        upstream: usize,
+        now: Instant,
     ) -> Result<(), UpstreamFailure> {
-        let sent = self.send(ask);
-        if let Some(connections) = upstreams.get_mut(upstream) {
-            connections.push(self);
+        let upstream = self.upstreams.get_mut(number);
+        let upstream = upstream.ok_or(UpstreamFailure::Socket)?;
+        upstream.close_surplus(now);
+        let mut places = relock(&upstream.places);
+        let chosen = places
+            .choose(ask.client, now)
+            .ok_or(UpstreamFailure::Busy)?;
+        let (Chosen::Existing(connection) | Chosen::New(connection)) = chosen;
+        if matches!(chosen, Chosen::New(_)) {
+            places.open(connection, now);
         }
-        sent
+        let place = places.hold(connection, ask.client, now);
+        drop(places);
+        let place = place.ok_or(UpstreamFailure::Closed)?;
+        let places = Arc::clone(&upstream.places);
+        let place = Place { places, connection, number: place };
+        if matches!(chosen, Chosen::New(_)) {
+            let (tx, rx) = mpsc::channel(PIPELINE);
+            let task = connection::Task {
+                upstream: number,
+                connection,
+                places: Arc::clone(&upstream.places),
+                inbox: Arc::clone(&self.inbox),
+                stats: Arc::clone(&self.stats),
+                reports: Vec::new(),
+            };
+            upstream.tasks.push((connection, tx));
+            self.runtime.spawn(task.run(upstream.addr, rx));
+        }
+        upstream.give(connection, Job { ask, moved: false, _place: place })
     }
 }
 
-/// Connections per upstream. RFC 7766, section 6.2.2 asks for few; more than
-/// one keeps a large answer or a lost segment from holding up all.
-const MAX_CONNECTIONS: usize = 4;
+impl Upstream {
+    fn give(&self, connection: u64, job: Job) -> Result<(), UpstreamFailure> {
+        let mut tasks = self.tasks.iter();
+        let task = tasks.find(|(number, _)| *number == connection);
+        let (_, tx) = task.ok_or(UpstreamFailure::Closed)?;
+        tx.try_send(job).map_err(|_| UpstreamFailure::Closed)
+    }
 
-/// Queries in flight on a connection before another one is opened.
-const SPREAD: usize = 16;
+    /// Lets go of connections that have ended, and of those that are too many: a
+    /// task ends when nobody can give it anything.
+    fn close_surplus(&mut self, now: Instant) {
+        let surplus = relock(&self.places).take_surplus(now);
+        self.tasks
+            .retain(|(number, tx)| !tx.is_closed() && !surplus.contains(number));
+    }
+}
 
-/// Queries in flight on a connection at most; servers stop reading somewhere.
-const PIPELINE: usize = 256;
+impl Drop for Place {
+    fn drop(&mut self) {
+        relock(&self.places).release(self.connection, self.number, Instant::now());
+    }
+}
+
+/// Counts are right after each change, so a thread that panicked left them so.
+fn relock(places: &Mutex<Places>) -> MutexGuard<'_, Places> {
+    places.lock().unwrap_or_else(PoisonError::into_inner)
+}

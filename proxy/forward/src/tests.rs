@@ -6,6 +6,7 @@ mod loops;
 mod node;
 mod schedules;
 mod sockets;
+mod sockets_tcp;
 mod tcp_fails;
 mod trouble;
 mod world;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use mio::{Events, Poll};
 use rand::Rng;
 
-use crate::flights::{Action, Actions, FlightError, Flights};
+use crate::flights::{Action, Actions, FlightError, Flights, TcpQuery};
 use crate::inbox::{Arrivals, Inbox, TcpReport, WAKE};
 use crate::loops::Loops;
 use crate::replies::Replies;
@@ -103,7 +103,8 @@ impl UpstreamThread {
                         udp::Trouble::Dead => return self.lose(socket, errno, now),
                         // Told once, and there may be datagrams behind it.
                         udp::Trouble::NotPermitted | udp::Trouble::Unreachable => {
-                            self.flights.error(FlightError::Refused { socket, errno }, now);
+                            self.flights
+                                .error(FlightError::Refused { socket, errno }, now);
                         }
                     }
                 }
@@ -196,16 +197,7 @@ impl UpstreamThread {
                 let octets = octets.get(range).unwrap_or_default();
                 self.sockets.queue(from, octets);
             }
-            Action::AskTcp { ticket, upstream, message, deadline } => {
-                let deadline = self.clock.instant_of(deadline).into();
-                match self.tcp.ask(upstream, TcpAsk { ticket, message, deadline }) {
-                    Ok(()) => self.stats.upstream_queries.add(Transport::Tcp.index()),
-                    Err(reason) => {
-                        let error = FlightError::Tcp { ticket, upstream, reason };
-                        self.flights.error(error, now);
-                    }
-                }
-            }
+            Action::AskTcp(query) => self.ask_over_tcp(query, now),
             Action::Close(closed) => {
                 let clients = self.replies.close(closed, &self.cache, now);
                 self.inbox.answered(clients);
@@ -220,6 +212,22 @@ impl UpstreamThread {
             }
             Action::Loop(sighting) => self.loops.found(&sighting, now),
             Action::UpstreamAsks(upstream) => self.loops.asked_by(upstream),
+        }
+    }
+
+    fn ask_over_tcp(&mut self, query: TcpQuery, now: Moment) {
+        let TcpQuery { ticket, upstream, message, deadline, client } = query;
+        let deadline = self.clock.instant_of(deadline).into();
+        let ask = TcpAsk { ticket, message, deadline, client };
+        match self
+            .tcp
+            .ask(upstream, ask, self.clock.instant_of(now).into())
+        {
+            Ok(()) => self.stats.upstream_queries.add(Transport::Tcp.index()),
+            Err(reason) => {
+                let error = FlightError::Tcp { ticket, upstream, reason };
+                self.flights.error(error, now);
+            }
         }
     }
 

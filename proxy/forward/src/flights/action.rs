@@ -1,6 +1,6 @@
 //! What the flights want done. The upstream thread does it, in this order.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
 use super::ports::SentFrom;
@@ -18,8 +18,8 @@ pub(crate) enum Action {
     Open { socket: usize, upstream: usize },
     /// Send a datagram, which is in [`Actions::octets`].
     Send { from: SentFrom, octets: Range<usize> },
-    /// Ask over TCP. The ID is the connection's to choose.
-    AskTcp { ticket: Ticket, upstream: usize, message: Box<[u8]>, deadline: Moment },
+    /// Ask over TCP.
+    AskTcp(TcpQuery),
     /// A question has ended: answer all who wait.
     Close(Closed),
     /// Answer one client that its question is not asked.
@@ -30,6 +30,18 @@ pub(crate) enum Action {
     Loop(Box<Sighting>),
     /// Report that an upstream asks us.
     UpstreamAsks(SocketAddr),
+}
+
+/// A query that leaves over TCP.
+#[derive(Debug)]
+pub(crate) struct TcpQuery {
+    pub(crate) ticket: Ticket,
+    pub(crate) upstream: usize,
+    /// The ID is the connection's to choose.
+    pub(crate) message: Box<[u8]>,
+    pub(crate) deadline: Moment,
+    /// The client for whom it is asked; none if that is ourselves.
+    pub(crate) client: Option<IpAddr>,
 }
 
 /// A question that has ended, and with what.

@@ -32,6 +32,8 @@ pub(crate) enum FlightError {
         /// The system's error number.
         errno: i32,
     },
+    /// The connection brings nothing; its answer may still come.
+    Stalled { ticket: Ticket, upstream: usize },
     /// A query over TCP failed.
     Tcp { ticket: Ticket, upstream: usize, reason: UpstreamFailure },
     /// The connection, which had worked before, ended first: RFC 7766,
@@ -47,6 +49,7 @@ impl Flights {
             FlightError::NoSocket { socket, errno } => self.no_socket(socket, errno, now),
             FlightError::NotPermitted(from) => self.not_permitted(from),
             FlightError::Refused { socket, errno } => self.refused(socket, errno, now),
+            FlightError::Stalled { ticket, upstream } => self.stalled(ticket, upstream, now),
             FlightError::Tcp { ticket, upstream, reason } => {
                 self.tcp_failed(ticket, (upstream, reason), now);
             }
@@ -84,6 +87,16 @@ impl Flights {
             return self.repeat(ticket, now);
         }
         self.fail(ticket, upstream, UpstreamFailure::Socket, now);
+    }
+
+    /// Asks once by another connection what waits on a silent one; after that, the
+    /// schedule goes on.
+    fn stalled(&mut self, ticket: Ticket, upstream: usize, now: Moment) {
+        let Some(open) = self.inflight.get_mut(ticket) else { return };
+        self.health.failed(upstream, open.state.started, now);
+        if !std::mem::replace(&mut open.state.moved, true) {
+            self.repeat(ticket, now);
+        }
     }
 
     /// Takes ICMP for what it is, a hint that anybody may send: what is open on

@@ -41,6 +41,8 @@ pub(crate) struct Flight {
     pub(super) guard: Guard,
     /// The only upstream that a probe goes to.
     pub(super) pinned: Option<usize>,
+    /// A connection was silent, and another one was asked.
+    pub(super) moved: bool,
     /// What the system said last when it could not send.
     pub(super) errno: Option<i32>,
     /// When it ends, if nothing comes for what was refused.
@@ -75,6 +77,7 @@ impl Flight {
             started: now,
             guard: Guard::default(),
             pinned: None,
+            moved: false,
             errno: None,
             ends_at: None,
         }

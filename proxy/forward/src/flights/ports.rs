@@ -229,7 +229,9 @@ impl Ports {
         now: Moment,
         rng: &mut impl Rng,
     ) -> Option<(usize, bool)> {
-        let fresh = self.revive(upstream, now).or_else(|| self.grow(upstream, now));
+        let fresh = self
+            .revive(upstream, now)
+            .or_else(|| self.grow(upstream, now));
         let chosen = match fresh {
             Some(socket) => (socket, true),
             None => self.choose(upstream, now, rng)?,

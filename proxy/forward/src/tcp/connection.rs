@@ -1,77 +1,94 @@
 //! One connection to an upstream, from connect to close.
 
-use std::collections::HashMap;
+mod established;
+
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use super::{PIPELINE, TcpAsk};
+use super::places::{PIPELINE, Places};
+use super::{Job, relock};
 use crate::UpstreamFailure;
-use crate::accept::{NotAnAnswer, judge};
 use crate::flights::FlightError;
 use crate::inbox::{Inbox, TcpReport};
+use established::Established;
 use observe::WorkerStats;
 
 /// What a connection's task needs beside the connection.
 pub(super) struct Task {
     pub(super) upstream: usize,
+    /// Its number among those of the upstream.
+    pub(super) connection: u64,
+    pub(super) places: Arc<Mutex<Places>>,
     pub(super) inbox: Arc<Inbox>,
     pub(super) stats: Arc<WorkerStats>,
-    pub(super) open: Arc<AtomicUsize>,
     pub(super) reports: Vec<TcpReport>,
-}
-
-/// The connection, once it stands.
-struct Established {
-    stream: TcpStream,
-    pending: HashMap<u16, Pending>,
-    /// What was read and is no whole frame yet: one frame and one read at most.
-    input: Vec<u8>,
-    last_read: Instant,
-    answered: bool,
-}
-
-struct Pending {
-    ask: TcpAsk,
-    written: Instant,
 }
 
 impl Task {
     /// Runs the connection until it is idle or broken. All that was given to it
     /// is reported, whatever happens.
-    pub(super) async fn run(mut self, addr: SocketAddr, mut rx: Receiver<TcpAsk>) {
+    pub(super) async fn run(mut self, addr: SocketAddr, mut rx: Receiver<Job>) {
         let Some(first) = rx.recv().await else { return };
-        match timeout_at(first.deadline, TcpStream::connect(addr)).await {
-            Ok(Ok(stream)) => {
+        let mut jobs = vec![first];
+        match self.connect(addr, &mut jobs, &mut rx).await {
+            Ok(stream) => {
+                relock(&self.places).set_stalled(self.connection, false);
                 let mut connection = Established::new(stream);
-                let reason = self.serve(&mut connection, first, &mut rx).await;
+                let reason = self.serve(&mut connection, jobs, &mut rx).await;
                 self.end(connection, reason);
             }
-            Ok(Err(error)) => self.fail_all(first, &mut rx, failure_of(&error)),
-            Err(_) => self.fail_all(first, &mut rx, UpstreamFailure::Connect),
+            Err(reason) => self.fail_all(jobs, &mut rx, reason),
         }
         rx.close();
         // These were never written, so asking again is safe.
-        while let Ok(ask) = rx.try_recv() {
-            self.unasked(&ask);
+        while let Ok(job) = rx.try_recv() {
+            self.unasked(&job);
         }
+        relock(&self.places).ended(self.connection);
         self.inbox.report(&mut self.reports);
+    }
+
+    /// Connects. What waits for it too long is asked elsewhere meanwhile.
+    async fn connect(
+        &mut self,
+        addr: SocketAddr,
+        jobs: &mut Vec<Job>,
+        rx: &mut Receiver<Job>,
+    ) -> Result<TcpStream, UpstreamFailure> {
+        let until = Instant::now() + CONNECT_TIMEOUT;
+        let until = jobs
+            .first()
+            .map_or(until, |job| until.min(job.ask.deadline));
+        let mut connect = pin!(TcpStream::connect(addr));
+        let connected = match timeout(STALL, &mut connect).await {
+            Ok(connected) => connected,
+            Err(_) => {
+                relock(&self.places).set_stalled(self.connection, true);
+                jobs.extend(std::iter::from_fn(|| rx.try_recv().ok()));
+                self.move_away(jobs.iter_mut());
+                self.inbox.report(&mut self.reports);
+                let connected = timeout_at(until, connect).await;
+                connected.map_err(|_| UpstreamFailure::Connect)?
+            }
+        };
+        connected.map_err(|error| failure_of(&error))
     }
 
     /// Without a connection nothing that waits for it can be asked. To ask it
     /// again at once would only find the same.
-    fn fail_all(&mut self, first: TcpAsk, rx: &mut Receiver<TcpAsk>, reason: UpstreamFailure) {
+    fn fail_all(&mut self, jobs: Vec<Job>, rx: &mut Receiver<Job>, reason: UpstreamFailure) {
         rx.close();
         let others = std::iter::from_fn(|| rx.try_recv().ok());
-        for ask in std::iter::once(first).chain(others) {
-            self.fail(&ask, reason);
+        for job in jobs.into_iter().chain(others) {
+            self.fail(&job, reason);
         }
     }
 
@@ -79,23 +96,22 @@ impl Task {
     async fn serve(
         &mut self,
         connection: &mut Established,
-        first: TcpAsk,
-        rx: &mut Receiver<TcpAsk>,
+        mut batch: Vec<Job>,
+        rx: &mut Receiver<Job>,
     ) -> UpstreamFailure {
-        let mut batch = vec![first];
         loop {
             // All that came meanwhile leaves in the same write.
             while batch.len() < PIPELINE
-                && let Ok(ask) = rx.try_recv()
+                && let Ok(job) = rx.try_recv()
             {
-                batch.push(ask);
+                batch.push(job);
             }
             if !batch.is_empty()
                 && let Err(reason) = connection.write(&mut batch).await
             {
                 return reason;
             }
-            let expiry = connection.next_expiry();
+            let wake = connection.next_wake(STALL);
             tokio::select! {
                 received = rx.recv_many(&mut batch, PIPELINE) => if received == 0 {
                     return UpstreamFailure::Closed;
@@ -104,8 +120,8 @@ impl Task {
                     Ok(0) | Err(_) => return UpstreamFailure::Closed,
                     Ok(_) => self.take_frames(connection),
                 },
-                () = sleep_until(expiry) => {
-                    if !self.expire(connection) {
+                () = sleep_until(wake) => {
+                    if !self.wake(connection) {
                         return UpstreamFailure::Silent;
                     }
                 }
@@ -116,6 +132,9 @@ impl Task {
     /// Judges all whole frames that were read.
     fn take_frames(&mut self, connection: &mut Established) {
         connection.last_read = Instant::now();
+        if std::mem::take(&mut connection.stalled) {
+            relock(&self.places).set_stalled(self.connection, false);
+        }
         let mut at = 0;
         let input = std::mem::take(&mut connection.input);
         while let Some(length) = dns::get_u16(&input, at)
@@ -130,13 +149,11 @@ impl Task {
     }
 
     fn take_frame(&mut self, connection: &mut Established, frame: &[u8]) {
-        let judged = connection.judge(frame);
-        match judged {
-            Ok(pending) => {
+        match connection.judge(frame) {
+            Ok(job) => {
                 connection.answered = true;
-                self.open.fetch_sub(1, Ordering::Relaxed);
                 let message = frame.into();
-                let (ticket, upstream) = (pending.ask.ticket, self.upstream);
+                let (ticket, upstream) = (job.ask.ticket, self.upstream);
                 self.reports
                     .push(TcpReport::Answer { ticket, upstream, message });
             }
@@ -144,109 +161,52 @@ impl Task {
         }
     }
 
-    /// Drops queries without waiting clients. Returns false when the
-    /// connection is of no use: idle, or silent since the query was written.
-    fn expire(&self, connection: &mut Established) -> bool {
+    /// Does what is due: asks elsewhere what waits on a silent connection, and drops
+    /// queries without waiting clients. Returns false when the connection is of no
+    /// use: idle, or silent since the query was written.
+    fn wake(&mut self, connection: &mut Established) -> bool {
         let now = Instant::now();
-        let before = connection.pending.len();
-        let last_read = connection.last_read;
-        let mut silent = before == 0;
-        connection.pending.retain(|_, pending| {
-            let keep = pending.ask.deadline > now;
-            silent |= !keep && last_read < pending.written;
-            keep
-        });
-        let expired = before - connection.pending.len();
-        self.open.fetch_sub(expired, Ordering::Relaxed);
-        !silent
+        if connection.stalls_at(STALL).is_some_and(|at| at <= now) {
+            connection.stalled = true;
+            relock(&self.places).set_stalled(self.connection, true);
+            self.move_away(connection.jobs());
+            self.inbox.report(&mut self.reports);
+        }
+        connection.expire(now)
+    }
+
+    fn move_away<'a>(&mut self, jobs: impl Iterator<Item = &'a mut Job>) {
+        for job in jobs.filter(|job| !job.moved) {
+            job.moved = true;
+            let (ticket, upstream) = (job.ask.ticket, self.upstream);
+            let error = FlightError::Stalled { ticket, upstream };
+            self.reports.push(TcpReport::Error(error));
+        }
     }
 
     /// Reports what was open when the connection ended.
     fn end(&mut self, connection: Established, reason: UpstreamFailure) {
-        for (_, pending) in connection.pending {
+        let answered = connection.answered;
+        for job in connection.into_jobs() {
             // An upstream may close a connection that it holds for idle just
             // as we write to it; one that never answered is another matter.
-            if connection.answered {
-                self.unasked(&pending.ask);
-            } else {
-                self.fail(&pending.ask, reason);
+            if !answered {
+                self.fail(&job, reason);
+            } else if !job.moved {
+                self.unasked(&job);
             }
         }
     }
 
-    fn fail(&mut self, ask: &TcpAsk, reason: UpstreamFailure) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
-        let (ticket, upstream) = (ask.ticket, self.upstream);
+    fn fail(&mut self, job: &Job, reason: UpstreamFailure) {
+        let (ticket, upstream) = (job.ask.ticket, self.upstream);
         let error = FlightError::Tcp { ticket, upstream, reason };
         self.reports.push(TcpReport::Error(error));
     }
 
-    fn unasked(&mut self, ask: &TcpAsk) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
-        let error = FlightError::Unasked { ticket: ask.ticket };
+    fn unasked(&mut self, job: &Job) {
+        let error = FlightError::Unasked { ticket: job.ask.ticket };
         self.reports.push(TcpReport::Error(error));
-    }
-}
-
-impl Established {
-    fn new(stream: TcpStream) -> Self {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "cannot set TCP_NODELAY");
-        }
-        Self {
-            stream,
-            pending: HashMap::new(),
-            input: Vec::new(),
-            last_read: Instant::now(),
-            answered: false,
-        }
-    }
-
-    /// Writes all of `batch` at once, each query with a random id. All of them
-    /// are pending afterwards, also when the write fails.
-    async fn write(&mut self, batch: &mut Vec<TcpAsk>) -> Result<(), UpstreamFailure> {
-        let mut output = Vec::new();
-        let written = Instant::now();
-        for mut ask in batch.drain(..) {
-            let id = self.free_id();
-            let Ok(length) = u16::try_from(ask.message.len()) else { continue };
-            dns::put_u16(&mut ask.message, 0, id);
-            output.extend(length.to_be_bytes());
-            output.extend(&ask.message);
-            self.pending.insert(id, Pending { ask, written });
-        }
-        match timeout(WRITE_TIMEOUT, self.stream.write_all(&output)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(failure_of(&error)),
-            Err(_) => Err(UpstreamFailure::Closed),
-        }
-    }
-
-    fn free_id(&self) -> u16 {
-        loop {
-            let id = rand::random();
-            if !self.pending.contains_key(&id) {
-                return id;
-            }
-        }
-    }
-
-    /// Takes the query that `frame` answers; anything else changes nothing.
-    fn judge(&mut self, frame: &[u8]) -> Result<Pending, NotAnAnswer> {
-        let id = dns::get_u16(frame, 0).ok_or(NotAnAnswer::Short)?;
-        let pending = self.pending.get(&id).ok_or(NotAnAnswer::Id)?;
-        let asked =
-            dns::Question::parse(&pending.ask.message).map_err(|_| NotAnAnswer::Malformed)?;
-        judge(frame, &asked, id)?;
-        self.pending.remove(&id).ok_or(NotAnAnswer::Id)
-    }
-
-    /// The next deadline, or when the connection has been idle enough.
-    fn next_expiry(&self) -> Instant {
-        let deadlines = self.pending.values().map(|pending| pending.ask.deadline);
-        deadlines
-            .min()
-            .unwrap_or_else(|| self.last_read + IDLE_TIMEOUT)
     }
 }
 
@@ -258,9 +218,10 @@ fn failure_of(error: &io::Error) -> UpstreamFailure {
     }
 }
 
-/// How long an unused connection is kept: as CoreDNS's forward plugin does.
-/// Servers that close earlier are met by asking again.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection that brings nothing for so long after a write is left alone, and
+/// what waits on it is asked elsewhere: a server of a cluster that is well has
+/// answered many times over.
+const STALL: Duration = Duration::from_millis(500);
 
-/// A peer that takes no octets for so long is gone.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
+/// One SYN may be lost: Linux repeats it after a second.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);

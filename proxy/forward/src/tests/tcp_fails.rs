@@ -41,14 +41,21 @@ fn a_client_over_tcp_is_never_sent_what_was_truncated() {
         };
         assert_eq!((find(number).rcode, find(number).address), (Rcode::SERVFAIL, None), "{tcp:?}");
         assert!(find(other).address.is_some() && find(other).after <= secs(2), "{tcp:?}");
-        assert!(world.queries.iter().any(|query| query.over == Transport::Tcp));
+        assert!(
+            world
+                .queries
+                .iter()
+                .any(|query| query.over == Transport::Tcp)
+        );
     }
 }
 
 /// The other upstream's TCP brings the whole, so nothing truncated is passed on.
 #[test]
 fn another_upstream_is_asked_over_tcp_first() {
-    let mut world = World::new(3, 2).all(Udp::Truncates).upstream(0, Tcp::Refuses);
+    let mut world = World::new(3, 2)
+        .all(Udp::Truncates)
+        .upstream(0, Tcp::Refuses);
     for n in 0..8 {
         let answer = world.lookup(&format!("n{n}.test."));
         assert!(answer.address.is_some() && answer.after <= millis(4), "{answer:?}");

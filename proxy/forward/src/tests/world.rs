@@ -16,7 +16,7 @@ use dns::{Flags, Header, Name, Opt, Question, Rcode, Records, Rtype};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use crate::flights::{Action, Actions, Closed, FlightError, Flights, SentFrom};
+use crate::flights::{Action, Actions, Closed, FlightError, Flights, SentFrom, TcpQuery};
 use crate::loops::Evidence;
 use crate::zones::Zones;
 use crate::{Ask, ForwardConfig, ReplyTo, Transport, UpstreamFailure};
@@ -324,7 +324,7 @@ impl World {
                 self.flights.error(error, self.now);
             }
             Action::Send { from, octets: range } => self.send(from, octets[range].to_vec()),
-            Action::AskTcp { ticket, upstream, message, .. } => {
+            Action::AskTcp(TcpQuery { ticket, upstream, message, .. }) => {
                 self.sent(upstream, Transport::Tcp, &message, 0);
                 if self.upstreams[upstream].tcp == Tcp::Busy {
                     let reason = UpstreamFailure::Busy;
