@@ -180,12 +180,13 @@ impl Flights {
         let zone = self.zones.get(open.state.zone);
         let marked = self.terms.hop_option && zone.is_some_and(|zone| zone.cluster);
         let hops = marked.then(|| first.hops.with(self.probes.process()));
-        let mut message = [0; QUERY_LEN];
-        let Some(len) = compose(&first.query, open.state.edns, hops, &mut message) else { return };
-        let message = message.get_mut(..len).unwrap_or_default();
+        let (edns, query) = (open.state.edns, &first.query);
         if over == Transport::Tcp {
+            let mut message = [0; QUERY_LEN];
+            let Some(len) = compose(query, edns, hops, &mut message) else { return };
+            let message = message.get(..len).unwrap_or_default().into();
             let client = first.reply_to.peer().map(|peer| peer.ip());
-            let (message, deadline) = ((&*message).into(), open.deadline);
+            let deadline = open.deadline;
             let query = TcpQuery { ticket, upstream, message, deadline, client };
             return self.actions.push(Action::AskTcp(query));
         }
@@ -197,11 +198,14 @@ impl Flights {
             self.actions
                 .push(Action::Open { socket: from.socket, upstream });
         }
+        self.actions.send(from, |out| {
+            let len = compose(query, edns, hops, out)?;
+            dns::put_u16(out, 0, from.id)?;
+            Some(len)
+        });
         open.state
             .sends
             .push(Send { from, upstream, at: now, refused: false });
-        dns::put_u16(message, 0, from.id);
-        self.actions.send(from, message);
     }
 
     /// Picks whom to ask: its place in the zone and its number.

@@ -74,12 +74,18 @@ impl Actions {
         self.list.push(action);
     }
 
-    /// Adds a datagram.
-    pub(crate) fn send(&mut self, from: SentFrom, message: &[u8]) {
+    /// Adds a datagram, which `write` puts into the octets it is given; it
+    /// returns how many it took. There is no copy of it before the batch's.
+    pub(crate) fn send(&mut self, from: SentFrom, write: impl FnOnce(&mut [u8]) -> Option<usize>) {
         let start = self.octets.len();
-        self.octets.extend_from_slice(message);
-        self.list
-            .push(Action::Send { from, octets: start..self.octets.len() });
+        self.octets.resize(start + QUERY_LEN, 0);
+        let written = self.octets.get_mut(start..).and_then(write);
+        let end = start + written.unwrap_or(0);
+        self.octets.truncate(end);
+        if written.is_some() {
+            let octets = start..end;
+            self.list.push(Action::Send { from, octets });
+        }
     }
 
     /// Forgets all, and the memory that a flood took.
