@@ -98,11 +98,11 @@ impl ClientCopy {
     pub fn of(addr: IpAddr, client: &Client, observer: &Observer) -> Self {
         Self {
             view: ClientView::of(addr, client, observer),
-            bases: client.tallies.clone(),
-            search: client.search.clone(),
+            bases: client.tallies().clone(),
+            search: client.search().clone(),
             guess: client.library(),
-            open_lookups: client.lookups.len(),
-            identity: client.identity.clone(),
+            open_lookups: client.open_lookups(),
+            identity: client.identity().cloned(),
         }
     }
 

@@ -108,7 +108,7 @@ impl ClientPage {
         let mut ranked: Vec<_> = observer
             .clients()
             .iter()
-            .map(|(addr, client)| (rank(&client.counters, order), *addr, client))
+            .map(|(addr, client)| (rank(client.counters(), order), *addr, client))
             .collect();
         ranked.sort_unstable_by(|(a, a_addr, _), (b, b_addr, _)| b.cmp(a).then(a_addr.cmp(b_addr)));
         let view = |(_, addr, client): (_, IpAddr, &Client)| ClientView::of(addr, client, observer);
@@ -125,17 +125,17 @@ impl ClientView {
     /// Takes one client of `observer`.
     pub fn of(addr: IpAddr, client: &Client, observer: &Observer) -> Self {
         let since = |moment| observer.now().saturating_since(moment).as_secs();
-        let identity = client.identity.as_deref();
+        let identity = client.identity().map(|identity| &**identity);
         Self {
             client: addr,
             workload: identity.map(|identity| (*identity.workload).clone()),
             pod: identity
                 .and_then(|identity| identity.pod.as_deref())
                 .map(str::to_owned),
-            first_seen_s: since(client.first),
-            last_seen_s: since(client.last),
-            figures: Windowed::of(&client.counters),
-            failures: failures(&client.origins.sum(Window::Start)),
+            first_seen_s: since(client.first()),
+            last_seen_s: since(client.last()),
+            figures: Windowed::of(client.counters()),
+            failures: failures(&client.origins().sum(Window::Start)),
         }
     }
 }

@@ -48,10 +48,10 @@ impl LookupPage {
         Self {
             schema: SCHEMA,
             figures: Windowed::of(observer.node()),
-            open_lookups: clients().map(|client| client.lookups.len()).sum(),
+            open_lookups: clients().map(|client| client.open_lookups()).sum(),
             cut_lookups: observer.cut_lookups(),
             clients_unknown: clients()
-                .filter(|client| client.search.source == Source::Unknown)
+                .filter(|client| client.search().source == Source::Unknown)
                 .count(),
             top_pairs: observer
                 .top_pairs()

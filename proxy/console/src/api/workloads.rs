@@ -155,9 +155,9 @@ impl WorkloadsCopy {
         };
         let unnamed = || {
             let clients = observer.clients().iter().map(|(_, client)| client);
-            clients.filter(|client| client.identity.is_none())
+            clients.filter(|client| client.identity().is_none())
         };
-        let queries = |client: &Client| Figures::of(&client.counters, Window::Start).queries;
+        let queries = |client: &Client| Figures::of(client.counters(), Window::Start).queries;
         Self {
             known: groups.len(),
             unattributed: observer.unattributed(),
@@ -221,13 +221,11 @@ impl WorkloadCopy {
         let mut clients: Vec<_> = clients.iter().collect();
         // In the order in which their accounts began: the search list of the
         // youngest is that of the workload.
-        clients.sort_unstable_by_key(|(addr, client)| (client.first, *addr));
+        clients.sort_unstable_by_key(|(addr, client)| (client.first(), *addr));
         for (_, client) in &clients {
             account.add(client);
         }
-        let youngest = clients
-            .last()
-            .and_then(|(_, client)| client.identity.as_ref());
+        let youngest = clients.last().and_then(|(_, client)| client.identity());
         let since = |moment| observer.now().saturating_since(moment).as_secs();
         clients.sort_unstable_by_key(|(addr, _)| *addr);
         Self {
@@ -302,7 +300,7 @@ fn ranked<'a>(groups: &'a Groups<'_>, order: Order, observer: &Observer) -> Vec<
         let gone = observer.workloads().gone(workload);
         let gone = gone.map_or([0; 2], |account| rank(&account.counters, order));
         clients.iter().fold(gone, |[minute, total], (_, client)| {
-            let [more_minute, more_total] = rank(&client.counters, order);
+            let [more_minute, more_total] = rank(client.counters(), order);
             [minute + more_minute, total + more_total]
         })
     };
@@ -330,12 +328,7 @@ impl KubernetesView {
 /// Nodes that send many queries from many ports, while none of several pods sends
 /// any. One query from a pod shows that addresses are not replaced.
 fn masqueraded(observer: &Observer) -> Vec<IpAddr> {
-    let is_pod = |client: &Client| {
-        client
-            .identity
-            .as_ref()
-            .is_some_and(|who| who.pod.is_some())
-    };
+    let is_pod = |client: &Client| client.identity().is_some_and(|who| who.pod.is_some());
     let mut pods = observer.names().iter().filter(|(_, who)| who.pod.is_some());
     let a_pod_asked = observer.clients().iter().any(|(_, client)| is_pod(client))
         || observer
@@ -346,8 +339,8 @@ fn masqueraded(observer: &Observer) -> Vec<IpAddr> {
         return Vec::new();
     }
     let asks_a_lot = |client: &Client| {
-        let [queries, ..] = client.counters.sum(Window::Start);
-        client.identity.is_some() && queries >= A_LOT && client.ports.count_ones() >= MANY_PORTS
+        let [queries, ..] = client.counters().sum(Window::Start);
+        client.identity().is_some() && queries >= A_LOT && client.port_classes() >= MANY_PORTS
     };
     let mut hiding: Vec<_> = observer
         .clients()
@@ -366,7 +359,7 @@ fn groups(observer: &Observer) -> Groups<'_> {
         groups.insert(Arc::clone(workload), Vec::new());
     }
     for (addr, client) in observer.clients().iter() {
-        let workload = match &client.identity {
+        let workload = match client.identity() {
             Some(identity) => Arc::clone(&identity.workload),
             None => Arc::new(Workload::of_addr(*addr)),
         };

@@ -18,25 +18,25 @@ use crate::tables::{Count, Counters, Windows};
 #[derive(Debug)]
 pub struct Client {
     /// Its address.
-    pub addr: IpAddr,
+    pub(crate) addr: IpAddr,
     /// Its counts.
-    pub counters: Counters,
+    pub(crate) counters: Counters,
     /// Its responses by where they came from.
-    pub origins: Windows<{ Origin::COUNT }>,
+    pub(crate) origins: Windows<{ Origin::COUNT }>,
     /// Its lookups by name.
-    pub tallies: NameTallies,
+    pub(crate) tallies: NameTallies,
     /// What is known about its resolv.conf.
-    pub search: Search,
+    pub(crate) search: Search,
     /// Its lookups that are under way.
-    pub lookups: OpenLookups,
+    pub(crate) lookups: OpenLookups,
     /// When its first query arrived.
-    pub first: Moment,
+    pub(crate) first: Moment,
     /// When its last query arrived.
-    pub last: Moment,
+    pub(crate) last: Moment,
     /// A bit for each of 64 classes of source ports that it used.
-    pub ports: u64,
+    pub(crate) ports: u64,
     /// Whose account it is, if that is known.
-    pub identity: Option<Arc<Identity>>,
+    pub(crate) identity: Option<Arc<Identity>>,
     learner: Option<Box<Learner>>,
     /// Its queries since the last settling, which are not in
     /// [`Observer::top_clients`](super::Observer::top_clients) yet.
@@ -145,6 +145,63 @@ impl Client {
     /// Guesses its resolver library.
     pub fn library(&self) -> Option<Guess> {
         self.lookups.guess()
+    }
+}
+
+/// What is known of a client, to be drawn.
+impl Client {
+    /// Returns its counts.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Returns its responses by where they came from.
+    #[must_use]
+    pub const fn origins(&self) -> &Windows<{ Origin::COUNT }> {
+        &self.origins
+    }
+
+    /// Returns its lookups by name.
+    #[must_use]
+    pub const fn tallies(&self) -> &NameTallies {
+        &self.tallies
+    }
+
+    /// Returns what is known about its resolv.conf.
+    #[must_use]
+    pub const fn search(&self) -> &Search {
+        &self.search
+    }
+
+    /// Returns how many lookups of it are under way.
+    #[must_use]
+    pub fn open_lookups(&self) -> usize {
+        self.lookups.len()
+    }
+
+    /// Returns when its first query arrived.
+    #[must_use]
+    pub const fn first(&self) -> Moment {
+        self.first
+    }
+
+    /// Returns when its last query arrived.
+    #[must_use]
+    pub const fn last(&self) -> Moment {
+        self.last
+    }
+
+    /// Returns from how many of 64 classes of source ports it asked.
+    #[must_use]
+    pub const fn port_classes(&self) -> u32 {
+        self.ports.count_ones()
+    }
+
+    /// Returns whose account it is, if that is known.
+    #[must_use]
+    pub const fn identity(&self) -> Option<&Arc<Identity>> {
+        self.identity.as_ref()
     }
 }
 

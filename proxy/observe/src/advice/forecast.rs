@@ -126,13 +126,13 @@ impl Replayed {
             Change::Ndots(ndots) => current.with_ndots(ndots),
             Change::TrailingDots => now.clone(),
         };
-        let pace = bases
+        let step_time = bases
             .iter()
-            .fold(Pace::default(), |pace, (_, tally)| pace.and(Pace::of(tally)));
+            .fold(StepTime::default(), |step_time, (_, tally)| step_time.and(StepTime::of(tally)));
         let walks = Walks { library, now, then, change };
         let names = bases.iter().filter_map(|(base, tally)| {
             let name = text_of(base)?;
-            let effects = walks.effects(&name, tally, Pace::of(tally).or(pace));
+            let effects = walks.effects(&name, tally, StepTime::of(tally).or(step_time));
             Some((name, effects))
         });
         Self(names.collect())
@@ -185,20 +185,25 @@ struct Walks {
 }
 
 impl Walks {
-    fn effects(&self, name: &str, tally: &Tally, pace: Pace) -> Vec<Effect> {
+    fn effects(&self, name: &str, tally: &Tally, step_time: StepTime) -> Vec<Effect> {
         let dotted = self.change == Change::TrailingDots && tally.may_end_in_a_dot();
         let written = if dotted { format!("{name}.") } else { name.to_owned() };
         let walk = |conf, name: &str, found| replay(self.library, conf, name, found);
         let effect = |way: &Way| {
             let found: Option<Step> = way.kind.found;
-            Effect::of(way, walk(&self.now, name, found), walk(&self.then, &written, found), pace)
+            Effect::of(
+                way,
+                walk(&self.now, name, found),
+                walk(&self.then, &written, found),
+                step_time,
+            )
         };
         tally.ways.iter().map(effect).collect()
     }
 }
 
 impl Effect {
-    fn of(way: &Way, now: Replay, then: Replay, pace: Pace) -> Self {
+    fn of(way: &Way, now: Replay, then: Replay, step_time: StepTime) -> Self {
         let is_explained = now.explains(way.kind);
         let steps = i64::from(now.steps) - i64::from(then.steps);
         Self {
@@ -210,7 +215,7 @@ impl Effect {
             is_slower: is_explained && then.resolves && steps < 0,
             queries_saved: if is_explained { way.saved(now, then) } else { 0 },
             wait_saved_micros: if is_explained {
-                pace.micros(steps * signed(way.lookups))
+                step_time.micros(steps * signed(way.lookups))
             } else {
                 0
             },
@@ -220,12 +225,12 @@ impl Effect {
 
 /// How long a step takes.
 #[derive(Clone, Copy, Default)]
-struct Pace {
+struct StepTime {
     steps: u64,
     micros: u64,
 }
 
-impl Pace {
+impl StepTime {
     fn of(tally: &Tally) -> Self {
         let micros = u64::try_from(tally.timed.as_micros()).unwrap_or(u64::MAX);
         Self { steps: tally.timed_steps, micros }
