@@ -30,11 +30,10 @@ const PROGRAMS: [(&str, &str); 16] = [
 pub(crate) fn run() {
     install_programs();
     if shell::has("go") {
-        if let Err(error) = coredns::run() {
-            shell::complain(&format!("tests with CoreDNS will be skipped: {error:#}"));
-        }
-        if let Err(error) = coredns::apiserver() {
-            shell::complain(&format!("tests with kube-apiserver will be skipped: {error:#}"));
+        if let Err(error) = coredns::run_built() {
+            shell::complain(&format!(
+                "tests with CoreDNS or kube-apiserver will be skipped: {error:#}"
+            ));
         }
     } else {
         shell::complain(
