@@ -110,7 +110,7 @@ fn note_refused(ask: &Ask, from: Sender, response: &[u8], to: &mut Writer) {
     let record = Record::of(&ask.query.as_query(), from.peer, from.arrived);
     let record = Record { origin: Origin::Limit, flags: record.flags | from.over, ..record };
     let header = Header::parse(response).unwrap_or_default();
-    to.push(&record.answered(&header, Rcode::REFUSED), ask.query.qname.as_wire());
+    to.push(&record.answered(&header, Rcode::SERVFAIL), ask.query.qname.as_wire());
 }
 
 /// Makes what has to be asked out of a query that arrived at `terms.now`.
@@ -127,11 +127,11 @@ fn ask(query: &Query<'_>, hash: u64, terms: Terms, to: ReplyTo) -> Ask {
 
 /// Writes the refusal of a question for which there is no room.
 fn refuse(ask: &Ask, now: Moment, stats: &WorkerStats, out: &mut [u8]) -> Option<usize> {
-    let entry = Origin::Limit.failure(&ask.query, Rcode::REFUSED, None, now);
+    let entry = Origin::Limit.failure(&ask.query, Rcode::SERVFAIL, None, now);
     let query = ask.query.as_query();
     let len = resolver::render(&entry.view(), &query, now, ask.limit, None, out)?.len;
     stats.inflight_refused.add(1);
-    stats.responses.add(rcode_index(Rcode::REFUSED));
+    stats.responses.add(rcode_index(Rcode::SERVFAIL));
     Some(len)
 }
 

@@ -1,6 +1,6 @@
 //! A question that has to be asked, and where its answer goes.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use dns::Rcode;
@@ -91,6 +91,12 @@ impl ReplyTo {
             Self::Probe(_) => None,
         }
     }
+
+    /// Returns whose share of everything bounded it takes: the client's address,
+    /// the same for IPv4 whatever the socket; none for ourselves.
+    pub(crate) fn client(&self) -> Option<IpAddr> {
+        Some(self.peer()?.ip().to_canonical())
+    }
 }
 
 impl Waiter for Ask {
@@ -105,5 +111,9 @@ impl Waiter for Ask {
         peer == before
             && self.query.id == earlier.query.id
             && self.query.qname.as_wire() == earlier.query.qname.as_wire()
+    }
+
+    fn whose(&self) -> Option<IpAddr> {
+        self.reply_to.client()
     }
 }

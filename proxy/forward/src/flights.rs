@@ -36,7 +36,7 @@ use flight::{Flight, Send};
 use observe::WorkerStats;
 use ports::Ports;
 use probes::Probes;
-use resolver::{CacheConfig, Entry, Head, Inflight, Joined, KeyHasher, Limits};
+use resolver::{CacheConfig, Entry, GaveWay, Head, Inflight, Joined, KeyHasher, Limits};
 use resolver::{Moment, Origin, Retained, Ticket};
 
 pub(crate) use action::{Action, Actions, Closed, TcpQuery};
@@ -63,6 +63,7 @@ struct Terms {
     deadline: Duration,
     cache: CacheConfig,
     hop_option: bool,
+    max_waiters: usize,
 }
 
 impl Flights {
@@ -74,10 +75,14 @@ impl Flights {
         (process, hasher): (u64, KeyHasher),
         stats: Arc<WorkerStats>,
     ) -> Self {
-        let ForwardConfig { deadline, cache, hop_option, .. } = *config;
-        let limits = Limits { questions: config.max_inflight, waiters: config.max_waiters };
+        let ForwardConfig { deadline, cache, hop_option, max_waiters, .. } = *config;
+        let limits = Limits {
+            questions: config.max_inflight,
+            waiters: config.max_waiters,
+            waiting: config.max_inflight.saturating_mul(WAITING),
+        };
         Self {
-            terms: Terms { deadline, cache, hop_option },
+            terms: Terms { deadline, cache, hop_option, max_waiters },
             inflight: Inflight::new(limits),
             ports: Ports::new(zones.upstreams()),
             health: UpstreamHealth::new(zones.upstreams().len()),
@@ -104,21 +109,46 @@ impl Flights {
         let key = ask.key();
         let peer = ask.reply_to.peer();
         let flight = || Flight::new(at, over, now);
-        match self.inflight.join(&key, ask, deadline, flight) {
+        let mut joined = self.inflight.join(&key, ask, deadline, flight);
+        // Others may wait for the oldest question of the greediest, which goes on
+        // then; but it has no more waiters than this.
+        for _ in 0..self.terms.max_waiters {
+            let Joined::Full(ask) = joined else { break };
+            self.give_way(now);
+            joined = self.inflight.join(&key, ask, deadline, flight);
+        }
+        match joined {
             Joined::First(ticket) => self.step(ticket, now, rng),
             Joined::Also(ticket) => {
                 self.stats.inflight_joined.add(1);
+                self.joined(ticket, peer, now, rng);
+            }
+            Joined::Instead(ticket, gone) => {
+                self.shed(gone, now);
                 self.joined(ticket, peer, now, rng);
             }
             Joined::Again(ask) => {
                 self.stats.inflight_retransmits.add(1);
                 self.actions.push(Action::Repeated(Box::new(ask)));
             }
-            Joined::Refused(ask) => {
-                self.stats.inflight_refused.add(1);
-                self.refuse(ask, (Origin::Limit, Rcode::REFUSED), now);
-            }
+            Joined::Full(ask) => self.shed(ask, now),
         }
+    }
+
+    /// Makes room: the client that waits for most no longer waits for its oldest.
+    fn give_way(&mut self, now: Moment) {
+        let Some(GaveWay { waiter, closed }) = self.inflight.give_way() else { return };
+        for send in closed.iter().flat_map(|closed| &closed.state.sends) {
+            self.ports.forget(send.from);
+        }
+        self.shed(waiter, now);
+    }
+
+    /// Answers one for whom there is no room. SERVFAIL, for musl and Go take
+    /// REFUSED as final; and it is no failure of the name.
+    fn shed(&mut self, ask: Ask, now: Moment) {
+        self.stats.inflight_refused.add(1);
+        self.refuse(ask, (Origin::Limit, Rcode::SERVFAIL), now);
     }
 
     /// Does what is due at `now`.
@@ -352,3 +382,7 @@ impl Flights {
 /// A query without an answer for so long puts its upstream last: as long as
 /// the first try waits for the second.
 const SUSPICIOUS: Duration = Duration::from_millis(400);
+
+/// Clients that wait in all, for each question that may be in flight: a glibc
+/// client waits for two answers. Some 7 MiB with the usual bound.
+const WAITING: usize = 2;

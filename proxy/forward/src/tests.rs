@@ -5,6 +5,7 @@ mod hostile;
 mod loops;
 mod node;
 mod schedules;
+mod shares;
 mod sockets;
 mod sockets_tcp;
 mod tcp_fails;
@@ -18,6 +19,7 @@ use dns::{Name, Rcode};
 
 use crate::{ForwardConfig, ForwardZone, Transport};
 use resolver::{CacheConfig, Moment, Origin};
+use world::addr_of;
 
 /// One zone that holds all names.
 fn config(transport: Transport, upstreams: &[SocketAddr]) -> ForwardConfig {

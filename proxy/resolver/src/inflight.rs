@@ -2,13 +2,17 @@
 //!
 //! No I/O and no clock: the owner keeps a state of its own with each question
 //! and learns which one is due when.
+//!
+//! Each client has a share of the room: see [`Shares`].
 
 use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
 
 use crate::cache::Key;
 use crate::clock::Moment;
+use crate::shares::Shares;
 
 /// All open questions, `T` kept with each, `W` for each who waits.
 #[derive(Debug)]
@@ -18,6 +22,9 @@ pub struct Inflight<W, T> {
     free: Vec<u32>,
     /// One wake-up per open question, so as bounded as they are.
     wakes: BTreeSet<(Moment, Ticket)>,
+    /// For what each client waits.
+    shares: Shares<IpAddr, Ticket>,
+    waiting: usize,
     limits: Limits,
 }
 
@@ -28,6 +35,8 @@ pub struct Limits {
     pub questions: usize,
     /// Who may wait for one question.
     pub waiters: usize,
+    /// Who may wait in all.
+    pub waiting: usize,
 }
 
 /// Names an open question; never again another one.
@@ -56,6 +65,9 @@ pub struct Open<W, T> {
 pub trait Waiter {
     /// Says whether this is the same query of the same client as `earlier`.
     fn repeats(&self, earlier: &Self) -> bool;
+
+    /// Returns whose share it takes; none for a question of our own.
+    fn whose(&self) -> Option<IpAddr>;
 }
 
 /// The result of joining a question.
@@ -66,11 +78,23 @@ pub enum Joined<W> {
     First(Ticket),
     /// The question is open already.
     Also(Ticket),
+    /// The question is open already, too many wait for it, and one of the client
+    /// that waits for most no longer does.
+    Instead(Ticket, W),
     /// A retransmit of one who waits already (same address, port, id and
     /// question): one answer is enough.
     Again(W),
-    /// Over a bound.
-    Refused(W),
+    /// There is no room, until [`give_way`](Inflight::give_way) makes some.
+    Full(W),
+}
+
+/// One who no longer waits.
+#[derive(Debug)]
+pub struct GaveWay<W, T> {
+    /// Its answer is that there was no room.
+    pub waiter: W,
+    /// The question, if it was the last that waited for it: it is closed.
+    pub closed: Option<Open<W, T>>,
 }
 
 #[derive(Debug)]
@@ -87,6 +111,8 @@ impl<W: Waiter, T> Inflight<W, T> {
             slots: Vec::new(),
             free: Vec::new(),
             wakes: BTreeSet::new(),
+            shares: Shares::new(),
+            waiting: 0,
             limits,
         }
     }
@@ -100,20 +126,34 @@ impl<W: Waiter, T> Inflight<W, T> {
         deadline: Moment,
         state: impl FnOnce() -> T,
     ) -> Joined<W> {
-        let Some(ticket) = self.index.get(key).copied() else {
-            return self.open(key, waiter, deadline, state);
-        };
-        let limit = self.limits.waiters;
-        match self.get_mut(ticket) {
-            Some(open) if open.waiters.iter().any(|earlier| waiter.repeats(earlier)) => {
-                Joined::Again(waiter)
-            }
-            Some(open) if open.waiters.len() < limit => {
-                open.waiters.push(waiter);
-                Joined::Also(ticket)
-            }
-            _ => Joined::Refused(waiter),
+        match self.index.get(key).copied() {
+            None => self.open(key, waiter, deadline, state),
+            Some(ticket) => self.join_open(ticket, waiter),
         }
+    }
+
+    fn join_open(&mut self, ticket: Ticket, waiter: W) -> Joined<W> {
+        let (limit, is_full) = (self.limits.waiters, self.waiting >= self.limits.waiting);
+        let Some(open) = self.get_mut(ticket) else { return Joined::Full(waiter) };
+        if open.waiters.iter().any(|earlier| waiter.repeats(earlier)) {
+            return Joined::Again(waiter);
+        }
+        let place = if open.waiters.len() >= limit {
+            self.greediest_in(ticket)
+        } else if is_full {
+            return Joined::Full(waiter);
+        } else {
+            None
+        };
+        let instead = place.and_then(|place| self.remove_waiter(ticket, place));
+        let whose = waiter.whose();
+        let Some(open) = self.get_mut(ticket) else { return Joined::Full(waiter) };
+        open.waiters.push(waiter);
+        self.waiting += 1;
+        if let Some(whose) = whose {
+            self.shares.take(whose, ticket);
+        }
+        instead.map_or(Joined::Also(ticket), |gone| Joined::Instead(ticket, gone))
     }
 
     fn open(
@@ -123,17 +163,21 @@ impl<W: Waiter, T> Inflight<W, T> {
         deadline: Moment,
         state: impl FnOnce() -> T,
     ) -> Joined<W> {
-        if self.index.len() >= self.limits.questions {
-            return Joined::Refused(waiter);
+        if self.index.len() >= self.limits.questions || self.waiting >= self.limits.waiting {
+            return Joined::Full(waiter);
         }
         let at = self.free.pop().map_or(self.slots.len(), as_index);
         if at == self.slots.len() {
             self.slots.push(Slot { generation: 0, open: None });
         }
         let (Ok(slot), Some(place)) = (u32::try_from(at), self.slots.get_mut(at)) else {
-            return Joined::Refused(waiter);
+            return Joined::Full(waiter);
         };
         let ticket = Ticket { slot, generation: place.generation };
+        if let Some(whose) = waiter.whose() {
+            self.shares.take(whose, ticket);
+        }
+        self.waiting += 1;
         place.open = Some(Open {
             key: *key,
             deadline,
@@ -143,6 +187,50 @@ impl<W: Waiter, T> Inflight<W, T> {
         });
         self.index.insert(*key, ticket);
         Joined::First(ticket)
+    }
+
+    /// Takes out the one who has waited longest of the client that waits for
+    /// most. None when no client waits.
+    pub fn give_way(&mut self) -> Option<GaveWay<W, T>> {
+        let (whose, ticket) = self.shares.greediest()?;
+        let waiters = &self.get(ticket)?.waiters;
+        let place = waiters
+            .iter()
+            .position(|waiter| waiter.whose() == Some(whose))?;
+        let waiter = self.remove_waiter(ticket, place)?;
+        let is_empty = self.get(ticket).is_some_and(|open| open.waiters.is_empty());
+        let closed = if is_empty { self.close(ticket) } else { None };
+        Some(GaveWay { waiter, closed })
+    }
+
+    /// Returns the place of the oldest waiter of the client that waits for most,
+    /// of those that wait for this question.
+    fn greediest_in(&self, ticket: Ticket) -> Option<usize> {
+        let held = |waiter: &W| waiter.whose().map_or(0, |whose| self.shares.held(&whose));
+        let waiters = self.get(ticket)?.waiters.iter().enumerate();
+        // Of equals the first one counts.
+        waiters
+            .rev()
+            .max_by_key(|(_, waiter)| held(waiter))
+            .map(|(place, _)| place)
+    }
+
+    fn remove_waiter(&mut self, ticket: Ticket, place: usize) -> Option<W> {
+        let open = self.get_mut(ticket)?;
+        if place >= open.waiters.len() {
+            return None;
+        }
+        let gone = open.waiters.remove(place);
+        self.release(ticket, &gone);
+        Some(gone)
+    }
+
+    /// Gives back what one who waited for a question took.
+    fn release(&mut self, ticket: Ticket, waiter: &W) {
+        self.waiting = self.waiting.saturating_sub(1);
+        if let Some(whose) = waiter.whose() {
+            self.shares.give_back(&whose, &ticket);
+        }
     }
 
     /// Returns the open question of `key`.
@@ -178,6 +266,9 @@ impl<W: Waiter, T> Inflight<W, T> {
         self.index.remove(&open.key);
         if let Some(at) = open.wake_at {
             self.wakes.remove(&(at, ticket));
+        }
+        for waiter in &open.waiters {
+            self.release(ticket, waiter);
         }
         Some(open)
     }
@@ -219,6 +310,16 @@ impl<W: Waiter, T> Inflight<W, T> {
     /// Returns how many questions are open.
     pub fn len(&self) -> usize {
         self.index.len()
+    }
+
+    /// Returns how many wait for them.
+    pub const fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Returns for how many questions a client waits, each as often as it does.
+    pub fn waiting_of(&self, client: IpAddr) -> usize {
+        self.shares.held(&client)
     }
 
     /// Says whether none is open.

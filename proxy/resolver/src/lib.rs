@@ -18,6 +18,7 @@ mod origin;
 mod query;
 mod resolver;
 mod response;
+mod shares;
 
 pub use answer::render;
 pub use cache::{
@@ -25,8 +26,9 @@ pub use cache::{
     admit,
 };
 pub use clock::{Clock, Moment};
-pub use inflight::{Inflight, Joined, Limits, Open, Ticket, Waiter};
+pub use inflight::{GaveWay, Inflight, Joined, Limits, Open, Ticket, Waiter};
 pub use origin::Origin;
 pub use query::{Hops, Query, QueryError, Retained};
 pub use resolver::{Decision, Limit, Resolver, Terms};
 pub use response::Rendered;
+pub use shares::Shares;

@@ -348,6 +348,10 @@ impl World {
                 }
             }
             Action::Refuse { ask, entry, origin } => {
+                // Perhaps the last that waited for it.
+                if origin == Origin::Limit {
+                    *self.closed.entry(ask.query.qname).or_default() += 1;
+                }
                 self.answered(number_of(&ask), read(&entry, origin));
             }
             // Its twin is answered.

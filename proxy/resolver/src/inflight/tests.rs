@@ -13,6 +13,11 @@ impl Waiter for Client {
     fn repeats(&self, earlier: &Self) -> bool {
         self == earlier
     }
+
+    /// Ten numbers are one client's.
+    fn whose(&self) -> Option<IpAddr> {
+        Some([10, 0, 0, u8::try_from(self.0 / 10).unwrap()].into())
+    }
 }
 
 struct World {
@@ -22,7 +27,7 @@ struct World {
 
 impl World {
     fn new(questions: usize, waiters: usize) -> Self {
-        let limits = Limits { questions, waiters };
+        let limits = Limits { questions, waiters, waiting: 2 * questions };
         Self { hasher: KeyHasher::default(), inflight: Inflight::new(limits) }
     }
 
@@ -78,13 +83,56 @@ fn a_closed_question_is_asked_anew_by_another_ticket() {
 }
 
 #[test]
-fn bounds_hold_and_give_the_waiter_back() {
-    let mut world = World::new(2, 2);
-    world.first("a.example.", 1);
-    world.first("b.example.", 1);
-    assert!(matches!(world.join("c.example.", 9), Joined::Refused(Client(9))));
-    assert!(matches!(world.join("a.example.", 2), Joined::Also(_)));
-    assert!(matches!(world.join("a.example.", 3), Joined::Refused(Client(3))));
+fn where_there_is_no_room_the_greediest_gives_way_with_its_oldest() {
+    let mut world = World::new(3, 8);
+    let one = world.first("a.example.", 1);
+    world.first("b.example.", 20);
+    world.first("c.example.", 2);
+    assert!(matches!(world.join("d.example.", 21), Joined::Full(Client(21))));
+    let gone = world.inflight.give_way().unwrap();
+    assert_eq!(gone.waiter, Client(1));
+    assert_eq!(gone.closed.unwrap().waiters, []);
+    assert!(world.inflight.get(one).is_none());
+    world.first("d.example.", 21);
+    assert_eq!(world.inflight.give_way().unwrap().waiter, Client(20));
+}
+
+#[test]
+fn a_question_goes_on_while_another_waits_for_it() {
+    let mut world = World::new(8, 8);
+    let ticket = world.first("a.example.", 1);
+    world.join("a.example.", 20);
+    world.first("b.example.", 2);
+    let gone = world.inflight.give_way().unwrap();
+    assert_eq!((gone.waiter, gone.closed.is_none()), (Client(1), true));
+    assert_eq!(world.inflight.get(ticket).unwrap().waiters, [Client(20)]);
+    assert_eq!(world.inflight.waiting(), 2);
+}
+
+#[test]
+fn all_who_wait_have_a_bound_too() {
+    let mut world = World::new(3, 8);
+    world.first("a.example.", 0);
+    for client in 1..6 {
+        assert!(matches!(world.join("a.example.", client), Joined::Also(_)));
+    }
+    assert!(matches!(world.join("a.example.", 20), Joined::Full(_)));
+    assert!(matches!(world.join("b.example.", 20), Joined::Full(_)));
+    assert_eq!(world.inflight.give_way().unwrap().waiter, Client(0));
+    assert!(matches!(world.join("b.example.", 20), Joined::First(_)));
+}
+
+#[test]
+fn in_one_question_the_greediest_gives_way_to_another() {
+    let mut world = World::new(8, 3);
+    world.first("b.example.", 10);
+    world.first("a.example.", 20);
+    world.join("a.example.", 11);
+    world.join("a.example.", 12);
+    assert!(matches!(world.join("a.example.", 30), Joined::Instead(_, Client(11))));
+    // Nobody else waits for less.
+    assert!(matches!(world.join("a.example.", 31), Joined::Instead(_, Client(12))));
+    assert_eq!(world.inflight.waiting(), 4);
 }
 
 #[test]

@@ -12,11 +12,15 @@ impl Waiter for Nobody {
     fn repeats(&self, _: &Self) -> bool {
         false
     }
+
+    fn whose(&self) -> Option<IpAddr> {
+        None
+    }
 }
 
 /// A ticket like any other.
 fn ticket() -> Ticket {
-    let limits = Limits { questions: 1, waiters: 1 };
+    let limits = Limits { questions: 1, waiters: 1, waiting: 1 };
     let query = resolver::Retained {
         id: 0,
         flags: dns::Flags(0),

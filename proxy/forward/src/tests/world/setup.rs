@@ -77,4 +77,12 @@ impl World {
         let limit = usize::try_from(number).unwrap();
         self.at(Duration::ZERO, Event::Ask(Box::new(Ask { query, limit, ..ask })));
     }
+
+    /// A client asks from another port after a while.
+    pub(crate) fn ask_from(&mut self, after: Duration, name: &str, (client, port): (u16, u16)) {
+        let name = Name::from_text(name).unwrap();
+        let peer = (client_of(client).ip(), port).into();
+        let ask = self.question(name, (peer, self.number()), self.now + after);
+        self.at(after, Event::Ask(Box::new(ask)));
+    }
 }
