@@ -1,11 +1,14 @@
 //! What comes to the upstream thread: questions from clients, answers from
 //! connections. A queue that is swapped whole, and a waker.
 
+use std::collections::HashMap;
 use std::io;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use mio::{Poll, Token, Waker};
 
 use crate::Ask;
@@ -29,6 +32,8 @@ pub(crate) struct Arrivals {
     pub(crate) asks: Vec<Ask>,
     /// One per query over TCP at most, so as bounded as those are.
     pub(crate) reports: Vec<TcpReport>,
+    /// How many asks each client has here; counted only where there are many.
+    by_client: HashMap<IpAddr, usize, RandomState>,
 }
 
 /// What became of a query over TCP.
@@ -52,11 +57,11 @@ impl Inbox {
         })
     }
 
-    /// Queues one question.
+    /// Queues one question; gives it back where there is no room for its client.
     #[expect(clippy::result_large_err, reason = "the caller still needs it to answer")]
     pub(crate) fn push(&self, ask: Ask) -> Result<(), Ask> {
         let mut arrivals = self.lock();
-        if arrivals.asks.len() >= QUEUE || self.is_stopping() {
+        if self.is_stopping() || !arrivals.has_room(&ask) {
             return Err(ask);
         }
         let wake = arrivals.is_empty();
@@ -67,16 +72,28 @@ impl Inbox {
         Ok(())
     }
 
-    /// Queues as many of `asks` as there is room for, and leaves the rest.
+    /// Queues those of `asks` for whose clients there is room, and leaves the rest.
     pub(crate) fn push_batch(&self, asks: &mut Vec<Ask>) {
         if asks.is_empty() || self.is_stopping() {
             return;
         }
         let mut arrivals = self.lock();
         let wake = arrivals.is_empty();
-        let room = QUEUE.saturating_sub(arrivals.asks.len()).min(asks.len());
-        self.waiting.fetch_add(room, Ordering::Relaxed);
-        arrivals.asks.extend(asks.drain(..room));
+        let before = arrivals.asks.len();
+        if before + asks.len() <= OPEN {
+            arrivals.asks.append(asks);
+        } else {
+            let mut left = Vec::new();
+            for ask in asks.drain(..) {
+                match arrivals.has_room(&ask) {
+                    true => arrivals.asks.push(ask),
+                    false => left.push(ask),
+                }
+            }
+            asks.append(&mut left);
+        }
+        let taken = arrivals.asks.len() - before;
+        self.waiting.fetch_add(taken, Ordering::Relaxed);
         drop(arrivals);
         self.wake_if(wake);
     }
@@ -95,6 +112,7 @@ impl Inbox {
 
     /// Takes all that has come, in exchange for empty `arrivals`.
     pub(crate) fn swap(&self, arrivals: &mut Arrivals) {
+        arrivals.by_client.clear();
         std::mem::swap(&mut *self.lock(), arrivals);
     }
 
@@ -140,6 +158,27 @@ impl Inbox {
 }
 
 impl Arrivals {
+    /// Says whether there is room for one more of this client. The first half
+    /// is open to all; of the second one, each has a share. A client that fills
+    /// the queue leaves room for others that way.
+    fn has_room(&mut self, ask: &Ask) -> bool {
+        let Some(client) = ask.reply_to.client() else { return self.asks.len() < QUEUE };
+        match self.asks.len() {
+            ..OPEN => return true,
+            QUEUE.. => return false,
+            _ => {}
+        }
+        if self.by_client.is_empty() {
+            for client in self.asks.iter().filter_map(|ask| ask.reply_to.client()) {
+                *self.by_client.entry(client).or_default() += 1;
+            }
+        }
+        let held = self.by_client.entry(client).or_default();
+        let has_room = *held < SHARE;
+        *held += usize::from(has_room);
+        has_room
+    }
+
     const fn is_empty(&self) -> bool {
         self.asks.is_empty() && self.reports.is_empty()
     }
@@ -150,3 +189,12 @@ pub(crate) const WAKE: Token = Token(0);
 
 /// Questions that wait for the thread to look: what it takes in 10 ms.
 const QUEUE: usize = 4096;
+
+/// Those of them that may all be of one client.
+const OPEN: usize = QUEUE / 2;
+
+/// What one client may have here beyond: eight of them fill it.
+const SHARE: usize = (QUEUE - OPEN) / 8;
+
+#[cfg(test)]
+mod tests;

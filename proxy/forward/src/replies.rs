@@ -1,6 +1,9 @@
 //! Sending answers to those who waited, in batches per socket.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
+use std::vec;
 
 use dns::{Header, Rcode};
 
@@ -18,8 +21,20 @@ pub(crate) struct Replies {
     socket: Option<Arc<udp::Socket>>,
     /// Room for one answer over TCP.
     frame: Vec<u8>,
+    /// Questions of so many that those who wait leave in rounds.
+    leaving: VecDeque<Leaving>,
     stats: Arc<WorkerStats>,
     notes: Writer,
+}
+
+/// Those who wait for the answer of a question that has ended.
+#[derive(Debug)]
+struct Leaving {
+    waiters: vec::IntoIter<Ask>,
+    entry: Entry,
+    /// What clients over UDP get instead.
+    truncated: Option<Entry>,
+    outcome: Outcome,
 }
 
 /// What is noted about a late answer besides what it says.
@@ -38,13 +53,16 @@ impl Replies {
             batch: udp::SendBatch::new(BATCH, usize::from(dns::MAX_UDP_PAYLOAD)),
             socket: None,
             frame: vec![0; usize::from(u16::MAX)],
+            leaving: VecDeque::new(),
             stats,
             notes,
         }
     }
 
-    /// Puts what a question ended with into the cache, and answers all who wait.
-    /// Returns how many of them are clients.
+    /// Puts what a question ended with into the cache, and answers those who wait:
+    /// the first at once, and if there are many the rest in the next rounds of
+    /// [`leave`](Self::leave), so that nobody else waits for all of them. Returns
+    /// how many clients were answered.
     pub(crate) fn close(&mut self, closed: Closed, cache: &Cache, now: Moment) -> usize {
         let Closed { waiters, mut entry, truncated, keep, origin, upstream } = closed;
         if let (Some(head), Some(first)) = (keep, waiters.first()) {
@@ -52,23 +70,49 @@ impl Replies {
             cache.insert(&first.key(), &entry);
             entry.head = told;
         }
+        let outcome = Outcome { origin, upstream, flags: QueryFlags::ASKED };
+        let mut leaving = Leaving { waiters: waiters.into_iter(), entry, truncated, outcome };
+        let clients = self.answer_round(&mut leaving, now);
+        if leaving.waiters.len() > 0 {
+            self.leaving.push_back(leaving);
+        }
+        clients
+    }
+
+    /// Answers one round of those who still wait for a question that has ended.
+    /// Returns how many clients that were.
+    pub(crate) fn leave(&mut self, now: Moment) -> usize {
+        let Some(mut leaving) = self.leaving.pop_front() else { return 0 };
+        let clients = self.answer_round(&mut leaving, now);
+        if leaving.waiters.len() > 0 {
+            self.leaving.push_back(leaving);
+        }
+        clients
+    }
+
+    /// Says whether [`leave`](Self::leave) has something to do.
+    pub(crate) fn is_leaving(&self) -> bool {
+        !self.leaving.is_empty()
+    }
+
+    fn answer_round(&mut self, leaving: &mut Leaving, now: Moment) -> usize {
+        let Leaving { waiters, entry, truncated, outcome } = leaving;
         let view = entry.view();
-        let mut flags = QueryFlags::ASKED;
-        for ask in &waiters {
+        let mut clients = 0;
+        for ask in waiters.take(ROUND) {
             let over_udp = matches!(ask.reply_to, ReplyTo::Udp { .. });
-            let outcome = Outcome { origin, upstream, flags };
             match truncated.as_ref().filter(|_| over_udp) {
                 Some(truncated) => {
-                    let outcome = Outcome { origin: Origin::Upstream, ..outcome };
+                    let outcome = Outcome { origin: Origin::Upstream, ..*outcome };
                     self.stats.truncated_answers.add(1);
-                    self.answer(ask, &truncated.view(), outcome, now);
+                    self.answer(&ask, &truncated.view(), outcome, now);
                 }
-                None => self.answer(ask, &view, outcome, now),
+                None => self.answer(&ask, &view, *outcome, now),
             }
-            flags = QueryFlags::JOINED;
+            outcome.flags = QueryFlags::JOINED;
+            clients += usize::from(ask.reply_to.peer().is_some());
         }
-        let clients = waiters.iter().filter(|ask| ask.reply_to.peer().is_some());
-        clients.count()
+        clients
     }
 
     /// Answers one client that its question is not asked.
@@ -94,7 +138,12 @@ impl Replies {
             return;
         }
         let record = record(ask, outcome, now);
+        let waited = now.saturating_since(ask.arrived);
         let rcode = match &ask.reply_to {
+            ReplyTo::Udp { .. } if waited > TOO_LATE => {
+                note(ask, record.as_ref(), None, &mut self.notes);
+                None
+            }
             ReplyTo::Udp { socket, .. } => {
                 self.turn_to(socket);
                 self.datagram(ask, entry, record.as_ref(), now)
@@ -105,7 +154,6 @@ impl Replies {
         match rcode {
             Some(rcode) => {
                 self.stats.responses.add(rcode_index(rcode));
-                let waited = now.saturating_since(ask.arrived);
                 if let Some(histogram) = self
                     .stats
                     .response_seconds
@@ -221,3 +269,12 @@ fn note(ask: &Ask, record: Option<&Record>, response: Option<&Header>, to: &mut 
 
 /// Answers in one call: as many as the clients' threads send.
 const BATCH: usize = 32;
+
+/// Those who leave one question at a time: their answers take some 200 us, which
+/// is what others wait for meanwhile.
+const ROUND: usize = 64;
+
+/// An answer that is later is dropped: glibc, musl and Go wait for five seconds
+/// at most, and what nobody waits for is only of use to those who collect answers
+/// to let them all arrive at once (the DNSBomb attack).
+const TOO_LATE: Duration = Duration::from_secs(6);

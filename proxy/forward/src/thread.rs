@@ -53,7 +53,10 @@ impl UpstreamThread {
         while !self.inbox.is_stopping() {
             let now = self.clock.now();
             let wake = self.flights.next_wake();
-            let timeout = wake.map(|at| at.saturating_since(now));
+            let timeout = match self.replies.is_leaving() {
+                true => Some(Duration::ZERO),
+                false => wake.map(|at| at.saturating_since(now)),
+            };
             if let Err(error) = self.poll.poll(&mut events, timeout)
                 && error.kind() != io::ErrorKind::Interrupted
             {
@@ -68,6 +71,8 @@ impl UpstreamThread {
             self.take_arrivals(&mut round, now, &mut rng);
             self.flights.due(now, &mut rng);
             self.carry_out(&mut round.actions, now);
+            let clients = self.replies.leave(now);
+            self.inbox.answered(clients);
             self.flush(&mut round, now);
         }
     }
