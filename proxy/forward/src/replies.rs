@@ -276,5 +276,5 @@ const ROUND: usize = 64;
 
 /// An answer that is later is dropped: glibc, musl and Go wait for five seconds
 /// at most, and what nobody waits for is only of use to those who collect answers
-/// to let them all arrive at once (the DNSBomb attack).
+/// to let them all arrive at once (the `DNSBomb` attack).
 const TOO_LATE: Duration = Duration::from_secs(6);

@@ -130,7 +130,9 @@ impl Origin {
             Self::SendFailed => {
                 "the kernel refused to send: a full conntrack table, or a firewall rule"
             }
-            Self::Limit => "too many queries in flight in this proxy",
+            Self::Limit => {
+                "over its share: this client had the most queries in flight, and there was no room"
+            }
             Self::NoZone => "no forward zone has the name",
             Self::Loop => "a forwarding loop: the query came back to this proxy",
             Self::Rejected => "malformed, or not a query that is looked up",
@@ -197,7 +199,7 @@ impl Origin {
             Self::Timeout => format!("no answer before the deadline; last asked: {whom}"),
             Self::ConnectRefused => format!("nothing listens at {whom}"),
             Self::SendFailed => format!("the kernel refused to send to {whom}"),
-            Self::Limit => "too many queries in flight".to_owned(),
+            Self::Limit => "over its share: this client has the most queries in flight".to_owned(),
             Self::NoZone => "no forward zone has the name".to_owned(),
             Self::Loop => "loop: the query came back to its sender".to_owned(),
             _ => String::new(),

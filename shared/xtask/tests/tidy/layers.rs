@@ -18,7 +18,7 @@ const CRATES: [Layers; 5] = [
 ];
 
 const RESOLVER: &[&[&str]] = &[
-    &["clock", "response"],
+    &["clock", "response", "shares"],
     &["query"],
     &["cache"],
     &["answer", "inflight", "origin"],
