@@ -159,11 +159,6 @@ impl World {
         }
     }
 
-    /// One upstream does this after a while.
-    pub(crate) fn later(&mut self, after: Duration, number: usize, conduct: impl Into<Conduct>) {
-        self.at(after, Event::Change(number, Box::new(conduct.into())));
-    }
-
     /// A client asks for the address of `name` after a while; returns the number
     /// of its query.
     pub(crate) fn ask_after(&mut self, after: Duration, name: &str, client: u16) -> u64 {

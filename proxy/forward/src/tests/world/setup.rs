@@ -19,6 +19,11 @@ impl World {
         self
     }
 
+    /// One upstream does this after a while.
+    pub(crate) fn later(&mut self, after: Duration, number: usize, conduct: impl Into<Conduct>) {
+        self.at(after, Event::Change(number, Box::new(conduct.into())));
+    }
+
     /// No upstream answers names below this one.
     pub(crate) fn mute(mut self, name: &str) -> Self {
         self.muted = Some(Name::from_text(name).unwrap());
