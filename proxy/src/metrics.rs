@@ -19,8 +19,8 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, Prometheu
 use forward::Evidence;
 use forward::{Forwarder, NotAnAnswer, UpstreamFailure};
 use observe::{
-    BOUNDS_MICROS, CacheLookup, HistogramSum, ObserverHandle, RCODE_LABELS, ResponseSource, Stats,
-    Transport, WorkerStats,
+    BOUNDS_MICROS, CacheLookup, HistogramSum, ObserverHandle, RCODE_LABELS, ResponseSource,
+    RetryKind, Stats, Transport, WorkerStats,
 };
 use resolver::{Cache, Clock, QueryError};
 
@@ -188,6 +188,13 @@ impl Series {
             let help = "Queries to upstreams, retries included.";
             let name = "fivedots_upstream_queries_total";
             self.count(name, help, &labels, move |w| w.upstream_queries.get(at));
+        }
+        for kind in RetryKind::ALL {
+            let at = kind.index();
+            let labels = [("result", kind.label())];
+            let help = "Retries: sent, or held back by the budget for a moment.";
+            let name = "fivedots_upstream_retries_total";
+            self.count(name, help, &labels, move |w| w.upstream_retries.get(at));
         }
         for failure in UpstreamFailure::ALL {
             let at = failure.index();

@@ -18,21 +18,22 @@ mod guard;
 mod ports;
 mod probes;
 mod suspect;
+mod tries;
 mod truncated;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use dns::Rcode;
-use rand::{Rng, RngExt as _};
+use rand::Rng;
 
-use crate::compose::{QUERY_LEN, compose};
 use crate::failures::{self, Failures};
-use crate::retry::{Another, Due};
+use crate::retry::Another;
+use crate::retry_budget::RetryBudget;
 use crate::upstream_health::UpstreamHealth;
 use crate::zones::Zones;
-use crate::{Ask, ForwardConfig, ReplyTo, Transport, UpstreamFailure};
-use flight::{Flight, Send};
+use crate::{Ask, ForwardConfig, ReplyTo, UpstreamFailure};
+use flight::Flight;
 use observe::WorkerStats;
 use ports::Ports;
 use probes::Probes;
@@ -52,6 +53,7 @@ pub(crate) struct Flights {
     ports: Ports,
     health: UpstreamHealth,
     failures: Failures,
+    budget: RetryBudget,
     probes: Probes,
     stats: Arc<WorkerStats>,
     actions: Actions,
@@ -87,6 +89,7 @@ impl Flights {
             ports: Ports::new(zones.upstreams()),
             health: UpstreamHealth::new(zones.upstreams().len()),
             failures: Failures::default(),
+            budget: RetryBudget::default(),
             probes: Probes::new(process, hasher),
             stats,
             actions: Actions::default(),
@@ -191,76 +194,8 @@ impl Flights {
                 self.health.failed(send.upstream, send.at, now);
             }
         }
-        let due = open.state.retry.take_due(now);
-        if matches!(due, Some(Due::Udp | Due::Both)) {
-            self.try_one(ticket, Transport::Udp, now, rng);
-        }
-        if matches!(due, Some(Due::Tcp | Due::Both)) {
-            self.try_one(ticket, Transport::Tcp, now, rng);
-        }
+        self.try_due(ticket, now, rng);
         self.wake_for_next(ticket);
-    }
-
-    fn try_one(&mut self, ticket: Ticket, over: Transport, now: Moment, rng: &mut impl Rng) {
-        let Some((place, upstream)) = self.pick(ticket, over, now, rng) else { return };
-        let Some(open) = self.inflight.get_mut(ticket) else { return };
-        open.state.asked = open.state.asked.with(place);
-        open.state.last_asked = Some(upstream);
-        let Some(first) = open.waiters.first() else { return };
-        let zone = self.zones.get(open.state.zone);
-        let marked = self.terms.hop_option && zone.is_some_and(|zone| zone.cluster);
-        let hops = marked.then(|| first.hops.with(self.probes.process()));
-        let (edns, query) = (open.state.edns, &first.query);
-        if over == Transport::Tcp {
-            let mut message = [0; QUERY_LEN];
-            let Some(len) = compose(query, edns, hops, &mut message) else { return };
-            let message = message.get(..len).unwrap_or_default().into();
-            let client = first.reply_to.peer().map(|peer| peer.ip());
-            let deadline = open.deadline;
-            let query = TcpQuery { ticket, upstream, message, deadline, client };
-            return self.actions.push(Action::AskTcp(query));
-        }
-        let Some(assigned) = self.ports.assign(upstream, ticket, now, rng) else {
-            return self.fail(ticket, upstream, UpstreamFailure::Socket, now);
-        };
-        let from = assigned.from;
-        if assigned.fresh {
-            self.actions
-                .push(Action::Open { socket: from.socket, upstream });
-        }
-        self.actions.send(from, |out| {
-            let len = compose(query, edns, hops, out)?;
-            dns::put_u16(out, 0, from.id)?;
-            Some(len)
-        });
-        open.state
-            .sends
-            .push(Send { from, upstream, at: now, refused: false });
-    }
-
-    /// Picks whom to ask: its place in the zone and its number.
-    fn pick(
-        &mut self,
-        ticket: Ticket,
-        over: Transport,
-        now: Moment,
-        rng: &mut impl Rng,
-    ) -> Option<(usize, usize)> {
-        let flight = &mut self.inflight.get_mut(ticket)?.state;
-        let zone = self.zones.get(flight.zone)?;
-        if let Some(upstream) = flight.pinned {
-            return Some((zone.place_of(upstream)?, upstream));
-        }
-        if over == Transport::Tcp
-            && let Some(upstream) = flight.truncated_by.take()
-        {
-            return Some((zone.place_of(upstream)?, upstream));
-        }
-        if zone.all_tried(flight.asked) {
-            flight.asked = flight.failed;
-        }
-        let place = zone.pick(flight.asked, &self.health, now, rng.random());
-        Some((place, *zone.upstreams.get(place)?))
     }
 
     /// Notes that a try failed: another one follows, or it was the last.
@@ -281,8 +216,10 @@ impl Flights {
         }
         let all_failed = zone.all_tried(flight.failed);
         let another = if all_failed { Another::None } else { Another::Untried };
-        // An upstream that says it cannot answer would only say it again.
-        let hopeless = all_failed && reason == UpstreamFailure::Rcode;
+        // An upstream that says it cannot answer would only say it again, and a client
+        // that has all its places has them for a while.
+        let hopeless =
+            all_failed && matches!(reason, UpstreamFailure::Busy | UpstreamFailure::Rcode);
         if hopeless || !flight.retry.fail(now, another) {
             let hint = reason.is_hint();
             flight.ends_at = flight.grace().filter(|at| hint && *at > now);

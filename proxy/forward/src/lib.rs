@@ -27,6 +27,7 @@ mod loops;
 mod rate;
 mod replies;
 mod retry;
+mod retry_budget;
 mod tcp;
 mod thread;
 mod udp;

@@ -15,6 +15,9 @@ pub(crate) struct Retry {
     over: Transport,
     next: usize,
     again_at: Option<Moment>,
+    /// What is due asks nobody more than the first try did.
+    free: bool,
+    not_before: Option<Moment>,
     sent: u8,
     errors: u8,
     wrong_ids: u8,
@@ -34,7 +37,17 @@ pub(crate) enum Due {
 impl Retry {
     /// Starts with a first try due at `now`.
     pub(crate) const fn new(now: Moment, over: Transport) -> Self {
-        Self { started: now, over, next: 0, again_at: None, sent: 0, errors: 0, wrong_ids: 0 }
+        Self {
+            started: now,
+            over,
+            next: 0,
+            again_at: None,
+            free: false,
+            not_before: None,
+            sent: 0,
+            errors: 0,
+            wrong_ids: 0,
+        }
     }
 
     /// One try and no more: silence says nothing about what it looks for.
@@ -53,10 +66,22 @@ impl Retry {
         if self.sent >= MAX_QUERIES || self.errors >= MAX_ERRORS {
             return None;
         }
-        match (self.again_at, self.scheduled_at()) {
+        let next = match (self.again_at, self.scheduled_at()) {
             (Some(again), Some(scheduled)) => Some(again.min(scheduled)),
             (again, scheduled) => again.or(scheduled),
-        }
+        };
+        next.max(self.not_before.filter(|_| next.is_some()))
+    }
+
+    /// Returns whether the next try is a retry: what an upstream is asked more because
+    /// it did not answer.
+    pub(crate) const fn is_again(&self) -> bool {
+        self.sent > 0 && !self.free
+    }
+
+    /// Lets what is due wait.
+    pub(crate) const fn postpone(&mut self, until: Moment) {
+        self.not_before = Some(until);
     }
 
     /// Takes the try that is due at `now`. When several are, because the
@@ -65,6 +90,7 @@ impl Retry {
         if self.next_at()? > now {
             return None;
         }
+        (self.free, self.not_before) = (false, None);
         let mut due = if self.over == Transport::Tcp { Due::Tcp } else { Due::Udp };
         self.again_at = self.again_at.filter(|at| *at > now);
         while let Some((offset, what)) = self.schedule().get(self.next)
@@ -105,6 +131,12 @@ impl Retry {
 
     /// Asks again at once, by no fault of the upstream.
     pub(crate) const fn repeat(&mut self, now: Moment) {
+        self.free = true;
+        self.again_at = Some(now);
+    }
+
+    /// Asks again at once.
+    pub(crate) const fn again(&mut self, now: Moment) {
         self.again_at = Some(now);
     }
 
@@ -133,7 +165,7 @@ impl Retry {
             return;
         }
         self.over = Transport::Tcp;
-        self.again_at = Some(now);
+        self.repeat(now);
         let passed = now.saturating_since(self.started);
         self.next = OVER_TCP.partition_point(|(offset, _)| *offset <= passed);
     }

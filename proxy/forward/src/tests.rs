@@ -1,5 +1,6 @@
 //! Forwarding in a time of its own, and over real sockets what needs them.
 
+mod budget;
 mod dead;
 mod hostile;
 mod loops;

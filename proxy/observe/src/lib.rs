@@ -37,7 +37,7 @@ pub use config::{ObserveConfig, SearchRule};
 mod counters;
 pub use counters::{
     BOUNDS_MICROS, CacheLookup, Counter, Histogram, HistogramSum, LABELS, Labelled, RCODE_LABELS,
-    RCODES, ResponseSource, Stats, Transport, WorkerStats, rcode_index,
+    RCODES, ResponseSource, RetryKind, Stats, Transport, WorkerStats, rcode_index,
 };
 
 mod wire;

@@ -95,7 +95,8 @@ impl Flights {
         let Some(open) = self.inflight.get_mut(ticket) else { return };
         self.health.failed(upstream, open.state.started, now);
         if !std::mem::replace(&mut open.state.moved, true) {
-            self.repeat(ticket, now);
+            open.state.retry.again(now);
+            self.wake_for_next(ticket);
         }
     }
 

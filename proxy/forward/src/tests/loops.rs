@@ -47,8 +47,9 @@ fn two_pods_that_ask_the_same_lose_nothing_while_the_upstream_rolls() {
         .iter()
         .filter(|answer| answer.address.is_none());
     assert_eq!((world.answers.len(), lost.count()), (800, 0));
+    // What waits is sent as fast as the budget of retries allows.
     let slowest = world.answers.iter().map(|answer| answer.after).max();
-    assert!(slowest <= Some(millis(1_201)), "{slowest:?}");
+    assert!(slowest <= Some(millis(3_700)), "{slowest:?}");
 }
 
 /// The silent one of two upstreams is asked last as soon as that is known,
