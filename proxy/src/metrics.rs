@@ -192,7 +192,7 @@ impl Series {
         for kind in RetryKind::ALL {
             let at = kind.index();
             let labels = [("result", kind.label())];
-            let help = "Retries: sent, or held back by the budget for a moment.";
+            let help = "Retries, and what else upstreams are asked more.";
             let name = "fivedots_upstream_retries_total";
             self.count(name, help, &labels, move |w| w.upstream_retries.get(at));
         }

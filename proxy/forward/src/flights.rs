@@ -203,6 +203,9 @@ impl Flights {
         self.stats.upstream_failures.add(reason.index());
         let Some(open) = self.inflight.get_mut(ticket) else { return };
         let flight = &mut open.state;
+        if flight.check == Some(upstream) {
+            return;
+        }
         if reason != UpstreamFailure::Rcode {
             flight.note_failure(reason.into(), upstream);
         }
@@ -213,6 +216,9 @@ impl Flights {
         }
         if let Some(place) = zone.place_of(upstream) {
             flight.failed = flight.failed.with(place);
+            if reason == UpstreamFailure::Rcode {
+                flight.cannot = flight.cannot.with(place);
+            }
         }
         let all_failed = zone.all_tried(flight.failed);
         let another = if all_failed { Another::None } else { Another::Untried };

@@ -55,6 +55,18 @@ impl Retry {
         Self { sent: MAX_QUERIES - 1, ..Self::new(now, over) }
     }
 
+    /// Takes one query beside the schedule, if so many may be sent.
+    pub(crate) const fn take_extra(&mut self) -> bool {
+        let may = self.sent < MAX_QUERIES;
+        self.sent += may as u8;
+        may
+    }
+
+    /// Returns over what the tries go.
+    pub(crate) const fn over(&self) -> Transport {
+        self.over
+    }
+
     /// Returns how many queries were sent.
     pub(crate) fn sent(&self) -> usize {
         self.sent.into()

@@ -112,9 +112,9 @@ const TRIES_CAP: u64 = 500 * COST;
 /// second.
 const RESERVE: u64 = 25 * COST;
 
-/// Retries of a client in a second that are little: a search path of six names,
-/// A and AAAA, less those that were answered.
-const LIGHT: u32 = 10;
+/// Retries of a client in a second that are little: those of half a search path of
+/// six names, A and AAAA, three times each.
+const LIGHT: u32 = 20;
 
 /// Clients that are told apart in a second: ten times the pods of a node. Others
 /// count as if they had had nothing.

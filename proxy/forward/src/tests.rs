@@ -5,6 +5,7 @@ mod dead;
 mod hostile;
 mod loops;
 mod node;
+mod policy;
 mod schedules;
 mod shares;
 mod sockets;

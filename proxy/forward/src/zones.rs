@@ -79,8 +79,8 @@ impl Zones {
 
 impl Zone {
     /// Picks the upstream of the next try by its place in the zone: one that
-    /// was not `tried` and is not suspect, else one not tried, else any. The
-    /// only upstream is always picked.
+    /// was not `tried` and is well, else one not tried, else any. The only
+    /// upstream is always picked.
     pub(crate) fn pick(
         &self,
         tried: Tried,
@@ -89,16 +89,48 @@ impl Zone {
         random: u32,
     ) -> usize {
         let places = 0..self.upstreams.len();
-        let fresh = |place: &usize| !tried.has(*place);
+        let fresh = places.clone().filter(|place| !tried.has(*place));
         let well = |place: &usize| {
-            self.upstreams
-                .get(*place)
-                .is_some_and(|upstream| !health.is_suspect(*upstream, now))
+            let upstream = self.upstreams.get(*place);
+            upstream.is_some_and(|upstream| !health.is_suspect(*upstream))
         };
-        let best = nth(places.clone().filter(|place| fresh(place) && well(place)), random);
-        best.or_else(|| nth(places.clone().filter(|place| fresh(place)), random))
+        self.pick_well(tried, health, now, random)
+            .or_else(|| nth(fresh.clone().filter(well), random))
+            .or_else(|| nth(fresh, random))
             .or_else(|| nth(places, random))
             .unwrap_or_default()
+    }
+
+    /// Picks one that was not `tried` and is well, if there is one: of two at random
+    /// the one that is much faster, or the first. All that are about as fast get as
+    /// much, and none is met by all questions at once.
+    pub(crate) fn pick_well(
+        &self,
+        tried: Tried,
+        health: &UpstreamHealth,
+        now: Moment,
+        random: u32,
+    ) -> Option<usize> {
+        let [chance, one, other, _] = random.to_be_bytes();
+        let upstream = |place: usize| self.upstreams.get(place).copied();
+        let well = (0..self.upstreams.len()).filter(|place| {
+            let upstream = upstream(*place);
+            !tried.has(*place) && upstream.is_some_and(|at| health.is_ready(at, now, chance))
+        });
+        let one = nth(well.clone(), one.into())?;
+        let other = nth(well.filter(|place| *place != one), other.into());
+        let faster = other.filter(|other| {
+            let both = upstream(*other).zip(upstream(one));
+            both.is_some_and(|(other, one)| health.is_faster(other, one))
+        });
+        Some(faster.unwrap_or(one))
+    }
+
+    /// Returns the upstreams at these places.
+    pub(crate) fn upstreams_of(&self, places: Tried) -> impl Iterator<Item = usize> {
+        let upstreams = self.upstreams.iter().copied().enumerate();
+        let of = upstreams.filter(move |(place, _)| places.has(*place));
+        of.map(|(_, upstream)| upstream)
     }
 
     /// Returns the place of an upstream in this zone.

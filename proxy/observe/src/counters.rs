@@ -67,8 +67,8 @@ pub struct WorkerStats {
     pub inflight_refused: Counter,
     /// Queries to upstreams, retries included, by [`Transport`].
     pub upstream_queries: Labelled<2>,
-    /// What upstreams were asked more, by [`RetryKind`].
-    pub upstream_retries: Labelled<2>,
+    /// What upstreams were asked more, by `RetryKind`.
+    pub upstream_retries: Labelled<4>,
     /// Tries that ended without an answer, by the reason's index.
     pub upstream_failures: Labelled<LABELS>,
     /// Datagrams and frames from upstreams that were no answer, by the
@@ -111,33 +111,6 @@ impl Transport {
         match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
-        }
-    }
-}
-
-/// What became of a retry.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum RetryKind {
-    /// It was above the budget, and waited.
-    Held,
-    /// It was sent.
-    Sent,
-}
-
-impl RetryKind {
-    /// All, in the order of their index.
-    pub const ALL: &[Self] = &[Self::Held, Self::Sent];
-
-    /// The place in a [`Labelled`].
-    pub const fn index(self) -> usize {
-        self as usize
-    }
-
-    /// The metric label.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Held => "held",
-            Self::Sent => "sent",
         }
     }
 }

@@ -37,8 +37,11 @@ pub use config::{ObserveConfig, SearchRule};
 mod counters;
 pub use counters::{
     BOUNDS_MICROS, CacheLookup, Counter, Histogram, HistogramSum, LABELS, Labelled, RCODE_LABELS,
-    RCODES, ResponseSource, RetryKind, Stats, Transport, WorkerStats, rcode_index,
+    RCODES, ResponseSource, Stats, Transport, WorkerStats, rcode_index,
 };
+
+mod retry_kind;
+pub use retry_kind::RetryKind;
 
 mod wire;
 

@@ -3,7 +3,7 @@
 
 use dns::{Flags, Header, Rcode};
 
-use super::{Flights, UpstreamFailure};
+use super::{Flights, SentFrom, UpstreamFailure};
 use crate::accept::{NotAnAnswer, judge};
 use resolver::{Moment, Origin, Ticket};
 
@@ -14,7 +14,9 @@ impl Flights {
         let Some(upstream) = self.ports.upstream(socket) else { return };
         match self.judge_datagram(socket, octets) {
             Ok((ticket, header)) if cut || header.flags.has(Flags::TC) => {
-                self.health.answered(upstream, now);
+                let sent = self.inflight.get(ticket);
+                let sent = sent.map_or(now, |open| open.state.sent_at(upstream, header.id));
+                self.health.served(upstream, sent, now);
                 self.truncated(ticket, (upstream, octets), now);
             }
             Ok((ticket, header)) => {
@@ -22,6 +24,9 @@ impl Flights {
             }
             Err(reason) => {
                 self.stats.upstream_dropped.add(reason.index());
+                if matches!(reason, NotAnAnswer::Id | NotAnAnswer::Late) {
+                    self.late(upstream, (Some(socket), octets), now);
+                }
                 if reason == NotAnAnswer::Id {
                     self.wrong_id(socket, octets, now);
                 }
@@ -92,7 +97,9 @@ impl Flights {
         now: Moment,
     ) {
         self.health.answered(upstream, now);
-        let Some(query) = self.query_of(ticket) else { return };
+        let Some(query) = self.query_of(ticket) else {
+            return self.late(upstream, (None, message), now);
+        };
         let admitted = resolver::admit(message, &query.question(), now, &self.terms.cache);
         let Ok(admitted) = admitted else {
             let dropped = &self.stats.upstream_dropped;
@@ -103,6 +110,9 @@ impl Flights {
         let rcode = admitted.entry.head.rcode;
         let waited = now.saturating_since(open.state.asked_at(upstream, header.id));
         if !matches!(rcode, Rcode::NOERROR | Rcode::NXDOMAIN) {
+            if open.state.check == Some(upstream) {
+                return self.forget_answered(ticket, upstream, header.id);
+            }
             let origin = Origin::of_failure(rcode, header.flags, waited);
             open.state.note_said(admitted.entry.head, origin, upstream);
             // Perhaps it does not know EDNS (RFC 6891, section 7).
@@ -116,11 +126,27 @@ impl Flights {
         }
         let waited = now.saturating_since(open.state.started);
         self.stats.upstream_seconds.record(waited);
+        self.health
+            .served(upstream, open.state.sent_at(upstream, header.id), now);
+        if let Some(zone) = self.zones.get(open.state.zone) {
+            let failed = zone.upstreams_of(open.state.cannot);
+            failed.for_each(|other| self.health.blamed(other, now));
+        }
         self.failures.clear(&open.key);
         let entry = admitted.entry;
         let is_kept = admitted.cacheable && open.state.pinned.is_none();
         let keep = is_kept.then_some(entry.head);
         self.close(ticket, (entry, keep), (Origin::Upstream, Some(upstream)));
+    }
+
+    /// A message whose question has ended says how its upstream is.
+    fn late(&mut self, upstream: usize, (socket, octets): (Option<usize>, &[u8]), now: Moment) {
+        let Some(header) = Header::parse(octets) else { return };
+        let good = matches!(header.flags.rcode(), Rcode::NOERROR | Rcode::NXDOMAIN);
+        let from = socket.map(|socket| SentFrom { socket, id: header.id });
+        if header.flags.has(Flags::QR) {
+            self.health.late(upstream, (from, good), now);
+        }
     }
 
     /// A datagram that was answered is not silent; its id is free.

@@ -78,6 +78,7 @@ impl Flights {
     /// Asks again at once what a lack of ours lost; the second time, as without any
     /// socket, it is a failed try: another one would find the same.
     fn lost(&mut self, ticket: Ticket, (upstream, errno): (usize, i32), now: Moment) {
+        self.health.not_sent(upstream);
         let has_socket = self.ports.has_socket(upstream);
         let Some(open) = self.inflight.get_mut(ticket) else { return };
         let first = open.state.errno.replace(errno).is_none();

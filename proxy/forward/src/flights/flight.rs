@@ -22,9 +22,18 @@ pub(crate) struct Flight {
     /// Datagrams whose answers are still waited for; at most eight.
     pub(super) sends: Vec<Send>,
     pub(super) asked: Tried,
+    /// When a second upstream is asked.
+    pub(super) hedge_at: Option<Moment>,
+    /// The upstream that was sent a copy, to see how it is. Whatever comes of that is
+    /// no failure of the question.
+    pub(super) check: Option<usize>,
+    /// The upstream that was asked over TCP last, and when.
+    pub(super) asked_over_tcp: Option<(usize, Moment)>,
     /// The upstream that was asked last.
     pub(super) last_asked: Option<usize>,
     pub(super) failed: Tried,
+    /// Those of them that answered that they cannot.
+    pub(super) cannot: Tried,
     /// What an upstream that could not answer said: the RCODE, and the INFO-CODE
     /// if it gave one.
     pub(super) said: Option<(Rcode, Option<u16>)>,
@@ -67,8 +76,12 @@ impl Flight {
             retry: Retry::new(now, over),
             sends: Vec::new(),
             asked: Tried::default(),
+            hedge_at: None,
+            check: None,
+            asked_over_tcp: None,
             last_asked: None,
             failed: Tried::default(),
+            cannot: Tried::default(),
             said: None,
             failure: None,
             edns: true,
@@ -97,7 +110,7 @@ impl Flight {
         let look = self.guard.look_at(self.started, self.retry.sent());
         let look = look.filter(|_| self.pinned.is_none());
         let until = self.truncated.as_ref().map(|truncated| truncated.until);
-        [look, until, self.ends_at, self.retry.next_at()]
+        [look, until, self.ends_at, self.hedge_at, self.retry.next_at()]
             .into_iter()
             .flatten()
             .min()
@@ -113,9 +126,7 @@ impl Flight {
     /// Returns when the query was sent that `upstream` answered with `id`; over
     /// TCP, when the first one was.
     pub(super) fn asked_at(&self, upstream: usize, id: u16) -> Moment {
-        let mut sends = self.sends.iter();
-        sends
-            .find(|send| send.upstream == upstream && send.from.id == id)
+        self.send_to(upstream, id)
             .map_or(self.started, |send| send.at)
     }
 
@@ -129,15 +140,30 @@ impl Flight {
         })
     }
 
-    /// Returns whether nothing is out there but what was refused.
+    /// Returns whether nothing is out there but what was refused, and copies.
     pub(super) fn all_refused(&self) -> bool {
-        self.sends.iter().all(|send| send.refused)
+        let mut sends = self.sends.iter();
+        sends.all(|send| send.refused || self.check == Some(send.upstream))
     }
 
     /// Returns until when the right answer may still come for what was refused.
     pub(super) fn grace(&self) -> Option<Moment> {
         let refused = self.sends.iter().filter(|send| send.refused);
         refused.map(|send| send.at + GRACE).max()
+    }
+
+    /// Returns when the query was sent that an answer of `upstream` with `id` belongs
+    /// to, for its time on the way.
+    pub(super) fn sent_at(&self, upstream: usize, id: u16) -> Moment {
+        match self.asked_over_tcp {
+            Some((asked, at)) if asked == upstream && self.send_to(upstream, id).is_none() => at,
+            _ => self.asked_at(upstream, id),
+        }
+    }
+
+    fn send_to(&self, upstream: usize, id: u16) -> Option<&Send> {
+        let mut sends = self.sends.iter();
+        sends.find(|send| send.upstream == upstream && send.from.id == id)
     }
 
     /// Notes what `upstream` said instead of yes or no.

@@ -1,5 +1,6 @@
 //! Tries: whether one may be sent now, to whom, and how it leaves.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use rand::{Rng, RngExt as _};
@@ -15,18 +16,94 @@ use resolver::{Moment, Ticket};
 impl Flights {
     /// Sends the tries of a question that are due.
     pub(super) fn try_due(&mut self, ticket: Ticket, now: Moment, rng: &mut impl Rng) {
+        self.hedge(ticket, now, rng);
         if !self.may_try(ticket, now) {
             return;
         }
         let Some(open) = self.inflight.get_mut(ticket) else { return };
-        let due = open.state.retry.take_due(now);
+        let first = open.state.retry.sent() == 0;
+        let mut due = open.state.retry.take_due(now);
+        let is_last = open.state.retry.next_at().is_none();
+        // The second query is a second retry. Without it the last try goes over the
+        // transport that was not tried yet.
+        if due == Some(Due::Both) && !self.takes_spare(ticket, now) {
+            due = Some(if is_last { Due::Tcp } else { Due::Udp });
+        }
         if matches!(due, Some(Due::Udp | Due::Both)) {
             self.try_one(ticket, Transport::Udp, now, rng);
         }
-        // A second query is a second retry.
-        let both = due != Some(Due::Both) || self.takes_budget(ticket, now);
-        if matches!(due, Some(Due::Tcp | Due::Both)) && both {
+        if matches!(due, Some(Due::Tcp | Due::Both)) {
             self.try_one(ticket, Transport::Tcp, now, rng);
+        }
+        if first {
+            self.check_others(ticket, now, rng);
+        }
+    }
+
+    /// Asks a second upstream when the first takes longer than it nearly ever does,
+    /// while there are retries to spare.
+    fn hedge(&mut self, ticket: Ticket, now: Moment, rng: &mut impl Rng) {
+        let Some(open) = self.inflight.get_mut(ticket) else { return };
+        let flight = &mut open.state;
+        if flight.hedge_at.is_none_or(|at| at > now) {
+            return;
+        }
+        flight.hedge_at = None;
+        let Some(zone) = self.zones.get(flight.zone) else { return };
+        let random = rng.random();
+        let place = zone.pick_well(flight.asked, &self.health, now, random);
+        let upstream = place.and_then(|place| Some((place, *zone.upstreams.get(place)?)));
+        let over = flight.retry.over();
+        if let Some(to) = upstream
+            && flight.retry.take_extra()
+            && self.takes_spare(ticket, now)
+        {
+            self.stats.upstream_retries.add(RetryKind::Hedge.index());
+            self.ask_upstream(ticket, to, over, now, rng);
+        }
+    }
+
+    /// Sends a copy of a question to an upstream that is suspect, or slow, when it is
+    /// time to see how it is: so no client has to wait for it.
+    fn check_others(&mut self, ticket: Ticket, now: Moment, rng: &mut impl Rng) {
+        let Some(open) = self.inflight.get_mut(ticket) else { return };
+        let flight = &mut open.state;
+        let (Some(zone), Some(chosen)) = (self.zones.get(flight.zone), flight.last_asked) else {
+            return;
+        };
+        let health = &mut self.health;
+        let mut others = zone.upstreams.iter().copied().enumerate();
+        let due = others.find(|(_, other)| {
+            flight.pinned.is_none() && *other != chosen && health.take_check(*other, chosen, now)
+        });
+        if let Some(to) = due
+            && flight.retry.take_extra()
+        {
+            flight.check = Some(to.1);
+            self.stats.upstream_retries.add(RetryKind::Check.index());
+            let over = flight.retry.over();
+            self.send(ticket, to.1, over, now, rng);
+            self.note_check(ticket, to.1);
+        }
+    }
+
+    /// Remembers where a copy left from: its answer may come after the question's.
+    fn note_check(&mut self, ticket: Ticket, upstream: usize) {
+        let Some(open) = self.inflight.get(ticket) else { return };
+        let mut sends = open.state.sends.iter();
+        let send = sends.rfind(|send| send.upstream == upstream);
+        self.health.note_check(upstream, send.map(|send| send.from));
+    }
+
+    /// Notes when a question is to be asked of a second upstream.
+    fn plan_hedge(&mut self, ticket: Ticket, upstream: usize, now: Moment) {
+        let usual = self.health.most_answered_within(upstream);
+        let Some(open) = self.inflight.get_mut(ticket) else { return };
+        let zone = self.zones.get(open.state.zone);
+        let alone = zone.is_none_or(|zone| zone.upstreams.len() < 2);
+        let usual = usual.filter(|usual| *usual <= MOST_HEDGE);
+        if !alone && open.state.pinned.is_none() && open.state.retry.sent() == 1 {
+            open.state.hedge_at = usual.map(|usual| now + usual.max(LEAST_HEDGE));
         }
     }
 
@@ -43,17 +120,41 @@ impl Flights {
             }
             return true;
         }
-        let may = self.takes_budget(ticket, now);
+        let may = !self.all_silent(ticket, now) && self.takes_budget(ticket, now);
         if !may && let Some(open) = self.inflight.get_mut(ticket) {
             open.state.retry.postpone(now + HELD);
         }
         may
     }
 
-    fn takes_budget(&mut self, ticket: Ticket, now: Moment) -> bool {
+    /// Returns whether a retry would only meet silence: as long as no upstream of the
+    /// zone says anything, first tries and a few checks are asked of them, so that there
+    /// are retries left for when they are back.
+    fn all_silent(&mut self, ticket: Ticket, now: Moment) -> bool {
         let Some(open) = self.inflight.get(ticket) else { return false };
-        let peer = open.waiters.first().and_then(|first| first.reply_to.peer());
-        let may = self.budget.take(peer.map(|peer| peer.ip()), now);
+        let Some(zone) = self.zones.get(open.state.zone) else { return false };
+        let health = &mut self.health;
+        let silent = zone.upstreams.iter().all(|at| health.is_silent(*at, now));
+        silent
+            && !zone
+                .upstreams
+                .iter()
+                .any(|at| health.take_check(*at, *at, now))
+    }
+
+    fn client_of(&self, ticket: Ticket) -> Option<IpAddr> {
+        let first = self.inflight.get(ticket)?.waiters.first()?;
+        Some(first.reply_to.peer()?.ip())
+    }
+
+    fn takes_spare(&mut self, ticket: Ticket, now: Moment) -> bool {
+        let client = self.client_of(ticket);
+        self.budget.take_spare(client, now)
+    }
+
+    fn takes_budget(&mut self, ticket: Ticket, now: Moment) -> bool {
+        let client = self.client_of(ticket);
+        let may = self.budget.take(client, now);
         let kind = if may { RetryKind::Sent } else { RetryKind::Held };
         self.stats.upstream_retries.add(kind.index());
         may
@@ -61,16 +162,44 @@ impl Flights {
 
     /// Asks one upstream.
     fn try_one(&mut self, ticket: Ticket, over: Transport, now: Moment, rng: &mut impl Rng) {
-        let Some((place, upstream)) = self.pick(ticket, over, now, rng) else { return };
+        let Some(to) = self.pick(ticket, over, now, rng) else { return };
+        self.ask_upstream(ticket, to, over, now, rng);
+        self.plan_hedge(ticket, to.1, now);
+    }
+
+    fn ask_upstream(
+        &mut self,
+        ticket: Ticket,
+        (place, upstream): (usize, usize),
+        over: Transport,
+        now: Moment,
+        rng: &mut impl Rng,
+    ) {
         let Some(open) = self.inflight.get_mut(ticket) else { return };
-        open.state.asked = open.state.asked.with(place);
-        open.state.last_asked = Some(upstream);
+        let flight = &mut open.state;
+        flight.asked = flight.asked.with(place);
+        flight.last_asked = Some(upstream);
+        flight.check = flight.check.filter(|check| *check != upstream);
+        self.send(ticket, upstream, over, now, rng);
+    }
+
+    fn send(
+        &mut self,
+        ticket: Ticket,
+        upstream: usize,
+        over: Transport,
+        now: Moment,
+        rng: &mut impl Rng,
+    ) {
+        let Some(open) = self.inflight.get_mut(ticket) else { return };
         let Some(first) = open.waiters.first() else { return };
         let zone = self.zones.get(open.state.zone);
         let marked = self.terms.hop_option && zone.is_some_and(|zone| zone.cluster);
         let hops = marked.then(|| first.hops.with(self.probes.process()));
         let (edns, query) = (open.state.edns, &first.query);
+        self.health.asked(upstream, now);
         if over == Transport::Tcp {
+            open.state.asked_over_tcp = Some((upstream, now));
             let mut message = [0; QUERY_LEN];
             let Some(len) = compose(query, edns, hops, &mut message) else { return };
             let message = message.get(..len).unwrap_or_default().into();
@@ -123,5 +252,12 @@ impl Flights {
     }
 }
 
+/// A question is never asked of a second upstream before: our own thread may be
+/// late as well.
+const LEAST_HEDGE: Duration = Duration::from_millis(10);
+
+/// Nor of one that usually takes longer: the schedule comes first.
+const MOST_HEDGE: Duration = Duration::from_millis(300);
+
 /// How long a retry waits that is above the budget.
-const HELD: Duration = Duration::from_millis(50);
+const HELD: Duration = Duration::from_millis(100);

@@ -33,7 +33,7 @@ impl Flights {
         let flight = &mut open.state;
         flight.truncated_by = Some(upstream);
         // It answers, so what ICMP came for it was forged.
-        flight.ends_at = None;
+        (flight.ends_at, flight.hedge_at) = (None, None);
         let until = flight.started + patience;
         if let Some(entry) = entry {
             flight.truncated = Some(Truncated { entry, until });

@@ -27,7 +27,7 @@ const RESOLVER: &[&[&str]] = &[
 
 /// The way of a record, from its thread to the figures.
 const OBSERVE: &[&[&str]] = &[
-    &["config", "counters", "wire"],
+    &["config", "counters", "retry_kind", "wire"],
     &["intake"],
     &["tables"],
     &["lookup"],
