@@ -3,14 +3,28 @@
 //! Used once for each response that comes from an upstream and for what we
 //! say ourselves; answers from the cache are copies of its result.
 
-use crate::{Class, HEADER_LEN, Header, Name, ParseError, Record, Rtype, get_u16, put_u16};
+use crate::{Class, HEADER_LEN, Header, Name, ParseError, Record, Rtype, put_u16};
+
+mod tails;
+mod targets;
+
+use tails::Tails;
+use targets::{Targets, is_target};
 
 /// Appends to a message; the header is written last, by [`Composer::finish`].
+///
+/// The work is linear in the octets of the names, whatever they are: an upstream's
+/// response is written by whoever owns the zone.
 #[derive(Debug)]
 pub struct Composer<'a> {
     out: &'a mut Vec<u8>,
-    /// Offsets at which a name, or the tail of one, can be pointed to.
-    targets: Vec<u16>,
+    targets: Targets,
+    /// The last owner, or the question's name before there is one, and where it can
+    /// be pointed to. Most records have the owner of the one before.
+    owner: Name,
+    owner_at: Option<u16>,
+    /// Whether the question's name is among the targets. Most answers need no other.
+    knows_question: bool,
 }
 
 impl<'a> Composer<'a> {
@@ -18,11 +32,12 @@ impl<'a> Composer<'a> {
     pub fn new(out: &'a mut Vec<u8>, qname: &Name, qtype: Rtype, qclass: Class) -> Self {
         out.clear();
         out.resize(HEADER_LEN, 0);
-        let mut composer = Self { out, targets: Vec::with_capacity(MAX_TARGETS) };
-        composer.name(qname);
-        composer.out.extend(qtype.0.to_be_bytes());
-        composer.out.extend(qclass.0.to_be_bytes());
-        composer
+        out.extend(qname.as_wire());
+        out.extend(qtype.0.to_be_bytes());
+        out.extend(qclass.0.to_be_bytes());
+        // The root is shorter than a pointer.
+        let owner_at = is_target(HEADER_LEN).filter(|_| *qname != Name::ROOT);
+        Self { out, targets: Targets::default(), owner: *qname, owner_at, knows_question: false }
     }
 
     /// Appends `record` of `source`, with `ttl`, and returns the offset of
@@ -38,7 +53,18 @@ impl<'a> Composer<'a> {
         ttl: u32,
     ) -> Result<usize, ParseError> {
         let (owner, _) = Name::parse(source, record.owner_at)?;
-        let ttl_at = self.head(&owner, record.rtype, record.class, ttl);
+        self.record_of(&owner, source, record, ttl)
+    }
+
+    /// As [`Composer::record`], where the owner has been read already.
+    pub fn record_of(
+        &mut self,
+        owner: &Name,
+        source: &[u8],
+        record: &Record,
+        ttl: u32,
+    ) -> Result<usize, ParseError> {
+        let ttl_at = self.head(owner, record.rtype, record.class, ttl);
         self.rdata(source, record)?;
         self.close(ttl_at)?;
         Ok(ttl_at)
@@ -59,14 +85,12 @@ impl<'a> Composer<'a> {
 
     /// Writes the header.
     pub fn finish(self, header: &Header) -> Result<(), ParseError> {
-        if self.out.len() > usize::from(u16::MAX) {
-            return Err(ParseError::TooLong);
-        }
+        self.check_len()?;
         header.patch(self.out).ok_or(ParseError::Short)
     }
 
     fn head(&mut self, owner: &Name, rtype: Rtype, class: Class, ttl: u32) -> usize {
-        self.name(owner);
+        self.owner(owner);
         self.out.extend(rtype.0.to_be_bytes());
         self.out.extend(class.0.to_be_bytes());
         let ttl_at = self.out.len();
@@ -75,11 +99,17 @@ impl<'a> Composer<'a> {
         ttl_at
     }
 
-    /// Fills in RDLENGTH, which stands behind the TTL.
+    /// Fills in RDLENGTH, which stands behind the TTL. A message that is too long is
+    /// found here, so that no more of it is worked on.
     fn close(&mut self, ttl_at: usize) -> Result<(), ParseError> {
         let length = self.out.len() - (ttl_at + 6);
         let length = u16::try_from(length).map_err(|_| ParseError::TooLong)?;
-        put_u16(self.out, ttl_at + 4, length).ok_or(ParseError::Short)
+        put_u16(self.out, ttl_at + 4, length).ok_or(ParseError::Short)?;
+        self.check_len()
+    }
+
+    const fn check_len(&self) -> Result<(), ParseError> {
+        if self.out.len() > u16::MAX as usize { Err(ParseError::TooLong) } else { Ok(()) }
     }
 
     fn rdata(&mut self, source: &[u8], record: &Record) -> Result<(), ParseError> {
@@ -94,9 +124,9 @@ impl<'a> Composer<'a> {
             }
             // Only the types of RFC 1035 may be compressed by us (RFC 3597).
             if shape.compress {
-                self.name(&name)
+                self.name(&name);
             } else {
-                self.out.extend(name.as_wire())
+                self.out.extend(name.as_wire());
             }
             at = end;
         }
@@ -139,37 +169,61 @@ impl<'a> Composer<'a> {
         Ok(at)
     }
 
-    /// Appends a name, as a pointer from the first tail that stands already.
-    fn name(&mut self, name: &Name) {
-        let wire = name.as_wire();
-        let mut at = 0;
-        while let Some(tail) = wire.get(at..).filter(|tail| tail.len() > 1) {
-            if let Some(target) = self.find(tail) {
-                self.out.extend((0xc000 | target).to_be_bytes());
-                return;
-            }
-            let length = usize::from(tail.first().copied().unwrap_or_default()) + 1;
-            self.remember();
-            self.out.extend(tail.get(..length).unwrap_or_default());
-            at += length;
-        }
-        self.out.push(0);
-    }
-
-    fn find(&self, tail: &[u8]) -> Option<u16> {
-        self.targets
-            .iter()
-            .copied()
-            .find(|&target| same_name(self.out, usize::from(target), tail))
-    }
-
-    fn remember(&mut self) {
-        if let Ok(here) = u16::try_from(self.out.len())
-            && here < 0x4000
-            && self.targets.len() < MAX_TARGETS
+    /// Appends an owner name.
+    fn owner(&mut self, owner: &Name) {
+        if let Some(at) = self.owner_at
+            && self.owner.as_wire() == owner.as_wire()
         {
-            self.targets.push(here);
+            self.pointer(at);
+            return;
         }
+        self.owner_at = self.name(owner);
+        self.owner = *owner;
+    }
+
+    /// Appends a name, as a pointer from the first tail that stands already; returns
+    /// where the whole of it can be pointed to.
+    fn name(&mut self, name: &Name) -> Option<u16> {
+        self.learn_question();
+        let (start, wire) = (self.out.len(), name.as_wire());
+        let tails = Tails::of(wire);
+        let mut written = wire.len().saturating_sub(1);
+        let mut target = None;
+        for (at, hash) in tails.longest_first() {
+            let tail = wire.get(at..).unwrap_or_default();
+            target = self.targets.find(hash, self.out, tail);
+            if target.is_some() {
+                written = at;
+                break;
+            }
+            self.targets.remember(hash, start + at);
+        }
+        self.out.extend(wire.get(..written).unwrap_or_default());
+        match target {
+            Some(target) => self.pointer(target),
+            None => self.out.push(0),
+        }
+        match target {
+            Some(target) if written == 0 => Some(target),
+            _ => is_target(start).filter(|_| wire.len() > 1),
+        }
+    }
+
+    /// Makes the question's name known, where names are compared for the first time.
+    fn learn_question(&mut self) {
+        if self.knows_question {
+            return;
+        }
+        self.knows_question = true;
+        // There is no record yet whose owner is another: `owner` is still the
+        // question's name.
+        for (at, hash) in Tails::of(self.owner.as_wire()).longest_first() {
+            self.targets.remember(hash, HEADER_LEN + at);
+        }
+    }
+
+    fn pointer(&mut self, target: u16) {
+        self.out.extend((0xc000 | target).to_be_bytes());
     }
 }
 
@@ -212,39 +266,6 @@ impl Shape {
         Self { before, strings, names, after, compress }
     }
 }
-
-/// Compares the name at `at`, which we wrote, with an uncompressed one.
-fn same_name(out: &[u8], at: usize, wire: &[u8]) -> bool {
-    let (mut at, mut rest) = (at, wire);
-    loop {
-        let Some(&length) = out.get(at) else { return false };
-        if length >= 0xc0 {
-            // Our own pointers lead backwards.
-            match get_u16(out, at) {
-                Some(pointer) => at = usize::from(pointer & 0x3fff),
-                None => return false,
-            }
-            continue;
-        }
-        let label = usize::from(length) + 1;
-        let (Some(ours), Some((theirs, tail))) =
-            (out.get(at..at + label), rest.split_at_checked(label))
-        else {
-            return false;
-        };
-        if !ours.eq_ignore_ascii_case(theirs) {
-            return false;
-        }
-        if length == 0 {
-            return tail.is_empty();
-        }
-        (at, rest) = (at + label, tail);
-    }
-}
-
-/// Tails remembered for compression. More would compress a little better and
-/// make the work grow with the square of the message.
-const MAX_TARGETS: usize = 32;
 
 #[cfg(test)]
 mod tests;

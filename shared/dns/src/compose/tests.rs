@@ -6,8 +6,13 @@ use hickory_proto::op::Message;
 use hickory_proto::rr::rdata::{CNAME, MX, NAPTR, SOA, SRV, TXT};
 use hickory_proto::rr::{Name as HickoryName, RData, Record as HickoryRecord};
 
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+
 use super::*;
 use crate::{Question, Records};
+
+mod reference;
 
 fn hickory(text: &str) -> HickoryName {
     HickoryName::from_str(text).unwrap()
@@ -97,4 +102,109 @@ fn rdata_that_does_not_fit_its_type_is_an_error() {
 fn an_unknown_type_is_copied_octet_for_octet() {
     let source = b"\0\x01\x81\x80\0\x01\0\x01\0\0\0\0\x01a\0\xff\x10\0\x01\xc0\x0c\xff\x10\0\x01\0\0\0\x05\0\x04\xc0\x0c\xff\xff";
     assert_eq!(recompose(source).unwrap(), source);
+}
+
+fn name(text: &str) -> Name {
+    Name::from_text(text).unwrap()
+}
+
+/// A message in which nothing is compressed: `question`, and records of no data with
+/// these owners.
+fn composed(question: &Name, owners: &[Name]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut composer = Composer::new(&mut out, question, Rtype::A, Class::IN);
+    for owner in owners {
+        composer.own_record(owner, Rtype::TXT, 1, b"").unwrap();
+    }
+    let counts = [1, u16::try_from(owners.len()).unwrap(), 0, 0];
+    composer
+        .finish(&Header { counts, ..Header::default() })
+        .unwrap();
+    out
+}
+
+/// The names of a message: that of the question, and the owners.
+fn names(message: &[u8]) -> Vec<Name> {
+    let header = Header::parse(message).unwrap();
+    let question = Question::parse(message).unwrap();
+    let owner =
+        |record: Result<Record, _>| Name::parse(message, record.unwrap().owner_at).unwrap().0;
+    let owners = Records::new(message, question.end(), &header).map(owner);
+    std::iter::once(Name::from_wire(question.qname).unwrap())
+        .chain(owners)
+        .collect()
+}
+
+/// As in real responses: few labels, many of them again.
+fn ordinary_names(most: usize) -> impl Strategy<Value = Vec<Name>> {
+    const LABELS: &[&str] =
+        &["www", "WWW", "a", "svc", "cluster", "local", "example", "_tcp", "x1", "x2"];
+    let name = prop::collection::vec(prop::sample::select(LABELS), 0..6).prop_map(|labels| {
+        let text = labels.join(".");
+        name(if text.is_empty() { "." } else { &text })
+    });
+    prop::collection::vec(name, 1..most)
+}
+
+/// Whatever names there are: they are read as they were, and need no more octets than
+/// with every comparison made.
+#[test]
+fn names_come_back_and_are_as_short_as_can_be() {
+    let mut runner = TestRunner::deterministic();
+    for most in [4, 80] {
+        let holds = runner.run(&ordinary_names(most), |all| {
+            let (question, owners) = all.split_first().unwrap();
+            let message = composed(question, owners);
+            let read: Vec<_> = names(&message)
+                .iter()
+                .map(|name| name.as_wire().to_ascii_lowercase())
+                .collect();
+            let asked: Vec<_> = all
+                .iter()
+                .map(|name| name.as_wire().to_ascii_lowercase())
+                .collect();
+            prop_assert_eq!(read, asked);
+            let slow = reference::composed(question, owners);
+            if most == 4 {
+                prop_assert_eq!(&message, &slow, "few names: octet for octet");
+            }
+            prop_assert!(message.len() <= slow.len());
+            Ok(())
+        });
+        holds.unwrap();
+    }
+}
+
+/// Names of 120 labels that differ at the end: every comparison would be as deep as
+/// they are.
+#[test]
+fn hostile_names_are_written_within_the_bound() {
+    let deep = |n: usize| name(&format!("{}b{n:03}.evil.test.", "a.".repeat(110)));
+    let owners: Vec<_> = (0..240).map(deep).collect();
+    let message = composed(&name("evil.test."), &owners);
+    assert_eq!(names(&message)[1..], owners);
+}
+
+/// Two owners in turn, each a pointer: the bound on comparisons is reached, and names
+/// are written whole from there on.
+#[test]
+fn what_is_past_the_bound_is_whole() {
+    let deep = |end: &str| name(&format!("{}{end}.evil.test.", "a.".repeat(115)));
+    let owners: Vec<_> = ["x", "y"].into_iter().cycle().take(600).map(deep).collect();
+    let message = composed(&name("evil.test."), &owners);
+    assert_eq!(names(&message)[1..], owners);
+    let pointers = 600 * 12 + 1_000;
+    assert!(message.len() > 2 * pointers, "{} octets", message.len());
+}
+
+/// The bound is found when it is passed, not at the end.
+#[test]
+fn a_message_that_is_too_long_is_an_error_at_once() {
+    let mut out = Vec::new();
+    let mut composer = Composer::new(&mut out, &name("a."), Rtype::A, Class::IN);
+    let add =
+        |composer: &mut Composer<'_>| composer.own_record(&name("a."), Rtype::TXT, 1, &[0; 30_000]);
+    assert_eq!(add(&mut composer), Ok(()));
+    assert_eq!(add(&mut composer), Ok(()));
+    assert_eq!(add(&mut composer), Err(ParseError::TooLong));
 }
