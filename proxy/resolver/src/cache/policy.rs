@@ -5,7 +5,6 @@
 //! (RFC 5452, section 6); TTLs stay apart per RRset (RFC 2181, section 5.2).
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, Hash};
 use std::time::Duration;
 
 use dns::{
@@ -18,6 +17,9 @@ use foldhash::fast::RandomState;
 use super::{CacheConfig, Entry, Head, Kind};
 use crate::clock::Moment;
 use crate::query::Retained;
+
+mod owner;
+use owner::{Owner, Owners};
 
 /// A response that may be sent, and perhaps stored.
 #[derive(Clone, Debug)]
@@ -42,16 +44,17 @@ pub fn admit(
 ) -> Result<Admitted, ParseError> {
     let header = Header::parse(message).ok_or(ParseError::Short)?;
     let qname = Name::from_wire(question.qname)?;
-    let response = Response::read(message, question, &header, &qname)?;
+    let mut response = Response::read(message, question, &header, &qname)?;
     let kind = response.kind(question.qtype);
     let ttls = response.ttls(kind, config);
+    let ttls = response.without_extras_of_ttl_zero(ttls);
 
     let mut composed = Vec::with_capacity(message.len());
     let mut offsets = Vec::with_capacity(response.kept.len() * 2);
     let mut composer = Composer::new(&mut composed, &qname, question.qtype, question.qclass);
     let mut counts = [1, 0, 0, 0];
     for (kept, ttl) in response.kept.iter().zip(&ttls) {
-        let at = composer.record(message, &kept.record, *ttl)?;
+        let at = composer.record_of(&kept.owner.name, message, &kept.record, *ttl)?;
         // A message has 65,535 octets at most; `finish` sees to it.
         offsets.extend(
             u16::try_from(at)
@@ -97,7 +100,7 @@ pub(crate) fn failure(
 /// A record that stays, with its owner.
 struct Kept {
     record: Record,
-    owner: Name,
+    owner: Owner,
 }
 
 /// The content of a response, without records that were not asked for.
@@ -105,7 +108,7 @@ struct Response<'m> {
     message: &'m [u8],
     kept: Vec<Kept>,
     /// The name at the end of the chain of aliases.
-    last: Name,
+    last: Owner,
     rcode: Rcode,
     ede: Option<u16>,
 }
@@ -118,7 +121,8 @@ impl<'m> Response<'m> {
         qname: &Name,
     ) -> Result<Self, ParseError> {
         let records: usize = header.counts.iter().skip(1).copied().map(usize::from).sum();
-        let mut all = Vec::with_capacity(records.min(MAX_TARGETS));
+        let mut all: Vec<Kept> = Vec::with_capacity(records.min(MAX_TARGETS));
+        let owners = Owners::for_records(records);
         let (mut rcode, mut ede) = (header.flags.rcode(), None);
         for record in Records::new(message, question.end(), header) {
             let record = record?;
@@ -128,16 +132,18 @@ impl<'m> Response<'m> {
                 ede = Opt::extended_error(message, &record).unwrap_or_default();
                 continue;
             }
-            let (owner, _) = Name::parse(message, record.owner_at)?;
+            let before = all.last().map(|kept| (kept.record.owner_at, &kept.owner));
+            let owner = owners.read(message, record.owner_at, before)?;
             all.push(Kept { record, owner });
         }
-        let chain = chain(message, qname, &all)?;
-        all.retain(|kept| belongs(kept, message, qname, &chain));
-        let targets = targets(message, &all);
+        let chain = chain(message, owners.of(*qname), &all, &owners)?;
+        let mut leads = Leads { chain: &chain, delegations: MAX_DELEGATIONS };
+        all.retain(|kept| leads.to(kept, message));
+        let targets = targets(message, &all, &owners);
         all.retain(|kept| {
             kept.record.section != Section::Additional || targets.contains(&kept.owner)
         });
-        let last = chain.last().copied().unwrap_or(*qname);
+        let last = chain.last().copied().unwrap_or_else(|| owners.of(*qname));
         Ok(Self { message, kept: all, last, rcode, ede })
     }
 
@@ -160,10 +166,8 @@ impl<'m> Response<'m> {
         if let [only] = self.kept.as_slice() {
             return vec![self.bound(only, read_ttl(only.record.ttl), kind, config)];
         }
-        let hasher = RandomState::default();
-        let rrset = |kept| hasher.hash_one(self.rrset(kept));
-        let keys: Vec<u64> = self.kept.iter().map(rrset).collect();
-        let mut least: HashMap<u64, u32, RandomState> = HashMap::default();
+        let keys: Vec<_> = self.kept.iter().map(|kept| self.rrset(kept)).collect();
+        let mut least: HashMap<_, u32, RandomState> = HashMap::default();
         for (kept, key) in self.kept.iter().zip(&keys) {
             let ttl = least.entry(*key).or_insert(u32::MAX);
             *ttl = read_ttl(kept.record.ttl).min(*ttl);
@@ -190,10 +194,26 @@ impl<'m> Response<'m> {
 
     /// Returns what the records of one RRset have in common. Signatures of one
     /// owner are apart by the type they cover (RFC 4034, section 3).
-    fn rrset(&self, kept: &Kept) -> impl Hash {
+    fn rrset(&self, kept: &Kept) -> (u8, u64, u16, Option<u16>) {
         let Record { section, rtype, .. } = &kept.record;
         let covers = covered(self.message, &kept.record);
-        (*section as u8, kept.owner.folded(), rtype.0, covers.map(|rtype| rtype.0))
+        (*section as u8, kept.owner.hash, rtype.0, covers.map(|rtype| rtype.0))
+    }
+
+    /// Takes out additional records of TTL 0 where all others may be kept; returns
+    /// the TTLs that are left. They are beside the answer, and must not keep it out
+    /// of the cache; nor may they be kept in it.
+    fn without_extras_of_ttl_zero(&mut self, ttls: Vec<u32>) -> Vec<u32> {
+        let is_extra = |kept: &Kept| kept.record.section == Section::Additional;
+        let mut pairs = self.kept.iter().zip(&ttls);
+        let is_needless = ttls.contains(&0) && pairs.all(|(kept, ttl)| *ttl > 0 || is_extra(kept));
+        if !is_needless {
+            return ttls;
+        }
+        let mut of_kept = ttls.iter();
+        self.kept
+            .retain(|_| of_kept.next().is_some_and(|ttl| *ttl > 0));
+        ttls.into_iter().filter(|ttl| *ttl > 0).collect()
     }
 
     /// Returns how long the whole may be kept, or `None` if it may not.
@@ -222,14 +242,20 @@ impl<'m> Response<'m> {
 }
 
 /// Follows the aliases from `qname`, in whatever order they stand.
-fn chain(message: &[u8], qname: &Name, all: &[Kept]) -> Result<Vec<Name>, ParseError> {
-    let mut chain = vec![*qname];
+fn chain(
+    message: &[u8],
+    qname: Owner,
+    all: &[Kept],
+    owners: &Owners,
+) -> Result<Vec<Owner>, ParseError> {
+    let mut chain = vec![qname];
     let alias =
         |kept: &&Kept| kept.record.section == Section::Answer && kept.record.rtype == Rtype::CNAME;
     while let Some(last) = chain.last().copied()
         && let Some(next) = all.iter().filter(alias).find(|kept| kept.owner == last)
     {
         let (target, _) = Name::parse(message, next.record.rdata.start)?;
+        let target = owners.of(target);
         if chain.contains(&target) || chain.len() > MAX_ALIASES {
             break;
         }
@@ -238,30 +264,51 @@ fn chain(message: &[u8], qname: &Name, all: &[Kept]) -> Result<Vec<Name>, ParseE
     Ok(chain)
 }
 
-/// Returns whether the question leads to a record; of additional ones only
-/// whether their type is one that is added.
-fn belongs(kept: &Kept, message: &[u8], qname: &Name, chain: &[Name]) -> bool {
-    let rtype = kept.record.rtype;
-    match kept.record.section {
-        Section::Answer => {
-            chain.contains(&kept.owner) || rtype == Rtype::DNAME && qname.is_within(&kept.owner)
+/// Which records a question leads to.
+struct Leads<'c> {
+    /// The name that was asked for, and where its aliases lead.
+    chain: &'c [Owner],
+    /// Records of the authority section that are still looked at.
+    delegations: usize,
+}
+
+impl Leads<'_> {
+    /// Returns whether the question leads to a record; of additional ones only
+    /// whether their type is one that is added.
+    fn to(&mut self, kept: &Kept, message: &[u8]) -> bool {
+        let (rtype, owner) = (kept.record.rtype, &kept.owner);
+        match kept.record.section {
+            Section::Answer => {
+                let is_above = |qname: &Owner| qname.name.is_within(&owner.name);
+                self.chain.contains(owner)
+                    || rtype == Rtype::DNAME && self.chain.first().is_some_and(is_above)
+            }
+            Section::Authority => match rtype {
+                Rtype::SOA | Rtype::NS => self.is_above(owner),
+                // Proofs stand at neighbors' names; only a validator reads them.
+                Rtype::NSEC | Rtype::NSEC3 | Rtype::RRSIG | Rtype::DS => true,
+                _ => false,
+            },
+            Section::Additional => {
+                let of = covered(message, &kept.record).unwrap_or(rtype);
+                matches!(of, Rtype::A | Rtype::AAAA)
+            }
         }
-        Section::Authority => match rtype {
-            Rtype::SOA | Rtype::NS => chain.iter().any(|name| name.is_within(&kept.owner)),
-            // Proofs stand at neighbors' names; only a validator reads them.
-            Rtype::NSEC | Rtype::NSEC3 | Rtype::RRSIG | Rtype::DS => true,
-            _ => false,
-        },
-        Section::Additional => {
-            let of = covered(message, &kept.record).unwrap_or(rtype);
-            matches!(of, Rtype::A | Rtype::AAAA)
-        }
+    }
+
+    /// Returns whether a name of the chain is in the zone `owner`.
+    fn is_above(&mut self, owner: &Owner) -> bool {
+        let Some(left) = self.delegations.checked_sub(1) else { return false };
+        self.delegations = left;
+        self.chain
+            .iter()
+            .any(|alias| alias.name.is_within(&owner.name))
     }
 }
 
 /// Returns the names that records of the answer, and the name servers beside
 /// it, send their reader to next.
-fn targets(message: &[u8], kept: &[Kept]) -> Vec<Name> {
+fn targets(message: &[u8], kept: &[Kept], owners: &Owners) -> Vec<Owner> {
     let target = |Kept { record, owner }: &Kept| {
         let before = match (record.section, record.rtype) {
             (Section::Answer, Rtype::SRV) => 6,
@@ -272,7 +319,7 @@ fn targets(message: &[u8], kept: &[Kept]) -> Vec<Name> {
         let (name, _) = Name::parse(message, record.rdata.start + before).ok()?;
         let own = matches!(record.rtype, Rtype::SVCB | Rtype::HTTPS) && name == Name::ROOT;
         // The root stands for the owner (RFC 9460, section 2.5).
-        Some(if own { *owner } else { name })
+        Some(if own { *owner } else { owners.of(name) })
     };
     kept.iter().filter_map(target).take(MAX_TARGETS).collect()
 }
@@ -298,6 +345,10 @@ const MAX_ALIASES: usize = 16;
 
 /// Targets whose addresses are kept beside an answer.
 const MAX_TARGETS: usize = 64;
+
+/// SOA and NS records of the authority section that are compared with each name of
+/// the chain, label by label: more than any zone has servers.
+const MAX_DELEGATIONS: usize = 64;
 
 #[cfg(test)]
 mod tests;

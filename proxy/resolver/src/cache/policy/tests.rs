@@ -152,6 +152,25 @@ fn an_answer_lives_as_long_as_each_of_its_records() {
     assert_eq!((counts(&admitted), lifetime(&admitted)), ([1, 1, 1, 1], 5));
 }
 
+/// It is beside the answer, and may be left out.
+#[test]
+fn an_additional_record_of_ttl_zero_does_not_keep_an_answer_out() {
+    let authority = [("example.", Rtype::NS, 50, target("ns.example."))];
+    let additional = [
+        ("ns.example.", Rtype::A, 0, vec![10, 0, 0, 1]),
+        ("ns.example.", Rtype::AAAA, 30, vec![1; 16]),
+    ];
+    // Where the answer itself is for one use, so is what stands beside it.
+    for (ttl, kept, lives, cacheable) in [(60, 1, 30, true), (0, 2, 0, false)] {
+        let answers = [("www.example.", Rtype::A, ttl, vec![10, 0, 0, 1])];
+        let message = response(Rcode::NOERROR, 0, [&answers, &authority, &additional]);
+        let admitted = judge(&message, &CacheConfig::default());
+        assert_eq!((counts(&admitted), lifetime(&admitted)), ([1, 1, 1, kept], lives));
+        assert_eq!(admitted.cacheable, cacheable);
+        assert_eq!(admitted.entry.view().ttl_offsets().count(), usize::from(2 + kept));
+    }
+}
+
 /// RFC 2181, section 8: of 2^31 and 300 the lesser is the first, read as zero.
 #[test]
 fn a_ttl_with_the_top_bit_set_is_the_least_of_its_rrset() {
