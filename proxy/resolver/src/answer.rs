@@ -120,13 +120,19 @@ fn error_within<'a>(room: usize, entry: &EntryView<'a>) -> Option<ExtendedError<
 }
 
 /// Turns each RRset of addresses among the first `answers` records, and writes
-/// as much of it as `out` has room for.
+/// as much of it as `out` has room for. Of a longer one than [`MAX_TURNED`] as many
+/// at a time: what is sent of thousands is some dozens, and the work should be too.
 fn rotate(entry: &EntryView<'_>, answers: usize, rotation: u32, out: &mut [u8]) {
     let mut runs = entry.ttl_offsets().take(answers).peekable();
     while let Some(ttl_at) = runs.next() {
+        if ttl_at >= out.len() {
+            // From here on nothing is sent.
+            return;
+        }
         let Some(first) = Address::at(entry.message, ttl_at) else { continue };
         let mut count = 1;
-        while let Some(&next) = runs.peek()
+        while count < MAX_TURNED
+            && let Some(&next) = runs.peek()
             && Address::at(entry.message, next) == Some(first.plus(count))
         {
             count += 1;
@@ -179,6 +185,10 @@ impl Address {
         Self { start: self.start + count * self.len, ..self }
     }
 }
+
+/// Records of an RRset that change places with each other: three times what fits into
+/// a datagram.
+const MAX_TURNED: usize = 256;
 
 /// Returns the offset after the record whose TTL stands at `ttl_at`.
 fn record_end(message: &[u8], ttl_at: usize) -> usize {

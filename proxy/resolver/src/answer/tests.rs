@@ -14,17 +14,21 @@ fn start() -> Moment {
 
 /// `count` addresses of `www.example.` with TTL 60, as an upstream sends them.
 fn addresses(count: u8) -> Entry {
+    many_addresses(count.into())
+}
+
+fn many_addresses(count: u16) -> Entry {
     let name = Name::from_text("www.example.").unwrap();
     let mut message = Vec::new();
     let mut composer = Composer::new(&mut message, &name, Rtype::A, Class::IN);
     for n in 0..count {
         composer
-            .own_record(&name, Rtype::A, 60, &[10, 0, 0, n])
+            .own_record(&name, Rtype::A, 60, &[&[10, 0], &n.to_be_bytes()[..]].concat())
             .unwrap();
     }
     let flags = Flags(Flags::QR | Flags::AA | Flags::AD);
     composer
-        .finish(&Header { id: 9, flags, counts: [1, count.into(), 0, 0] })
+        .finish(&Header { id: 9, flags, counts: [1, count, 0, 0] })
         .unwrap();
     let question = Question { qname: name.as_wire(), qtype: Rtype::A, qclass: Class::IN };
     let admitted = admit(&message, &question, start(), &CacheConfig::default()).unwrap();
@@ -181,6 +185,26 @@ fn every_address_gets_its_turn_in_a_cut_answer() {
     }
     assert_eq!(seen.len(), 100);
     assert_eq!(first, (0..100).collect::<Vec<_>>());
+}
+
+/// Of thousands of records only as many are looked at as can be sent soon, and none
+/// is lost where all are.
+#[test]
+fn a_long_rrset_is_turned_in_parts() {
+    let entry = many_addresses(4_000);
+    let numbers = |out: &[u8], records: usize| -> Vec<u16> {
+        let at = |record| 29 + record * 16 + 14;
+        (0..records)
+            .map(|record| get_u16(out, at(record)).unwrap())
+            .collect()
+    };
+    let cut = answer(&entry, &ask(0, None), 0, 1232, Some(300));
+    let first: Vec<_> = (0..75).map(|n| (n + 300) % 256).collect();
+    assert_eq!(numbers(&cut, 75), first);
+    let mut all = numbers(&answer(&entry, &ask(0, None), 0, 65_535, Some(300)), 4_000);
+    assert_eq!(all[..75], first);
+    all.sort_unstable();
+    assert_eq!(all, (0..4_000).collect::<Vec<_>>());
 }
 
 /// One after the other in one answer: each in its own circle.
