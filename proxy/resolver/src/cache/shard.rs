@@ -12,11 +12,11 @@
 //!
 //! Negative answers may hold a part of the main queue only. Above that they stay
 //! in the small queue: a used one starts there once more, the others are the
-//! first to go.
+//! first to go. Failures are for seconds, and stay in the small queue always.
 
 use dns::HEADER_LEN;
 
-use super::entry::EntryView;
+use super::entry::{EntryView, Kind};
 use super::key::KeyView;
 use crate::clock::Moment;
 
@@ -115,9 +115,13 @@ impl Shard {
     }
 
     /// Returns whether the main queue takes an entry: a negative one only within
-    /// their part of it.
+    /// their part of it, and no failure.
     fn may_stay(&self, header: &EntryHeader) -> bool {
-        !header.is_negative() || self.negative + header.size() <= self.most_negative
+        match header.head.kind {
+            Kind::Positive => true,
+            Kind::Negative => self.negative + header.size() <= self.most_negative,
+            Kind::Failure => false,
+        }
     }
 
     /// Takes what has become a hole in the main queue off the account of the
@@ -252,7 +256,8 @@ impl Shard {
         {
             return true;
         }
-        if queue == Queue::Small && !header.used {
+        // A failure that comes back has proven nothing.
+        if queue == Queue::Small && !header.used && header.head.kind != Kind::Failure {
             self.ghosts.remember(header.hash);
         }
         self.evictions += 1;

@@ -16,7 +16,9 @@ fn key(n: u32, hasher: &KeyHasher) -> Key {
 
 fn entry(n: u32, seconds: u64) -> Entry {
     let error = dns::ExtendedError { code: 0, text: b"" };
-    failure(&query(n), Rcode::SERVFAIL, error, Duration::from_secs(seconds), Moment::from_micros(0))
+    let ttl = Duration::from_secs(seconds);
+    let failed = failure(&query(n), Rcode::NOERROR, error, ttl, Moment::from_micros(0));
+    Entry { head: Head { kind: Kind::Positive, ..failed.head }, ..failed }
 }
 
 fn small(bytes: usize) -> Cache {

@@ -100,6 +100,25 @@ fn a_flood_of_negative_answers_leaves_the_others_alone() {
     assert!(negative > 1_000, "{negative}");
 }
 
+/// A client that asks for failing names again and again has a tenth of the room.
+#[test]
+fn a_flood_of_failures_leaves_the_others_alone() {
+    let mut world = World::new(256 << 10, 25);
+    for n in 0..300 {
+        world.insert(n, Kind::Positive, 0);
+        world.insert(n + 300, Kind::Negative, 0);
+    }
+    assert_eq!(world.count(0..600), 600);
+    for n in 1_000..20_000 {
+        for _ in 0..2 {
+            world.insert(n, Kind::Failure, 0);
+            assert!(world.has(n));
+        }
+    }
+    assert_eq!(world.count(0..600), 600);
+    assert!(world.count(1_000..20_000) > 0);
+}
+
 #[test]
 fn a_negative_answer_in_use_outlives_those_that_are_not() {
     let mut world = World::new(256 << 10, 25);
