@@ -1,6 +1,8 @@
 //! What a message costs in user space: parse, hash, render, admit, count.
 //! Look-ups are in `cache`.
 
+mod hostile;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -99,6 +101,27 @@ fn admit_an_answer(criterion: &mut Criterion) {
     });
 }
 
+/// The same of answers that need more than one name.
+fn admit_more_names(criterion: &mut Criterion) {
+    let asked = query(0);
+    let [alias, zone] = ["web.default.svc.cluster.local", "cluster.local"]
+        .map(|text| Name::from_text(text).unwrap_or(Name::ROOT));
+    let soa = [zone.as_wire(), zone.as_wire(), &[0; 20]].concat();
+    let web = [&alias; 3].map(|name| (*name, Rtype::A, vec![10, 0, 0, 1]));
+    let aliased = [(asked.qname, Rtype::CNAME, alias.as_wire().to_vec())];
+    let now = Moment::from_micros(0);
+    let config = CacheConfig::default();
+    for (what, sections) in [
+        ("an alias and three addresses", [&[&aliased[..], &web[..]].concat()[..], &[]]),
+        ("a denial", [&[], &[(zone, Rtype::SOA, soa)]]),
+    ] {
+        let message = hostile::response(&asked, sections);
+        criterion.bench_function(&format!("admit {what}"), |bencher| {
+            bencher.iter(|| admit(black_box(&message), &asked.question(), now, &config).is_ok());
+        });
+    }
+}
+
 /// What a counter costs: that of one thread alone, as all of ours are, and one
 /// that all threads share, while another thread counts as well.
 fn counters(criterion: &mut Criterion) {
@@ -141,5 +164,13 @@ fn hickory(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, parse_and_render, admit_an_answer, counters, hickory);
+criterion_group!(
+    benches,
+    parse_and_render,
+    admit_an_answer,
+    admit_more_names,
+    hostile::admit_hostile_names,
+    counters,
+    hickory
+);
 criterion_main!(benches);
