@@ -98,6 +98,16 @@ impl Config {
         Self::load(&RunArgs { config: Some(path.to_owned()), ..RunArgs::default() })
     }
 
+    /// Checks the text of a file likewise.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load); the path is empty.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let source = file::Source::parse(Path::new(""), text.to_owned())?;
+        check::build(&source, &RunArgs::default(), &machine::Machine::this())
+    }
+
     /// The part of the upstream thread.
     pub fn forward_config(&self) -> ForwardConfig {
         let ForwardLimits { deadline, max_inflight, max_waiters } = self.forward;

@@ -79,7 +79,11 @@ impl NotAnAnswer {
 /// The records of a truncated message are not looked at: some servers cut one
 /// in the middle, and its TC bit counts all the same. If they are used,
 /// `resolver::admit` judges them.
-pub(crate) fn judge(message: &[u8], asked: &Question<'_>, id: u16) -> Result<Header, NotAnAnswer> {
+///
+/// # Errors
+///
+/// Why it is not the answer.
+pub fn judge(message: &[u8], asked: &Question<'_>, id: u16) -> Result<Header, NotAnAnswer> {
     let header = Header::parse(message).ok_or(NotAnAnswer::Short)?;
     if header.id != id {
         return Err(NotAnAnswer::Id);

@@ -34,7 +34,7 @@ mod udp;
 mod upstream_health;
 mod zones;
 
-pub use accept::NotAnAnswer;
+pub use accept::{NotAnAnswer, judge};
 pub use ask::{Ask, ProbeReply, ReplyTo, TcpReply};
 pub use config::{ForwardConfig, ForwardZone};
 pub use failures::UpstreamFailure;

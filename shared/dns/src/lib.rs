@@ -30,9 +30,6 @@ pub use compose::Composer;
 
 pub mod wire;
 
-#[cfg(any(fuzzing, test))]
-pub mod fuzz;
-
 mod octets;
 pub use octets::{get_u16, get_u32, put_octets, put_u16, put_u32};
 

@@ -7,9 +7,9 @@ use anyhow::Result;
 use crate::lab::Lab;
 use crate::stages::Stages;
 use crate::test::{Options, Tested};
-use crate::{lint, shell};
+use crate::{fuzz, lint, shell};
 
-/// Lints, tests, then compares speed. Shows where the time went and, as the
+/// Lints, tests, fuzzes, then compares speed. Shows where the time went and, as the
 /// very last line, the count of tests.
 ///
 /// # Errors
@@ -23,11 +23,22 @@ pub(crate) fn run() -> Result<ExitCode> {
     }
     linted?;
     let tested = Tested::run(&Options::default(), &mut stages)?;
-    // The speed of a program that is wrong is worth no minutes.
-    let compared = tested.is_good().then(|| compare(&mut stages));
+    // What comes below takes minutes, which a program that is wrong is not worth.
+    let more = tested
+        .is_good()
+        .then(|| feed(&mut stages).and_then(|()| compare(&mut stages)));
     shell::say(&format!("\n{stages}"));
     let code = tested.finish();
-    Ok(if matches!(compared, Some(Err(_))) { ExitCode::FAILURE } else { code })
+    Ok(if matches!(more, Some(Err(_))) { ExitCode::FAILURE } else { code })
+}
+
+/// Each fuzz target for a short time.
+fn feed(stages: &mut Stages) -> Result<()> {
+    let fed = stages.time("fuzz", || fuzz::run(&[], fuzz::WITH_OTHERS));
+    if let Err(error) = &fed {
+        shell::say(&format!("a fuzz target failed: {error:#}"));
+    }
+    fed.map(|_| ())
 }
 
 /// Two ratios of CPU per answer, with a wide margin.

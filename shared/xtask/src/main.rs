@@ -8,6 +8,7 @@ mod check;
 mod ci;
 mod coredns;
 mod demo;
+mod fuzz;
 mod lab;
 mod lint;
 mod shell;
@@ -56,6 +57,14 @@ enum Chore {
         #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = soak::length)]
         length: std::time::Duration,
     },
+    /// Feeds the parsers with octets that nobody would send on purpose
+    Fuzz {
+        /// Which targets, as compose or config; without any, all
+        targets: Vec<String>,
+        /// How long for each, as 30s, 10m or 2h
+        #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = soak::length)]
+        length: std::time::Duration,
+    },
     /// Measures CPU per query beside CoreDNS, Unbound, dnsdist, Knot Resolver
     /// and a bare echo
     Lab {
@@ -82,6 +91,7 @@ fn main() -> ExitCode {
         Chore::Check { wanted } => check::run(wanted.as_deref()),
         Chore::Test(options) => test::run(&options),
         Chore::Soak { name, length } => soak::run(&name, length),
+        Chore::Fuzz { targets, length } => fuzz::run(&targets, length),
         Chore::Lab { release, arguments } => compare(release, &arguments),
         Chore::Ci => ci::run(),
         Chore::Lint => lint::run(),
