@@ -30,6 +30,8 @@ pub use script::Script;
 mod rule;
 pub use rule::{Delivery, Reply, Rule};
 
+mod deep;
+
 mod wrong;
 pub use wrong::{POISON_V4, POISON_V6, Wrong};
 

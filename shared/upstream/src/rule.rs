@@ -26,6 +26,9 @@ pub enum Reply {
     Explained(ResponseCode, u16),
     /// Over UDP TC=1 without records; over TCP what the zones say.
     Truncated,
+    /// So many MX records, for a name and by a server that are what they claim: their
+    /// names have 120 labels and differ at the end, and are not compressed.
+    DeepNames(u16),
     /// A wrong reply and nothing more.
     Wrong(Wrong),
     /// A wrong reply at once, and the right one this much later.

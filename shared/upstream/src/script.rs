@@ -8,6 +8,7 @@ use hickory_proto::rr::LowerName;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::deep;
 use crate::question::Question;
 use crate::question::Transport;
 use crate::rule::{CountedRule, Delivery, Reply, Rule};
@@ -122,6 +123,7 @@ impl CompiledScript {
             Reply::Explained(rcode, code) => question.explain(rcode, self.recurses(question), code),
             Reply::Truncated if question.transport == Transport::Udp => question.truncated(),
             Reply::Right | Reply::Truncated => self.right(question).await,
+            Reply::DeepNames(count) => deep::compose(question, count),
             Reply::Wrong(wrong) => {
                 return wrong_reply(wrong, question, delay).into_iter().collect();
             }
