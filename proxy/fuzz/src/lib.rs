@@ -7,8 +7,9 @@
 //!
 //! Start with `targets.rs`; `driver.rs` has the loop and `mutate.rs` the changes.
 #![expect(
-    clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
     reason = "a rule that does not hold is what a fuzzer looks for"
 )]
 

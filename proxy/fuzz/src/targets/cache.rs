@@ -46,7 +46,7 @@ fn cache(octets: &[u8]) -> u64 {
 
 fn query(which: u8) -> Retained {
     let qname = Name::from_text(&format!("name-{}.example.", which / 2)).unwrap();
-    let qtype = if which % 2 == 0 { Rtype::A } else { Rtype::AAAA };
+    let qtype = if which.is_multiple_of(2) { Rtype::A } else { Rtype::AAAA };
     Retained { id: 1, flags: Flags(0), qname, qtype, qclass: Class::IN, edns: None }
 }
 

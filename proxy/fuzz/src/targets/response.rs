@@ -40,8 +40,8 @@ fn accept(octets: &[u8]) -> u64 {
     }
     let question = question.unwrap();
     let records = Records::new(octets, question.end(), &header);
-    let walked = records.map(|record| record.unwrap().rtype.0).count();
-    outcome((size(walked), header.flags.rcode().0))
+    let types: Vec<_> = records.map(|record| record.unwrap().rtype.0).collect();
+    outcome((size(types.len()), types.first().copied(), header.flags.rcode().0))
 }
 
 /// What is kept is a message of its own, with an offset for each TTL, and keeping it
