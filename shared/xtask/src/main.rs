@@ -15,6 +15,7 @@ mod shell;
 mod soak;
 mod stages;
 mod test;
+mod trials;
 mod workspace;
 
 use std::process::ExitCode;
@@ -75,6 +76,22 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Shows what a client gets beside one at ten times each bound, from Fivedots,
+    /// CoreDNS and Unbound; fails when ours misses its goal
+    Fire {
+        /// Passed on to `trials fire`, as `--cases garbage`, `--subjects fivedots`,
+        /// `--cgroup`, `--nofile 1024` or `--report FILE`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Shows what a client gets while upstreams, the machine or the operator make
+    /// trouble, likewise
+    Storms {
+        /// Passed on to `trials storms`, as `--quick`, `--storms loop,one-silent`,
+        /// `--subjects fivedots` or `--report FILE`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Everything that must pass before a change is in: lints, tests, a short lab
     Ci,
     /// Checks format, lints, documentation and, where cargo-deny is, licenses
@@ -93,6 +110,8 @@ fn main() -> ExitCode {
         Chore::Soak { name, length } => soak::run(&name, length),
         Chore::Fuzz { targets, length } => fuzz::run(&targets, length),
         Chore::Lab { release, arguments } => compare(release, &arguments),
+        Chore::Fire { arguments } => trials::run("fire", &arguments),
+        Chore::Storms { arguments } => trials::run("storms", &arguments),
         Chore::Ci => ci::run(),
         Chore::Lint => lint::run(),
         Chore::Coredns => coredns::run(),

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use crate::shell;
+use crate::{shell, trials};
 
 /// The soaks: a name, and the package whose test program `soak` has it.
 const SOAKS: [(&str, &str); 2] = [("observer", "proxy"), ("octets", "proxy")];
+
+/// Greedy clients and trouble with the upstream in turn, which is a trial.
+const DAY: &str = "day";
 
 /// Runs the soak `name` for `length`.
 ///
@@ -16,9 +19,12 @@ const SOAKS: [(&str, &str); 2] = [("observer", "proxy"), ("octets", "proxy")];
 ///
 /// When there is no such soak, or it fails.
 pub(crate) fn run(name: &str, length: Duration) -> Result<ExitCode> {
+    if name == DAY {
+        return trials::run(DAY, &["--for".to_owned(), length.as_secs().to_string()]);
+    }
     let Some((_, package)) = SOAKS.iter().find(|(known, _)| *known == name) else {
         let known = SOAKS.map(|(known, _)| known).join(", ");
-        bail!("no soak {name:?}; known are {known}");
+        bail!("no soak {name:?}; known are {DAY}, {known}");
     };
     let arguments = ["test", "--package", package, "--test", "soak", "--", "--nocapture"];
     let filter = format!("{name}::");
