@@ -210,6 +210,10 @@ impl Series {
             let name = "fivedots_upstream_dropped_total";
             self.count(name, help, &labels, move |w| w.upstream_dropped.get(at));
         }
+        let help = "Responses with an answer of the cache whose TTL was over.";
+        self.count("fivedots_stale_answers_total", help, &[], |w| w.stale_answers.get());
+        let help = "Names queried again before they expired, because clients query them often.";
+        self.count("fivedots_prefetches_total", help, &[], |w| w.prefetches.get());
         let name = "fivedots_truncated_answers_total";
         let help = "Truncated answers passed on, because TCP to the upstream failed.";
         self.count(name, help, &[], |w| w.truncated_answers.get());

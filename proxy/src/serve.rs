@@ -15,7 +15,7 @@ pub use udp::{UdpWorker, bind_udp, next_want};
 use forward::{Ask, Forwarder, ReplyTo};
 use observe::{CacheLookup, QueryFlags, Record, WorkerStats, Writer, rcode_index};
 use resolver::{
-    Clock, Decision, Hops, Kind, Moment, Origin, Query, QueryError, Rendered, Resolver, Terms,
+    Clock, Decision, Head, Hops, Kind, Moment, Origin, Query, QueryError, Rendered, Resolver, Terms,
 };
 
 /// What every serving thread and task shares.
@@ -48,9 +48,11 @@ impl Service {
                 return Outcome::Ask(*query, *hash);
             }
             Decision::Answer(query, entry) => {
-                let kind = entry.head.kind;
-                stats.lookups.add(lookup_of(kind).index());
-                let origin = Origin::of_cached(kind);
+                stats.lookups.add(lookup_of(&entry.head).index());
+                let origin = Origin::of_cached(&entry.head);
+                if entry.head.stale {
+                    stats.stale_answers.add(1);
+                }
                 let record = Record { origin, ..Record::of(query, peer, arrived) };
                 let rendered = self.resolver.answer(query, entry, terms, out);
                 (rendered, record, query.question.qname)
@@ -125,6 +127,17 @@ fn ask(query: &Query<'_>, hash: u64, terms: Terms, to: ReplyTo) -> Ask {
     }
 }
 
+/// Makes the question for a name that is to be asked for anew before it expires, of
+/// the query that found that.
+fn refresh(decision: &Decision<'_, '_>, service: &Service, terms: Terms) -> Option<Ask> {
+    let Decision::Answer(query, entry) = decision else { return None };
+    if !entry.refresh {
+        return None;
+    }
+    let hash = service.resolver.key(query).hash;
+    Some(ask(query, hash, terms, ReplyTo::Refresh))
+}
+
 /// Writes the refusal of a question for which there is no room.
 fn refuse(ask: &Ask, now: Moment, stats: &WorkerStats, out: &mut [u8]) -> Option<usize> {
     let entry = Origin::Limit.failure(&ask.query, Rcode::SERVFAIL, None, now);
@@ -136,9 +149,10 @@ fn refuse(ask: &Ask, now: Moment, stats: &WorkerStats, out: &mut [u8]) -> Option
 }
 
 /// What a look-up in the cache counts as.
-const fn lookup_of(kind: Kind) -> CacheLookup {
-    match kind {
+const fn lookup_of(head: &Head) -> CacheLookup {
+    match head.kind {
         Kind::Failure => CacheLookup::Failure,
+        Kind::Positive | Kind::Negative if head.stale => CacheLookup::Stale,
         Kind::Positive | Kind::Negative => CacheLookup::Fresh,
     }
 }

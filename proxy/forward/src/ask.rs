@@ -45,6 +45,8 @@ pub enum ReplyTo {
     Tcp(TcpReply),
     /// To ourselves: only its RCODE is of interest, if anything.
     Probe(ProbeReply),
+    /// To the cache alone: the client has an answer already.
+    Refresh,
 }
 
 /// A question of our own, which looks for a loop behind one upstream.
@@ -88,7 +90,7 @@ impl ReplyTo {
         match self {
             Self::Udp { peer, .. } => Some(*peer),
             Self::Tcp(reply) => Some(reply.peer),
-            Self::Probe(_) => None,
+            Self::Probe(_) | Self::Refresh => None,
         }
     }
 

@@ -17,6 +17,7 @@ mod flight;
 mod guard;
 mod ports;
 mod probes;
+mod stale;
 mod suspect;
 mod tries;
 mod truncated;
@@ -66,6 +67,7 @@ struct Terms {
     cache: CacheConfig,
     hop_option: bool,
     max_waiters: usize,
+    max_inflight: usize,
 }
 
 impl Flights {
@@ -77,14 +79,14 @@ impl Flights {
         (process, hasher): (u64, KeyHasher),
         stats: Arc<WorkerStats>,
     ) -> Self {
-        let ForwardConfig { deadline, cache, hop_option, max_waiters, .. } = *config;
+        let ForwardConfig { deadline, cache, hop_option, max_waiters, max_inflight, .. } = *config;
         let limits = Limits {
             questions: config.max_inflight,
             waiters: config.max_waiters,
             waiting: config.max_inflight.saturating_mul(WAITING),
         };
         Self {
-            terms: Terms { deadline, cache, hop_option, max_waiters },
+            terms: Terms { deadline, cache, hop_option, max_waiters, max_inflight },
             inflight: Inflight::new(limits),
             ports: Ports::new(zones.upstreams()),
             health: UpstreamHealth::new(zones.upstreams().len()),
@@ -102,6 +104,12 @@ impl Flights {
     pub(crate) fn ask(&mut self, ask: Ask, now: Moment, rng: &mut impl Rng) {
         if matches!(ask.reply_to, ReplyTo::Probe(_)) {
             return self.probe(ask, None, now, rng);
+        }
+        if matches!(ask.reply_to, ReplyTo::Refresh) {
+            if !self.may_refresh(&ask) {
+                return;
+            }
+            self.stats.prefetches.add(1);
         }
         let Some(ask) = self.turn_back(ask, now) else { return };
         let Some(at) = self.zones.find(&ask.query.qname) else {
@@ -121,9 +129,13 @@ impl Flights {
             joined = self.inflight.join(&key, ask, deadline, flight);
         }
         match joined {
-            Joined::First(ticket) => self.step(ticket, now, rng),
+            Joined::First(ticket) => {
+                self.time_stale(ticket, now);
+                self.step(ticket, now, rng);
+            }
             Joined::Also(ticket) => {
                 self.stats.inflight_joined.add(1);
+                self.time_stale(ticket, now);
                 self.joined(ticket, peer, now, rng);
             }
             Joined::Instead(ticket, gone) => {
@@ -194,6 +206,7 @@ impl Flights {
                 self.health.failed(send.upstream, send.at, now);
             }
         }
+        self.look_for_stale(ticket, now);
         self.try_due(ticket, now, rng);
         self.wake_for_next(ticket);
     }

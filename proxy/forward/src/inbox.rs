@@ -162,7 +162,9 @@ impl Arrivals {
     /// is open to all; of the second one, each has a share. A client that fills
     /// the queue leaves room for others that way.
     fn has_room(&mut self, ask: &Ask) -> bool {
-        let Some(client) = ask.reply_to.client() else { return self.asks.len() < QUEUE };
+        let Some(client) = ask.reply_to.client() else {
+            return self.asks.len() < OPEN;
+        };
         match self.asks.len() {
             ..OPEN => return true,
             QUEUE.. => return false,

@@ -28,6 +28,7 @@ mod rate;
 mod replies;
 mod retry;
 mod retry_budget;
+mod stale;
 mod tcp;
 mod thread;
 mod udp;

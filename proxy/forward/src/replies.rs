@@ -8,6 +8,7 @@ use std::vec;
 use dns::{Header, Rcode};
 
 use crate::flights::Closed;
+use crate::stale;
 use crate::{Ask, ReplyTo, TcpReply};
 use observe::{QueryFlags, Record, Writer};
 use observe::{ResponseSource, WorkerStats, rcode_index};
@@ -63,7 +64,8 @@ impl Replies {
     /// the first at once, and if there are many the rest in the next rounds of
     /// [`leave`](Self::leave), so that nobody else waits for all of them. Returns
     /// how many clients were answered.
-    pub(crate) fn close(&mut self, closed: Closed, cache: &Cache, now: Moment) -> usize {
+    pub(crate) fn close(&mut self, mut closed: Closed, cache: &Cache, now: Moment) -> usize {
+        stale::instead_of_failure(&mut closed, cache, now);
         let Closed { waiters, mut entry, truncated, keep, origin, upstream } = closed;
         if let (Some(head), Some(first)) = (keep, waiters.first()) {
             let told = std::mem::replace(&mut entry.head, head);
@@ -123,7 +125,7 @@ impl Replies {
 
     /// Answers one client with what the cache had after all.
     pub(crate) fn answer_cached(&mut self, ask: &Ask, entry: &EntryView<'_>, now: Moment) {
-        let origin = Origin::of_cached(entry.head.kind);
+        let origin = Origin::of_cached(&entry.head);
         let outcome = Outcome { origin, upstream: None, flags: QueryFlags::default() };
         self.answer(ask, entry, outcome, now);
     }
@@ -135,6 +137,9 @@ impl Replies {
                 // A prober that no longer waits does not need it.
                 tx.try_send(entry.head.rcode).ok();
             }
+            return;
+        }
+        if matches!(ask.reply_to, ReplyTo::Refresh) {
             return;
         }
         let record = record(ask, outcome, now);
@@ -149,10 +154,13 @@ impl Replies {
                 self.datagram(ask, entry, record.as_ref(), now)
             }
             ReplyTo::Tcp(reply) => self.message(ask, reply, entry, record.as_ref(), now),
-            ReplyTo::Probe(_) => None,
+            ReplyTo::Probe(_) | ReplyTo::Refresh => None,
         };
         match rcode {
             Some(rcode) => {
+                self.stats
+                    .stale_answers
+                    .add(u64::from(outcome.origin == Origin::Stale));
                 self.stats.responses.add(rcode_index(rcode));
                 if let Some(histogram) = self
                     .stats

@@ -10,6 +10,7 @@ mod schedules;
 mod shares;
 mod sockets;
 mod sockets_tcp;
+mod stale;
 mod tcp_fails;
 mod trouble;
 mod world;

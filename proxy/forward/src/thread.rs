@@ -12,9 +12,10 @@ use crate::flights::{Action, Actions, FlightError, Flights, TcpQuery};
 use crate::inbox::{Arrivals, Inbox, TcpReport, WAKE};
 use crate::loops::Loops;
 use crate::replies::Replies;
+use crate::stale::instead_of_waiting;
 use crate::tcp::{TcpAsk, TcpPool};
 use crate::udp::{RECEIVE_LEN, Sockets, Unsent, socket_of};
-use crate::{Ask, ReplyTo, Transport};
+use crate::{Ask, Transport};
 use observe::WorkerStats;
 use resolver::{Cache, Clock, EntryView, Moment};
 
@@ -154,7 +155,7 @@ impl UpstreamThread {
     }
 
     fn take(&mut self, ask: Ask, now: Moment, rng: &mut impl Rng) {
-        if matches!(ask.reply_to, ReplyTo::Probe(_)) {
+        if ask.reply_to.peer().is_none() {
             // No client waits for it, so a drain does not.
             self.inbox.answered(1);
         } else if self.answered_meanwhile(&ask, now) {
@@ -210,6 +211,13 @@ impl UpstreamThread {
             Action::Refuse { ask, entry, origin } => {
                 self.replies.refuse(&ask, &entry, origin, now);
                 self.inbox.answered(1);
+            }
+            Action::Stale(ticket) => {
+                let flights = &mut self.flights;
+                if let Some(closed) = instead_of_waiting(flights, ticket, &self.cache, now) {
+                    let clients = self.replies.close(closed, &self.cache, now);
+                    self.inbox.answered(clients);
+                }
             }
             Action::Repeated(ask) => {
                 self.replies.note_repeated(&ask);

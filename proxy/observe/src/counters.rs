@@ -58,7 +58,7 @@ pub struct WorkerStats {
     /// Queries that were not looked up, by `QueryError`.
     pub rejected: Labelled<LABELS>,
     /// Lookups in the cache, by [`CacheLookup`].
-    pub lookups: Labelled<3>,
+    pub lookups: Labelled<4>,
     /// Queries that joined one already in flight.
     pub inflight_joined: Counter,
     /// Queries that repeated one whose sender already waits.
@@ -74,6 +74,10 @@ pub struct WorkerStats {
     /// Datagrams and frames from upstreams that were no answer, by the
     /// reason's index.
     pub upstream_dropped: Labelled<LABELS>,
+    /// Responses to clients with an answer whose TTL was over.
+    pub stale_answers: Counter,
+    /// Names that were asked for anew before they expired.
+    pub prefetches: Counter,
     /// Truncated answers of upstreams that were passed on, since TCP failed.
     pub truncated_answers: Counter,
     /// Responses that the system would not send.
@@ -120,6 +124,8 @@ impl Transport {
 pub enum CacheLookup {
     /// A response within its TTL, negative ones included.
     Fresh,
+    /// A response whose TTL is over, since no upstream answers.
+    Stale,
     /// A failure that is remembered for a moment (RFC 9520).
     Failure,
     /// Nothing.
@@ -128,7 +134,7 @@ pub enum CacheLookup {
 
 impl CacheLookup {
     /// All, in the order of their index.
-    pub const ALL: &[Self] = &[Self::Fresh, Self::Failure, Self::Miss];
+    pub const ALL: &[Self] = &[Self::Fresh, Self::Stale, Self::Failure, Self::Miss];
 
     /// The place in a [`Labelled`].
     pub const fn index(self) -> usize {
@@ -139,6 +145,7 @@ impl CacheLookup {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Fresh => "fresh",
+            Self::Stale => "stale",
             Self::Failure => "failure",
             Self::Miss => "miss",
         }

@@ -38,7 +38,8 @@ pub fn render(
 
     let age = u32::try_from(now.saturating_since(entry.head.born).as_secs()).unwrap_or(u32::MAX);
     for ttl_at in entry.ttl_offsets().take(fit.records()) {
-        put_u32(out, ttl_at, get_u32(body, ttl_at)?.saturating_sub(age))?;
+        let left = get_u32(body, ttl_at)?.saturating_sub(age);
+        put_u32(out, ttl_at, if entry.head.stale { STALE_TTL } else { left })?;
     }
     let flags = flags(&stored, entry.head.rcode, query, fit.cut);
     let mut header = Header { id: query.id, flags, counts: fit.counts };
@@ -185,6 +186,9 @@ impl Address {
         Self { start: self.start + count * self.len, ..self }
     }
 }
+
+/// TTL of what is past its own: RFC 8767, section 4 recommends 30 s.
+const STALE_TTL: u32 = 30;
 
 /// Records of an RRset that change places with each other: three times what fits into
 /// a datagram.

@@ -33,7 +33,7 @@ impl Cache {
     /// as they are first written to.
     pub fn new(config: &CacheConfig) -> Self {
         let share = config.bytes / SHARDS;
-        let shard = |_| Mutex::new(Shard::new(share, config.negative_share));
+        let shard = |_| Mutex::new(Shard::new(share, config));
         Self { shards: std::array::from_fn(shard) }
     }
 
@@ -56,6 +56,18 @@ impl Cache {
         let Some(mut shard) = self.lock(shard_of(key.hash)) else { return found(None) };
         let at = shard.find(key);
         found(at.and_then(|at| shard.fresh(at, now)))
+    }
+
+    /// Lets what is stored under `key` be used until `until` if its TTL is over
+    /// (RFC 8767), and returns it. None if there is nothing, only a failure, or its
+    /// arrival was longer ago than [`CacheConfig::max_stale`].
+    ///
+    /// Until then look-ups find it, as a stale one; after that they find nothing, and
+    /// it may be held again. What an upstream answers replaces it.
+    pub fn hold_stale(&self, key: &KeyView<'_>, until: Moment, now: Moment) -> Option<Entry> {
+        let mut shard = self.lock(shard_of(key.hash))?;
+        let at = shard.find(key)?;
+        shard.hold_stale(at, until, now)
     }
 
     /// Calls `found` for each key in order, with its place and its fresh
@@ -166,6 +178,13 @@ pub struct CacheConfig {
     pub max_ttl: Duration,
     /// TTLs of negative answers above are lowered to this.
     pub max_negative_ttl: Duration,
+    /// How long after their arrival answers are used while no upstream has newer
+    /// ones; zero for never.
+    pub max_stale: Duration,
+    /// How long a client waits for a newer answer before it gets a stale one.
+    pub stale_wait: Duration,
+    /// Names that are asked for often are asked for anew before they expire.
+    pub prefetch: bool,
     /// Percent of `bytes` that negative answers may hold, 10 to 100: a tenth is
     /// for new names of any kind.
     pub negative_share: u8,
@@ -184,11 +203,22 @@ impl Default for CacheConfig {
             min_ttl: Duration::ZERO,
             max_ttl: Duration::from_secs(3_600),
             max_negative_ttl: Duration::from_secs(1_800),
+            max_stale: MAX_STALE,
+            stale_wait: STALE_WAIT,
+            prefetch: true,
             negative_share: 25,
             rotate: true,
         }
     }
 }
+
+/// A day: RFC 8767, section 5 recommends one to three. It covers a night without
+/// an upstream; older addresses are more likely to be somebody else's.
+const MAX_STALE: Duration = Duration::from_secs(86_400);
+
+/// What RFC 8767, section 5 recommends: under the five seconds after which a client
+/// asks again or gives up, and long enough for two retries.
+const STALE_WAIT: Duration = Duration::from_millis(1_800);
 
 /// Keys of one [`Cache::lookup_batch`] at most: as many datagrams as
 /// recvmmsg hands out at once.

@@ -233,6 +233,22 @@ impl<W: Waiter, T> Inflight<W, T> {
         }
     }
 
+    /// Puts `waiter` in the place of all who wait for a question, who are returned:
+    /// they have an answer, and the question goes on.
+    pub fn detach(&mut self, ticket: Ticket, waiter: W) -> Vec<W> {
+        let Some(open) = self.get_mut(ticket) else { return Vec::new() };
+        let whose = waiter.whose();
+        let gone = std::mem::replace(&mut open.waiters, vec![waiter]);
+        for waiter in &gone {
+            self.release(ticket, waiter);
+        }
+        self.waiting += 1;
+        if let Some(whose) = whose {
+            self.shares.take(whose, ticket);
+        }
+        gone
+    }
+
     /// Returns the open question of `key`.
     pub fn find(&self, key: &Key) -> Option<Ticket> {
         self.index.get(key).copied()

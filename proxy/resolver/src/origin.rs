@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dns::{ExtendedError, Flags, Rcode};
 
-use crate::cache::{self, Entry, Kind};
+use crate::cache::{self, Entry, Head, Kind};
 use crate::clock::Moment;
 use crate::query::Retained;
 
@@ -16,6 +16,9 @@ use crate::query::Retained;
 pub enum Origin {
     /// The cache.
     Cache,
+    /// The cache after the TTL was over, since no upstream answered in time
+    /// (RFC 8767).
+    Stale,
     /// An upstream, with data or a denial.
     Upstream,
     /// This proxy itself: ANY.
@@ -55,6 +58,7 @@ impl Origin {
     /// All, in the order of their index.
     pub const ALL: &[Self] = &[
         Self::Cache,
+        Self::Stale,
         Self::Upstream,
         Self::Local,
         Self::CachedFailure,
@@ -82,13 +86,14 @@ impl Origin {
 
     /// Says whether the response is a failure for the client.
     pub const fn is_failure(self) -> bool {
-        !matches!(self, Self::Cache | Self::Upstream | Self::Local)
+        !matches!(self, Self::Cache | Self::Stale | Self::Upstream | Self::Local)
     }
 
     /// The metric label, and the name in the API.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Cache => "cache",
+            Self::Stale => "stale",
             Self::Upstream => "upstream",
             Self::Local => "local",
             Self::CachedFailure => "cached_failure",
@@ -113,6 +118,7 @@ impl Origin {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Cache => "answered from the cache",
+            Self::Stale => "answered from the cache after the TTL: no upstream answered in time",
             Self::Upstream => "answered by an upstream",
             Self::Local => "answered by this proxy itself",
             Self::CachedFailure => "the same question failed moments ago and was not asked again",
@@ -142,9 +148,10 @@ impl Origin {
 
 impl Origin {
     /// What the cache had.
-    pub const fn of_cached(kind: Kind) -> Self {
-        match kind {
+    pub const fn of_cached(head: &Head) -> Self {
+        match head.kind {
             Kind::Failure => Self::CachedFailure,
+            Kind::Positive | Kind::Negative if head.stale => Self::Stale,
             Kind::Positive | Kind::Negative => Self::Cache,
         }
     }

@@ -173,8 +173,8 @@ fn any(query: &Query<'_>, now: Moment) -> Option<Entry> {
         .ok()?;
     let header = Header { id: 0, flags: Flags(Flags::QR), counts: [1, 1, 0, 0] };
     composer.finish(&header).ok()?;
-    let head =
-        Head { kind: Kind::Positive, rcode: Rcode::NOERROR, ede: None, born: now, expires: now };
+    let (kind, rcode) = (Kind::Positive, Rcode::NOERROR);
+    let head = Head { kind, rcode, ede: None, born: now, expires: now, stale: false };
     // One record that always fits needs no offset to be cut or aged by.
     Some(Entry { head, message, ttls: Vec::new(), text: Vec::new() })
 }

@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::frame::{self, Draft, Frames};
-use super::{Accounts, Outcome, Sender, Service, ask, note_refused, refuse, reject};
+use super::{Accounts, Outcome, Sender, Service, ask, note_refused, refresh, refuse, reject};
 use forward::{ReplyTo, TcpReply};
 use observe::{QueryFlags, Transport, WorkerStats, Writer};
 use resolver::{Limit, Terms};
@@ -251,6 +251,10 @@ impl Connection {
             let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
             let asked = service.resolver.decide(message, now, |decision| {
                 let mut asked = None;
+                if let Some(ask) = refresh(&decision, service, terms) {
+                    // Without room it is not refreshed.
+                    service.forwarder.ask(ask).ok();
+                }
                 draft.append(out, |buffer| {
                     let to = Accounts { stats, notes: &mut notes };
                     match service.settle(&decision, from, terms, to, buffer) {

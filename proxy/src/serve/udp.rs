@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use udp::{Options, RecvBatch, SendBatch, Socket};
 
-use super::{Accounts, Outcome, Sender, Service, ask, note_refused, refuse};
+use super::{Accounts, Outcome, Sender, Service, ask, note_refused, refresh, refuse};
 use forward::{Ask, ReplyTo};
 use observe::{QueryFlags, ResponseSource, Transport, WorkerStats, Writer};
 use resolver::{BATCH, Decision, Limit, Moment, Terms};
@@ -118,6 +118,7 @@ impl UdpWorker {
         let Some(out) = self.send.next_buffer() else { return };
         let from = Sender { peer: datagram.peer, over: QueryFlags::default(), arrived: now };
         let to = Accounts { stats: &self.stats, notes: &mut self.notes };
+        self.asks.extend(refresh(decision, &self.service, terms));
         match self.service.settle(decision, from, terms, to, out) {
             Outcome::Response(len) => self.send.commit(len, Some(datagram.peer), datagram.local),
             Outcome::Ask(query, hash) => {

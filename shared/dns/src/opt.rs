@@ -106,12 +106,16 @@ pub struct ExtendedError<'a> {
 impl ExtendedError<'_> {
     /// Other Error (RFC 8914, section 4.1).
     pub const OTHER: u16 = 0;
+    /// Stale Answer (RFC 8914, section 4.4).
+    pub const STALE_ANSWER: u16 = 3;
     /// Cached Error (RFC 8914, section 4.14).
     pub const CACHED_ERROR: u16 = 13;
     /// Not Ready (RFC 8914, section 4.15).
     pub const NOT_READY: u16 = 14;
     /// Prohibited (RFC 8914, section 4.19).
     pub const PROHIBITED: u16 = 18;
+    /// Stale NXDOMAIN Answer (RFC 8914, section 4.20).
+    pub const STALE_NXDOMAIN_ANSWER: u16 = 19;
     /// Not Supported (RFC 8914, section 4.22).
     pub const NOT_SUPPORTED: u16 = 21;
     /// No Reachable Authority (RFC 8914, section 4.23).

@@ -24,6 +24,9 @@ pub(crate) enum Action {
     Close(Closed),
     /// Answer one client that its question is not asked.
     Refuse { ask: Box<Ask>, entry: Entry, origin: Origin },
+    /// Give those who wait for a question a stale answer, if the cache has one, and
+    /// [`detach`](super::Flights::detach) them.
+    Stale(Ticket),
     /// Record a query whose twin still waits: one answer is enough for both.
     Repeated(Box<Ask>),
     /// Report a forwarding loop.

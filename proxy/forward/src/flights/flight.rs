@@ -56,6 +56,8 @@ pub(crate) struct Flight {
     pub(super) errno: Option<i32>,
     /// When it ends, if nothing comes for what was refused.
     pub(super) ends_at: Option<Moment>,
+    /// When those who wait get a stale answer, if there is one.
+    pub(super) stale_at: Option<Moment>,
 }
 
 /// A datagram that went to an upstream.
@@ -93,6 +95,7 @@ impl Flight {
             moved: false,
             errno: None,
             ends_at: None,
+            stale_at: None,
         }
     }
 
@@ -110,7 +113,7 @@ impl Flight {
         let look = self.guard.look_at(self.started, self.retry.sent());
         let look = look.filter(|_| self.pinned.is_none());
         let until = self.truncated.as_ref().map(|truncated| truncated.until);
-        [look, until, self.ends_at, self.hedge_at, self.retry.next_at()]
+        [look, until, self.ends_at, self.stale_at, self.hedge_at, self.retry.next_at()]
             .into_iter()
             .flatten()
             .min()

@@ -1,6 +1,7 @@
 //! Flights, clients and upstreams in a time of their own: hours of trouble in a
 //! moment, and the same from the same seed.
 
+mod clients;
 mod names;
 mod network;
 mod setup;
@@ -18,13 +19,14 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use crate::flights::{Action, Actions, Closed, FlightError, Flights, SentFrom, TcpQuery};
 use crate::loops::Evidence;
+use crate::stale::{instead_of_failure, instead_of_waiting};
 use crate::zones::Zones;
 use crate::{Ask, ForwardConfig, ReplyTo, Transport, UpstreamFailure};
 use names::{ECONNREFUSED, EDESTADDRREQ, EMFILE};
-use names::{What, address, client_of, number_of, read, retained, socket, told};
+use names::{What, address, client_of, number_of, read, retained, socket};
 pub(crate) use names::{addr_of, address_of};
 use observe::{Stats, WorkerStats};
-use resolver::{Cache, Entry, Hops, Key, KeyHasher, Moment, Origin, Retained, Ticket};
+use resolver::{Cache, Entry, EntryView, Hops, Key, KeyHasher, Moment, Origin, Retained, Ticket};
 use upstream::response;
 pub(crate) use upstream::{Conduct, FORGED, Tcp, Udp, Wrong, forge};
 
@@ -195,24 +197,6 @@ impl World {
         self.now = end;
     }
 
-    /// Returns how many queries the upstreams were sent for `name`.
-    pub(crate) fn asked(&self, name: &str) -> usize {
-        let name = Name::from_text(name).unwrap();
-        self.queries
-            .iter()
-            .filter(|query| query.name == name)
-            .count()
-    }
-
-    /// What is in the cache under `name`.
-    pub(crate) fn cached(&self, name: &Name) -> Option<(Rcode, Option<IpAddr>)> {
-        let query = retained(*name, 0);
-        let key = Key::of(&query.as_query(), &self.hasher);
-        let read = |entry: &resolver::EntryView<'_>| (entry.head.rcode, address(entry.message));
-        self.cache
-            .lookup(&key.view(), self.now, |entry| entry.as_ref().map(read))
-    }
-
     fn question(&self, name: Name, (peer, number): (SocketAddr, u64), arrived: Moment) -> Ask {
         // The ID tells us the query's number; limits are beyond what a test asks.
         let query = retained(name, u16::try_from(number % 65_536).unwrap());
@@ -291,8 +275,13 @@ impl World {
         let (name, number) = (ask.query.qname, number_of(&ask));
         let pending = Pending { name, asked: self.now, behind };
         assert!(self.open.insert(number, pending).is_none(), "seed {}", self.seed);
-        if let Some((rcode, address)) = self.cached(&name) {
-            return self.answered(number, (rcode, address, Origin::Cache));
+        let found = self.look_up(&ask);
+        if let Some((what, refresh)) = found {
+            if refresh {
+                let ask = Ask { reply_to: ReplyTo::Refresh, ..ask };
+                self.flights.ask(ask, self.now, &mut self.rng);
+            }
+            return self.answered(number, what);
         }
         self.flights.ask(ask, self.now, &mut self.rng);
     }
@@ -330,17 +319,20 @@ impl World {
                 let latency = self.latency(upstream);
                 self.at(latency, Event::TcpQuery { ticket, upstream, octets });
             }
-            Action::Close(closed) => {
+            Action::Stale(ticket) => {
+                let (flights, cache) = (&mut self.flights, &self.cache);
+                if let Some(closed) = instead_of_waiting(flights, ticket, cache, self.now) {
+                    self.answer_all(&closed);
+                }
+            }
+            Action::Close(mut closed) => {
+                instead_of_failure(&mut closed, &self.cache, self.now);
                 self.keep(&closed);
                 *self
                     .closed
                     .entry(closed.waiters[0].query.qname)
                     .or_default() += 1;
-                for ask in &closed.waiters {
-                    if ask.reply_to.peer().is_some() {
-                        self.answered(number_of(ask), told(&closed, ask));
-                    }
-                }
+                self.answer_all(&closed);
             }
             Action::Refuse { ask, entry, origin } => {
                 // Perhaps the last that waited for it.

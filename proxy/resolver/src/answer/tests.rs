@@ -243,3 +243,16 @@ fn an_extended_rcode_is_servfail_without_edns() {
     assert_eq!(rcode(None), Rcode::SERVFAIL);
     assert_eq!(rcode(Some(own_opt(0, false))), Rcode::NOERROR, "the rest stands in the OPT");
 }
+
+/// RFC 8767, section 4: 30 s; and the reason as an Extended DNS Error.
+#[test]
+fn a_stale_answer_has_a_ttl_of_its_own() {
+    let mut stale = addresses(2);
+    stale.head = Head { stale: true, ede: Some(3), ..stale.head };
+    let opt = Opt { udp_payload_size: 1232, extended_rcode: 0, version: 0, dnssec_ok: false };
+    let out = answer(&stale, &ask(0, Some(opt)), 4_000, 1232, None);
+    for record in 0..2 {
+        assert_eq!(get_u32(&out, 29 + record * 16 + 6), Some(30));
+    }
+    assert_eq!(out[out.len() - 2..], [0, 3]);
+}

@@ -26,8 +26,11 @@ pub struct Head {
     pub ede: Option<u16>,
     /// When it arrived; TTLs count from here.
     pub born: Moment,
-    /// When the first of its TTLs is over.
+    /// When the first of its TTLs is over; of a stale one, until when it is used
+    /// without asking again.
     pub expires: Moment,
+    /// Its TTL is over, and no upstream had an answer in time (RFC 8767).
+    pub stale: bool,
 }
 
 /// A composed response: compressed under its question, without OPT.
@@ -48,7 +51,7 @@ impl Entry {
     /// Borrows the entry.
     pub fn view(&self) -> EntryView<'_> {
         let Self { head, message, ttls, text } = self;
-        EntryView { head: *head, message, ttls, text }
+        EntryView { head: *head, message, ttls, text, refresh: false }
     }
 }
 
@@ -63,9 +66,22 @@ pub struct EntryView<'a> {
     pub ttls: &'a [u8],
     /// EXTRA-TEXT that goes with [`Head::ede`].
     pub text: &'a [u8],
+    /// It is asked for often and expires soon: the finder is to ask for it anew.
+    /// One look-up of each stored answer finds this.
+    pub refresh: bool,
 }
 
 impl<'a> EntryView<'a> {
+    /// Copies the entry.
+    pub fn to_entry(&self) -> Entry {
+        Entry {
+            head: self.head,
+            message: self.message.to_vec(),
+            ttls: self.ttls.to_vec(),
+            text: self.text.to_vec(),
+        }
+    }
+
     /// Returns the offset of the TTL field of each record, in order.
     pub fn ttl_offsets(&self) -> impl Iterator<Item = usize> + Clone + use<'a> {
         self.ttls

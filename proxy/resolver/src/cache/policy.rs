@@ -69,7 +69,8 @@ pub fn admit(
 
     let least = response.least_ttl(kind, &ttls);
     let expires = now + Duration::from_secs(least.unwrap_or_default().into());
-    let head = Head { kind, rcode: response.rcode, ede: response.ede, born: now, expires };
+    let (rcode, ede) = (response.rcode, response.ede);
+    let head = Head { kind, rcode, ede, born: now, expires, stale: false };
     let truncated = header.flags.has(Flags::TC);
     let cacheable = kind != Kind::Failure && !truncated && least.is_some_and(|ttl| ttl > 0);
     let entry = Entry { head, message: composed, ttls: offsets, text: Vec::new() };
@@ -93,7 +94,8 @@ pub(crate) fn failure(
     composer.finish(&header).unwrap_or_default();
     let kind = Kind::Failure;
     let text = error.text.iter().take(ExtendedError::MAX_TEXT).copied();
-    let head = Head { kind, rcode, ede: Some(error.code), born: now, expires: now + ttl };
+    let (ede, expires) = (Some(error.code), now + ttl);
+    let head = Head { kind, rcode, ede, born: now, expires, stale: false };
     Entry { head, message, ttls: Vec::new(), text: text.collect() }
 }
 

@@ -14,17 +14,22 @@
 //! in the small queue: a used one starts there once more, the others are the
 //! first to go. Failures are for seconds, and stay in the small queue always.
 
+use std::time::Duration;
+
 use dns::HEADER_LEN;
 
-use super::entry::{EntryView, Kind};
+use super::CacheConfig;
+use super::entry::{Entry, EntryView, Kind};
 use super::key::KeyView;
 use crate::clock::Moment;
 
+mod budget;
 mod ghosts;
 mod header;
 mod index;
 mod log;
 
+use budget::EvictionBudget;
 use ghosts::Ghosts;
 use header::EntryHeader;
 use index::Index;
@@ -42,6 +47,10 @@ pub(super) struct Shard {
     negative: usize,
     /// How many may.
     most_negative: usize,
+    /// How long after its arrival an answer may be used stale.
+    max_stale: Duration,
+    /// Whether names that are asked for often are asked for anew in time.
+    prefetch: bool,
     evictions: u64,
 }
 
@@ -55,9 +64,8 @@ enum Queue {
 }
 
 impl Shard {
-    /// Divides `bytes` between the logs, index and remembered hashes. Negative
-    /// answers may hold `negative_share` percent of the logs.
-    pub(super) fn new(bytes: usize, negative_share: u8) -> Self {
+    /// Divides `bytes` between the logs, index and remembered hashes.
+    pub(super) fn new(bytes: usize, config: &CacheConfig) -> Self {
         let slots = bytes / BYTES_PER_SLOT;
         let (index, ghosts) = (Index::new(slots), Ghosts::new(slots));
         let logs = bytes.saturating_sub(index.bytes() + ghosts.bytes()) / UNIT * UNIT;
@@ -69,7 +77,9 @@ impl Shard {
             ghosts,
             index,
             negative: 0,
-            most_negative: (logs / 100 * usize::from(negative_share)).saturating_sub(border),
+            most_negative: (logs / 100 * usize::from(config.negative_share)).saturating_sub(border),
+            max_stale: config.max_stale,
+            prefetch: config.prefetch,
             evictions: 0,
         }
     }
@@ -158,7 +168,33 @@ impl Shard {
         if header.head.expires <= now {
             return None;
         }
-        header::mark_used(self.octets.get_mut(at..)?, true);
+        let place = self.octets.get_mut(at..)?;
+        header::mark_used(place);
+        let refresh = self.prefetch && header.wants_refresh(now);
+        if refresh {
+            header::mark_refreshing(place);
+        }
+        self.view(at, &header, refresh)
+    }
+
+    /// Lets the entry at `at` be used until `until` if it has expired, and returns it;
+    /// none if it is too old, or a failure.
+    pub(super) fn hold_stale(&mut self, at: usize, until: Moment, now: Moment) -> Option<Entry> {
+        let mut header = EntryHeader::read(self.octets.get(at..)?)?;
+        let last = header.head.born + self.max_stale;
+        if header.head.kind == Kind::Failure || now >= last {
+            return None;
+        }
+        if header.head.expires > now && !header.head.stale {
+            return Some(self.view(at, &header, false)?.to_entry());
+        }
+        let place = self.octets.get_mut(at..)?;
+        header::mark_used(place);
+        header.head = header::mark_stale(place, header.head, until.min(last))?;
+        Some(self.view(at, &header, false)?.to_entry())
+    }
+
+    fn view(&self, at: usize, header: &EntryHeader, refresh: bool) -> Option<EntryView<'_>> {
         let message = at + EntryHeader::LEN;
         let ttls = message + usize::from(header.message_len);
         let text = ttls + usize::from(header.ttls) * 2;
@@ -167,6 +203,7 @@ impl Shard {
             message: self.octets.get(message..ttls)?,
             ttls: self.octets.get(ttls..text)?,
             text: self.octets.get(text..text + usize::from(header.text_len))?,
+            refresh,
         })
     }
 
@@ -249,7 +286,7 @@ impl Shard {
         }
         // What the index no longer holds was replaced, and is a hole.
         let live = header.filter(|header| self.index.remove(header.hash, at));
-        let Some(header) = live.filter(|header| header.head.expires > budget.now) else {
+        let Some(header) = live.filter(|header| self.is_needed(header, budget.now)) else {
             return true;
         };
         if self.may_be_promoted(queue, &header, budget) && self.promote(queue, &header, at, budget)
@@ -257,7 +294,7 @@ impl Shard {
             return true;
         }
         // A failure that comes back has proven nothing.
-        if queue == Queue::Small && !header.used && header.head.kind != Kind::Failure {
+        if queue == Queue::Small && !header.used() && header.head.kind != Kind::Failure {
             self.ghosts.remember(header.hash);
         }
         self.evictions += 1;
@@ -275,10 +312,17 @@ impl Shard {
         header: &EntryHeader,
         budget: &mut EvictionBudget,
     ) -> bool {
-        if header.used {
+        if header.used() {
             return budget.promotions > 0;
         }
         queue == Queue::Small && self.may_stay(header) && self.has_spare_room(header.size(), budget)
+    }
+
+    /// Returns whether an entry is kept at the tail of its queue if there is room: a
+    /// fresh one, and one that clients asked for and may need while no upstream
+    /// answers.
+    fn is_needed(&self, header: &EntryHeader, now: Moment) -> bool {
+        header.head.expires > now || header.used() && header.is_usable(now, self.max_stale)
     }
 
     /// Returns whether the main queue has room for `size` octets, or what lies at
@@ -287,7 +331,7 @@ impl Shard {
         while !self.main.has_room(size) {
             let tail = self.main.tail().and_then(|at| self.octets.get(at..));
             let header = tail.and_then(EntryHeader::read);
-            let is_live = header.is_some_and(|header| header.head.expires > budget.now);
+            let is_live = header.is_some_and(|header| self.is_needed(&header, budget.now));
             if self.main.can_wrap() {
                 self.wrap(Queue::Main);
             } else if is_live || budget.sweeps == 0 {
@@ -329,28 +373,10 @@ impl Shard {
         }
         let head = log.head();
         self.octets.copy_within(at..at + size, head);
-        header::mark_used(self.octets.get_mut(head..).unwrap_or_default(), false);
+        header::mark_unused(self.octets.get_mut(head..).unwrap_or_default());
         self.push(to, header);
         self.index.add(header.hash, head);
         true
-    }
-}
-
-/// How many entries one insert may move or remove.
-#[derive(Debug)]
-struct EvictionBudget {
-    now: Moment,
-    /// Entries that may still be promoted instead of evicted: bounds the time of
-    /// an insert.
-    promotions: u32,
-    /// Expired entries and holes that may still be removed to make room for an
-    /// entry that was not used yet.
-    sweeps: u32,
-}
-
-impl EvictionBudget {
-    const fn at(now: Moment) -> Self {
-        Self { now, promotions: MAX_MOVES, sweeps: MAX_MOVES }
     }
 }
 
@@ -366,9 +392,6 @@ const BYTES_PER_SLOT: usize = 80;
 
 /// A tenth of the memory is the small queue, as in S3-FIFO.
 const SMALL_SHARE: usize = 10;
-
-/// Entries promoted, and removed as expired, by one insert at most.
-const MAX_MOVES: u32 = 8;
 
 #[cfg(test)]
 mod tests;

@@ -126,3 +126,120 @@ fn the_bound_holds_for_answers_of_every_size() {
         assert!(!cache.is_empty());
     }
 }
+
+const SECOND: u64 = 1_000_000;
+
+fn head_at(cache: &Cache, key: &Key, micros: u64) -> Option<Head> {
+    let now = Moment::from_micros(micros);
+    cache.lookup(&key.view(), now, |entry| entry.map(|entry| entry.head))
+}
+
+#[test]
+fn what_has_expired_is_held_stale_until_a_newer_one_comes() {
+    let (cache, hasher) = (small(1 << 20), KeyHasher::default());
+    let at = Moment::from_micros;
+    let key = key(1, &hasher);
+    assert!(cache.hold_stale(&key.view(), at(5), at(0)).is_none());
+    cache.insert(&key, &entry(1, 2));
+    assert_eq!(head_at(&cache, &key, 3 * SECOND), None);
+    let until = at(8 * SECOND);
+    let held = cache
+        .hold_stale(&key.view(), until, at(3 * SECOND))
+        .unwrap();
+    assert!(held.head.stale && held.head.ede == Some(3) && held.head.born == at(0));
+    assert_eq!(head_at(&cache, &key, 7 * SECOND), Some(held.head));
+    assert_eq!(held.message, entry(1, 2).message);
+    assert_eq!(head_at(&cache, &key, 8 * SECOND), None);
+    assert!(
+        cache
+            .hold_stale(&key.view(), at(20 * SECOND), at(9 * SECOND))
+            .is_some()
+    );
+    let newer = entry(1, 600);
+    cache.insert(&key, &newer);
+    assert_eq!(head_at(&cache, &key, 10 * SECOND), Some(newer.head));
+}
+
+/// Nor is it longer used by being asked for again and again.
+#[test]
+fn a_stale_answer_is_bounded_from_its_arrival() {
+    let max_stale = Duration::from_secs(60);
+    let config = CacheConfig { bytes: 1 << 20, max_stale, ..CacheConfig::default() };
+    let (cache, hasher) = (Cache::new(&config), KeyHasher::default());
+    let (at, key) = (Moment::from_micros, key(1, &hasher));
+    cache.insert(&key, &entry(1, 2));
+    let hold = |secs| cache.hold_stale(&key.view(), at((secs + 30) * SECOND), at(secs * SECOND));
+    assert!(hold(10).is_some() && hold(40).is_some());
+    assert!(head_at(&cache, &key, 59 * SECOND).is_some());
+    assert_eq!(head_at(&cache, &key, 60 * SECOND), None);
+    assert!(hold(60).is_none());
+}
+
+#[test]
+fn a_denial_is_held_with_its_own_reason_and_a_failure_is_not_held() {
+    let (cache, hasher) = (small(1 << 20), KeyHasher::default());
+    let (at, both) = (Moment::from_micros, [key(1, &hasher), key(2, &hasher)]);
+    for (key, kind) in both.iter().zip([Kind::Negative, Kind::Failure]) {
+        let mut entry = entry(1, 2);
+        entry.head = Head { kind, rcode: Rcode::NXDOMAIN, ..entry.head };
+        cache.insert(key, &entry);
+    }
+    let held = both.map(|key| cache.hold_stale(&key.view(), at(9 * SECOND), at(3 * SECOND)));
+    assert_eq!(held.map(|held| held.map(|held| held.head.ede)), [Some(Some(19)), None]);
+}
+
+/// A name that is asked for three times within its TTL is asked for anew, once, near
+/// the end of it.
+#[test]
+fn one_look_up_of_a_name_asked_often_refreshes_it() {
+    let (cache, hasher) = (small(1 << 20), KeyHasher::default());
+    let refreshes = |n: u32, times: &[u64]| {
+        let key = key(n, &hasher);
+        let find = |at: &u64| {
+            let now = Moment::from_micros(at * SECOND);
+            cache.lookup(&key.view(), now, |entry| entry.unwrap().refresh)
+        };
+        times.iter().filter(|at| find(at)).count()
+    };
+    for n in 0..4 {
+        cache.insert(&key(n, &hasher), &entry(n, 160));
+    }
+    assert_eq!(refreshes(0, &[1, 2, 3, 100, 139]), 0, "not near the end");
+    assert_eq!(refreshes(1, &[1, 151]), 0, "asked for twice");
+    assert_eq!(refreshes(2, &[1, 2, 3, 151, 152, 159]), 1);
+    cache.insert(&key(3, &hasher), &entry(3, 4));
+    assert_eq!(refreshes(3, &[0, 1, 2, 3, 3]), 0, "TTL of 4 s");
+}
+
+/// Under pressure names that clients need stay, though their TTL is over.
+#[test]
+fn what_was_asked_for_is_evicted_after_what_was_not() {
+    let (cache, hasher) = (small(256 << 10), KeyHasher::default());
+    let late = Moment::from_micros(700 * SECOND);
+    for n in 0..200 {
+        cache.insert(&key(n, &hasher), &entry(n, 600));
+    }
+    for n in 0..20 {
+        assert!(head_at(&cache, &key(n, &hasher), SECOND).is_some());
+    }
+    for n in 200..4_000 {
+        let mut flood = entry(n, 600);
+        flood.head = Head { born: late, expires: late + Duration::from_secs(1), ..flood.head };
+        cache.insert(&key(n, &hasher), &flood);
+        if n % 50 == 0 {
+            for needed in 0..20 {
+                cache.hold_stale(&key(needed, &hasher).view(), late, late);
+            }
+        }
+    }
+    let left = |numbers: std::ops::Range<u32>| {
+        let held = |n: &u32| {
+            cache
+                .hold_stale(&key(*n, &hasher).view(), late, late)
+                .is_some()
+        };
+        numbers.filter(held).count()
+    };
+    assert_eq!(left(0..20), 20);
+    assert!(left(20..200) < 20, "{} of the others", left(20..200));
+}

@@ -1,6 +1,8 @@
 //! The header of an entry in a log: everything about it but the message.
 
-use dns::Rcode;
+use std::time::Duration;
+
+use dns::{ExtendedError, Rcode};
 
 use super::UNIT;
 use crate::cache::entry::{EntryView, Head, Kind};
@@ -17,8 +19,10 @@ pub(super) struct EntryHeader {
     pub(super) text_len: u8,
     /// DO and CD of the key.
     bits: u8,
-    /// Looked up since it last passed the tail.
-    pub(super) used: bool,
+    /// Look-ups since it last passed the tail, up to [`OFTEN`].
+    uses: u8,
+    /// Somebody was sent to ask for it anew.
+    refreshing: bool,
 }
 
 impl EntryHeader {
@@ -36,7 +40,8 @@ impl EntryHeader {
             ttls: u16::try_from(entry.ttls.len() / 2).ok()?,
             text_len: u8::try_from(entry.text.len()).ok()?,
             bits: key.bits(),
-            used: false,
+            uses: 0,
+            refreshing: false,
         })
     }
 
@@ -49,6 +54,33 @@ impl EntryHeader {
         self.head.kind == Kind::Negative
     }
 
+    /// Returns whether it was looked up since it last passed the tail.
+    pub(super) const fn used(&self) -> bool {
+        self.uses > 0
+    }
+
+    /// Returns whether it may be used at `now`, as it is or stale.
+    pub(super) fn is_usable(&self, now: Moment, max_stale: Duration) -> bool {
+        self.head.expires > now
+            || self.head.kind != Kind::Failure && now < self.head.born + max_stale
+    }
+
+    /// Returns whether a name that is asked for again and again should be asked for
+    /// anew before it expires: in the last eighth to sixteenth of its time. Which
+    /// part, its hash decides, so that names that were stored together are not all
+    /// asked for together.
+    pub(super) fn wants_refresh(&self, now: Moment) -> bool {
+        if self.uses < OFTEN || self.refreshing || self.head.stale {
+            return false;
+        }
+        let life = self.head.expires.saturating_since(self.head.born);
+        let spread = u32::from(self.hash.to_be_bytes()[0]);
+        let lead = life / 16 + life / (16 * 256) * spread;
+        self.head.kind != Kind::Failure
+            && life >= WORTH_A_REFRESH
+            && self.head.expires.saturating_since(now) <= lead
+    }
+
     /// Writes header and entry.
     pub(super) fn write(&self, place: &mut [u8], entry: &EntryView<'_>) -> Option<()> {
         let kind = match self.head.kind {
@@ -59,7 +91,7 @@ impl EntryHeader {
         let ede = self.head.ede.unwrap_or(NO_EDE);
         dns::put_u16(place, 0, self.message_len)?;
         dns::put_u16(place, 2, self.ttls)?;
-        dns::put_octets(place, 4, &[kind, self.bits, u8::from(self.used), self.text_len])?;
+        dns::put_octets(place, 4, &[kind, self.bits, self.uses, self.text_len])?;
         dns::put_octets(place, 8, &self.hash.to_be_bytes())?;
         dns::put_octets(place, 16, &self.head.born.as_micros().to_be_bytes())?;
         dns::put_octets(place, 24, &self.head.expires.as_micros().to_be_bytes())?;
@@ -75,8 +107,9 @@ impl EntryHeader {
     pub(super) fn read(place: &[u8]) -> Option<Self> {
         let message_len = dns::get_u16(place, 0).filter(|&len| len > 0)?;
         let place = place.get(..Self::LEN)?;
-        let &[kind, bits, used, text_len] = place.get(4..8)? else { return None };
-        let kind = match kind {
+        let &[kind, bits, uses, text_len] = place.get(4..8)? else { return None };
+        let stale = kind & STALE != 0;
+        let kind = match kind & !STALE {
             0 => Kind::Positive,
             1 => Kind::Negative,
             _ => Kind::Failure,
@@ -87,9 +120,11 @@ impl EntryHeader {
             ede: dns::get_u16(place, 34).filter(|&ede| ede != NO_EDE),
             born: Moment::from_micros(read_u64(place, 16)?),
             expires: Moment::from_micros(read_u64(place, 24)?),
+            stale,
         };
         let (hash, ttls) = (read_u64(place, 8)?, dns::get_u16(place, 2)?);
-        Some(Self { hash, head, message_len, ttls, text_len, bits, used: used != 0 })
+        let (uses, refreshing) = (uses & !REFRESHING, uses & REFRESHING != 0);
+        Some(Self { hash, head, message_len, ttls, text_len, bits, uses, refreshing })
     }
 }
 
@@ -108,22 +143,49 @@ pub(super) fn hash(octets: &[u8], at: usize) -> Option<u64> {
     read_u64(octets, at + HASH_AT)
 }
 
-/// Marks the entry at the start of `place` as used, or not.
-pub(super) fn mark_used(place: &mut [u8], used: bool) {
-    // A mark that is set already is not written again: a write would take the
-    // cache line from other threads.
-    if let Some(mark) = place.get_mut(USED_AT)
-        && *mark != u8::from(used)
+/// Counts a look-up of the entry at the start of `place`.
+pub(super) fn mark_used(place: &mut [u8]) {
+    // Beyond that nothing is written: a write would take the cache line from
+    // other threads.
+    if let Some(mark) = place.get_mut(USES_AT)
+        && *mark & !REFRESHING < OFTEN
     {
-        *mark = u8::from(used);
+        *mark += 1;
     }
+}
+
+/// Begins to count anew.
+pub(super) fn mark_unused(place: &mut [u8]) {
+    if let Some(mark) = place.get_mut(USES_AT) {
+        *mark &= REFRESHING;
+    }
+}
+
+/// Notes that somebody is sent to ask anew for the entry at the start of `place`.
+pub(super) fn mark_refreshing(place: &mut [u8]) {
+    if let Some(mark) = place.get_mut(USES_AT) {
+        *mark |= REFRESHING;
+    }
+}
+
+/// Makes the entry at the start of `place`, of which `head` is known, a stale one
+/// that is used until `until`, and returns what is known of it then.
+pub(super) fn mark_stale(place: &mut [u8], head: Head, until: Moment) -> Option<Head> {
+    let code = match head.rcode {
+        Rcode::NXDOMAIN => ExtendedError::STALE_NXDOMAIN_ANSWER,
+        _ => ExtendedError::STALE_ANSWER,
+    };
+    *place.get_mut(KIND_AT)? |= STALE;
+    dns::put_octets(place, 24, &until.as_micros().to_be_bytes())?;
+    dns::put_u16(place, 34, code)?;
+    Some(Head { ede: Some(code), expires: until, stale: true, ..head })
 }
 
 /// Marks the entry at the start of `place`, which the index no longer leads to,
 /// as one that is not negative.
 pub(super) fn mark_positive(place: &mut [u8]) {
     if let Some(kind) = place.get_mut(KIND_AT) {
-        *kind = 0;
+        *kind &= STALE;
     }
 }
 
@@ -133,10 +195,21 @@ pub(super) fn mark_hole(place: &mut [u8]) {
     place.iter_mut().take(UNIT).for_each(|octet| *octet = 0);
 }
 
-/// Where in a header the kind, the bits, the mark of use and the hash are.
+/// Look-ups that make a name one that is asked for often.
+const OFTEN: u8 = 3;
+
+/// An answer that is gone sooner would be asked for all the time: CoreDNS gives those
+/// of the cluster 5 s, or 30.
+const WORTH_A_REFRESH: Duration = Duration::from_secs(5);
+
+/// Beside the count of look-ups, and beside the kind.
+const REFRESHING: u8 = 0x80;
+const STALE: u8 = 0x80;
+
+/// Where in a header the kind, the bits, the count of uses and the hash are.
 const KIND_AT: usize = 4;
 const BITS_AT: usize = 5;
-const USED_AT: usize = 6;
+const USES_AT: usize = 6;
 const HASH_AT: usize = 8;
 
 /// Stands for no Extended DNS Error; private use ends below it (RFC 8914).

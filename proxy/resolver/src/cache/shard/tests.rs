@@ -15,7 +15,10 @@ struct World {
 
 impl World {
     fn new(bytes: usize, negative_share: u8) -> Self {
-        Self { shard: Shard::new(bytes, negative_share), hasher: KeyHasher::default() }
+        Self {
+            shard: Shard::new(bytes, &CacheConfig { negative_share, ..CacheConfig::default() }),
+            hasher: KeyHasher::default(),
+        }
     }
 
     fn key(&self, n: u32) -> Key {
@@ -68,7 +71,7 @@ fn query(n: u32) -> Retained {
 
 fn entry(n: u32) -> Entry {
     let error = dns::ExtendedError { code: 0, text: b"" };
-    failure(&query(n), Rcode::NXDOMAIN, error, std::time::Duration::from_secs(600), NOW)
+    failure(&query(n), Rcode::NXDOMAIN, error, Duration::from_secs(600), NOW)
 }
 
 /// Positive answers for half of the room, and then many times as many negative
