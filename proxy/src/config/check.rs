@@ -102,6 +102,9 @@ fn cache(
             Some(written) => percent(number(source, written, NEGATIVE_SHARE)?),
             None => default.negative_share,
         },
+        max_stale: time(source, &table.max_stale, default.max_stale, TTL)?,
+        stale_wait: time(source, &table.stale_wait, default.stale_wait, STALE_WAIT)?,
+        prefetch: table.prefetch.unwrap_or(default.prefetch),
         rotate: table.rotate.unwrap_or(default.rotate),
     };
     if let Some(written) = &table.min_ttl
@@ -188,6 +191,8 @@ const WORKERS: RangeInclusive<usize> = 1..=64;
 const MAX_LISTEN: usize = 16;
 /// Under the 5 s after which glibc asks again, with time for the way back.
 const DEADLINE: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_millis(4500);
+/// The most is what a client may wait in all.
+const STALE_WAIT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_millis(4500);
 /// RFC 8767 advises a cap of a week.
 const TTL: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(7 * 24 * 3600);
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);

@@ -63,6 +63,9 @@ pub(super) struct CacheTable {
     pub(super) max_ttl: Option<Spanned<Time>>,
     pub(super) max_negative_ttl: Option<Spanned<Time>>,
     pub(super) negative_share: Option<Spanned<i64>>,
+    pub(super) max_stale: Option<Spanned<Time>>,
+    pub(super) stale_wait: Option<Spanned<Time>>,
+    pub(super) prefetch: Option<bool>,
     pub(super) rotate: Option<bool>,
 }
 
@@ -223,6 +226,9 @@ fn write_tables(config: &Config, text: &mut String) -> std::fmt::Result {
     writeln!(text, "max_ttl = {:?}", show_time(cache.max_ttl))?;
     writeln!(text, "max_negative_ttl = {:?}", show_time(cache.max_negative_ttl))?;
     writeln!(text, "negative_share = {}", cache.negative_share)?;
+    writeln!(text, "max_stale = {:?}", show_time(cache.max_stale))?;
+    writeln!(text, "stale_wait = {:?}", show_time(cache.stale_wait))?;
+    writeln!(text, "prefetch = {}", cache.prefetch)?;
     writeln!(text, "rotate = {}", cache.rotate)?;
     writeln!(text, "\n[forward]")?;
     writeln!(text, "deadline = {:?}", show_time(forward.deadline))?;
