@@ -179,3 +179,31 @@ fn a_client_that_takes_no_answer_is_given_up() {
         .tcp(&query("large.test.", "TXT"))
         .is_ok()));
 }
+
+/// With its port closed, an upstream is as good as away: known names are answered
+/// from what was known, over both transports, with the reason.
+#[test]
+fn known_names_outlive_their_upstream() {
+    let upstream = Upstream::builder()
+        .zone("test.", "* 1 A 192.0.2.2")
+        .start()
+        .unwrap();
+    let proxy = Fivedots::start(upstream.addr(), &[]);
+    let client = proxy.client();
+    let question = query("web.test.", "A").edns(1232);
+    assert_eq!(addresses(&client.udp(&question).unwrap()), [RIGHT]);
+    drop(upstream);
+    let is_stale = |answer: &Message| {
+        let options = answer.edns.as_ref().map(|edns| edns.options().clone());
+        options.is_some_and(|options| !options.as_ref().is_empty())
+    };
+    assert!(eventually(Duration::from_secs(10), || is_stale(&client.udp(&question).unwrap())));
+    for answer in [client.udp(&question), client.tcp(&question)] {
+        let answer = answer.unwrap();
+        assert_eq!(addresses(&answer), [RIGHT]);
+        assert_eq!(answer.answers[0].ttl, 30);
+        assert!(is_stale(&answer));
+    }
+    let unknown = client.udp(&query("other.test.", "A")).unwrap();
+    assert_eq!(unknown.metadata.response_code, ResponseCode::ServFail);
+}
