@@ -63,7 +63,8 @@ fn entry(query: &Retained, what: u8, length: u8, ttl: Duration, now: Moment) -> 
         4 => Kind::Negative,
         _ => Kind::Failure,
     };
-    let head = Head { kind, rcode: Rcode::NOERROR, ede: None, born: now, expires: now + ttl };
+    let (rcode, expires) = (Rcode::NOERROR, now + ttl);
+    let head = Head { kind, rcode, ede: None, born: now, expires, stale: false };
     let ttls = vec![0; usize::from(length % 4) * 2];
     Entry { head, message, ttls, text: Vec::new() }
 }
