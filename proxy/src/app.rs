@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::health::{self, Health};
 use crate::kubernetes;
 use crate::metrics::{self, Metrics, Sources};
+use crate::resolv_conf;
 use crate::serve::{Service, TcpServer, UdpWorker, bind_tcp, bind_udp};
 use crate::shutdown::Signals;
 use console::{AdminAddr, AdminListener, AdminState, Pseudonyms, bounded};
@@ -73,6 +74,9 @@ impl App {
             Forwarder::start(&config.forward_config(), &cache, clock, &recorders, &runtime)
                 .context("cannot start the upstream thread")?;
         look_for_loops(config, &forwarder, clock);
+        if config.follows_resolv_conf {
+            tokio::spawn(resolv_conf::follow(config.clone(), forwarder.clone()));
+        }
         let resolver = Resolver::new(Arc::clone(&cache), KeyHasher::default(), config.cache.rotate);
         let service = Service { resolver: Arc::new(resolver), forwarder: forwarder.clone(), clock };
         let (stop_tasks, stopped) = watch::channel(false);

@@ -42,6 +42,8 @@ pub struct Config {
     pub workers: usize,
     /// Zones and their servers; the root is always among them.
     pub zones: Vec<ForwardZone>,
+    /// Whether the root's servers are those of this node's resolv.conf.
+    pub follows_resolv_conf: bool,
     /// The bounds of asking upstreams.
     pub forward: ForwardLimits,
     /// The cache.
@@ -120,6 +122,20 @@ impl Config {
             cache: self.cache,
             hop_option: self.loops.hop_option,
         }
+    }
+
+    /// Reads this node's resolv.conf; returns the zones with its servers for the root.
+    ///
+    /// # Errors
+    ///
+    /// When there is no server in it but our own addresses.
+    pub fn with_resolv_conf(&self) -> Result<Vec<ForwardZone>, ConfigError> {
+        let servers = zones::resolv_conf(&machine::Machine::this(), &self.listen)?;
+        let mut zones = self.zones.clone();
+        for root in zones.iter_mut().filter(|zone| zones::is_root(zone)) {
+            root.upstreams.clone_from(&servers);
+        }
+        Ok(zones)
     }
 
     /// The configuration as a file that would give it, for the admin port.

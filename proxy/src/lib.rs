@@ -14,4 +14,6 @@ pub mod cli;
 
 pub mod config;
 
+pub mod resolv_conf;
+
 pub mod app;

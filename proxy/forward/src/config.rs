@@ -26,7 +26,7 @@ pub struct ForwardConfig {
 }
 
 /// Names that are forwarded to the same upstreams.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ForwardZone {
     /// The zone's own name; the root takes everything.
     pub suffix: Name,

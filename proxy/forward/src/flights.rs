@@ -166,6 +166,13 @@ impl Flights {
         self.refuse(ask, (Origin::Limit, Rcode::SERVFAIL), now);
     }
 
+    /// Asks by other zones from here on. Questions in flight end in theirs.
+    pub(crate) fn replace_zones(&mut self, zones: Arc<Zones>) {
+        self.ports.extend(zones.upstreams());
+        self.health.extend(zones.upstreams().len());
+        self.zones = zones;
+    }
+
     /// Does what is due at `now`.
     pub(crate) fn due(&mut self, now: Moment, rng: &mut impl Rng) {
         while let Some(ticket) = self.inflight.take_due(now) {

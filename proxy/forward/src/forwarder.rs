@@ -4,7 +4,7 @@ mod prober;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 
 use crate::ask::Ask;
 use crate::compose::QUERY_LEN;
-use crate::config::ForwardConfig;
+use crate::config::{ForwardConfig, ForwardZone};
 use crate::flights::Flights;
 use crate::inbox::Inbox;
 use crate::loops::Loops;
@@ -28,7 +28,7 @@ use crate::zones::Zones;
 #[derive(Clone, Debug)]
 pub struct Forwarder {
     inbox: Arc<Inbox>,
-    zones: Arc<Zones>,
+    zones: Arc<Mutex<Arc<Zones>>>,
     loops: Arc<Loops>,
 }
 
@@ -79,6 +79,7 @@ impl Forwarder {
         };
         let thread = std::thread::Builder::new().name("upstream".to_owned());
         let thread = thread.spawn(move || upstream_thread.run())?;
+        let zones = Arc::new(Mutex::new(zones));
         Ok((Self { inbox, zones, loops }, ForwarderThread { thread }))
     }
 
@@ -100,9 +101,33 @@ impl Forwarder {
         self.inbox.push_batch(asks);
     }
 
-    /// Returns the upstreams in the order of their numbers.
-    pub fn upstreams(&self) -> &[SocketAddr] {
-        self.zones.upstreams()
+    /// Forwards by other zones from here on: questions in flight end where they
+    /// began, upstreams keep their numbers, and what is cached stays.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for a zone without upstreams or with more than 32, and when
+    /// there have been more than 255 upstreams since the start. The zones in use
+    /// stay then.
+    pub fn replace_zones(&self, configured: &[ForwardZone]) -> io::Result<()> {
+        let mut zones = self.lock();
+        *zones = Arc::new(zones.replaced(configured)?);
+        self.inbox.replace_zones(Arc::clone(&zones));
+        Ok(())
+    }
+
+    /// Returns the upstreams in the order of their numbers, with those that were.
+    pub fn upstreams(&self) -> Vec<SocketAddr> {
+        self.zones().upstreams().to_vec()
+    }
+
+    fn zones(&self) -> Arc<Zones> {
+        Arc::clone(&self.lock())
+    }
+
+    /// The zones are whole after each change, also one that panicked.
+    fn lock(&self) -> MutexGuard<'_, Arc<Zones>> {
+        self.zones.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the loops that were seen.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
@@ -13,6 +13,7 @@ use mio::{Poll, Token, Waker};
 
 use crate::Ask;
 use crate::flights::FlightError;
+use crate::zones::Zones;
 use resolver::Ticket;
 
 /// The way to the upstream thread.
@@ -32,6 +33,8 @@ pub(crate) struct Arrivals {
     pub(crate) asks: Vec<Ask>,
     /// One per query over TCP at most, so as bounded as those are.
     pub(crate) reports: Vec<TcpReport>,
+    /// Zones that take the place of those in use.
+    pub(crate) zones: Option<Arc<Zones>>,
     /// How many asks each client has here; counted only where there are many.
     by_client: HashMap<IpAddr, usize, RandomState>,
 }
@@ -94,6 +97,15 @@ impl Inbox {
         }
         let taken = arrivals.asks.len() - before;
         self.waiting.fetch_add(taken, Ordering::Relaxed);
+        drop(arrivals);
+        self.wake_if(wake);
+    }
+
+    /// Leaves other zones for the thread.
+    pub(crate) fn replace_zones(&self, zones: Arc<Zones>) {
+        let mut arrivals = self.lock();
+        let wake = arrivals.is_empty();
+        arrivals.zones = Some(zones);
         drop(arrivals);
         self.wake_if(wake);
     }

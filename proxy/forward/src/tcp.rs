@@ -71,9 +71,17 @@ impl TcpPool {
         stats: Arc<WorkerStats>,
         runtime: Handle,
     ) -> Self {
+        let mut pool = Self { upstreams: Vec::new(), inbox, stats, runtime };
+        pool.extend(upstreams);
+        pool
+    }
+
+    /// Takes what is behind the upstreams that are known as new ones.
+    pub(crate) fn extend(&mut self, upstreams: &[SocketAddr]) {
         let upstream =
             |addr: &SocketAddr| Upstream { addr: *addr, tasks: Vec::new(), places: Arc::default() };
-        Self { upstreams: upstreams.iter().map(upstream).collect(), inbox, stats, runtime }
+        let new = upstreams.iter().skip(self.upstreams.len());
+        self.upstreams.extend(new.map(upstream));
     }
 
     /// Sends `ask` to `upstream`, by the connection that suits its client.

@@ -137,6 +137,11 @@ impl UpstreamThread {
     /// Takes what other threads have left.
     fn take_arrivals(&mut self, round: &mut Round, now: Moment, rng: &mut impl Rng) {
         self.inbox.swap(&mut round.arrivals);
+        if let Some(zones) = round.arrivals.zones.take() {
+            self.sockets.extend(zones.upstreams());
+            self.tcp.extend(zones.upstreams());
+            self.flights.replace_zones(zones);
+        }
         for report in round.arrivals.reports.drain(..) {
             match report {
                 TcpReport::Answer { ticket, upstream, message } => {

@@ -57,6 +57,11 @@ impl Sockets {
         }
     }
 
+    /// Takes these for the upstreams by number.
+    pub(crate) fn extend(&mut self, upstreams: &[SocketAddr]) {
+        self.upstreams = upstreams.to_vec();
+    }
+
     /// Connects the socket of this number to an upstream, and returns our end's
     /// address. The one that had the number is closed.
     ///

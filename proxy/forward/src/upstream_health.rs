@@ -51,6 +51,12 @@ impl UpstreamHealth {
         Self { upstreams: vec![Heard::default(); upstreams] }
     }
 
+    /// Makes room for so many upstreams in all.
+    pub(crate) fn extend(&mut self, upstreams: usize) {
+        let upstreams = upstreams.max(self.upstreams.len());
+        self.upstreams.resize(upstreams, Heard::default());
+    }
+
     /// Notes that a query is sent. An upstream that has sent nothing for several
     /// queries and longer than it ever takes is suspect.
     pub(crate) fn asked(&mut self, upstream: usize, now: Moment) {

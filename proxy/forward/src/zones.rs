@@ -12,13 +12,16 @@ use resolver::Moment;
 /// All zones, and all upstreams of them once.
 #[derive(Clone, Debug)]
 pub(crate) struct Zones {
-    /// The longest suffix first.
+    /// By number, and with those that were replaced: questions in flight end in
+    /// the zone that they began in.
     zones: Vec<Zone>,
+    /// The numbers of those in use, the longest suffix first.
+    order: Vec<usize>,
     upstreams: Vec<SocketAddr>,
 }
 
 /// One zone; upstreams by their index.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Zone {
     pub(crate) suffix: Name,
     pub(crate) upstreams: Vec<usize>,
@@ -34,8 +37,19 @@ impl Zones {
     /// `InvalidInput` for a zone without upstreams, or with more than
     /// [`MAX_UPSTREAMS`].
     pub(crate) fn new(configured: &[ForwardZone]) -> io::Result<Self> {
-        let mut upstreams = Vec::new();
-        let mut zones = Vec::new();
+        let none = Self { zones: Vec::new(), order: Vec::new(), upstreams: Vec::new() };
+        none.replaced(configured)
+    }
+
+    /// Puts other zones in place of those in use. Upstreams keep their numbers.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` as from [`new`](Self::new), and when there have been more zones
+    /// or upstreams than are told apart.
+    pub(crate) fn replaced(&self, configured: &[ForwardZone]) -> io::Result<Self> {
+        let Self { mut zones, mut upstreams, .. } = self.clone();
+        let mut order = Vec::new();
         for zone in configured {
             if zone.upstreams.is_empty() || zone.upstreams.len() > MAX_UPSTREAMS {
                 let count = zone.upstreams.len();
@@ -49,17 +63,27 @@ impl Zones {
                 .map(|addr| index_of(&mut upstreams, *addr));
             let indexes = indexes.collect();
             let ForwardZone { suffix, transport, cluster, .. } = *zone;
-            zones.push(Zone { suffix, upstreams: indexes, transport, cluster });
+            let zone = Zone { suffix, upstreams: indexes, transport, cluster };
+            let known = zones.iter().position(|other| *other == zone);
+            order.push(known.unwrap_or(zones.len()));
+            zones.extend(known.is_none().then_some(zone));
         }
-        zones.sort_by_key(|zone| std::cmp::Reverse(zone.suffix.labels().count()));
-        Ok(Self { zones, upstreams })
+        if zones.len() > MAX_ZONES || upstreams.len() > MAX_ALL {
+            let text = "too many servers or zones since the start; a restart takes the new ones";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let labels = |at: &usize| zones.get(*at).map(|zone| zone.suffix.labels().count());
+        order.sort_by_key(|at| std::cmp::Reverse(labels(at)));
+        Ok(Self { zones, order, upstreams })
     }
 
     /// Returns the zone with the longest suffix that `qname` lies in.
     pub(crate) fn find(&self, qname: &Name) -> Option<usize> {
-        self.zones
-            .iter()
-            .position(|zone| qname.is_within(&zone.suffix))
+        let mut order = self.order.iter().copied();
+        order.find(|at| {
+            self.get(*at)
+                .is_some_and(|zone| qname.is_within(&zone.suffix))
+        })
     }
 
     /// Returns the zone that [`find`](Self::find) found.
@@ -67,11 +91,12 @@ impl Zones {
         self.zones.get(zone)
     }
 
-    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Zone> {
-        self.zones.iter()
+    /// Returns those in use, the longest suffix first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Zone> {
+        self.order.iter().filter_map(|at| self.zones.get(*at))
     }
 
-    /// Returns all upstreams.
+    /// Returns all upstreams, and those that were.
     pub(crate) fn upstreams(&self) -> &[SocketAddr] {
         &self.upstreams
     }
@@ -176,6 +201,13 @@ fn index_of(upstreams: &mut Vec<SocketAddr>, addr: SocketAddr) -> usize {
         })
 }
 
+/// Zones since the start: a resolv.conf that changes each day lasts for a year.
+const MAX_ZONES: usize = 1024;
+
+/// Upstreams since the start: accounts have their number in one octet, and 255 is
+/// none.
+const MAX_ALL: usize = 255;
+
 /// The bits of [`Tried`]; CoreDNS's forward plugin allows 15.
 pub(crate) const MAX_UPSTREAMS: usize = 32;
 
@@ -214,6 +246,31 @@ mod tests {
         assert_eq!(port("example."), Some(1));
         let only = Zones::new(&[zone("local.", &[3])]).unwrap();
         assert_eq!(only.find(&Name::from_text("example.").unwrap()), None);
+    }
+
+    #[test]
+    fn zones_are_replaced_and_numbers_stay() {
+        let first = Zones::new(&[zone(".", &[1]), zone("local.", &[2])]).unwrap();
+        let second = first.replaced(&[zone(".", &[3, 1])]).unwrap();
+        let name = Name::from_text("a.local.").unwrap();
+        let ports = |zones: &Zones, at: usize| -> Vec<u16> {
+            let upstreams = zones.get(at).unwrap().upstreams.iter();
+            upstreams.map(|at| zones.upstreams()[*at].port()).collect()
+        };
+        let before = first.find(&name).unwrap();
+        assert_eq!(ports(&second, before), [2], "what is in flight goes on");
+        assert_eq!(ports(&second, second.find(&name).unwrap()), [3, 1]);
+        assert_eq!(second.iter().count(), 1);
+        let mut flapping = first;
+        for n in 0..2_000 {
+            flapping = flapping.replaced(&[zone(".", &[1 + n % 2])]).unwrap();
+        }
+        assert_eq!((flapping.zones.len(), flapping.upstreams().len()), (3, 2));
+        let many: Vec<u16> = (0..300).collect();
+        let results = many.iter().map(|port| {
+            flapping.replaced(&[zone(".", &[100 + port])]).map(|zones| flapping = zones)
+        });
+        assert_eq!(results.filter(Result::is_err).count(), 300 - 253);
     }
 
     #[test]

@@ -155,6 +155,11 @@ impl Observer {
         }
         self.zones.note(event, now);
         let upstream = event.record.upstream.map(usize::from);
+        // One that came later; its number is one octet.
+        if upstream.is_some_and(|at| at >= self.upstreams.len()) {
+            let len = upstream.map_or(0, |at| at + 1);
+            self.upstreams.resize(len, UpstreamAccount::new(now));
+        }
         if let Some(upstream) = upstream.and_then(|at| self.upstreams.get_mut(at)) {
             upstream.note(event, now);
         }

@@ -31,12 +31,13 @@ pub(super) fn build(
         (None, Some(workers)) => number(source, workers, WORKERS)?,
         (None, None) => machine.processors.clamp(1, DEFAULT_WORKERS),
     };
-    let zones = zones(source, args, machine, &listen)?;
+    let (zones, follows_resolv_conf) = zones(source, args, machine, &listen)?;
     let observe = observe(source)?;
     let config = Config {
         workers,
         loops: loops(source, machine, &zones, &listen)?,
         zones,
+        follows_resolv_conf,
         listen,
         forward: forward(source)?,
         cache: cache(source, &file.cache, machine)?,

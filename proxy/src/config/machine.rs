@@ -17,6 +17,8 @@ pub(super) struct Machine {
     pub(super) node: Option<String>,
     /// Whether an address is one of this machine.
     pub(super) is_local: fn(IpAddr) -> bool,
+    /// The number of the interface of this name.
+    pub(super) interface: fn(&str) -> Option<u32>,
 }
 
 impl Machine {
@@ -33,8 +35,17 @@ impl Machine {
                 .ok()
                 .filter(|node| !node.is_empty()),
             is_local,
+            interface,
         }
     }
+}
+
+fn interface(name: &str) -> Option<u32> {
+    if name.contains('/') || name.starts_with('.') {
+        return None;
+    }
+    let number = std::fs::read_to_string(format!("/sys/class/net/{name}/ifindex"));
+    number.ok()?.trim().parse().ok()
 }
 
 /// The kernel sends from an address to itself when it is its own.

@@ -22,6 +22,7 @@ fn machine() -> Machine {
         resolved_conf: "nameserver 10.0.0.2\nnameserver 10.0.0.1\n".to_owned(),
         node: Some("node-a".to_owned()),
         is_local: |ip| ip == IpAddr::from([10, 0, 0, 1]),
+        interface: |name| (name == "eth0").then_some(7),
     }
 }
 
@@ -244,6 +245,16 @@ fn our_own_addresses_are_no_servers_of_ours() {
             .to_string();
         assert!(error.contains(said), "{error}");
     }
+}
+
+#[test]
+fn a_link_local_server_keeps_its_zone() {
+    let text = "nameserver fe80::1%eth0\nnameserver fe80::2%3\nnameserver fe80::3%eth9\n";
+    let machine = Machine { resolv_conf: ("r.conf".into(), text.to_owned()), ..machine() };
+    let config = build(&Source::empty(), &RunArgs::default(), &machine).unwrap();
+    assert_eq!(upstreams_of(&config, "."), ["[fe80::1%7]:53", "[fe80::2%3]:53", "[fe80::3]:53"]);
+    assert!(config.follows_resolv_conf);
+    assert!(!flags(&["--upstream", "10.0.0.2"]).unwrap().follows_resolv_conf);
 }
 
 #[test]

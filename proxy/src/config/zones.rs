@@ -1,8 +1,8 @@
 //! Which upstreams are asked for which names; none of them may be this proxy.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
-use stub::{Library, ResolvConf};
+use stub::{Library, Nameserver, ResolvConf};
 use toml::Spanned;
 
 use super::ConfigError;
@@ -15,13 +15,13 @@ use forward::ForwardZone;
 use observe::Transport;
 
 /// The file's zones, then the flags' over them, then the root if it is
-/// missing.
+/// missing: with the servers of resolv.conf. Returns whether it was.
 pub(super) fn zones(
     source: &Source,
     args: &RunArgs,
     machine: &Machine,
     listen: &[SocketAddr],
-) -> Result<Vec<ForwardZone>, ConfigError> {
+) -> Result<(Vec<ForwardZone>, bool), ConfigError> {
     let mut zones: Vec<ForwardZone> = Vec::new();
     for table in &source.file.zone {
         let zone = zone(source, table, (listen, machine))?;
@@ -49,13 +49,16 @@ pub(super) fn zones(
         zones.retain(|other| !is_same(&other.suffix, &zone.suffix));
         zones.push(zone);
     }
-    if !zones
-        .iter()
-        .any(|zone| is_same(&zone.suffix, &dns::Name::ROOT))
-    {
+    let follows = !zones.iter().any(is_root);
+    if follows {
         zones.push(udp_zone(dns::Name::ROOT, resolv_conf(machine, listen)?));
     }
-    Ok(zones)
+    Ok((zones, follows))
+}
+
+/// Returns whether a zone takes all names that no other takes.
+pub(super) fn is_root(zone: &ForwardZone) -> bool {
+    is_same(&zone.suffix, &dns::Name::ROOT)
 }
 
 fn zone(
@@ -146,13 +149,16 @@ fn zones_of_flags(
 
 /// The servers of resolv.conf without our own addresses: on a node whose
 /// resolv.conf already points here, the others are left.
-fn resolv_conf(machine: &Machine, listen: &[SocketAddr]) -> Result<Vec<SocketAddr>, ConfigError> {
+pub(super) fn resolv_conf(
+    machine: &Machine,
+    listen: &[SocketAddr],
+) -> Result<Vec<SocketAddr>, ConfigError> {
     let (path, text) = &machine.resolv_conf;
     let (conf, _) = ResolvConf::parse(Library::Go, text);
     let mut found = conf
         .nameservers
         .iter()
-        .map(|server| SocketAddr::new(server.address, DNS_PORT))
+        .map(|server| addr_of(server, machine))
         .collect::<Vec<_>>();
     let named = found.len();
     found.retain(|addr| !is_us(*addr, listen, machine));
@@ -161,6 +167,17 @@ fn resolv_conf(machine: &Machine, listen: &[SocketAddr]) -> Result<Vec<SocketAdd
         return Err(ConfigError::NoUpstream { path: path.clone(), found: found.to_owned() });
     }
     Ok(found)
+}
+
+/// A link-local address is of use only with its zone (RFC 4007, section 11): the
+/// number of an interface, or its name.
+fn addr_of(server: &Nameserver, machine: &Machine) -> SocketAddr {
+    let zone = server.zone.as_deref();
+    let scope = zone.and_then(|zone| zone.parse().ok().or_else(|| (machine.interface)(zone)));
+    match (server.address, scope) {
+        (IpAddr::V6(address), Some(scope)) => SocketAddrV6::new(address, DNS_PORT, 0, scope).into(),
+        (address, _) => SocketAddr::new(address, DNS_PORT),
+    }
 }
 
 /// Says whether a query to `addr` comes back to us. A wildcard stands for all

@@ -17,6 +17,7 @@ mod loops_netns;
 mod loops_probe;
 mod metrics;
 mod redact;
+mod resolv_conf;
 mod resolvers;
 mod serve;
 mod table;

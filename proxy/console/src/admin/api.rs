@@ -195,7 +195,7 @@ async fn upstreams(State(state): State<AdminState>) -> Response {
         let addrs = state.forwarder.upstreams();
         let page = state
             .observer
-            .read(|observer| UpstreamPage::of(observer, addrs));
+            .read(|observer| UpstreamPage::of(observer, &addrs));
         Json(page).into_response()
     })
     .await

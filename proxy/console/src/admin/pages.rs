@@ -34,7 +34,7 @@ async fn node(State(state): State<AdminState>, Query(params): Query<PageParams>)
         let usage = CacheUsage::of(&state.cache, &state.forwarder);
         let reading = state
             .observer
-            .read(|observer| NodeCopy::of(observer, addrs, usage));
+            .read(|observer| NodeCopy::of(observer, &addrs, usage));
         let loops = LoopPage::of(state.forwarder.loops(), LOOPS, state.clock.now());
         let veil = state.pseudonyms.veil(params.redact);
         (StatusCode::OK, page::node(&reading.finish(loops, &veil), params))

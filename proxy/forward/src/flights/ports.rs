@@ -71,11 +71,10 @@ struct Slot {
     open: Vec<(u16, Ticket)>,
 }
 
-impl Ports {
-    /// Starts without any socket; they are opened as they are needed.
-    pub(crate) fn new(upstreams: &[SocketAddr]) -> Self {
-        let pool = |addr: &SocketAddr| Pool {
-            addr: *addr,
+impl Pool {
+    fn new(addr: SocketAddr) -> Self {
+        Self {
+            addr,
             sockets: Vec::new(),
             spare: Vec::new(),
             dead: Vec::new(),
@@ -84,13 +83,26 @@ impl Ports {
             shared: addr.ip().is_loopback(),
             rate: Rate::default(),
             run: None,
-        };
+        }
+    }
+}
+
+impl Ports {
+    /// Starts without any socket; they are opened as they are needed.
+    pub(crate) fn new(upstreams: &[SocketAddr]) -> Self {
         Self {
-            pools: upstreams.iter().map(pool).collect(),
+            pools: upstreams.iter().copied().map(Pool::new).collect(),
             share: (MAX_SOCKETS / upstreams.len().max(1)).clamp(MIN_POOL, POOL),
             slots: Vec::new(),
             own: HashMap::default(),
         }
+    }
+
+    /// Takes what is behind the upstreams that are known as new ones. None gets more
+    /// sockets than a pool had from the start.
+    pub(crate) fn extend(&mut self, upstreams: &[SocketAddr]) {
+        let new = upstreams.iter().copied().skip(self.pools.len());
+        self.pools.extend(new.map(Pool::new));
     }
 
     /// Chooses a socket and an ID for a query to `upstream`, and remembers

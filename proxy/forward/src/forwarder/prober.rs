@@ -20,9 +20,10 @@ impl Forwarder {
     pub async fn look_for_loops(self, names: Vec<Name>, interval: Duration, clock: Clock) {
         let hasher = KeyHasher::default();
         let (tx, mut answers) = mpsc::channel(1);
-        let ways = self.ways(names);
         sleep(jittered(START.min(interval))).await;
         loop {
+            // Other zones may have taken the place of those before.
+            let ways = self.ways(&names);
             for (name, upstream) in &ways {
                 for qtype in TYPES {
                     // An answer to the one before that came late.
@@ -43,15 +44,16 @@ impl Forwarder {
     }
 
     /// Every name with each upstream that is asked for it.
-    fn ways(&self, names: Vec<Name>) -> Vec<(Name, usize)> {
-        let mut all: Vec<Name> = self.zones.iter().map(|zone| zone.suffix).collect();
+    fn ways(&self, names: &[Name]) -> Vec<(Name, usize)> {
+        let zones = self.zones();
+        let mut all: Vec<Name> = zones.iter().map(|zone| zone.suffix).collect();
         for name in names {
-            if !all.contains(&name) {
-                all.push(name);
+            if !all.contains(name) {
+                all.push(*name);
             }
         }
         let of = |name: Name| {
-            let zone = self.zones.find(&name).and_then(|at| self.zones.get(at));
+            let zone = zones.find(&name).and_then(|at| zones.get(at));
             let upstreams = zone.map_or(&[][..], |zone| &zone.upstreams);
             upstreams.iter().map(move |upstream| (name, *upstream))
         };

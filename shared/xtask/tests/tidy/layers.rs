@@ -51,6 +51,7 @@ const CONSOLE: &[&[&str]] = &[
 const PROXY: &[&[&str]] = &[
     &["cli", "health", "kubernetes", "metrics", "serve", "shutdown"],
     &["config"],
+    &["resolv_conf"],
     &["app"],
     &["main"],
 ];

@@ -1,0 +1,46 @@
+//! Follows this node's resolv.conf, where the root's servers are those of it: a new
+//! lease or a server that has moved needs no restart.
+
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use crate::config::Config;
+use forward::{ForwardZone, Forwarder};
+
+/// Reads the file again and again, and forwards by what is in it. Never ends.
+///
+/// A file without a server, as while it is being written, changes nothing. The
+/// content is compared and not watched: some programs write in place, some replace
+/// the file or what a link leads to, and a container's file is mounted over.
+pub async fn follow(config: Config, forwarder: Forwarder) {
+    let mut now = Ok(config.zones.clone());
+    loop {
+        sleep(INTERVAL).await;
+        let config = config.clone();
+        let Ok(read) = spawn_blocking(move || config.with_resolv_conf()).await else { continue };
+        let read = read.map_err(|error| error.to_string());
+        if read == now {
+            continue;
+        }
+        tell(&read, &forwarder);
+        now = read;
+    }
+}
+
+fn tell(read: &Result<Vec<ForwardZone>, String>, forwarder: &Forwarder) {
+    match read {
+        Err(error) => tracing::warn!(%error, "the servers that were known are kept"),
+        Ok(zones) => match forwarder.replace_zones(zones) {
+            Err(error) => tracing::warn!(%error, "the servers that were known are kept"),
+            Ok(()) => {
+                let root = zones.last().map(|zone| &zone.upstreams);
+                tracing::info!(upstreams = ?root, "resolv.conf has changed");
+            }
+        },
+    }
+}
+
+/// How soon a change is seen: before a stub resolver gives up its first lookup.
+const INTERVAL: Duration = Duration::from_secs(2);
