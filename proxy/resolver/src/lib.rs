@@ -19,6 +19,7 @@ mod query;
 mod resolver;
 mod response;
 mod shares;
+mod special;
 
 pub use answer::render;
 pub use cache::{
@@ -32,3 +33,4 @@ pub use query::{Hops, Query, QueryError, Retained};
 pub use resolver::{Decision, Limit, Resolver, Terms};
 pub use response::Rendered;
 pub use shares::Shares;
+pub use special::special;

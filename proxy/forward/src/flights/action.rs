@@ -22,7 +22,7 @@ pub(crate) enum Action {
     AskTcp(TcpQuery),
     /// A question has ended: answer all who wait.
     Close(Closed),
-    /// Answer one client that its question is not asked.
+    /// Answer one client whose question is not asked.
     Refuse { ask: Box<Ask>, entry: Entry, origin: Origin },
     /// Give those who wait for a question a stale answer, if the cache has one, and
     /// [`detach`](super::Flights::detach) them.

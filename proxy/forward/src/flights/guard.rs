@@ -16,12 +16,18 @@ use super::{Action, Flights, UpstreamFailure};
 use crate::loops::{Evidence, Sighting};
 use crate::retry::Another;
 use crate::{Ask, ProbeReply, ReplyTo};
-use resolver::{Joined, Moment, Origin, Ticket};
+use resolver::{Entry, Joined, Moment, Origin, Ticket};
 
 impl Flights {
-    /// Answers what has certainly been round; gives everything else back.
+    /// Answers special names, and what has certainly been round; gives everything
+    /// else back.
     pub(super) fn turn_back(&mut self, ask: Ask, now: Moment) -> Option<Ask> {
         let Some(peer) = ask.reply_to.peer() else { return Some(ask) };
+        if let Some(entry) = self.own_answer(&ask, now) {
+            let (ask, origin) = (Box::new(ask), Origin::Local);
+            self.actions.push(Action::Refuse { ask, entry, origin });
+            return None;
+        }
         if let Some(nonce) = self.probes.nonce_in(&ask.query.qname) {
             self.probe_returned(nonce, &ask.query.qname, peer, now);
             self.refuse(ask, (Origin::Loop, Rcode::NXDOMAIN), now);
@@ -45,6 +51,15 @@ impl Flights {
         }
         self.refuse(ask, (Origin::Loop, Rcode::SERVFAIL), now);
         None
+    }
+
+    /// Returns our own answer to a special name, unless a zone is there for it.
+    fn own_answer(&self, ask: &Ask, now: Moment) -> Option<Entry> {
+        let entry = resolver::special(&ask.query, now)?;
+        let zone = self.zones.find(&ask.query.qname);
+        let zone = zone.and_then(|at| self.zones.get(at));
+        zone.is_none_or(|zone| zone.suffix == Name::ROOT)
+            .then_some(entry)
     }
 
     /// Says whether a query carries our mark, or those of too many others.

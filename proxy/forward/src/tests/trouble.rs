@@ -202,3 +202,14 @@ fn what_the_system_does_not_let_leave_is_tried_again() {
     let answer = world.lookup("other.test.");
     assert!(answer.address.is_some() && answer.after < millis(1201), "{answer:?}");
 }
+
+/// RFC 6761: nobody is asked for them.
+#[test]
+fn special_names_are_answered_here() {
+    let mut world = World::new(16, 1);
+    let here = world.lookup("a.localhost.");
+    assert_eq!((here.origin, here.address), (Origin::Local, Some([127, 0, 0, 1].into())));
+    let invalid = world.lookup("web.invalid.");
+    assert_eq!((invalid.rcode, invalid.origin), (Rcode::NXDOMAIN, Origin::Local));
+    assert_eq!(world.queries.len(), 0);
+}
