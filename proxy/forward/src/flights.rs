@@ -29,6 +29,7 @@ use dns::Rcode;
 use rand::Rng;
 
 use crate::failures::{self, Failures};
+use crate::loops::Secret;
 use crate::retry::Another;
 use crate::retry_budget::RetryBudget;
 use crate::upstream_health::UpstreamHealth;
@@ -71,12 +72,12 @@ struct Terms {
 }
 
 impl Flights {
-    /// Starts with none. `process` is the random number of this process, and
-    /// `hasher` that of the keys of our own questions.
+    /// Starts with none. `secret` is that of this process, and `hasher` that of the
+    /// keys of our own questions.
     pub(crate) fn new(
         config: &ForwardConfig,
         zones: Arc<Zones>,
-        (process, hasher): (u64, KeyHasher),
+        (secret, hasher): (Secret, KeyHasher),
         stats: Arc<WorkerStats>,
     ) -> Self {
         let ForwardConfig { deadline, cache, hop_option, max_waiters, max_inflight, .. } = *config;
@@ -92,7 +93,7 @@ impl Flights {
             health: UpstreamHealth::new(zones.upstreams().len()),
             failures: Failures::default(),
             budget: RetryBudget::default(),
-            probes: Probes::new(process, hasher),
+            probes: Probes::new(secret, hasher),
             stats,
             actions: Actions::default(),
             zones,

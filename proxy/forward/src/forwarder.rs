@@ -55,11 +55,11 @@ impl Forwarder {
         runtime: &Handle,
     ) -> io::Result<(Self, ForwarderThread)> {
         let zones = Arc::new(Zones::new(&config.zones)?);
-        let loops = Arc::new(Loops::new(rand::random()));
+        let loops = Arc::new(Loops::new());
         let poll = mio::Poll::new()?;
         let inbox = Arc::new(Inbox::new(&poll)?);
         let (stats, notes) = recorders.open();
-        let identity = (loops.process(), KeyHasher::default());
+        let identity = (loops.secret().clone(), KeyHasher::default());
         let flights = Flights::new(config, Arc::clone(&zones), identity, Arc::clone(&stats));
         let upstreams = zones.upstreams();
         let registry = poll.registry().try_clone()?;

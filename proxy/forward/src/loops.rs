@@ -17,13 +17,16 @@ use resolver::Moment;
 mod evidence;
 pub use evidence::Evidence;
 
+mod secret;
+pub(crate) use secret::Secret;
+
 mod probe;
 pub(crate) use probe::ProbeNames;
 
 /// All loops that this process has seen, shared by all threads.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Loops {
-    process: u64,
+    secret: Secret,
     state: Mutex<State>,
     counts: [AtomicU64; Evidence::COUNT],
 }
@@ -96,19 +99,15 @@ impl Sighting {
 }
 
 impl Loops {
-    /// Starts with none. `process` is a random number that no other proxy has:
-    /// by it our own probes and marks are known.
-    pub fn new(process: u64) -> Self {
-        Self {
-            process,
-            state: Mutex::default(),
-            counts: [const { AtomicU64::new(0) }; Evidence::COUNT],
-        }
+    /// Starts with none, and with a secret by which our own probes and marks are
+    /// known.
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// The number by which this process knows its own marks.
-    pub const fn process(&self) -> u64 {
-        self.process
+    /// The secret by which this process knows its own marks.
+    pub(crate) const fn secret(&self) -> &Secret {
+        &self.secret
     }
 
     /// Notes a loop, and logs it unless that was done less than a minute ago.
@@ -223,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_loop_is_one_event_however_often_it_turns() {
-        let loops = Loops::new(1);
+        let loops = Loops::new();
         for secs in [1, 5, 9] {
             loops.found(&sighting(Evidence::Probe, 2), at(secs));
         }
@@ -238,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_loop_that_ended_is_not_shown_for_long_but_a_configured_one_is() {
-        let loops = Loops::new(1);
+        let loops = Loops::new();
         loops.found(&sighting(Evidence::InFlight, 2), at(10));
         loops.found(&sighting(Evidence::Config, 2), at(0));
         let active = |secs| loops.active(at(secs)).len();
@@ -247,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_oldest_event_makes_room() {
-        let loops = Loops::new(1);
+        let loops = Loops::new();
         for n in 0..=64 {
             loops.found(&sighting(Evidence::InFlight, n), at(n.into()));
         }

@@ -268,7 +268,9 @@ mod tests {
         assert_eq!((flapping.zones.len(), flapping.upstreams().len()), (3, 2));
         let many: Vec<u16> = (0..300).collect();
         let results = many.iter().map(|port| {
-            flapping.replaced(&[zone(".", &[100 + port])]).map(|zones| flapping = zones)
+            flapping
+                .replaced(&[zone(".", &[100 + port])])
+                .map(|zones| flapping = zones)
         });
         assert_eq!(results.filter(Result::is_err).count(), 300 - 253);
     }

@@ -254,7 +254,11 @@ fn a_link_local_server_keeps_its_zone() {
     let config = build(&Source::empty(), &RunArgs::default(), &machine).unwrap();
     assert_eq!(upstreams_of(&config, "."), ["[fe80::1%7]:53", "[fe80::2%3]:53", "[fe80::3]:53"]);
     assert!(config.follows_resolv_conf);
-    assert!(!flags(&["--upstream", "10.0.0.2"]).unwrap().follows_resolv_conf);
+    assert!(
+        !flags(&["--upstream", "10.0.0.2"])
+            .unwrap()
+            .follows_resolv_conf
+    );
 }
 
 #[test]

@@ -40,7 +40,10 @@ fn a_resolv_conf_that_changes_is_followed() {
     write(&mut file, "nameserver 127.0.0.2\n");
     let mount = "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
     let mut command = Command::new("unshare");
-    command.args(["-m", "sh", "-c", mount]).arg(file.path()).arg(PROGRAM);
+    command
+        .args(["-m", "sh", "-c", mount])
+        .arg(file.path())
+        .arg(PROGRAM);
     let listen = "127.0.0.1:5353";
     let proxy = fivedots::serve(&mut command, "", &["--listen", listen]).unwrap();
     let client = Client::new((Ipv4Addr::LOCALHOST, 5353).into());

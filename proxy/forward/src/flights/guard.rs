@@ -46,6 +46,7 @@ impl Flights {
             return Some(ask);
         };
         self.note_loop(Evidence::OwnSource, &ask.query.qname, Way::through(upstream, None));
+        self.health.failed(upstream, now, now);
         if let Some(ticket) = self.inflight.find(&ask.key()) {
             self.looped(ticket, upstream, now);
         }
@@ -62,21 +63,21 @@ impl Flights {
             .then_some(entry)
     }
 
-    /// Says whether a query carries our mark, or those of too many others.
+    /// Says whether a query carries our mark. Only this process can have made that
+    /// for this question; those of others prove nothing, however many they are.
     fn marked(&mut self, ask: &Ask, peer: SocketAddr, now: Moment) -> bool {
         let ids = ask.hops.ids();
-        let own = ids.iter().position(|id| *id == self.probes.process());
-        if own.is_none() && !ask.hops.is_full() {
-            return false;
-        }
+        let mark = self.probes.mark(&ask.query);
+        let Some(own) = ids.iter().position(|id| *id == mark) else { return false };
         let ticket = self.inflight.find(&ask.key());
         let open = ticket.and_then(|ticket| self.inflight.get(ticket));
         let upstream = open.and_then(|open| open.state.last_asked);
-        let others = ids.get(own.map_or(0, |own| own + 1)..).unwrap_or_default();
+        let others = ids.get(own + 1..).unwrap_or_default();
         let via = others.iter().map(|id| format!("proxy {id:016x}"));
         let way = Way { upstream, via: via.collect(), peer: Some(peer) };
         self.note_loop(Evidence::HopOption, &ask.query.qname, way);
         if let (Some(ticket), Some(upstream)) = (ticket, upstream) {
+            self.health.failed(upstream, now, now);
             self.looped(ticket, upstream, now);
         }
         true
@@ -93,7 +94,7 @@ impl Flights {
         let upstream = peer.and_then(|peer| self.ports.upstream_at(peer.ip()));
         let Some(open) = self.inflight.get_mut(ticket) else { return };
         let flight = &mut open.state;
-        flight.guard.joined += 1;
+        flight.guard.note_joiner(peer);
         flight.guard.from_upstream += usize::from(upstream.is_some());
         let sent = flight.retry.sent();
         // One lap for each query, though the probe did not get through.
@@ -103,7 +104,17 @@ impl Flights {
             let qname = open.waiters.first().map(|first| first.query.qname);
             let qname = qname.unwrap_or(Name::ROOT);
             self.note_loop(Evidence::UpstreamAsks, &qname, Way::through(last, peer));
+            self.health.failed(last, now, now);
             return self.looped(ticket, last, now);
+        }
+        if let (Some((returned, through)), Some(peer)) = (flight.guard.returned, peer)
+            && returned == peer.ip()
+            && !flight.guard.looped
+        {
+            let qname = open.waiters.first().map(|first| first.query.qname);
+            let qname = qname.unwrap_or(Name::ROOT);
+            self.note_loop(Evidence::InFlight, &qname, Way::through(through, Some(peer)));
+            return self.looped(ticket, through, now);
         }
         match flight.next_at() {
             Some(at) if at <= now => self.step(ticket, now, rng),
@@ -174,18 +185,37 @@ impl Flights {
             Some(_) if self.ports.upstream_at(peer.ip()).is_some() => Evidence::UpstreamAsks,
             Some(_) => Evidence::InFlight,
         };
-        self.note_loop(evidence, qname, Way::through(probe.upstream, Some(peer)));
-        match probe.suspect {
-            Some(ticket) => self.looped(ticket, probe.upstream, now),
-            // Questions take another upstream first, if there is one.
-            None => self.health.failed(probe.upstream, now, now),
+        if evidence == Evidence::InFlight
+            && let Some(ticket) = probe.suspect
+            && !self.came_from(ticket, peer, probe.upstream)
+        {
+            return;
         }
+        self.note_loop(evidence, qname, Way::through(probe.upstream, Some(peer)));
+        // Questions take another upstream first, if there is one. What a client shows
+        // us says nothing about the names of others: it may have the probe's name
+        // from a server of its own.
+        if evidence != Evidence::InFlight {
+            self.health.failed(probe.upstream, now, now);
+        }
+        if let Some(ticket) = probe.suspect {
+            self.looped(ticket, probe.upstream, now);
+        }
+    }
+
+    /// Returns whether a question came from `peer` as well as the probe after it. If it
+    /// did not, it may yet.
+    fn came_from(&mut self, ticket: Ticket, peer: SocketAddr, upstream: usize) -> bool {
+        let Some(open) = self.inflight.get_mut(ticket) else { return false };
+        let guard = &mut open.state.guard;
+        let came = guard.joiners.contains(&Some(peer.ip()));
+        guard.returned = Some((peer.ip(), upstream));
+        came
     }
 
     /// Goes on with a question one of whose upstreams leads back to us: with
     /// another one, or to its end.
     pub(super) fn looped(&mut self, ticket: Ticket, upstream: usize, now: Moment) {
-        self.health.failed(upstream, now, now);
         let reason = UpstreamFailure::Loop;
         self.stats.upstream_failures.add(reason.index());
         let Some(open) = self.inflight.get_mut(ticket) else { return };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dns::{Flags, Name};
 
-use crate::loops::ProbeNames;
+use crate::loops::{ProbeNames, Secret};
 use crate::{Ask, ProbeReply, ReplyTo};
 use resolver::{Hops, KeyHasher, KeyView, Moment, Retained, Ticket};
 
@@ -34,13 +34,13 @@ pub(super) struct Probe {
 
 impl Probes {
     /// Starts with none; see [`Flights::new`](super::Flights::new).
-    pub(super) const fn new(process: u64, hasher: KeyHasher) -> Self {
-        Self { names: ProbeNames::new(process), hasher, sent: Vec::new(), second: 0, used: 0 }
+    pub(super) const fn new(secret: Secret, hasher: KeyHasher) -> Self {
+        Self { names: ProbeNames::new(secret), hasher, sent: Vec::new(), second: 0, used: 0 }
     }
 
-    /// Returns the random number of this process.
-    pub(super) const fn process(&self) -> u64 {
-        self.names.process()
+    /// Returns the mark by which this process knows a question of its own.
+    pub(super) fn mark(&self, query: &Retained) -> u64 {
+        self.names.secret().of_question(&query.qname, query.qtype)
     }
 
     /// Returns the random number in the name of one of our own probes.
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_probe_comes_back_once_and_in_time() {
         let at = |secs: u64| Moment::from_micros(secs * 1_000_000);
-        let mut probes = Probes::new(1, KeyHasher::default());
+        let mut probes = Probes::new(Secret::default(), KeyHasher::default());
         probes.sent(7, 2, None, at(1));
         probes.sent(8, 3, None, at(1));
         assert_eq!(probes.returned(9, at(2)), None);

@@ -1,5 +1,6 @@
 //! Whether a question in flight may be in a loop, and when it is looked at.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use resolver::Moment;
@@ -9,6 +10,11 @@ use resolver::Moment;
 pub(super) struct Guard {
     /// Who came for it after the first.
     pub(super) joined: usize,
+    /// The first few of them.
+    pub(super) joiners: [Option<IpAddr>; JOINERS],
+    /// Who brought back the probe after it, and the upstream that this was sent to;
+    /// where the question itself did not come from there.
+    pub(super) returned: Option<(IpAddr, usize)>,
     /// Those of them that came from an upstream's own address.
     pub(super) from_upstream: usize,
     /// Probes that were sent after it.
@@ -20,6 +26,14 @@ pub(super) struct Guard {
 }
 
 impl Guard {
+    /// Notes that one came for it after the first.
+    pub(super) fn note_joiner(&mut self, peer: Option<SocketAddr>) {
+        if let Some(place) = self.joiners.get_mut(self.joined) {
+            *place = peer.map(|peer| peer.ip());
+        }
+        self.joined += 1;
+    }
+
     /// Returns when to look whether a question that began at `started`, of
     /// which `sent` queries were sent, went round; none for no reason to.
     pub(super) fn look_at(&self, started: Moment, sent: usize) -> Option<Moment> {
@@ -35,6 +49,9 @@ impl Guard {
         Some(self.waits_until.map_or(at, |until| until.max(at)))
     }
 }
+
+/// Those who joined that are remembered: more than the last hops of a ring.
+const JOINERS: usize = 4;
 
 /// How long a question that others joined may go without an answer before it
 /// is looked at: most upstreams have answered by then.

@@ -195,7 +195,7 @@ impl Flights {
         let Some(first) = open.waiters.first() else { return };
         let zone = self.zones.get(open.state.zone);
         let marked = self.terms.hop_option && zone.is_some_and(|zone| zone.cluster);
-        let hops = marked.then(|| first.hops.with(self.probes.process()));
+        let hops = marked.then(|| first.hops.with(self.probes.mark(&first.query)));
         let (edns, query) = (open.state.edns, &first.query);
         self.health.asked(upstream, now);
         if over == Transport::Tcp {

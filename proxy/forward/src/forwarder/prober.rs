@@ -71,7 +71,7 @@ impl Forwarder {
         let query = Retained {
             id: 0,
             flags: Flags(Flags::RD),
-            qname: ProbeNames::new(self.loops.process()).name(nonce, name),
+            qname: ProbeNames::new(self.loops.secret().clone()).name(nonce, name),
             qtype,
             qclass: Class::IN,
             edns: None,

@@ -4,34 +4,39 @@ use std::io::Write as _;
 
 use dns::Name;
 
+use super::Secret;
+
 /// The names of the probes of one process.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ProbeNames {
-    process: u64,
+    secret: Secret,
 }
 
 impl ProbeNames {
-    /// Names with the random number of this process.
-    pub(crate) const fn new(process: u64) -> Self {
-        Self { process }
+    /// Names that only this process can make.
+    pub(crate) const fn new(secret: Secret) -> Self {
+        Self { secret }
     }
 
-    /// Returns the random number of this process.
-    pub(crate) const fn process(self) -> u64 {
-        self.process
+    /// Returns the secret of this process.
+    pub(crate) const fn secret(&self) -> &Secret {
+        &self.secret
     }
 
     /// Returns the name of a probe below `name`, or below the part of it that
-    /// leaves room: this process's number and the probe's own.
-    pub(crate) fn name(self, nonce: u64, name: &Name) -> Name {
+    /// leaves room: the probe's keyed hash, and its random number.
+    pub(crate) fn name(&self, nonce: u64, name: &Name) -> Name {
         let mut wire = [0; Name::MAX_LEN];
         let mut below = name.as_wire();
         while below.len() > Name::MAX_LEN - LABELS {
             let label = usize::from(below.first().copied().unwrap_or_default());
             below = below.get(label + 1..).unwrap_or(&[0]);
         }
+        let hash = self
+            .secret
+            .of_probe(nonce, &Name::from_wire(below).unwrap_or(Name::ROOT));
         let mut out = wire.as_mut_slice();
-        for number in [self.process, nonce] {
+        for number in [hash, nonce] {
             // There is room: it was made above.
             write!(out, "\x10{number:016x}").unwrap_or_default();
         }
@@ -42,10 +47,12 @@ impl ProbeNames {
     }
 
     /// Returns the random number in the name of one of our own probes.
-    pub(crate) fn nonce_in(self, qname: &Name) -> Option<u64> {
-        let (labels, _) = qname.as_wire().split_first_chunk::<LABELS>()?;
-        let (process, nonce) = labels.split_at(LABEL);
-        (number(process)? == self.process).then(|| number(nonce))?
+    pub(crate) fn nonce_in(&self, qname: &Name) -> Option<u64> {
+        let (labels, below) = qname.as_wire().split_first_chunk::<LABELS>()?;
+        let (hash, nonce) = labels.split_at(LABEL);
+        let (hash, nonce) = (number(hash)?, number(nonce)?);
+        let below = Name::from_wire(below).ok()?;
+        (hash == self.secret.of_probe(nonce, &below)).then_some(nonce)
     }
 }
 
@@ -69,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_probe_is_known_by_its_name_and_by_us_alone() {
-        let (ours, theirs) = (ProbeNames::new(0xabcd), ProbeNames::new(0xabce));
+        let [ours, theirs] = [Secret::default(), Secret::default()].map(ProbeNames::new);
         for zone in [".", "cluster.local.", &format!("{}web.", "x.".repeat(125))] {
             let name = ours.name(7, &Name::from_text(zone).unwrap());
             assert_eq!(ours.nonce_in(&name), Some(7), "{name}");

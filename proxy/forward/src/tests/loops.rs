@@ -108,3 +108,48 @@ fn a_slow_name_that_two_ask_is_no_loop() {
     assert!(world.answers.iter().all(|answer| answer.address.is_some()));
     assert_eq!((world.answers.len(), world.loops.len()), (2, 0));
 }
+
+/// Four marks that a pod makes up, on a question that others wait for.
+#[test]
+fn marks_that_are_made_up_end_no_question() {
+    let far = Conduct { latency: millis(50), ..Conduct::default() };
+    let mut config = config(Transport::Udp, &[super::world::addr_of(0)]);
+    config.hop_option = true;
+    config.zones[0].cluster = true;
+    let mut world = World::with(7, config).all(far);
+    for n in 0..10 {
+        world.ask(&format!("n{n}.test."), 1);
+        world.pass(millis(1));
+        world.ask_marked(&format!("n{n}.test."), 2, [1, 2, 3, n]);
+    }
+    world.pass(secs(1));
+    assert_eq!((world.answers.len(), world.loops.len()), (20, 0));
+    assert!(world.answers.iter().all(|answer| answer.address.is_some()));
+}
+
+/// A pod has a domain whose servers are silent and hand it the names of our probes,
+/// which it asks us for.
+#[test]
+fn a_pod_cannot_play_a_loop() {
+    for pod in [2, 3] {
+        let mut world = World::new(8, 2).mute("evil.test.");
+        world.ask("web.evil.test.", 1);
+        world.ask("web.evil.test.", 2);
+        world.pass(millis(200));
+        let (web, probe) = (&world.queries[0].name, &world.queries[1].name);
+        assert!(probe != web && probe.is_within(web), "{probe}");
+        let name = probe.to_string();
+        world.ask(&name, pod);
+        world.pass(millis(10));
+        // The pod that asked for the name ends its own question, and no more.
+        assert_eq!(world.loops.len(), usize::from(pod == 2));
+        let before = world.queries.len();
+        for n in 0..100 {
+            let answer = world.lookup(&format!("n{n}.test."));
+            assert_eq!(answer.after, millis(1), "{answer:?}");
+        }
+        let asked = world.queries[before..].iter();
+        let first = asked.filter(|query| query.upstream == 0).count();
+        assert!((25..75).contains(&first), "{first} of 100");
+    }
+}

@@ -18,7 +18,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::flights::{Action, Actions, Closed, FlightError, Flights, SentFrom, TcpQuery};
-use crate::loops::Evidence;
+use crate::loops::{Evidence, Secret};
 use crate::stale::{instead_of_failure, instead_of_waiting};
 use crate::zones::Zones;
 use crate::{Ask, ForwardConfig, ReplyTo, Transport, UpstreamFailure};
@@ -135,7 +135,7 @@ impl World {
         let zones = Arc::new(Zones::new(&config.zones).unwrap());
         let upstreams = vec![Conduct::default(); zones.upstreams().len()];
         let (stats, hasher) = (Stats::default().register(), KeyHasher::default());
-        let identity = (seed, KeyHasher::default());
+        let identity = (Secret::default(), KeyHasher::default());
         let flights = Flights::new(&config, zones, identity, Arc::clone(&stats));
         Self {
             seed,

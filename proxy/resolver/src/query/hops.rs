@@ -2,8 +2,7 @@
 
 use dns::{Opt, get_u16, put_octets, put_u16};
 
-/// The proxies that a question has passed, each by a random number of its
-/// process.
+/// The proxies that a question has passed, each by its mark of the question.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Hops {
     len: usize,
@@ -35,19 +34,18 @@ impl Hops {
         hops
     }
 
-    /// The numbers, the first proxy's first.
+    /// The marks, the first proxy's first.
     pub fn ids(&self) -> &[u64] {
         self.ids.get(..self.len).unwrap_or_default()
     }
 
-    /// Says whether there is room for no more.
-    pub const fn is_full(&self) -> bool {
-        self.len >= Self::MAX
-    }
-
-    /// Adds one, if there is room.
+    /// Adds one; the first gives way if there is no room.
     #[must_use]
     pub fn with(mut self, id: u64) -> Self {
+        if self.len >= Self::MAX {
+            self.ids.rotate_left(1);
+            self.len = Self::MAX - 1;
+        }
         if let Some(place) = self.ids.get_mut(self.len) {
             *place = id;
             self.len += 1;
@@ -92,8 +90,7 @@ mod tests {
             let len = hops.append(&mut out).unwrap();
             assert_eq!(Hops::of(&out[Opt::LEN..len]), hops);
         }
-        assert_eq!(hops.ids(), [7, u64::MAX, 9, 1]);
-        assert!(hops.is_full());
+        assert_eq!(hops.ids(), [u64::MAX, 9, 1, 2]);
     }
 
     #[test]

@@ -45,6 +45,16 @@ impl World {
         Self { upstreams: self.upstreams, ..Self::with(self.seed, config) }
     }
 
+    /// A client asks now, with these marks.
+    pub(crate) fn ask_marked(&mut self, name: &str, client: u16, marks: [u64; 4]) -> u64 {
+        let number = self.number();
+        let name = Name::from_text(name).unwrap();
+        let ask = self.question(name, (client_of(client), number), self.now);
+        let hops = marks.into_iter().fold(Hops::default(), Hops::with);
+        self.at(Duration::ZERO, Event::Ask(Box::new(Ask { hops, ..ask })));
+        number
+    }
+
     /// All sockets that are open are destroyed, and none of them tells.
     pub(crate) fn destroy_sockets(&mut self) {
         self.destroyed = self.number();
