@@ -147,7 +147,8 @@ impl UpstreamHealth {
     /// Notes that nothing listens there.
     pub(crate) fn refused(&mut self, upstream: usize, now: Moment) {
         if let Some(state) = self.upstreams.get_mut(upstream) {
-            state.refused_at = Some(now);
+            // That is no silence.
+            (state.refused_at, state.unanswered) = (Some(now), 0);
         }
     }
 

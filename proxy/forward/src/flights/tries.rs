@@ -121,10 +121,23 @@ impl Flights {
             return true;
         }
         let may = !self.all_silent(ticket, now) && self.takes_budget(ticket, now);
-        if !may && let Some(open) = self.inflight.get_mut(ticket) {
-            open.state.retry.postpone(now + HELD);
+        if !may {
+            self.hold(ticket, now);
         }
         may
+    }
+
+    /// Lets a retry wait; or gives it up, where all has failed and nothing is out there:
+    /// that is to be known soon, and waiting would bring nothing else.
+    fn hold(&mut self, ticket: Ticket, now: Moment) {
+        let Some(open) = self.inflight.get_mut(ticket) else { return };
+        let flight = &mut open.state;
+        flight.retry.postpone(now + HELD);
+        let zone = self.zones.get(flight.zone);
+        let failed = zone.is_some_and(|zone| zone.all_tried(flight.failed));
+        if failed && flight.all_refused() {
+            flight.ends_at = flight.grace().max(Some(now));
+        }
     }
 
     /// Returns whether a retry would only meet silence: as long as no upstream of the

@@ -39,7 +39,7 @@ mod tests {
         let secret = Secret::default();
         let name = |text: &str| Name::from_text(text).unwrap();
         let mark = secret.of_question(&name("web.test."), Rtype::A);
-        assert_eq!(mark, secret.clone().of_question(&name("WEB.test."), Rtype::A));
+        assert_eq!(mark, secret.of_question(&name("WEB.test."), Rtype::A));
         assert_ne!(mark, secret.of_question(&name("web.test."), Rtype::AAAA));
         assert_ne!(mark, secret.of_question(&name("web2.test."), Rtype::A));
         assert_ne!(mark, Secret::default().of_question(&name("web.test."), Rtype::A));

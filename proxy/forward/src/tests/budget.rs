@@ -69,3 +69,16 @@ fn a_server_that_comes_back_is_not_met_by_all_at_once() {
     let answered = answered.filter(|answer| answer.address.is_some());
     assert!(answered.count() >= 2 * 2_000 * 2);
 }
+
+/// A closed port is known at once, and has to be for all: what has no retry fails.
+#[test]
+fn a_closed_port_fails_fast_however_many_ask() {
+    let mut world = World::new(3, 1).all(Udp::Closed);
+    ask_for(&mut world, "test.", 1_000, 5, 1);
+    ask_for(&mut world, "test.", 1_000, 5, 2);
+    world.pass(secs(10));
+    assert_eq!(world.answers.len(), 10_000);
+    let slowest = world.answers.iter().map(|answer| answer.after).max();
+    assert!(slowest <= Some(millis(1_000)), "{slowest:?}");
+    assert!(retries(&world) <= 1_000 + 50 * 7, "{}", retries(&world));
+}

@@ -1,6 +1,6 @@
 //! Upstreams that lead back to us.
 
-use super::world::{Conduct, Udp, World};
+use super::world::{Conduct, Udp, World, addr_of};
 use super::*;
 use crate::loops::Evidence;
 
@@ -113,7 +113,7 @@ fn a_slow_name_that_two_ask_is_no_loop() {
 #[test]
 fn marks_that_are_made_up_end_no_question() {
     let far = Conduct { latency: millis(50), ..Conduct::default() };
-    let mut config = config(Transport::Udp, &[super::world::addr_of(0)]);
+    let mut config = config(Transport::Udp, &[addr_of(0)]);
     config.hop_option = true;
     config.zones[0].cluster = true;
     let mut world = World::with(7, config).all(far);

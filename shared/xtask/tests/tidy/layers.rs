@@ -21,7 +21,7 @@ const RESOLVER: &[&[&str]] = &[
     &["clock", "response", "shares"],
     &["query"],
     &["cache"],
-    &["answer", "inflight", "origin"],
+    &["answer", "inflight", "origin", "special"],
     &["resolver"],
 ];
 
