@@ -51,7 +51,7 @@ struct Job {
     ask: TcpAsk,
     /// It is asked elsewhere as well.
     moved: bool,
-    _place: Place,
+    place: Place,
 }
 
 /// A place on a connection.
@@ -91,26 +91,33 @@ impl TcpPool {
     /// `Busy` when the client, or all clients together, have all places.
     pub(crate) fn ask(
         &mut self,
-        number: usize,
+        upstream: usize,
         ask: TcpAsk,
         now: Instant,
     ) -> Result<(), UpstreamFailure> {
+        let known = self.upstreams.get_mut(upstream);
+        known.ok_or(UpstreamFailure::Socket)?.close_surplus(now);
+        let Some(ask) = self.give(upstream, ask, now)? else { return Ok(()) };
+        // That connection was just ending; there is no second one that is.
+        match self.give(upstream, ask, now)? {
+            Some(_) => Err(UpstreamFailure::Closed),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives `ask` to a connection; gives it back where that has ended.
+    fn give(
+        &mut self,
+        number: usize,
+        ask: TcpAsk,
+        now: Instant,
+    ) -> Result<Option<TcpAsk>, UpstreamFailure> {
         let upstream = self.upstreams.get_mut(number);
         let upstream = upstream.ok_or(UpstreamFailure::Socket)?;
-        upstream.close_surplus(now);
-        let mut places = relock(&upstream.places);
-        let chosen = places
-            .choose(ask.client, now)
+        let (chosen, place) = upstream
+            .take_place(ask.client, now)
             .ok_or(UpstreamFailure::Busy)?;
-        let (Chosen::Existing(connection) | Chosen::New(connection)) = chosen;
-        if matches!(chosen, Chosen::New(_)) {
-            places.open(connection, now);
-        }
-        let place = places.hold(connection, ask.client, now);
-        drop(places);
-        let place = place.ok_or(UpstreamFailure::Closed)?;
-        let places = Arc::clone(&upstream.places);
-        let place = Place { places, connection, number: place };
+        let connection = place.connection;
         if matches!(chosen, Chosen::New(_)) {
             let (tx, rx) = mpsc::channel(PIPELINE);
             let task = connection::Task {
@@ -124,16 +131,35 @@ impl TcpPool {
             upstream.tasks.push((connection, tx));
             self.runtime.spawn(task.run(upstream.addr, rx));
         }
-        upstream.give(connection, Job { ask, moved: false, _place: place })
+        Ok(upstream.give(Job { ask, moved: false, place }))
     }
 }
 
 impl Upstream {
-    fn give(&self, connection: u64, job: Job) -> Result<(), UpstreamFailure> {
+    /// Takes a place on the connection that suits a client.
+    fn take_place(&self, client: Option<IpAddr>, now: Instant) -> Option<(Chosen, Place)> {
+        let mut places = relock(&self.places);
+        let chosen = places.choose(client, now)?;
+        let (Chosen::Existing(connection) | Chosen::New(connection)) = chosen;
+        if matches!(chosen, Chosen::New(_)) {
+            places.open(connection, now);
+        }
+        let number = places.hold(connection, client, now)?;
+        Some((chosen, Place { places: Arc::clone(&self.places), connection, number }))
+    }
+
+    /// Gives a query to the connection of its place; gives it back, and forgets that
+    /// connection, if it has ended.
+    fn give(&self, job: Job) -> Option<TcpAsk> {
+        let connection = job.place.connection;
         let mut tasks = self.tasks.iter();
         let task = tasks.find(|(number, _)| *number == connection);
-        let (_, tx) = task.ok_or(UpstreamFailure::Closed)?;
-        tx.try_send(job).map_err(|_| UpstreamFailure::Closed)
+        let back = match task {
+            Some((_, tx)) => tx.try_send(job).err()?.into_inner(),
+            None => job,
+        };
+        relock(&self.places).ended(connection);
+        Some(back.ask)
     }
 
     /// Lets go of connections that have ended, and of those that are too many: a

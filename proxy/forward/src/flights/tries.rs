@@ -210,7 +210,10 @@ impl Flights {
         let marked = self.terms.hop_option && zone.is_some_and(|zone| zone.cluster);
         let hops = marked.then(|| first.hops.with(self.probes.mark(&first.query)));
         let (edns, query) = (open.state.edns, &first.query);
-        self.health.asked(upstream, now);
+        // Some servers leave probes unanswered.
+        if open.state.pinned.is_none() {
+            self.health.asked(upstream, now);
+        }
         if over == Transport::Tcp {
             open.state.asked_over_tcp = Some((upstream, now));
             let mut message = [0; QUERY_LEN];
