@@ -30,10 +30,13 @@ mod local;
 pub use local::LocalAddr;
 
 mod clock;
-pub use clock::{ClockPair, process_cpu_time, set_timer_slack, thread_cpu_time};
+pub use clock::{ClockPair, boot_time, process_cpu_time, set_timer_slack, thread_cpu_time};
 
 mod wait;
 pub use wait::wait_readable;
+
+mod descriptors;
+pub use descriptors::{is_descriptor_shortage, is_memory_shortage, raise_descriptor_limit};
 
 mod control;
 mod sockaddr;

@@ -208,6 +208,32 @@ impl Socket {
         self.inner.set_read_timeout(timeout)
     }
 
+    /// Returns how many datagrams the kernel has dropped since the socket was opened,
+    /// most of them because its receive queue was full.
+    ///
+    /// The same number can come with each datagram (`SO_RXQ_OVFL`), but then each
+    /// has a control message to be read, and the last drops are seen only when
+    /// traffic goes on.
+    ///
+    /// # Errors
+    ///
+    /// The system's error, such as `ENOPROTOOPT` before Linux 4.12.
+    pub fn dropped(&self) -> io::Result<u32> {
+        let [.., dropped] = sys::memory_info(self.as_fd())?;
+        Ok(dropped)
+    }
+
+    /// Returns the octets of the receive queue that the kernel granted, by the
+    /// measure of [`Options::recv_buffer`].
+    ///
+    /// # Errors
+    ///
+    /// The system's error.
+    pub fn recv_buffer(&self) -> io::Result<usize> {
+        // The kernel doubles what it is asked for, for its own overhead (socket(7)).
+        Ok(socket2::SockRef::from(&self.inner).recv_buffer_size()? / 2)
+    }
+
     /// Takes the error that is pending on the socket, if there is one, so that
     /// neither the next receive nor the next send fails with it.
     ///

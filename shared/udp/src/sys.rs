@@ -234,6 +234,23 @@ pub(crate) fn set_option(fd: BorrowedFd<'_>, level: i32, name: i32, value: i32) 
     if rc < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// Reads what the kernel accounts to a socket (`SO_MEMINFO`).
+pub(crate) fn memory_info(fd: BorrowedFd<'_>) -> io::Result<[u32; MEMORY_FIELDS]> {
+    let mut fields = [0_u32; MEMORY_FIELDS];
+    let mut len: libc::socklen_t = fit(size_of_val(&fields));
+    // SAFETY: `fields` is `len` octets to write to, and both outlive the call.
+    let rc = unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_MEMINFO,
+            (&raw mut fields).cast(),
+            &raw mut len,
+        )
+    };
+    if rc < 0 { Err(io::Error::last_os_error()) } else { Ok(fields) }
+}
+
 /// Sets the slack of the calling thread's timers; 0 is the default again.
 pub(crate) fn set_timer_slack(nanos: u64) -> io::Result<()> {
     // SAFETY: this option takes one integer and no pointer.
@@ -241,13 +258,29 @@ pub(crate) fn set_timer_slack(nanos: u64) -> io::Result<()> {
     if rc < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Reads one of the CPU time clocks.
-pub(crate) fn cpu_time(clock: libc::clockid_t) -> Duration {
+/// Reads a clock.
+pub(crate) fn clock_time(clock: libc::clockid_t) -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is a `timespec` to write to.
     let rc = unsafe { libc::clock_gettime(clock, &raw mut time) };
-    debug_assert_eq!(rc, 0, "Linux has had the CPU time clocks since 2.6.12");
+    debug_assert_eq!(rc, 0, "Linux has had all that are read here since 2.6.39");
     Duration::new(fit(time.tv_sec), fit(time.tv_nsec))
+}
+
+/// Reads the soft and the hard limit of open descriptors.
+pub(crate) fn descriptor_limit() -> io::Result<(u64, u64)> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a `rlimit` to write to.
+    let rc = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    if rc < 0 { Err(io::Error::last_os_error()) } else { Ok((limit.rlim_cur, limit.rlim_max)) }
+}
+
+/// Sets both limits of open descriptors.
+pub(crate) fn set_descriptor_limit(soft: u64, hard: u64) -> io::Result<()> {
+    let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
+    // SAFETY: the call only reads `limit`, which outlives it.
+    let rc = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    if rc < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Waits for `fd` to be readable: `ppoll`. A signal ends the wait early.
@@ -265,6 +298,12 @@ pub(crate) fn wait_readable(fd: RawFd, timeout: Duration) -> io::Result<bool> {
         Err(error) => Err(error),
     }
 }
+
+/// asm-generic/socket.h, for x86, ARM and RISC-V; libc has no name for it.
+const SO_MEMINFO: i32 = 55;
+
+/// Fields of `SO_MEMINFO` up to `SK_MEMINFO_DROPS` (`linux/sock_diag.h`).
+pub(crate) const MEMORY_FIELDS: usize = 9;
 
 /// Makes a call again for as long as a signal interrupts it.
 fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
