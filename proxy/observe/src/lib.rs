@@ -34,6 +34,9 @@
 mod config;
 pub use config::{ObserveConfig, SearchRule};
 
+mod beat;
+pub use beat::Beat;
+
 mod counters;
 pub use counters::{
     BOUNDS_MICROS, CacheLookup, Counter, Histogram, HistogramSum, LABELS, Labelled, RCODE_LABELS,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use resolver::{Clock, Moment};
 
 use crate::accounts::{Identity, WatchStatus};
+use crate::beat::Beat;
 use crate::intake::{Batch, Merge, Recorders};
 use crate::observer::Observer;
 use crate::tap::Taps;
@@ -19,6 +20,7 @@ use crate::tap::Taps;
 pub struct ObserverHandle {
     observer: Arc<Mutex<Observer>>,
     taps: Taps,
+    beat: Arc<Beat>,
 }
 
 impl ObserverHandle {
@@ -34,7 +36,8 @@ impl ObserverHandle {
         clock: Clock,
         stop: Arc<AtomicBool>,
     ) -> io::Result<(Self, JoinHandle<()>)> {
-        let handle = Self { observer: Arc::new(Mutex::new(observer)), taps: Taps::default() };
+        let observer = Arc::new(Mutex::new(observer));
+        let handle = Self { observer, taps: Taps::default(), beat: Arc::default() };
         let merge = Merge::new(recorders.take_readers());
         let observer = handle.clone();
         let running = ObserverThread { observer, merge, batch: Batch::default(), clock };
@@ -48,6 +51,11 @@ impl ObserverHandle {
         for (addr, identity) in named {
             observer.identify(addr, identity);
         }
+    }
+
+    /// Returns the rounds of the thread.
+    pub const fn beat(&self) -> &Arc<Beat> {
+        &self.beat
     }
 
     /// Returns those who listen to what is accounted for.
@@ -84,6 +92,7 @@ impl ObserverThread {
         // Asked first: what was left before the stop is taken after it.
         while !stop.load(Ordering::Relaxed) {
             let now = self.clock.now();
+            self.observer.beat.note(now);
             let until = self.merge.look(now);
             self.take_until(until);
             let took = self.clock.now().saturating_since(now);

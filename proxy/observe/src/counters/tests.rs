@@ -1,5 +1,7 @@
 //! Counting from several threads, and labels that are apart.
 
+use std::time::Duration;
+
 use super::*;
 
 #[test]
