@@ -1,6 +1,7 @@
 //! Time as the core sees it: a number that is handed in, never read.
 
 use std::ops::Add;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A point in time, in microseconds since the process started.
@@ -42,16 +43,25 @@ impl Add<Duration> for Moment {
 }
 
 /// The clock of the process; the socket loops read it once per batch.
+///
+/// What it counts is the caller's choice. TTLs go on while a machine is suspended,
+/// and `Instant` (`CLOCK_MONOTONIC`) stands still: an answer that expired an hour
+/// ago would be served as fresh.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
-    origin: Instant,
+    read: fn() -> Duration,
+    origin: Duration,
 }
 
 impl Clock {
-    /// Starts at zero.
-    #[expect(clippy::disallowed_methods, reason = "the origin of all moments")]
+    /// Starts at zero, and counts the time that the machine is awake.
     pub fn start() -> Self {
-        Self { origin: Instant::now() }
+        Self::counting(awake)
+    }
+
+    /// Starts at zero, and counts what `read` counts, which never goes back.
+    pub fn counting(read: fn() -> Duration) -> Self {
+        Self { read, origin: read() }
     }
 
     /// Returns the moment of a wall clock's time, in seconds since 1970; what
@@ -68,24 +78,29 @@ impl Clock {
     }
 
     /// Reads the clock.
-    #[expect(clippy::disallowed_methods, reason = "the one place where the clock is read")]
     pub fn now(&self) -> Moment {
-        Moment::default() + Instant::now().duration_since(self.origin)
+        Moment::default() + (self.read)().saturating_sub(self.origin)
     }
 
-    /// Returns the moment of an `Instant`, as timers need it.
-    pub fn moment_of(&self, instant: Instant) -> Moment {
-        Moment::default() + instant.saturating_duration_since(self.origin)
-    }
-
-    /// Returns the `Instant` of a moment, as timers need it.
+    /// Returns the `Instant` of a moment, as timers need it: as far from now.
+    #[expect(clippy::disallowed_methods, reason = "the one place where clocks are read")]
     pub fn instant_of(&self, moment: Moment) -> Instant {
-        self.origin + Duration::from_micros(moment.0)
+        let (now, instant) = (self.now(), Instant::now());
+        let past = instant.checked_sub(now.saturating_since(moment));
+        past.unwrap_or(instant) + moment.saturating_since(now)
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where clocks are read")]
+fn awake() -> Duration {
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    FIRST.get_or_init(Instant::now).elapsed()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
 
     #[test]
@@ -98,9 +113,21 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_goes_from_instants_to_moments_and_back() {
+    fn a_timer_is_as_far_from_now_as_its_moment() {
         let clock = Clock::start();
-        let now = clock.now();
-        assert_eq!(clock.moment_of(clock.instant_of(now)), now);
+        let (now, hour) = (clock.now(), Duration::from_secs(3600));
+        let [due, at] = [now + hour, now].map(|moment| clock.instant_of(moment));
+        let apart = due.duration_since(at);
+        assert!(apart.abs_diff(hour) < Duration::from_secs(60), "{apart:?}");
+    }
+
+    /// A machine that was suspended for a day between two readings.
+    #[test]
+    fn a_clock_goes_on_as_what_it_counts_does() {
+        static SLEPT: AtomicU64 = AtomicU64::new(0);
+        let clock = Clock::counting(|| Duration::from_secs(SLEPT.load(Ordering::Relaxed)));
+        let stored = clock.now();
+        SLEPT.store(86_400, Ordering::Relaxed);
+        assert_eq!(clock.now().saturating_since(stored), Duration::from_secs(86_400));
     }
 }

@@ -15,6 +15,7 @@ mod cache;
 mod clock;
 mod inflight;
 mod origin;
+mod places;
 mod query;
 mod resolver;
 mod response;
@@ -29,6 +30,7 @@ pub use cache::{
 pub use clock::{Clock, Moment};
 pub use inflight::{GaveWay, Inflight, Joined, Limits, Open, Ticket, Waiter};
 pub use origin::Origin;
+pub use places::{Place, Places};
 pub use query::{Hops, Query, QueryError, Retained};
 pub use resolver::{Decision, Limit, Resolver, Terms};
 pub use response::Rendered;

@@ -2,7 +2,7 @@
 
 mod hops;
 
-use dns::{Class, Flags, HEADER_LEN, Header, MAX_UDP_PAYLOAD, MIN_UDP_PAYLOAD};
+use dns::{Class, ExtendedError, Flags, HEADER_LEN, Header, MAX_UDP_PAYLOAD, MIN_UDP_PAYLOAD};
 use dns::{Name, Opcode, Opt, ParseError, Question, Rcode, Records, Rtype, put_octets};
 
 pub use hops::Hops;
@@ -128,10 +128,14 @@ pub enum QueryError {
     Malformed,
     /// A response; answering one invites a loop.
     NotAQuery,
+    /// A client whose network is not allowed to ask.
+    NotAllowed,
     /// An opcode other than QUERY.
     Opcode,
     /// Not exactly one question (RFC 9619).
     QuestionCount,
+    /// A TCP frame that no query needs: over 4 KiB.
+    TooLong,
     /// A zone transfer; a cache has no zones.
     Transfer,
     /// A TCP frame of length zero.
@@ -146,8 +150,10 @@ impl QueryError {
         Self::HeaderTooShort,
         Self::Malformed,
         Self::NotAQuery,
+        Self::NotAllowed,
         Self::Opcode,
         Self::QuestionCount,
+        Self::TooLong,
         Self::Transfer,
         Self::ZeroLengthTcp,
     ];
@@ -161,10 +167,10 @@ impl QueryError {
     pub const fn rcode(self) -> Option<Rcode> {
         match self {
             Self::BadVersion => Some(Rcode::BADVERS),
-            Self::Class | Self::Transfer => Some(Rcode::REFUSED),
+            Self::Class | Self::NotAllowed | Self::Transfer => Some(Rcode::REFUSED),
             Self::Malformed | Self::QuestionCount => Some(Rcode::FORMERR),
             Self::Opcode => Some(Rcode::NOTIMP),
-            Self::HeaderTooShort | Self::NotAQuery | Self::ZeroLengthTcp => None,
+            Self::HeaderTooShort | Self::NotAQuery | Self::TooLong | Self::ZeroLengthTcp => None,
         }
     }
 
@@ -176,10 +182,22 @@ impl QueryError {
             Self::HeaderTooShort => "header_too_short",
             Self::Malformed => "malformed",
             Self::NotAQuery => "not_a_query",
+            Self::NotAllowed => "not_allowed",
             Self::Opcode => "opcode",
             Self::QuestionCount => "question_count",
+            Self::TooLong => "too_long",
             Self::Transfer => "transfer",
             Self::ZeroLengthTcp => "zero_length_tcp",
+        }
+    }
+
+    /// Returns the Extended DNS Error of the reply. Only a client that may not ask
+    /// gets one, without text: no reply should be longer than its message, and
+    /// REFUSED alone could be a zone that an upstream does not serve.
+    const fn extended(self) -> Option<ExtendedError<'static>> {
+        match self {
+            Self::NotAllowed => Some(ExtendedError { code: ExtendedError::PROHIBITED, text: &[] }),
+            _ => None,
         }
     }
 
@@ -189,6 +207,9 @@ impl QueryError {
     pub fn reply(self, message: &[u8], out: &mut [u8]) -> Option<Rendered> {
         let rcode = self.rcode()?;
         let asked = Header::parse(message)?;
+        if asked.flags.has(Flags::QR) {
+            return None;
+        }
         let flags = Flags(asked.flags.0 & OPCODE_BITS)
             .with(Flags::QR | Flags::RA)
             .copying(asked.flags, Flags::RD | Flags::CD)
@@ -206,7 +227,7 @@ impl QueryError {
             if let Ok(Some((opt, _))) = find_opt(message, len, &asked) {
                 let extended_rcode = u8::try_from(rcode.0 >> 4).unwrap_or_default();
                 let ours = own_opt(extended_rcode, opt.dnssec_ok);
-                len += ours.patch(out.get_mut(len..)?, None)?;
+                len += ours.patch(out.get_mut(len..)?, self.extended())?;
                 header.counts = [1, 0, 0, 1];
             }
         }

@@ -19,7 +19,7 @@ const CRATES: [Layers; 5] = [
 
 const RESOLVER: &[&[&str]] = &[
     &["clock", "response", "shares"],
-    &["query"],
+    &["places", "query"],
     &["cache"],
     &["answer", "inflight", "origin", "special"],
     &["resolver"],
@@ -27,6 +27,7 @@ const RESOLVER: &[&[&str]] = &[
 
 /// The way of a record, from its thread to the figures.
 const OBSERVE: &[&[&str]] = &[
+    &["beat"],
     &["config", "counters", "retry_kind", "wire"],
     &["intake"],
     &["tables"],
@@ -49,6 +50,7 @@ const CONSOLE: &[&[&str]] = &[
 ];
 
 const PROXY: &[&[&str]] = &[
+    &["descriptors", "heartbeat", "live", "log"],
     &["cli", "health", "kubernetes", "metrics", "serve", "shutdown"],
     &["config"],
     &["resolv_conf"],
