@@ -44,7 +44,7 @@ use resolver::{Moment, Origin, Retained, Ticket};
 
 pub(crate) use action::{Action, Actions, Closed, TcpQuery};
 pub(crate) use errors::FlightError;
-pub(crate) use ports::SentFrom;
+pub(crate) use ports::{SentFrom, share};
 
 /// All questions in flight, and what is known of the upstreams.
 #[derive(Debug)]
@@ -97,6 +97,13 @@ impl Flights {
             stats,
             actions: Actions::default(),
             zones,
+        }
+    }
+
+    /// Opens the sockets that each upstream has from the start.
+    pub(crate) fn begin(&mut self, now: Moment) {
+        for (socket, upstream) in self.ports.begin(now) {
+            self.actions.push(Action::Open { socket, upstream });
         }
     }
 

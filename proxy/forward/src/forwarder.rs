@@ -8,18 +8,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use observe::Recorders;
+use observe::{Beat, Recorders};
 use resolver::{Cache, Clock, KeyHasher};
 use tokio::runtime::Handle;
 
 use crate::ask::Ask;
 use crate::compose::QUERY_LEN;
 use crate::config::{ForwardConfig, ForwardZone};
-use crate::flights::Flights;
+use crate::flights::{Flights, share};
 use crate::inbox::Inbox;
 use crate::loops::Loops;
 use crate::replies::Replies;
-use crate::tcp::TcpPool;
+use crate::tcp::{MAX_CONNECTIONS, TcpPool};
 use crate::thread::UpstreamThread;
 use crate::udp::Sockets;
 use crate::zones::Zones;
@@ -30,6 +30,7 @@ pub struct Forwarder {
     inbox: Arc<Inbox>,
     zones: Arc<Mutex<Arc<Zones>>>,
     loops: Arc<Loops>,
+    beat: Arc<Beat>,
 }
 
 /// The upstream thread, to be joined at the end.
@@ -61,6 +62,7 @@ impl Forwarder {
         let (stats, notes) = recorders.open();
         let identity = (loops.secret().clone(), KeyHasher::default());
         let flights = Flights::new(config, Arc::clone(&zones), identity, Arc::clone(&stats));
+        let beat = Arc::clone(&stats.beat);
         let upstreams = zones.upstreams();
         let registry = poll.registry().try_clone()?;
         let tcp_stats = recorders.stats.register();
@@ -80,7 +82,7 @@ impl Forwarder {
         let thread = std::thread::Builder::new().name("upstream".to_owned());
         let thread = thread.spawn(move || upstream_thread.run())?;
         let zones = Arc::new(Mutex::new(zones));
-        Ok((Self { inbox, zones, loops }, ForwarderThread { thread }))
+        Ok((Self { inbox, zones, loops, beat }, ForwarderThread { thread }))
     }
 
     /// Hands over a question. The answer goes to its `reply_to`, at the latest
@@ -130,6 +132,16 @@ impl Forwarder {
         self.zones.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns how many descriptors so many upstreams take at most.
+    pub fn descriptors(upstreams: usize) -> usize {
+        upstreams * (share(upstreams) + MAX_CONNECTIONS)
+    }
+
+    /// Returns the rounds of the upstream thread.
+    pub const fn beat(&self) -> &Arc<Beat> {
+        &self.beat
+    }
+
     /// Returns the loops that were seen.
     pub fn loops(&self) -> &Loops {
         &self.loops
@@ -153,6 +165,11 @@ impl Forwarder {
 }
 
 impl ForwarderThread {
+    /// Returns whether the thread has ended.
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// Waits for the thread to end, after [`Forwarder::stop`].
     pub fn join(self) {
         if self.thread.join().is_err() {

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::UpstreamFailure;
 use crate::inbox::Inbox;
 use observe::WorkerStats;
+pub(crate) use places::MAX_CONNECTIONS;
 use places::{Chosen, PIPELINE, Places};
 use resolver::Ticket;
 

@@ -51,14 +51,18 @@ impl UpstreamThread {
         let mut batch = udp::RecvBatch::new(BATCH, RECEIVE_LEN);
         let mut round = Round::default();
         let mut rng = rand::rng();
+        let now = self.clock.now();
+        self.flights.begin(now);
+        self.carry_out(&mut round.actions, now);
         while !self.inbox.is_stopping() {
             let now = self.clock.now();
+            self.stats.beat.note(now);
             let wake = self.flights.next_wake();
             let timeout = match self.replies.is_leaving() {
-                true => Some(Duration::ZERO),
-                false => wake.map(|at| at.saturating_since(now)),
+                true => Duration::ZERO,
+                false => wake.map_or(BEAT, |at| at.saturating_since(now).min(BEAT)),
             };
-            if let Err(error) = self.poll.poll(&mut events, timeout)
+            if let Err(error) = self.poll.poll(&mut events, Some(timeout))
                 && error.kind() != io::ErrorKind::Interrupted
             {
                 tracing::error!(%error, "the upstream thread cannot wait for events");
@@ -198,6 +202,8 @@ impl UpstreamThread {
                 Ok(local) => self.flights.opened(socket, local),
                 Err(error) => {
                     let errno = error.raw_os_error().unwrap_or_default();
+                    let is_shortage = udp::is_descriptor_shortage(&error);
+                    self.stats.no_descriptor.add(u64::from(is_shortage));
                     self.complain(&error, "no socket to ask an upstream", now);
                     self.flights
                         .error(FlightError::NoSocket { socket, errno }, now);
@@ -266,6 +272,9 @@ impl UpstreamThread {
         self.replies.flush();
     }
 }
+
+/// How often a thread without work shows that it lives.
+const BEAT: Duration = Duration::from_secs(1);
 
 /// Sockets whose events are taken in one round; the others come in the next.
 const EVENTS: usize = 256;

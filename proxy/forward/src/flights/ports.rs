@@ -92,7 +92,7 @@ impl Ports {
     pub(crate) fn new(upstreams: &[SocketAddr]) -> Self {
         Self {
             pools: upstreams.iter().copied().map(Pool::new).collect(),
-            share: (MAX_SOCKETS / upstreams.len().max(1)).clamp(MIN_POOL, POOL),
+            share: share(upstreams.len()),
             slots: Vec::new(),
             own: HashMap::default(),
         }
@@ -103,6 +103,16 @@ impl Ports {
     pub(crate) fn extend(&mut self, upstreams: &[SocketAddr]) {
         let new = upstreams.iter().copied().skip(self.pools.len());
         self.pools.extend(new.map(Pool::new));
+    }
+
+    /// Adds the sockets that each upstream has from the start, so that it can be
+    /// asked when there is no descriptor left; returns each with its upstream. They
+    /// have to be opened.
+    pub(crate) fn begin(&mut self, now: Moment) -> Vec<(usize, usize)> {
+        let all = 0..self.pools.len();
+        all.flat_map(|upstream| [upstream; MIN_POOL])
+            .filter_map(|upstream| Some((self.grow(upstream, now)?, upstream)))
+            .collect()
     }
 
     /// Chooses a socket and an ID for a query to `upstream`, and remembers
@@ -325,6 +335,11 @@ impl Ports {
     pub(super) fn count_open(&self) -> usize {
         self.slots.iter().map(|slot| slot.open.len()).sum()
     }
+}
+
+/// Returns how many sockets each of so many upstreams may have.
+pub(crate) fn share(upstreams: usize) -> usize {
+    (MAX_SOCKETS / upstreams.max(1)).clamp(MIN_POOL, POOL)
 }
 
 /// Sockets per upstream: 7.6 bits of guessing beside the 16 of the port range

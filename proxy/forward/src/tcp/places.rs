@@ -257,7 +257,7 @@ fn find(connections: &mut [Connection], number: u64) -> Option<&mut Connection> 
 }
 
 /// Connections to one upstream at most, while questions take long.
-const MAX_CONNECTIONS: usize = 16;
+pub(crate) const MAX_CONNECTIONS: usize = 16;
 
 /// How many of them clients with slow questions may have: half is for all others.
 const SLOW_LANES: usize = 8;

@@ -1,5 +1,7 @@
 //! Which queries share a port.
 
+use std::collections::HashSet;
+
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use resolver::{Inflight, Joined, Limits, Waiter};
@@ -87,4 +89,18 @@ fn a_socket_that_cannot_be_opened_leaves_the_queries_to_others() {
     let third = assign(&mut ports, at(2_900_000));
     assert_eq!((third.fresh, third.from.socket), (false, again.from.socket));
     assert!(assign(&mut ports, at(3_000_000)).fresh);
+}
+
+#[test]
+fn each_upstream_has_sockets_before_it_is_asked() {
+    let addrs: [SocketAddr; 2] = [([127, 0, 0, 1], 9).into(), ([127, 0, 0, 2], 9).into()];
+    let mut ports = Ports::new(&addrs);
+    let opened = ports.begin(Moment::from_micros(0));
+    for upstream in 0..2 {
+        let of_it = opened.iter().filter(|(_, of)| *of == upstream);
+        assert_eq!(of_it.count(), MIN_POOL);
+        assert!(ports.has_socket(upstream));
+    }
+    let numbers: HashSet<_> = opened.iter().map(|(socket, _)| *socket).collect();
+    assert_eq!(numbers.len(), 2 * MIN_POOL);
 }
