@@ -1,5 +1,7 @@
 //! The whole program, put together: the only module that names all others.
 
+mod listeners;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,17 +12,23 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
 use crate::config::Config;
+use crate::descriptors::Descriptors;
 use crate::health::{self, Health};
+use crate::heartbeat::Heartbeats;
 use crate::kubernetes;
+use crate::live::Live;
+use crate::log::Log;
 use crate::metrics::{self, Metrics, Sources};
 use crate::resolv_conf;
-use crate::serve::{Service, TcpServer, UdpWorker, bind_tcp, bind_udp};
+use crate::serve::Service;
 use crate::shutdown::Signals;
 use console::{AdminAddr, AdminListener, AdminState, Pseudonyms, bounded};
 use forward::{Forwarder, ForwarderThread};
-use observe::{Observer, ObserverHandle, Recorders};
+use listeners::Listeners;
+use observe::{Beat, Observer, ObserverHandle, Recorders};
 use resolver::{Cache, Clock, KeyHasher, Resolver};
 
 /// Answers queries until SIGTERM or SIGINT, then what was asked already.
@@ -28,20 +36,31 @@ use resolver::{Cache, Clock, KeyHasher, Resolver};
 /// # Errors
 ///
 /// When an address cannot be bound or a thread cannot be started.
-pub fn run(config: &Config) -> anyhow::Result<()> {
+pub fn run(config: &Config, log: &Log) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
     runtime.block_on(async {
         let mut signals = Signals::new().context("cannot handle signals")?;
-        let app = App::start(config).await?;
+        let app = App::start(config, log).await?;
         tracing::info!("serving");
-        let signal = signals.recv().await;
+        let signal = tokio::select! {
+            signal = signals.recv() => signal,
+            name = app.ended() => give_up(&name, log),
+        };
         tracing::info!(signal, "draining");
         app.drain().await;
         Ok(())
     })
+}
+
+/// Ends a process that has lost a thread: what the thread served is silent for
+/// ever, and only a new process serves it again.
+fn give_up(name: &str, log: &Log) -> ! {
+    tracing::error!(name, "a thread ended before the process did; the process aborts");
+    log.flush(LAST_WRITES);
+    std::process::abort();
 }
 
 /// Everything that runs, from [`App::start`] to [`App::drain`].
@@ -52,6 +71,9 @@ pub struct App {
     clients: Listeners,
     observer_thread: JoinHandle<()>,
     stop_observer: Arc<AtomicBool>,
+    /// The rounds of the runtime's thread.
+    beat: Arc<Beat>,
+    clock: Clock,
     /// Ends the connections of clients.
     stop_tasks: watch::Sender<bool>,
     observer: ObserverHandle,
@@ -64,10 +86,10 @@ impl App {
     /// # Errors
     ///
     /// When an address cannot be bound or a thread cannot be started.
-    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+    pub async fn start(config: &Config, log: &Log) -> anyhow::Result<Self> {
         announce(config);
         let recorders = Recorders::new(config.observe.buffer_octets);
-        let clock = Clock::start();
+        let clock = Clock::counting(udp::boot_time);
         let cache = Arc::new(Cache::new(&config.cache));
         let runtime = tokio::runtime::Handle::current();
         let (forwarder, upstream_thread) =
@@ -77,10 +99,14 @@ impl App {
         if config.follows_resolv_conf {
             tokio::spawn(resolv_conf::follow(config.clone(), forwarder.clone()));
         }
-        let resolver = Resolver::new(Arc::clone(&cache), KeyHasher::default(), config.cache.rotate);
-        let service = Service { resolver: Arc::new(resolver), forwarder: forwarder.clone(), clock };
+        let service = service(config, &cache, &forwarder, clock);
         let (stop_tasks, stopped) = watch::channel(false);
-        let clients = Listeners::start(config, &service, stopped, &recorders)?;
+        let upstreams = forwarder.upstreams().len();
+        let descriptors = Descriptors::divide(upstreams, config.tcp.max_connections);
+        let mut beats = Heartbeats::new(clock);
+        beats.add("upstream", Arc::clone(forwarder.beat()));
+        let service = (&service, stopped);
+        let clients = Listeners::start(config, descriptors, service, (&recorders, &mut beats))?;
         let stop_observer = Arc::default();
         let accounts = accounts(config, &forwarder, clock);
         let (observer, observer_thread) =
@@ -95,10 +121,19 @@ impl App {
             forwarder: forwarder.clone(),
             ledger: observer.clone(),
             clock,
+            max_descriptors: descriptors.limit,
+            sockets: clients.sockets.clone(),
+            log: log.clone(),
         };
-        let admin = administer(config, &sources).await?;
-        publish(config.metrics, &clients.health, sources).await?;
+        let beat: Arc<Beat> = Arc::default();
+        beats.add("observer", Arc::clone(observer.beat()));
+        beats.add("runtime", Arc::clone(&beat));
+        clients.health.watch(beats);
+        let admin = administer(config, &sources, descriptors).await?;
+        publish(config.metrics, &clients.health, sources, descriptors).await?;
         Ok(Self {
+            beat,
+            clock,
             forwarder,
             upstream_thread,
             clients,
@@ -121,6 +156,19 @@ impl App {
         &self.observer
     }
 
+    /// Waits until a thread or a task ends that should not; returns its name.
+    pub async fn ended(&self) -> String {
+        loop {
+            self.beat.note(self.clock.now());
+            let upstream = self.upstream_thread.is_finished().then_some("upstream");
+            let observer = self.observer_thread.is_finished().then_some("observer");
+            if let Some(name) = self.clients.ended().or(upstream).or(observer) {
+                return name.to_owned();
+            }
+            sleep(LOOK).await;
+        }
+    }
+
     /// Takes no new query, answers those in flight, and ends: within 5 s of the
     /// signal, since no answer takes longer than the deadline.
     pub async fn drain(self) {
@@ -130,9 +178,9 @@ impl App {
         let (forwarder, client_threads) = (self.forwarder.clone(), self.clients.threads);
         let drained = spawn_blocking(move || {
             // What they had queued is asked before they end.
-            for thread in client_threads {
+            for (name, thread) in client_threads {
                 if thread.join().is_err() {
-                    tracing::error!("a client thread panicked");
+                    tracing::error!(name, "a client thread panicked");
                 }
             }
             forwarder.drain(DRAIN)
@@ -160,74 +208,28 @@ impl App {
     }
 }
 
-/// The side of the clients: its threads, and what they share.
-#[derive(Debug)]
-struct Listeners {
-    tcp: TcpServer,
-    health: Arc<Health>,
-    threads: Vec<JoinHandle<()>>,
-    stop: Arc<AtomicBool>,
-}
-
-impl Listeners {
-    fn start(
-        config: &Config,
-        service: &Service,
-        stopped: watch::Receiver<bool>,
-        recorders: &Recorders,
-    ) -> anyhow::Result<Self> {
-        let mut listeners = Self {
-            tcp: TcpServer::new(service.clone(), config.tcp, recorders.open(), stopped),
-            health: Arc::new(Health::new(config.listen.len())),
-            threads: Vec::new(),
-            stop: Arc::default(),
-        };
-        for addr in &config.listen {
-            listeners
-                .listen(*addr, config.workers, service, recorders)
-                .with_context(|| format!("cannot listen on {addr}"))?;
-        }
-        Ok(listeners)
-    }
-
-    /// Serves one address by UDP threads and a TCP task, and asks it once.
-    fn listen(
-        &mut self,
-        addr: SocketAddr,
-        workers: usize,
-        service: &Service,
-        recorders: &Recorders,
-    ) -> anyhow::Result<()> {
-        let sockets = bind_udp(addr, workers)?;
-        let bound = sockets
-            .first()
-            .map_or(Ok(addr), |socket| socket.local_addr())?;
-        tokio::spawn(self.tcp.clone().run(bind_tcp(bound)?));
-        for (n, socket) in sockets.into_iter().enumerate() {
-            let stop = Arc::clone(&self.stop);
-            let worker = UdpWorker::new(socket, service.clone(), recorders.open(), stop);
-            let thread = std::thread::Builder::new().name(format!("client-{n}"));
-            self.threads.push(thread.spawn(move || worker.run())?);
-        }
-        tracing::info!(addr = %bound, "listening");
-        tokio::spawn(Arc::clone(&self.health).ask_ourselves(bound));
-        Ok(())
-    }
-}
-
 /// Starts the listener of metrics and health.
-async fn publish(addr: SocketAddr, health: &Arc<Health>, sources: Sources) -> anyhow::Result<()> {
+async fn publish(
+    addr: SocketAddr,
+    health: &Arc<Health>,
+    sources: Sources,
+    descriptors: Descriptors,
+) -> anyhow::Result<()> {
     let listener = TcpListener::bind(addr)
         .await
         .with_context(|| format!("cannot listen on {addr} for metrics"))?;
     let health = health::routes(Arc::clone(health), sources.forwarder.clone(), sources.clock);
     let routes = metrics::routes(Arc::new(Metrics::new(sources))).merge(health);
-    tokio::spawn(async move { axum::serve(bounded(listener), routes).await });
+    tokio::spawn(async move { axum::serve(bounded(listener, descriptors.http), routes).await });
     Ok(())
 }
 
 /// Starts the admin listener and returns where it is.
-async fn administer(config: &Config, sources: &Sources) -> anyhow::Result<AdminAddr> {
+async fn administer(
+    config: &Config,
+    sources: &Sources,
+    descriptors: Descriptors,
+) -> anyhow::Result<AdminAddr> {
     let addr = &config.admin;
     let listener = AdminListener::bind(addr)
         .await
@@ -240,9 +242,17 @@ async fn administer(config: &Config, sources: &Sources) -> anyhow::Result<AdminA
         observer: sources.ledger.clone(),
         clock: sources.clock,
         pseudonyms: Pseudonyms::default(),
+        hosts: config.admin_hosts.clone().into(),
     };
-    tokio::spawn(listener.serve(state));
+    tokio::spawn(listener.serve(state, descriptors.http));
     Ok(bound)
+}
+
+/// Makes what all threads of clients share.
+fn service(config: &Config, cache: &Arc<Cache>, forwarder: &Forwarder, clock: Clock) -> Service {
+    let resolver = Resolver::new(Arc::clone(cache), KeyHasher::default(), config.cache.rotate);
+    let (resolver, forwarder) = (Arc::new(resolver), forwarder.clone());
+    Service { resolver, forwarder, clock, allow: Live::new(config.allowed()) }
 }
 
 /// The addresses that programs of this node ask us from: the one that they ask
@@ -291,6 +301,9 @@ fn announce(config: &Config) {
         tracing::info!(suffix = %zone.suffix, upstreams = ?zone.upstreams, transport, "forwarding");
     }
 }
+
+/// How often threads are looked at: what has ended is silent until then.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// With [`LAST_WRITES`] and the threads' own 300 ms still under 5 s.
 const DRAIN: Duration = Duration::from_millis(4300);

@@ -4,6 +4,7 @@
 //! whole and checked, and nothing behind it looks at text again. Each
 //! subsystem gets its own part.
 
+mod allow;
 mod bounds;
 mod check;
 mod defaults;
@@ -13,6 +14,7 @@ mod kubernetes;
 mod limit;
 mod loops;
 mod machine;
+mod networks;
 mod observe;
 mod units;
 mod zones;
@@ -21,14 +23,17 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::cli::{LogFormat, RunArgs};
 use crate::kubernetes::KubernetesConfig;
-use crate::serve::TcpConfig;
+use crate::serve::{Allow, TcpConfig};
 use ::observe::ObserveConfig;
 use console::AdminAddr;
 use forward::{ForwardConfig, ForwardZone};
 use resolver::CacheConfig;
 
+pub use allow::Allowed;
 pub use defaults::DEFAULTS;
 pub use error::ConfigError;
 pub use loops::LoopConfig;
@@ -38,6 +43,10 @@ pub use loops::LoopConfig;
 pub struct Config {
     /// Addresses that are served, UDP and TCP; at least one.
     pub listen: Vec<SocketAddr>,
+    /// Whose queries are answered.
+    pub allow: Vec<Allowed>,
+    /// The networks of this node.
+    pub networks: Vec<IpNet>,
     /// UDP threads per address, 1 to 64.
     pub workers: usize,
     /// Zones and their servers; the root is always among them.
@@ -60,6 +69,8 @@ pub struct Config {
     pub metrics: SocketAddr,
     /// Where everything else is.
     pub admin: AdminAddr,
+    /// Names that requests to it may have as their Host.
+    pub admin_hosts: Vec<String>,
     /// How logs are written.
     pub log_format: LogFormat,
 }
@@ -136,6 +147,11 @@ impl Config {
             root.upstreams.clone_from(&servers);
         }
         Ok(zones)
+    }
+
+    /// The clients that are answered.
+    pub fn allowed(&self) -> Allow {
+        allow::ranges(&self.allow, &self.networks)
     }
 
     /// The configuration as a file that would give it, for the admin port.

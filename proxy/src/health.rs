@@ -1,18 +1,23 @@
 //! Whether this process answers: /livez and /readyz.
+//!
+//! Alive is a process whose threads all make their rounds; ready one that has
+//! answered a query on each of its addresses.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use dns::{Flags, Header};
+use serde::Deserialize;
 use tokio::net::UdpSocket;
 use tokio::time::{sleep, timeout};
 
+use crate::heartbeat::Heartbeats;
 use forward::Forwarder;
 use forward::{LoopEvent, Sighting};
 use resolver::{Clock, Moment};
@@ -26,17 +31,37 @@ pub struct Health {
     /// Listen addresses that have not answered a query of ours.
     unanswered: AtomicUsize,
     draining: AtomicBool,
+    /// Of the threads that must not stop, once they have been started.
+    heartbeats: OnceLock<Heartbeats>,
 }
 
 impl Health {
     /// Not ready until so many addresses have answered.
     pub const fn new(addresses: usize) -> Self {
-        Self { unanswered: AtomicUsize::new(addresses), draining: AtomicBool::new(false) }
+        Self {
+            unanswered: AtomicUsize::new(addresses),
+            draining: AtomicBool::new(false),
+            heartbeats: OnceLock::new(),
+        }
     }
 
     /// Not ready from here on.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Watches these threads from here on.
+    pub fn watch(&self, heartbeats: Heartbeats) {
+        // Set once, at the start.
+        self.heartbeats.set(heartbeats).ok();
+    }
+
+    /// Returns a line for each thread that hangs; none when all is well. While
+    /// draining, threads end one after the other, and the process with them.
+    pub fn hanging(&self) -> Option<String> {
+        let is_draining = self.draining.load(Ordering::Relaxed);
+        let heartbeats = self.heartbeats.get().filter(|_| !is_draining);
+        heartbeats.and_then(Heartbeats::late)
     }
 
     /// Asks `listening`, over its own socket, until it answers.
@@ -66,12 +91,30 @@ impl Health {
 /// Returns the routes /livez and /readyz; the latter also lists loops.
 pub fn routes(health: Arc<Health>, forwarder: Forwarder, clock: Clock) -> Router {
     Router::new()
-        .route("/livez", get(async || "ok\n"))
+        .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .with_state((health, forwarder, clock))
 }
 
 type Known = (Arc<Health>, Forwarder, Clock);
+
+/// Only ever answered late or not at all when the runtime hangs: this runs on it.
+async fn livez(
+    State((health, ..)): State<Known>,
+    Query(params): Query<LivezParams>,
+) -> (StatusCode, String) {
+    if let Some(hanging) = health.hanging() {
+        return (StatusCode::SERVICE_UNAVAILABLE, hanging);
+    }
+    let threads = health.heartbeats.get().filter(|_| params.verbose.is_some());
+    (StatusCode::OK, "ok\n".to_owned() + &threads.map(Heartbeats::all).unwrap_or_default())
+}
+
+/// As the API server has it: `/livez?verbose` lists all that was looked at.
+#[derive(Debug, Deserialize)]
+struct LivezParams {
+    verbose: Option<String>,
+}
 
 async fn readyz(State((health, forwarder, clock)): State<Known>) -> (StatusCode, String) {
     let reasons = health.reasons();

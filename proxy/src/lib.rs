@@ -1,5 +1,13 @@
 //! A node-local DNS cache: the library behind the `fivedots` binary.
 
+pub mod heartbeat;
+
+pub mod live;
+
+pub mod log;
+
+pub mod descriptors;
+
 pub mod serve;
 
 pub mod kubernetes;

@@ -3,12 +3,14 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 use console::tap::{self, TapError};
 use console::{StatsArgs, TapArgs, TopArgs, stats, top};
 use proxy::cli::{Cli, Command, ConfigCommand, LogFormat, RunArgs};
 use proxy::config::{Config, DEFAULTS};
+use proxy::log::Log;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -36,8 +38,13 @@ fn run(args: &RunArgs) -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(CONFIG, &error),
     };
-    log_to_stderr(config.log_format);
-    match proxy::app::run(&config) {
+    let log = match log_to_stderr(config.log_format) {
+        Ok(log) => log,
+        Err(error) => return fail(RUN, &format_args!("cannot start the log: {error}")),
+    };
+    let outcome = proxy::app::run(&config, &log);
+    log.flush(LAST_LINES);
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(RUN, &format_args!("{error:#}")),
     }
@@ -90,17 +97,24 @@ fn check(file: &Path) -> ExitCode {
 }
 
 /// `RUST_LOG` sets what is logged; by default only changes of state are.
-fn log_to_stderr(format: LogFormat) {
+fn log_to_stderr(format: LogFormat) -> io::Result<Log> {
+    let report = |lost| tracing::warn!(lost, "log lines were lost: nothing read standard error");
+    let log = Log::start(io::stderr(), report)?;
     let filter = EnvFilter::builder()
         .with_default_directive(tracing::Level::INFO.into())
         .from_env_lossy();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr);
+        .with_writer(log.clone());
     match format {
         LogFormat::Text => builder.with_ansi(false).init(),
         LogFormat::Json => builder.json().init(),
     }
+    // The hook of the standard library writes to standard error itself.
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!(%panic, "a thread panicked");
+    }));
+    Ok(log)
 }
 
 fn say(text: &str) -> ExitCode {
@@ -115,6 +129,9 @@ fn fail(code: u8, error: &dyn std::fmt::Display) -> ExitCode {
     writeln!(io::stderr(), "error: {error}").ok();
     ExitCode::from(code)
 }
+
+/// How long the last lines have to be written.
+const LAST_LINES: Duration = Duration::from_millis(200);
 
 const RUN: u8 = 1;
 /// `EX_USAGE` of sysexits.h.

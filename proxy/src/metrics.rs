@@ -7,7 +7,8 @@
 mod observed;
 
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
 
 use axum::Router;
 use axum::extract::State;
@@ -16,6 +17,8 @@ use axum::routing::get;
 use metrics::{Key, Label, Level, Metadata, Recorder as _};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
+use crate::descriptors;
+use crate::log::Log;
 use forward::Evidence;
 use forward::{Forwarder, NotAnAnswer, UpstreamFailure};
 use observe::{
@@ -33,6 +36,9 @@ pub struct Metrics {
     observed: Vec<observed::Observed>,
     observed_gauges: Vec<(metrics::Gauge, observed::ReadObserver)>,
     evictions: metrics::Counter,
+    /// In the order of the sources' sockets.
+    dropped: Vec<metrics::Counter>,
+    lost_lines: metrics::Counter,
     loops: Vec<(metrics::Counter, Evidence)>,
 }
 
@@ -48,6 +54,12 @@ pub struct Sources {
     pub ledger: ObserverHandle,
     /// Says what time it is.
     pub clock: Clock,
+    /// The limit of open descriptors.
+    pub max_descriptors: usize,
+    /// The sockets of each listen address.
+    pub sockets: Vec<(SocketAddr, Vec<Weak<udp::Socket>>)>,
+    /// Where lines of the log go.
+    pub log: Log,
 }
 
 type ReadGauge = fn(&Sources) -> f64;
@@ -66,9 +78,18 @@ impl Metrics {
         let evictions = "fivedots_cache_evictions_total";
         let evictions = series.counter(evictions, "Answers driven out before they expired.", &[]);
         let loops = series.loops();
+        let dropped = sources
+            .sockets
+            .iter()
+            .map(|(addr, _)| series.dropped(*addr));
+        let dropped = dropped.collect();
+        let help = "Lines of the log that were lost, because nothing read standard error.";
+        let lost_lines = series.counter("fivedots_lost_log_lines_total", help, &[]);
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         let build = series.gauge("fivedots_build_info", "The program; always 1.", &version);
         build.set(1.0);
+        let limit = series.gauge("process_max_fds", "The limit of open descriptors.", &[]);
+        limit.set(float(sources.max_descriptors));
         let observed = observed::counters(&series);
         let observed_gauges =
             observed::GAUGES.map(|(name, help, read)| (series.gauge(name, help, &[]), read));
@@ -81,6 +102,8 @@ impl Metrics {
             observed,
             observed_gauges: observed_gauges.into(),
             evictions,
+            dropped,
+            lost_lines,
             loops,
         }
     }
@@ -92,6 +115,15 @@ impl Metrics {
             counter.absolute(stats.sum(read));
         }
         self.evictions.absolute(self.sources.cache.evictions());
+        self.lost_lines.absolute(self.sources.log.lost());
+        for (counter, (_, sockets)) in self.dropped.iter().zip(&self.sources.sockets) {
+            // None are left while draining; the counter stays where it was.
+            let open = sockets.iter().filter_map(Weak::upgrade);
+            counter.absolute(
+                open.map(|socket| u64::from(socket.dropped().unwrap_or(0)))
+                    .sum(),
+            );
+        }
         for (counter, evidence) in &self.loops {
             counter.absolute(self.sources.forwarder.loops().count(*evidence));
         }
@@ -170,10 +202,15 @@ impl Series {
         }
         let help = "Responses that the kernel refused to send.";
         self.count("fivedots_unsent_responses_total", help, &[], |w| w.unsent_responses.get());
+        let help = "Receives that failed, each tried again.";
+        self.count("fivedots_failed_receives_total", help, &[], |w| w.receive_failed.get());
+        let help = "Sockets and connections that could not be had: no descriptor was left.";
+        self.count("fivedots_no_descriptor_total", help, &[], |w| w.no_descriptor.get());
         let name = "fivedots_tcp_connections_total";
         let help = "Connections from clients.";
         self.count(name, help, &[("result", "accepted")], |w| w.tcp_accepted.get());
         self.count(name, help, &[("result", "refused")], |w| w.tcp_refused.get());
+        self.count(name, help, &[("result", "evicted")], |w| w.tcp_evicted.get());
     }
 
     fn upstreams(&mut self) {
@@ -226,6 +263,16 @@ impl Series {
             (self.counter("fivedots_loops_total", help, &labels), *evidence)
         });
         all.collect()
+    }
+
+    fn dropped(&self, listen: SocketAddr) -> metrics::Counter {
+        let name = "fivedots_dropped_queries_total";
+        let help = "Datagrams that the kernel dropped, because a receive queue was full.";
+        self.recorder
+            .describe_counter(name.into(), None, help.into());
+        let label = Label::new("listen", listen.to_string());
+        let key = Key::from_parts(name, vec![label]);
+        self.recorder.register_counter(&key, &METADATA)
     }
 
     fn count(
@@ -301,7 +348,7 @@ const fn float(number: usize) -> f64 {
 
 type Gauge = (&'static str, &'static str, ReadGauge);
 
-const GAUGES: [Gauge; 5] = [
+const GAUGES: [Gauge; 6] = [
     ("fivedots_cache_entries", "Answers in the cache, expired ones included.", |s| {
         float(s.cache.len())
     }),
@@ -309,6 +356,7 @@ const GAUGES: [Gauge; 5] = [
     ("fivedots_cache_capacity_bytes", "Memory available to the cache.", |s| {
         float(s.cache.capacity_bytes())
     }),
+    ("process_open_fds", "Open descriptors.", |_| float(descriptors::open().unwrap_or_default())),
     ("fivedots_inflight_waiters", "Clients that wait for an upstream.", |s| {
         float(s.forwarder.in_flight())
     }),

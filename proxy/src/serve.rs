@@ -1,5 +1,6 @@
 //! The side of the clients: sockets, and what is done for each message.
 
+mod allow;
 mod frame;
 mod tcp;
 mod udp;
@@ -9,9 +10,11 @@ use std::sync::Arc;
 
 use dns::{Header, Rcode, get_u16};
 
+pub use allow::Allow;
 pub use tcp::{TcpConfig, TcpServer, bind_tcp};
-pub use udp::{UdpWorker, bind_udp, next_want};
+pub use udp::{SOCKET_BUFFER, UdpWorker, bind_udp, next_want};
 
+use crate::live::Live;
 use forward::{Ask, Forwarder, ReplyTo};
 use observe::{CacheLookup, QueryFlags, Record, WorkerStats, Writer, rcode_index};
 use resolver::{
@@ -27,6 +30,8 @@ pub struct Service {
     pub forwarder: Forwarder,
     /// Says what time it is.
     pub clock: Clock,
+    /// Whose queries are answered.
+    pub allow: Live<Allow>,
 }
 
 impl Service {
@@ -155,6 +160,15 @@ const fn lookup_of(head: &Head) -> CacheLookup {
         Kind::Positive | Kind::Negative if head.stale => CacheLookup::Stale,
         Kind::Positive | Kind::Negative => CacheLookup::Fresh,
     }
+}
+
+/// Writes the response to a client that is not allowed to ask. It leaves no record:
+/// strangers must not take the accounts of clients.
+fn turn_away(message: &[u8], stats: &WorkerStats, out: &mut [u8]) -> Option<usize> {
+    reject(QueryError::NotAllowed, stats);
+    let rendered = QueryError::NotAllowed.reply(message, out)?;
+    stats.responses.add(rcode_index(rendered.rcode));
+    Some(rendered.len)
 }
 
 fn reject(error: QueryError, stats: &WorkerStats) {

@@ -12,7 +12,8 @@ use std::time::Duration;
 use dns::Name;
 use forward::{ForwardConfig, ForwardZone, Forwarder, Transport};
 use observe::Recorders;
-use proxy::serve::{Service, UdpWorker, bind_udp};
+use proxy::live::Live;
+use proxy::serve::{Allow, Service, UdpWorker, bind_udp};
 use resolver::{Cache, CacheConfig, Clock, KeyHasher, Resolver};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use testbed::query;
@@ -70,10 +71,10 @@ fn a_hit_allocates_nothing() {
     let (forwarder, threads) =
         Forwarder::start(&config, &cache, clock, &recorders, runtime.handle()).unwrap();
     let resolver = Arc::new(Resolver::new(cache, KeyHasher::default(), true));
-    let service = Service { resolver, forwarder: forwarder.clone(), clock };
-    let socket = bind_udp((Ipv4Addr::LOCALHOST, 0).into(), 1)
-        .unwrap()
-        .remove(0);
+    let allow = Live::new(Allow::of(["127.0.0.0/8".parse().unwrap()]));
+    let service = Service { resolver, forwarder: forwarder.clone(), clock, allow };
+    let sockets = bind_udp((Ipv4Addr::LOCALHOST, 0).into(), 1).unwrap();
+    let socket = Arc::new(sockets.into_iter().next().unwrap());
     let server = socket.local_addr().unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let worker = UdpWorker::new(socket, service, recorders.open(), Arc::clone(&stop));

@@ -2,9 +2,10 @@
 //! the metrics because it shows clients and names.
 
 mod listener;
-pub use listener::{AdminAddr, AdminListener};
+pub use listener::{AdminAddr, AdminListener, SocketFile};
 
 mod api;
+mod host;
 mod pages;
 mod tap;
 
@@ -12,9 +13,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use crate::api::{CacheUsage, ClientCopy, WorkloadCopy, redacted_workload};
@@ -38,6 +41,8 @@ pub struct AdminState {
     pub clock: Clock,
     /// Pseudonyms for names and clients.
     pub pseudonyms: Pseudonyms,
+    /// Names that requests may have as their Host.
+    pub hosts: Arc<[String]>,
 }
 
 impl AdminState {
@@ -67,20 +72,30 @@ impl AdminState {
 /// Returns the page and the routes /config, /status, /version and /api/v1.
 fn routes(state: AdminState) -> Router {
     let config = Arc::clone(&state.config);
+    let hosts = from_fn_with_state(Arc::clone(&state.hosts), host::check);
     Router::new()
         .nest("/api/v1", api::routes(state.clone()))
         .merge(pages::routes(state.clone()))
         .route("/config", get(async move || config.to_string()))
         .route("/status", get(async move || Json(CacheUsage::of(&state.cache, &state.forwarder))))
         .route("/version", get(async || concat!(env!("CARGO_PKG_VERSION"), "\n")))
+        .layer(hosts)
 }
 
 /// Makes an answer on a thread of the pool for blocking work.
 ///
 /// The runtime has one thread, which also serves DNS over TCP. Working out
 /// advice takes milliseconds, and reading the accounts waits for their lock.
+///
+/// Two at a time: pages that are asked for faster than they are made would take the
+/// CPU from the threads of clients.
 async fn off_runtime(answer: impl FnOnce() -> Response + Send + 'static) -> Response {
+    // Fails only for a closed semaphore; this one stays open.
+    let _turn = WORKING.acquire().await.ok();
     // Fails only if `answer` panics.
     let answer = spawn_blocking(answer).await;
     answer.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
+
+/// Pages that are made at a time. A process has one admin listener.
+static WORKING: Semaphore = Semaphore::const_new(2);

@@ -138,7 +138,7 @@ async fn request(
     // Ends with the body: each connection serves one page.
     tokio::spawn(connection);
     let request = Request::get(path)
-        .header(header::HOST, "fivedots")
+        .header(header::HOST, "localhost")
         .body(Empty::<Bytes>::new())
         .map_err(|error| bad_response(addr, path, error))?;
     let response = sender

@@ -1,74 +1,277 @@
-//! Bounds for an HTTP listener: how many connections it has, and how long one
-//! may be idle.
+//! Bounds for an HTTP listener: how many connections it has, how many of them one
+//! address may have, and how long each may take.
 //!
-//! axum has neither. Without them, a client that opens idle connections takes
-//! all file descriptors of a process that answers DNS.
+//! axum has none of these. Without them a client with idle connections takes all
+//! file descriptors of a process that answers DNS, and the kubelet's probes wait
+//! behind them until the kubelet ends the process.
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, unix};
+use tokio::sync::oneshot;
+use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// A listener with few connections, which end when idle.
+use resolver::{Clock, Place, Places};
+
+/// A listener with few connections, each of which ends soon after it falls silent.
 #[derive(Debug)]
 pub struct Bounded<L> {
     inner: L,
-    places: Arc<Semaphore>,
-    patience: Duration,
+    shared: Arc<Shared>,
+    patience: Patience,
 }
 
-/// Bounds how many connections `listener` has, and how long one may be idle.
-pub fn bounded<L: Listener>(listener: L) -> Bounded<L> {
-    Bounded::new(listener, CONNECTIONS, IDLE_TIMEOUT)
+/// How long a connection may take.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// From the first octet of a request to the end of its head; for the first
+    /// request from the connection on.
+    head: Duration,
+    /// Between two writes of ours.
+    idle: Duration,
 }
 
-impl<L: Listener> Bounded<L> {
-    fn new(inner: L, connections: usize, patience: Duration) -> Self {
-        Self { inner, places: Arc::new(Semaphore::new(connections)), patience }
+#[derive(Debug)]
+struct Shared {
+    clock: Clock,
+    /// The tag of a place ends its connection when it is dropped.
+    places: Mutex<Places<oneshot::Sender<()>>>,
+}
+
+/// Bounds `listener` to `places` connections. One address may have a quarter of
+/// them; a Unix socket has no addresses, but permissions.
+///
+/// A connection above the bound replaces a silent one, so that a probe is answered
+/// whatever else is connected.
+pub fn bounded<L: Source>(listener: L, places: usize) -> Bounded<L> {
+    Bounded::new(listener, places, Patience { head: HEAD_TIMEOUT, idle: IDLE_TIMEOUT })
+}
+
+impl<L: Source> Bounded<L> {
+    fn new(inner: L, places: usize, patience: Patience) -> Self {
+        let share = if L::HAS_ADDRESSES { places.div_ceil(SHARE) } else { places };
+        let places = Mutex::new(Places::new(places, share));
+        Self { inner, shared: Arc::new(Shared { clock: Clock::start(), places }), patience }
+    }
+
+    /// Gives a connection its place; none if all of its address are busy.
+    async fn seat(&self, stream: L::Io, from: IpAddr) -> Option<Connection<L::Io>> {
+        let (tag, evicted) = oneshot::channel();
+        let taken = self
+            .shared
+            .places()
+            .take(from, tag, self.shared.clock.now());
+        let (place, gave_way) = taken.ok()?;
+        if let Some(tag) = gave_way {
+            drop(tag);
+            // It closes its descriptor before the next one is taken.
+            yield_now().await;
+        }
+        let seat = Seat { shared: Arc::clone(&self.shared), place };
+        let until = Box::pin(sleep(self.patience.head));
+        let (stage, patience) = (Stage::Head(HeadEnd::default()), self.patience);
+        let evicted = Some(evicted);
+        Some(Connection { stream, until, stage, patience, evicted, seat })
+    }
+
+    /// Makes room for a connection that could not be accepted.
+    async fn cannot_accept(&self) {
+        let evicted = self.shared.places().evict();
+        match evicted {
+            Some(tag) => {
+                drop(tag);
+                yield_now().await;
+            }
+            None => sleep(ACCEPT_PAUSE).await,
+        }
     }
 }
 
-impl<L: Listener> Listener for Bounded<L> {
+impl<L: Source> Listener for Bounded<L> {
     type Io = Connection<L::Io>;
     type Addr = L::Addr;
 
-    /// Takes the next connection once there is a place; until then clients
-    /// wait in the kernel's queue, which is bounded too.
+    /// Takes the next connection at once: one that waits in the kernel's queue
+    /// could be a probe.
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        // Fails only for a closed semaphore; this one stays open.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
-        let (stream, addr) = self.inner.accept().await;
-        let (patience, idle) = (self.patience, Box::pin(sleep(self.patience)));
-        (Connection { stream, idle, patience, _place: place }, addr)
+        loop {
+            match self.inner.next().await {
+                Ok((stream, addr)) => {
+                    if let Some(connection) = self.seat(stream, L::ip(&addr)).await {
+                        return (connection, addr);
+                    }
+                }
+                Err(error) if is_of_the_peer(&error) => {}
+                Err(_) => self.cannot_accept().await,
+            }
+        }
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.inner.local_addr()
+        self.inner.local()
     }
 }
 
-/// A connection that ends when no octet of a response has left for a while:
-/// what a client sends does not count, or one that trickles would stay.
+/// Where connections come from.
+pub trait Source: Send + Sync + 'static {
+    /// A connection.
+    type Io: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+    /// Who is at its other end.
+    type Addr: Send;
+    /// Whether different clients have different addresses.
+    const HAS_ADDRESSES: bool;
+
+    /// Waits for the next connection.
+    fn next(&mut self) -> impl Future<Output = io::Result<(Self::Io, Self::Addr)>> + Send;
+
+    /// Returns the client's address.
+    fn ip(addr: &Self::Addr) -> IpAddr;
+
+    /// Returns the address of the listener.
+    ///
+    /// # Errors
+    ///
+    /// The system's error.
+    fn local(&self) -> io::Result<Self::Addr>;
+}
+
+impl Source for TcpListener {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+    const HAS_ADDRESSES: bool = true;
+
+    async fn next(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+        (*self).accept().await
+    }
+
+    fn ip(addr: &SocketAddr) -> IpAddr {
+        addr.ip()
+    }
+
+    fn local(&self) -> io::Result<SocketAddr> {
+        self.local_addr()
+    }
+}
+
+impl Source for UnixListener {
+    type Io = UnixStream;
+    type Addr = unix::SocketAddr;
+    const HAS_ADDRESSES: bool = false;
+
+    async fn next(&mut self) -> io::Result<(UnixStream, unix::SocketAddr)> {
+        (*self).accept().await
+    }
+
+    fn ip(_: &unix::SocketAddr) -> IpAddr {
+        Ipv4Addr::UNSPECIFIED.into()
+    }
+
+    fn local(&self) -> io::Result<unix::SocketAddr> {
+        self.local_addr()
+    }
+}
+
+impl Shared {
+    fn places(&self) -> MutexGuard<'_, Places<oneshot::Sender<()>>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The place of one connection, which is freed when it ends.
+#[derive(Debug)]
+struct Seat {
+    shared: Arc<Shared>,
+    place: Place,
+}
+
+impl Seat {
+    fn touch(&self, is_idle: bool) {
+        let now = self.shared.clock.now();
+        self.shared.places().touch(self.place, is_idle, now);
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.shared.places().leave(self.place);
+    }
+}
+
+/// A connection that ends when its request or our response takes too long, or when
+/// another one needs its place.
 #[derive(Debug)]
 pub struct Connection<S> {
     stream: S,
-    idle: Pin<Box<Sleep>>,
-    patience: Duration,
-    _place: Option<OwnedSemaphorePermit>,
+    stage: Stage,
+    until: Pin<Box<Sleep>>,
+    patience: Patience,
+    /// None after it was.
+    evicted: Option<oneshot::Receiver<()>>,
+    seat: Seat,
+}
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    /// The end of a request's head.
+    Head(HeadEnd),
+    /// Our response.
+    Response,
+    /// The rest of the response, or the next request.
+    Next,
 }
 
 impl<S> Connection<S> {
     fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        match self.idle.as_mut().poll(context) {
-            Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
-            Poll::Pending => Ok(()),
+        if self.until.as_mut().poll(context).is_ready() {
+            return Err(io::ErrorKind::TimedOut.into());
         }
+        let evicted = self.evicted.as_mut();
+        if evicted.is_none_or(|evicted| Pin::new(evicted).poll(context).is_ready()) {
+            self.evicted = None;
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        Ok(())
+    }
+
+    /// Follows a request: what comes before the end of its head gives no more time,
+    /// or a client that trickles would stay.
+    fn received(&mut self, octets: &[u8]) {
+        let mut end = match self.stage {
+            Stage::Head(end) => end,
+            Stage::Response => return,
+            Stage::Next => {
+                self.wait(self.patience.head);
+                HeadEnd::default()
+            }
+        };
+        self.stage = Stage::Head(end);
+        if end.is_in(octets) {
+            self.stage = Stage::Response;
+            self.wait(self.patience.idle);
+            self.seat.touch(false);
+        } else {
+            self.stage = Stage::Head(end);
+        }
+    }
+
+    fn sent(&mut self) {
+        self.stage = Stage::Next;
+        self.wait(self.patience.idle);
+        self.seat.touch(true);
+    }
+
+    fn wait(&mut self, time: Duration) {
+        // Tokio's clock: it is what the timer compares with.
+        self.until.as_mut().reset(Instant::now() + time);
     }
 }
 
@@ -79,7 +282,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.check(context)?;
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let octets = buffer.filled().get(before..).unwrap_or_default();
+        if !octets.is_empty() {
+            self.received(octets);
+        }
+        read
     }
 }
 
@@ -92,9 +301,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         self.check(context)?;
         let written = Pin::new(&mut self.stream).poll_write(context, octets);
         if matches!(written, Poll::Ready(Ok(1..))) {
-            // Tokio's clock: it is what the timer compares with.
-            let until = Instant::now() + self.patience;
-            self.idle.as_mut().reset(until);
+            self.sent();
         }
         written
     }
@@ -109,68 +316,48 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
     }
 }
 
-/// A scraper or two, the kubelet's probes, and a few people.
-const CONNECTIONS: usize = 64;
+/// Finds the empty line at the end of a head, wherever the stream is cut.
+#[derive(Clone, Copy, Debug, Default)]
+struct HeadEnd {
+    /// Line ends in a row, behind the first line.
+    lines: u8,
+    has_begun: bool,
+}
+
+impl HeadEnd {
+    fn is_in(&mut self, octets: &[u8]) -> bool {
+        octets.iter().any(|octet| {
+            match octet {
+                // Servers skip empty lines before a request (RFC 9112, 2.2).
+                b'\r' | b'\n' if !self.has_begun => {}
+                b'\n' => self.lines += 1,
+                b'\r' => {}
+                _ => (self.lines, self.has_begun) = (0, true),
+            }
+            self.lines == 2
+        })
+    }
+}
+
+/// Whether only one connection failed to be accepted: its client was faster.
+fn is_of_the_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// One address has one of so many parts of the places: several tabs of a browser
+/// beside a `top` need more than an eighth of few.
+const SHARE: usize = 4;
+
+/// A request's head is one segment; two round trips to the farthest client and a
+/// lost segment take less.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Scrapers that keep a connection for longer open a new one.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Long enough for a descriptor to be closed elsewhere, short enough not to be felt.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
 #[cfg(test)]
-mod tests {
-    use std::io::{Read as _, Write as _};
-    use std::net::{SocketAddr, TcpStream};
-
-    use axum::Router;
-    use axum::routing::get;
-
-    use super::*;
-
-    /// Serves until the test ends, on a thread of its own.
-    fn serve(connections: usize, patience: Duration) -> (tokio::runtime::Runtime, SocketAddr) {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-            .unwrap();
-        let addr = listener.local_addr().unwrap();
-        let routes = Router::new().route("/", get(async || "here"));
-        runtime.spawn(async move {
-            axum::serve(Bounded::new(listener, connections, patience), routes).await
-        });
-        (runtime, addr)
-    }
-
-    fn ask(stream: &mut TcpStream) -> String {
-        stream
-            .write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
-            .unwrap();
-        let mut reply = [0; 512];
-        let length = stream.read(&mut reply).unwrap();
-        String::from_utf8_lossy(&reply[..length]).into_owned()
-    }
-
-    #[test]
-    fn an_idle_connection_makes_place_for_the_next() {
-        let (_runtime, addr) = serve(1, Duration::from_millis(100));
-        let mut silent = TcpStream::connect(addr).unwrap();
-        silent.write_all(b"GET / HTT").unwrap();
-        let mut next = TcpStream::connect(addr).unwrap();
-        next.set_read_timeout(Some(Duration::from_secs(10)))
-            .unwrap();
-        assert!(ask(&mut next).ends_with("here"));
-        let mut rest = [0; 16];
-        assert!(matches!(silent.read(&mut rest), Ok(0) | Err(_)), "it was closed");
-    }
-
-    #[test]
-    fn a_connection_serves_several_requests() {
-        let (_runtime, addr) = serve(1, Duration::from_secs(10));
-        let mut stream = TcpStream::connect(addr).unwrap();
-        for _ in 0..3 {
-            assert!(ask(&mut stream).starts_with("HTTP/1.1 200"));
-        }
-    }
-}
+mod tests;

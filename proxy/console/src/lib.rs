@@ -24,12 +24,12 @@ mod words;
 pub mod api;
 
 mod http;
-pub use http::{Bounded, Connection, bounded};
+pub use http::{Bounded, Connection, Source, bounded};
 
 mod page;
 
 mod admin;
-pub use admin::{AdminAddr, AdminListener, AdminState};
+pub use admin::{AdminAddr, AdminListener, AdminState, SocketFile};
 
 mod args;
 pub use args::{ProxyArgs, StatsArgs, TapArgs, TopArgs, parse_admin};

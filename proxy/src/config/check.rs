@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
+use super::allow::Allowed;
 use super::bounds::{addrs, count, number, size, time};
 use super::file::{CacheTable, ConfigFile, Source};
 use super::kubernetes::kubernetes;
@@ -44,6 +45,9 @@ pub(super) fn build(
         tcp: tcp(source)?,
         kubernetes: kubernetes(source, machine, &observe)?,
         observe,
+        allow: allow(source),
+        networks: (machine.networks)(),
+        admin_hosts: admin_hosts(source)?,
         metrics: args
             .metrics
             .or_else(|| file.metrics.map(|addr| addr.0))
@@ -74,6 +78,28 @@ fn listen(source: &Source, args: &RunArgs) -> Result<Vec<SocketAddr>, ConfigErro
     match repeated(&listen) {
         Some(twice) => Err(source.wrong(&written.span(), &format!("{twice} is listed twice"))),
         None => Ok(listen),
+    }
+}
+
+/// What is written, or the default.
+fn allow(source: &Source) -> Vec<Allowed> {
+    let written = source.file.allow.clone();
+    written.unwrap_or_else(|| vec![Allowed::Private, Allowed::Node])
+}
+
+/// The names of the admin listener.
+fn admin_hosts(source: &Source) -> Result<Vec<String>, ConfigError> {
+    let Some(written) = &source.file.admin_hosts else { return Ok(Vec::new()) };
+    let is_host = |name: &str| {
+        let is_of_one = |octet: u8| octet.is_ascii_alphanumeric() || b"-._".contains(&octet);
+        !name.is_empty() && name.bytes().all(is_of_one)
+    };
+    match written.get_ref().iter().find(|name| !is_host(name)) {
+        Some(name) => {
+            let reason = format!("{name:?} is not the name of a host, without a port");
+            Err(source.wrong(&written.span(), &reason))
+        }
+        None => Ok(written.get_ref().clone()),
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::allow::Allowed;
 use super::units::{AddrRange, OwnAddr, Size, Suffix, Time, UpstreamAddr, show_time};
 use super::{Config, ConfigError};
 use observe::{ObserveConfig, Transport};
@@ -25,6 +26,7 @@ pub(super) struct Source {
 pub(super) struct ConfigFile {
     pub(super) version: Option<Spanned<i64>>,
     pub(super) listen: Option<Spanned<Vec<Spanned<OwnAddr>>>>,
+    pub(super) allow: Option<Vec<Allowed>>,
     pub(super) workers: Option<Spanned<i64>>,
     pub(super) upstreams: Option<Spanned<Vec<Spanned<UpstreamAddr>>>>,
     #[serde(default)]
@@ -43,6 +45,7 @@ pub(super) struct ConfigFile {
     pub(super) kubernetes: KubernetesTable,
     pub(super) metrics: Option<OwnAddr>,
     pub(super) admin: Option<Spanned<String>>,
+    pub(super) admin_hosts: Option<Spanned<Vec<String>>>,
     pub(super) log_format: Option<Spanned<String>>,
 }
 
@@ -203,9 +206,12 @@ fn write_top(config: &Config, text: &mut String) -> std::fmt::Result {
     let listen: Vec<_> = config.listen.iter().map(ToString::to_string).collect();
     writeln!(text, "version = 1")?;
     writeln!(text, "listen = {listen:?}")?;
+    let allow: Vec<_> = config.allow.iter().map(ToString::to_string).collect();
+    writeln!(text, "allow = {allow:?}")?;
     writeln!(text, "workers = {}", config.workers)?;
     writeln!(text, "metrics = \"{}\"", config.metrics)?;
     writeln!(text, "admin = {:?}", config.admin.to_string())?;
+    writeln!(text, "admin_hosts = {:?}", config.admin_hosts)?;
     writeln!(text, "log_format = {:?}", config.log_format.label())?;
     for zone in &config.zones {
         let upstreams: Vec<_> = zone.upstreams.iter().map(ToString::to_string).collect();

@@ -3,7 +3,10 @@
 use std::net::{IpAddr, UdpSocket};
 use std::path::PathBuf;
 
+use ipnet::IpNet;
+
 use super::limit::memory_limit;
+use super::networks::own_networks;
 
 /// The facts of this machine that the defaults depend on.
 #[derive(Clone, Debug)]
@@ -15,6 +18,8 @@ pub(super) struct Machine {
     pub(super) resolved_conf: String,
     /// The name of the node, from the environment (`NODE_NAME`).
     pub(super) node: Option<String>,
+    /// Reads the networks of this machine.
+    pub(super) networks: fn() -> Vec<IpNet>,
     /// Whether an address is one of this machine.
     pub(super) is_local: fn(IpAddr) -> bool,
     /// The number of the interface of this name.
@@ -34,6 +39,7 @@ impl Machine {
             node: std::env::var("NODE_NAME")
                 .ok()
                 .filter(|node| !node.is_empty()),
+            networks: own_networks,
             is_local,
             interface,
         }

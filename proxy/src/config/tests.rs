@@ -21,6 +21,7 @@ fn machine() -> Machine {
         resolv_conf,
         resolved_conf: "nameserver 10.0.0.2\nnameserver 10.0.0.1\n".to_owned(),
         node: Some("node-a".to_owned()),
+        networks: || vec!["10.0.0.0/24".parse().unwrap()],
         is_local: |ip| ip == IpAddr::from([10, 0, 0, 1]),
         interface: |name| (name == "eth0").then_some(7),
     }
@@ -306,4 +307,30 @@ fn the_loop_guard_is_configured() {
     assert!(config.loops.hop_option && config.loops.probe_interval.is_zero());
     assert_eq!(config.zones.iter().filter(|zone| zone.cluster).count(), 1);
     assert_eq!(file(&config.to_toml()).unwrap().to_toml(), config.to_toml());
+}
+
+#[test]
+fn clients_are_allowed_by_range_and_by_word() {
+    let config = file("version = 1\nallow = [\"node\", \"203.0.113.7\", \"2001:db8:1::9/48\"]");
+    let config = config.unwrap();
+    assert!(
+        config
+            .to_toml()
+            .contains("allow = [\"node\", \"203.0.113.7/32\", \"2001:db8:1::/48\"]")
+    );
+    let has = |addr: &str| config.allowed().has(addr.parse().unwrap());
+    assert!(has("10.0.0.9") && has("203.0.113.7") && has("2001:db8:1:2::3"));
+    assert!(!has("10.0.1.9") && !has("127.0.0.1"));
+    let error = file("version = 1\nallow = [\"all\"]")
+        .unwrap_err()
+        .to_string();
+    assert!(error.starts_with("f.toml:2: allow: \"all\" is not a range"), "{error}");
+}
+
+#[test]
+fn a_host_of_the_admin_listener_is_a_name() {
+    let config = file("version = 1\nadmin_hosts = [\"dns.example\"]").unwrap();
+    assert_eq!(config.admin_hosts, ["dns.example"]);
+    let error = file("version = 1\nadmin_hosts = [\"dns.example:80\"]").unwrap_err();
+    assert!(error.to_string().starts_with("f.toml:2: admin_hosts: "), "{error}");
 }

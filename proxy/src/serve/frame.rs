@@ -15,22 +15,32 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    /// The place to read into; what was taken goes before it grows.
-    pub(super) fn room(&mut self) -> &mut Vec<u8> {
+    /// Takes what was read.
+    pub(super) fn push(&mut self, octets: &[u8]) {
+        self.octets.extend_from_slice(octets);
+    }
+
+    /// Gives back the memory of what was taken, but for the room that one query
+    /// needs: most of the time there is nothing to keep.
+    pub(super) fn settle(&mut self) {
         self.octets.drain(..self.taken);
         self.taken = 0;
-        &mut self.octets
+        self.octets.shrink_to(KEPT);
     }
 
     /// Takes the next message that is complete.
     ///
     /// A frame of length zero is an error: nothing can follow it that we would
-    /// understand.
+    /// understand. One that is too long is an error as soon as its length is read,
+    /// or each connection could hold 64 KiB of a message that never ends.
     pub(super) fn take(&mut self) -> Result<Option<&[u8]>, QueryError> {
         let rest = self.octets.get(self.taken..).unwrap_or_default();
         let Some(length) = get_u16(rest, 0).map(usize::from) else { return Ok(None) };
         if length == 0 {
             return Err(QueryError::ZeroLengthTcp);
+        }
+        if length > LONGEST {
+            return Err(QueryError::TooLong);
         }
         let Some(message) = rest.get(LENGTH..LENGTH + length) else { return Ok(None) };
         self.taken += LENGTH + length;
@@ -38,7 +48,8 @@ impl Frames {
     }
 }
 
-/// Room for the longest message, in which each is written before it is framed.
+/// Room for the longest message, in which each is written before it is framed, and
+/// into which connections read.
 ///
 /// One for all connections, which take turns on one thread: 64 KiB for each of
 /// a thousand would be more than the cache, and clearing as much for each
@@ -58,9 +69,15 @@ impl Draft {
         out: &mut Vec<u8>,
         render: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) -> Option<()> {
-        let mut room = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let len = render(&mut room)?;
-        append(out, room.get(..len)?)
+        self.lend(|room| {
+            let len = render(room)?;
+            append(out, room.get(..len)?)
+        })
+    }
+
+    /// Lends the room to read into: what is in it is of no use afterwards.
+    pub(super) fn lend<T>(&self, work: impl FnOnce(&mut [u8]) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -74,6 +91,13 @@ pub(super) fn append(out: &mut Vec<u8>, message: &[u8]) -> Option<()> {
 
 /// Octets of the length.
 const LENGTH: usize = 2;
+
+/// Octets of the longest query: a name, an OPT and padding (RFC 7830) have a
+/// quarter of it.
+const LONGEST: usize = 4096;
+
+/// Octets that a connection keeps for the next query: nearly all are shorter.
+const KEPT: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -95,20 +119,41 @@ mod tests {
             let mut frames = Frames::default();
             let mut messages = Vec::new();
             for part in [&stream[..cut], &stream[cut..]] {
-                frames.room().extend(part);
+                frames.push(part);
                 messages.extend(taken(&mut frames));
+                frames.settle();
             }
             assert_eq!(messages, [vec![1, 2, 3], vec![9], vec![7, 7]], "cut at {cut}");
-            assert!(frames.room().is_empty(), "cut at {cut}");
+            assert!(frames.octets.is_empty(), "cut at {cut}");
         }
     }
 
     #[test]
     fn a_frame_of_nothing_is_an_error() {
         let mut frames = Frames::default();
-        frames.room().extend([0, 1, 5, 0, 0]);
+        frames.push(&[0, 1, 5, 0, 0]);
         assert_eq!(frames.take(), Ok(Some(&[5][..])));
         assert_eq!(frames.take(), Err(QueryError::ZeroLengthTcp));
+    }
+
+    #[test]
+    fn a_frame_that_is_too_long_is_an_error_before_it_is_whole() {
+        let mut frames = Frames::default();
+        frames.push(&[0x10, 0x00, 1]);
+        assert_eq!(frames.take(), Ok(None));
+        let mut frames = Frames::default();
+        frames.push(&[0x10, 0x01, 1]);
+        assert_eq!(frames.take(), Err(QueryError::TooLong));
+    }
+
+    #[test]
+    fn memory_is_given_back_and_half_a_message_kept() {
+        let mut frames = Frames::default();
+        frames.push(&[&[0x10, 0][..], &[7; 4096], &[0, 9, 1]].concat());
+        assert_eq!(frames.take().unwrap().map(<[u8]>::len), Some(4096));
+        frames.settle();
+        assert_eq!(frames.octets, [0, 9, 1]);
+        assert!(frames.octets.capacity() < 1024, "{}", frames.octets.capacity());
     }
 
     #[test]

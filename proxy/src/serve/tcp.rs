@@ -4,27 +4,30 @@
 //! one write, as far as the cache has them; the others are answered as their
 //! answers come, in any order.
 
+mod connection;
+
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Type};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::sync::{oneshot, watch};
+use tokio::task::yield_now;
+use tokio::time::sleep;
 
-use super::frame::{self, Draft, Frames};
-use super::{Accounts, Outcome, Sender, Service, ask, note_refused, refresh, refuse, reject};
-use forward::{ReplyTo, TcpReply};
-use observe::{QueryFlags, Transport, WorkerStats, Writer};
-use resolver::{Limit, Terms};
+use super::Service;
+use super::frame::Draft;
+use connection::Connection;
+use observe::{WorkerStats, Writer};
+use resolver::{Moment, Place, Places};
 
 /// The bounds of connections.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TcpConfig {
-    /// How long a connection may be idle.
+    /// How long a connection may be idle while at least half of the places are
+    /// free.
     pub idle_timeout: Duration,
     /// How long a client may take no answer.
     pub write_timeout: Duration,
@@ -47,16 +50,41 @@ impl Default for TcpConfig {
     }
 }
 
+impl TcpConfig {
+    /// Returns how many connections one address may have: an eighth, so that no
+    /// seven greedy clients keep out the eighth; and a few where there are few.
+    fn share(&self) -> usize {
+        (self.max_connections / 8).max(LEAST_SHARE)
+    }
+}
+
 /// Takes connections of any number of listeners.
 #[derive(Clone, Debug)]
 pub struct TcpServer {
+    common: Arc<Common>,
+    stop: watch::Receiver<bool>,
+}
+
+/// What all connections share. Their tasks take turns on one thread, so no lock
+/// here is ever waited for.
+#[derive(Debug)]
+struct Common {
     service: Service,
     config: TcpConfig,
     stats: Arc<WorkerStats>,
-    notes: Arc<Mutex<Writer>>,
-    places: Arc<Semaphore>,
+    notes: Mutex<Writer>,
     draft: Draft,
-    stop: watch::Receiver<bool>,
+    /// The tag of a place ends its connection when it is dropped.
+    places: Mutex<Places<oneshot::Sender<()>>>,
+    /// Connections that have not ended.
+    running: watch::Sender<usize>,
+}
+
+/// The place of one connection, which is freed when it ends.
+#[derive(Debug)]
+struct Seat {
+    common: Arc<Common>,
+    place: Place,
 }
 
 impl TcpServer {
@@ -71,10 +99,16 @@ impl TcpServer {
         (stats, notes): (Arc<WorkerStats>, Writer),
         stop: watch::Receiver<bool>,
     ) -> Self {
-        let places = Arc::new(Semaphore::new(config.max_connections));
-        // Never contended: one thread runs all tasks.
-        let notes = Arc::new(Mutex::new(notes));
-        Self { service, config, stats, notes, places, draft: Draft::new(), stop }
+        let common = Common {
+            service,
+            config,
+            stats,
+            notes: Mutex::new(notes),
+            draft: Draft::new(),
+            places: Mutex::new(Places::new(config.max_connections, config.share())),
+            running: watch::Sender::new(0),
+        };
+        Self { common: Arc::new(common), stop }
     }
 
     /// Takes connections until the stop.
@@ -85,227 +119,100 @@ impl TcpServer {
                 _ = self.stop.wait_for(|stop| *stop) => return,
             };
             match accepted {
-                Ok((stream, peer)) => self.take(stream, peer),
-                Err(error) => {
-                    tracing::debug!(%error, "cannot accept a connection");
-                    // Descriptors may have run out; others have to end first.
-                    sleep(ACCEPT_PAUSE).await;
+                Ok((stream, peer)) => {
+                    if self.take(stream, peer) {
+                        // The one that gave way closes its descriptor first.
+                        yield_now().await;
+                    }
                 }
+                Err(error) => self.cannot_accept(&error).await,
             }
+        }
+    }
+
+    /// Makes room where descriptors have run out: another connection has to end
+    /// first.
+    async fn cannot_accept(&self, error: &io::Error) {
+        tracing::debug!(%error, "cannot accept a connection");
+        let evicted = match udp::is_descriptor_shortage(error) {
+            true => self.common.places().evict(),
+            false => None,
+        };
+        let stats = &self.common.stats;
+        stats
+            .no_descriptor
+            .add(u64::from(udp::is_descriptor_shortage(error)));
+        match evicted {
+            Some(tag) => {
+                stats.tcp_evicted.add(1);
+                drop(tag);
+                yield_now().await;
+            }
+            None => sleep(ACCEPT_PAUSE).await,
         }
     }
 
     /// Waits until every connection has ended.
     pub async fn ended(&self) {
-        let all = u32::try_from(self.config.max_connections).unwrap_or(u32::MAX);
-        // Fails only when the semaphore is closed, which does not happen.
-        self.places.acquire_many(all).await.map(drop).ok();
+        let mut running = self.common.running.subscribe();
+        // Fails only when the sender is gone, which this holds.
+        running
+            .wait_for(|running| *running == 0)
+            .await
+            .map(drop)
+            .ok();
     }
 
-    fn take(&self, stream: TcpStream, peer: SocketAddr) {
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            self.stats.tcp_refused.add(1);
-            return;
+    /// Starts the task of a connection, if there is a place for it; says whether
+    /// another one had to end for that.
+    fn take(&self, stream: TcpStream, peer: SocketAddr) -> bool {
+        let Common { service, stats, running, .. } = &*self.common;
+        let (tag, evicted) = oneshot::channel();
+        let is_allowed = service.allow.view().has(peer.ip());
+        // Those who are not share one share.
+        let holder = if is_allowed { peer.ip() } else { Ipv4Addr::UNSPECIFIED.into() };
+        let taken = self.common.places().take(holder, tag, service.clock.now());
+        let Ok((place, gave_way)) = taken else {
+            stats.tcp_refused.add(1);
+            return false;
         };
-        self.stats.tcp_accepted.add(1);
-        let connection = Connection::new(self, stream, peer);
+        stats.tcp_accepted.add(1);
+        stats.tcp_evicted.add(u64::from(gave_way.is_some()));
+        running.send_modify(|running| *running += 1);
+        let seat = Seat { common: Arc::clone(&self.common), place };
+        let (common, stop) = (Arc::clone(&self.common), self.stop.clone());
+        let connection = Connection::new(common, (seat, is_allowed), stop, (stream, peer));
         tokio::spawn(async move {
             // How a connection ends is the client's business.
-            connection.run().await.ok();
-            drop(place);
+            tokio::select! {
+                _ = connection.run() => {}
+                _ = evicted => {}
+            }
         });
+        gave_way.is_some()
     }
 }
 
-/// One client's connection.
-struct Connection {
-    service: Service,
-    config: TcpConfig,
-    stats: Arc<WorkerStats>,
-    notes: Arc<Mutex<Writer>>,
-    stop: watch::Receiver<bool>,
-    peer: SocketAddr,
-    stream: TcpStream,
-    frames: Frames,
-    draft: Draft,
-    out: Vec<u8>,
-    answers: mpsc::Receiver<Box<[u8]>>,
-    reply: TcpReply,
-    inflight: usize,
-    rotation: u32,
+impl Common {
+    fn places(&self) -> std::sync::MutexGuard<'_, Places<oneshot::Sender<()>>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// What happens to a connection.
-enum Event {
-    /// An upstream's answer is there.
-    Answer(Box<[u8]>),
-    /// So many octets were read, none at the client's end.
-    Read(io::Result<usize>),
-    /// The client was idle for too long.
-    Idle,
-    /// The process ends.
-    Stop,
+impl Seat {
+    /// Notes that something happened on the connection; returns how long nothing
+    /// may happen from here on, `quiet` while there is room.
+    fn touch(&self, is_idle: bool, quiet: Duration, now: Moment) -> Duration {
+        let mut places = self.common.places();
+        places.touch(self.place, is_idle, now);
+        places.patience(quiet)
+    }
 }
 
-impl Connection {
-    fn new(server: &TcpServer, stream: TcpStream, peer: SocketAddr) -> Self {
-        // A place for each query in flight: no answer is ever lost.
-        let (tx, answers) = mpsc::channel(server.config.max_inflight);
-        Self {
-            service: server.service.clone(),
-            config: server.config,
-            stats: Arc::clone(&server.stats),
-            notes: Arc::clone(&server.notes),
-            peer,
-            stop: server.stop.clone(),
-            stream,
-            frames: Frames::default(),
-            draft: server.draft.clone(),
-            out: Vec::new(),
-            answers,
-            reply: TcpReply { tx, peer },
-            inflight: 0,
-            rotation: 0,
-        }
-    }
-
-    async fn run(mut self) -> io::Result<()> {
-        self.stream.set_nodelay(true)?;
-        let mut reading = true;
-        let mut idle_at = self.idle_at();
-        while reading || self.inflight > 0 {
-            match self.next(reading, idle_at).await {
-                Event::Answer(answer) => self.take_answers(&answer),
-                Event::Read(read) => {
-                    reading = read? > 0;
-                    if !self.answer_frames().await? {
-                        // A client that trickles octets is idle all the same.
-                        continue;
-                    }
-                }
-                Event::Idle if self.inflight == 0 => break,
-                Event::Idle => {}
-                Event::Stop => reading = false,
-            }
-            // Queries may have waited for a place.
-            self.answer_frames().await?;
-            idle_at = self.idle_at();
-        }
-        self.stream.shutdown().await
-    }
-
-    /// Waits for what happens next.
-    async fn next(&mut self, reading: bool, idle_at: Instant) -> Event {
-        let may_read = reading && self.inflight < self.config.max_inflight;
-        let room = self.frames.room();
-        room.reserve(READ);
-        tokio::select! {
-            Some(answer) = self.answers.recv(), if self.inflight > 0 => Event::Answer(answer),
-            read = self.stream.read_buf(room), if may_read => Event::Read(read),
-            () = sleep_until(idle_at), if reading => Event::Idle,
-            _ = self.stop.wait_for(|stop| *stop), if reading => Event::Stop,
-        }
-    }
-
-    fn idle_at(&self) -> Instant {
-        // Tokio's clock: it is what the timer compares with.
-        Instant::now() + self.config.idle_timeout
-    }
-
-    /// Answers what was received, one write for all that fits into it; says
-    /// whether there was a whole query.
-    async fn answer_frames(&mut self) -> io::Result<bool> {
-        let mut any = false;
-        loop {
-            any |= self.take_frames()?;
-            let more = self.out.len() >= WRITE;
-            self.write().await?;
-            if !more {
-                return Ok(any);
-            }
-        }
-    }
-
-    /// Answers, or asks for, each complete query while there is room; says
-    /// whether there was one.
-    fn take_frames(&mut self) -> io::Result<bool> {
-        let now = self.service.clock.now();
-        let mut any = false;
-        while self.inflight < self.config.max_inflight && self.out.len() < WRITE {
-            let message = match self.frames.take() {
-                Ok(Some(message)) => message,
-                Ok(None) => break,
-                Err(error) => {
-                    self.stats.queries.add(Transport::Tcp.index());
-                    reject(error, &self.stats);
-                    return Err(io::ErrorKind::InvalidData.into());
-                }
-            };
-            any = true;
-            self.stats.queries.add(Transport::Tcp.index());
-            self.rotation = self.rotation.wrapping_add(1);
-            let terms = Terms { now, limit: Limit::Frame, rotation: self.rotation };
-            let (service, stats, draft) = (&self.service, &self.stats, &self.draft);
-            let out = &mut self.out;
-            let from = Sender { peer: self.peer, over: QueryFlags::TCP, arrived: now };
-            let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-            let asked = service.resolver.decide(message, now, |decision| {
-                let mut asked = None;
-                if let Some(ask) = refresh(&decision, service, terms) {
-                    // Without room it is not refreshed.
-                    service.forwarder.ask(ask).ok();
-                }
-                draft.append(out, |buffer| {
-                    let to = Accounts { stats, notes: &mut notes };
-                    match service.settle(&decision, from, terms, to, buffer) {
-                        Outcome::Response(len) => return Some(len),
-                        Outcome::Ask(query, hash) => {
-                            let to = ReplyTo::Tcp(self.reply.clone());
-                            asked = Some(ask(&query, hash, terms, to));
-                        }
-                        Outcome::Silence => {}
-                    }
-                    None
-                });
-                asked
-            });
-            let Some(asked) = asked else { continue };
-            match service.forwarder.ask(asked) {
-                Ok(()) => self.inflight += 1,
-                Err(asked) => {
-                    draft.append(out, |buffer| {
-                        let len = refuse(&asked, now, stats, buffer)?;
-                        note_refused(&asked, from, buffer, &mut notes);
-                        Some(len)
-                    });
-                }
-            }
-        }
-        Ok(any)
-    }
-
-    /// Takes `first` and whatever other answers are there.
-    fn take_answers(&mut self, first: &[u8]) {
-        self.take_answer(first);
-        while self.out.len() < WRITE
-            && let Ok(answer) = self.answers.try_recv()
-        {
-            self.take_answer(&answer);
-        }
-    }
-
-    fn take_answer(&mut self, answer: &[u8]) {
-        self.inflight = self.inflight.saturating_sub(1);
-        frame::append(&mut self.out, answer);
-    }
-
-    async fn write(&mut self) -> io::Result<()> {
-        if self.out.is_empty() {
-            return Ok(());
-        }
-        timeout(self.config.write_timeout, self.stream.write_all(&self.out)).await??;
-        self.out.clear();
-        Ok(())
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.common.places().leave(self.place);
+        self.common.running.send_modify(|running| *running -= 1);
     }
 }
 
@@ -332,11 +239,8 @@ pub fn bind_tcp(addr: SocketAddr) -> io::Result<TcpListener> {
 /// Connections that the kernel holds for us.
 const BACKLOG: i32 = 1024;
 
-/// Octets read at once: a hundred queries and more.
-const READ: usize = 16 << 10;
-
-/// Octets of answers that are written at once; more frames wait.
-const WRITE: usize = 64 << 10;
-
 /// Long enough for a connection to end, short enough not to be felt.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// A program that opens a connection for each of its threads has some.
+const LEAST_SHARE: usize = 8;

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use udp::{Options, RecvBatch, SendBatch, Socket};
 
-use super::{Accounts, Outcome, Sender, Service, ask, note_refused, refresh, refuse};
+use super::{
+    Accounts, Allow, Outcome, Sender, Service, ask, note_refused, refresh, refuse, turn_away,
+};
+use crate::live::View;
 use forward::{Ask, ReplyTo};
 use observe::{QueryFlags, ResponseSource, Transport, WorkerStats, Writer};
 use resolver::{BATCH, Decision, Limit, Moment, Terms};
@@ -21,6 +24,7 @@ pub struct UdpWorker {
     stats: Arc<WorkerStats>,
     notes: Writer,
     stop: Arc<AtomicBool>,
+    allow: View<Allow>,
     send: SendBatch,
     asks: Vec<Ask>,
     rotation: u32,
@@ -30,13 +34,14 @@ impl UdpWorker {
     /// Takes a socket of its own, and what it counts and notes with; it ends
     /// soon after `stop` is set.
     pub fn new(
-        socket: Socket,
+        socket: Arc<Socket>,
         service: Service,
         (stats, notes): (Arc<WorkerStats>, Writer),
         stop: Arc<AtomicBool>,
     ) -> Self {
         Self {
-            socket: Arc::new(socket),
+            socket,
+            allow: service.allow.view(),
             service,
             stats,
             notes,
@@ -48,10 +53,11 @@ impl UdpWorker {
     }
 
     /// Answers until the stop, and then what is queued already.
+    #[expect(clippy::disallowed_methods, reason = "a pause after a failure, not a wait")]
     pub fn run(mut self) {
         let mut recv = RecvBatch::new(BATCH, QUERY_BUFFER);
         let mut want = 1;
-        let mut stop_at = None;
+        let (mut stop_at, mut failed) = (None, 0);
         loop {
             let got = match self.socket.recv_batch(&mut recv, want) {
                 Ok(got) => got,
@@ -60,15 +66,24 @@ impl UdpWorker {
                     if self.stop.load(Ordering::Relaxed) {
                         return;
                     }
+                    self.stats.beat.note(self.service.clock.now());
                     want = 1;
                     continue;
                 }
                 Err(error) => {
-                    tracing::error!(%error, "a UDP socket failed; its thread ends");
-                    return;
+                    self.stats.receive_failed.add(1);
+                    failed += u32::from(!udp::is_memory_shortage(&error));
+                    if failed >= MAX_FAILED {
+                        tracing::error!(%error, "a UDP socket failed; its thread ends");
+                        return;
+                    }
+                    std::thread::sleep(PAUSE);
+                    continue;
                 }
             };
+            failed = 0;
             let now = self.service.clock.now();
+            self.stats.beat.note(now);
             self.answer(&recv, now);
             want = next_want(want, got);
             if self.stop.load(Ordering::Relaxed) {
@@ -83,14 +98,23 @@ impl UdpWorker {
 
     fn answer(&mut self, recv: &RecvBatch, now: Moment) {
         let mut messages: [&[u8]; BATCH] = [&[]; BATCH];
+        // A bit for each place whose client is not allowed: its message is not read.
+        let mut strangers = 0_u32;
+        self.allow.refresh();
         for (place, message) in messages.iter_mut().enumerate().take(recv.len()) {
-            *message = recv.get(place).map_or(&[], |datagram| datagram.bytes);
             self.stats.queries.add(Transport::Udp.index());
+            match recv.get(place) {
+                Some(datagram) if self.allow.has(datagram.peer.ip()) => *message = datagram.bytes,
+                _ => strangers |= 1 << place,
+            }
         }
         let messages = messages.get(..recv.len()).unwrap_or_default();
         let resolver = Arc::clone(&self.service.resolver);
         let mut hits = 0;
         resolver.decide_batch(messages, now, |place, decision| {
+            if strangers >> place & 1 == 1 {
+                return self.turn_away(recv, place);
+            }
             hits += u64::from(matches!(decision, Decision::Answer(..)));
             self.act(recv, place, &decision, now);
         });
@@ -127,6 +151,15 @@ impl UdpWorker {
                 self.asks.push(ask(&query, hash, terms, to));
             }
             Outcome::Silence => {}
+        }
+    }
+
+    fn turn_away(&mut self, recv: &RecvBatch, place: usize) {
+        let (Some(datagram), Some(out)) = (recv.get(place), self.send.next_buffer()) else {
+            return;
+        };
+        if let Some(len) = turn_away(datagram.bytes, &self.stats, out) {
+            self.send.commit(len, Some(datagram.peer), datagram.local);
         }
     }
 
@@ -202,15 +235,27 @@ pub const fn next_want(want: usize, got: usize) -> usize {
     }
 }
 
+/// A batch has a bit for each of its places.
+const _: () = assert!(BATCH <= 32);
+
 /// A query with every option is shorter; what is longer does not parse.
 const QUERY_BUFFER: usize = 2048;
 
-/// A burst of some thousand queries waits in it, each of which the kernel
-/// counts as 768 octets.
-const SOCKET_BUFFER: usize = 4 << 20;
+/// Octets of a receive queue. A burst of some thousand queries waits in it, each of
+/// which the kernel counts as 768 octets.
+pub const SOCKET_BUFFER: usize = 4 << 20;
 
 /// How often a thread without queries looks whether it should stop.
 const WAKE: Duration = Duration::from_millis(100);
+
+/// How long a thread waits after a receive that failed: for the kernel to have
+/// memory again, or for what broke the socket to pass. Datagrams stay in its queue
+/// meanwhile.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Receives in a row that may fail for another reason than a lack of memory. A
+/// socket that is broken for good has to be opened again, by a new process.
+const MAX_FAILED: u32 = 100;
 
 /// How long queries that keep coming are still answered after the stop.
 const LINGER: Duration = Duration::from_millis(200);

@@ -11,6 +11,7 @@ use observe::Identity;
 use proxy::app::App;
 use proxy::cli::RunArgs;
 use proxy::config::Config;
+use proxy::log::Log;
 use tokio::runtime::Runtime;
 
 /// A running proxy of one client thread.
@@ -19,6 +20,11 @@ pub(crate) struct Node {
     /// Until it is drained.
     app: Option<App>,
     runtime: Runtime,
+}
+
+/// A log of its own, which nothing else writes to.
+fn log() -> Log {
+    Log::start(std::io::stderr(), |_| ()).unwrap()
 }
 
 impl Node {
@@ -30,7 +36,7 @@ impl Node {
             .build()
             .unwrap();
         let app = runtime
-            .block_on(App::start(&config(listen, zones)))
+            .block_on(App::start(&config(listen, zones), &log()))
             .unwrap();
         let AdminAddr::Tcp(admin) = *app.admin() else { panic!("{:?}", app.admin()) };
         Self { admin, app: Some(app), runtime }

@@ -93,7 +93,7 @@ pub fn open(server: impl Into<Server>, path: &str) -> Result<Body> {
     let server = server.into();
     let exchange = || -> Result<Body> {
         let mut socket = Socket::connect(&server)?;
-        write!(socket, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")?;
+        write!(socket, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
         let mut input = BufReader::new(socket);
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{AdminState, off_runtime, tap};
 use crate::api::{
@@ -42,7 +42,8 @@ pub(super) fn routes(state: AdminState) -> Router {
 struct ListParams {
     /// The greatest first by this.
     order: Order,
-    /// How many rows.
+    /// How many rows, [`MAX_ROWS`] at most.
+    #[serde(deserialize_with = "rows")]
     limit: usize,
     /// What is replaced by pseudonyms.
     redact: Redact,
@@ -54,6 +55,11 @@ impl Default for ListParams {
     fn default() -> Self {
         Self { order: Order::default(), limit: 50, redact: Redact::default(), advice: true }
     }
+}
+
+/// Reads a number of rows; more than there may be are as many as there may be.
+fn rows<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+    usize::deserialize(from).map(|rows| rows.min(MAX_ROWS))
 }
 
 /// Answers with what `make` takes from the accounts.
@@ -200,6 +206,10 @@ async fn upstreams(State(state): State<AdminState>) -> Response {
     })
     .await
 }
+
+/// Rows of a list: as many clients as have accounts by default. The accounts stand
+/// still while rows are copied.
+const MAX_ROWS: usize = 1024;
 
 #[cfg(test)]
 mod tests;

@@ -1,15 +1,17 @@
 //! The address of the admin listener, and its socket.
 
+mod socket_file;
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::FileTypeExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tokio::net::{TcpListener, UnixListener};
 
 use super::{AdminState, routes};
 use crate::http::bounded;
+pub use socket_file::SocketFile;
 
 /// The address of an admin listener.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -34,22 +36,24 @@ impl fmt::Display for AdminAddr {
 pub enum AdminListener {
     /// On a TCP address.
     Tcp(TcpListener),
-    /// On a socket in the file system.
-    Unix(UnixListener),
+    /// On a socket in the file system, which is removed with the listener.
+    Unix(UnixListener, SocketFile),
 }
 
 impl AdminListener {
-    /// Listens on `addr`. A socket file left behind by a process is replaced.
+    /// Listens on `addr`. A socket file left behind by a process is replaced; its
+    /// owner and group may use the new one, whatever the umask.
     ///
     /// # Errors
     ///
-    /// Errors of the system; `AlreadyExists` for a file that is not a socket.
+    /// Errors of the system; `AlreadyExists` for a file that is not a socket, and
+    /// `AddrInUse` for a socket that a process listens on.
     pub async fn bind(addr: &AdminAddr) -> io::Result<Self> {
         match addr {
             AdminAddr::Tcp(addr) => TcpListener::bind(addr).await.map(Self::Tcp),
             AdminAddr::Unix(path) => {
-                remove_left_over(path)?;
-                UnixListener::bind(path).map(Self::Unix)
+                let (listener, file) = socket_file::bind(path).await?;
+                Ok(Self::Unix(listener, file))
             }
         }
     }
@@ -63,45 +67,21 @@ impl AdminListener {
     pub fn addr(&self, wanted: &AdminAddr) -> io::Result<AdminAddr> {
         match self {
             Self::Tcp(listener) => listener.local_addr().map(AdminAddr::Tcp),
-            Self::Unix(_) => Ok(wanted.clone()),
+            Self::Unix(..) => Ok(wanted.clone()),
         }
     }
 
-    /// Serves the API and the page until the task is dropped.
+    /// Serves the API and the page until the task is dropped, to so many
+    /// connections at a time.
     ///
     /// # Errors
     ///
     /// Never in practice: failed connections are skipped.
-    pub async fn serve(self, state: AdminState) -> io::Result<()> {
+    pub async fn serve(self, state: AdminState, places: usize) -> io::Result<()> {
         let routes = routes(state);
         match self {
-            Self::Tcp(listener) => axum::serve(bounded(listener), routes).await,
-            Self::Unix(listener) => axum::serve(bounded(listener), routes).await,
+            Self::Tcp(listener) => axum::serve(bounded(listener, places), routes).await,
+            Self::Unix(listener, _file) => axum::serve(bounded(listener, places), routes).await,
         }
-    }
-}
-
-fn remove_left_over(path: &Path) -> io::Result<()> {
-    match std::fs::symlink_metadata(path) {
-        Ok(found) if found.file_type().is_socket() => std::fs::remove_file(path),
-        Ok(_) => Err(io::Error::new(io::ErrorKind::AlreadyExists, "the file is not a socket")),
-        Err(_) => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_socket_is_removed() {
-        let dir = tempfile::tempdir().unwrap();
-        let (socket, file) = (dir.path().join("socket"), dir.path().join("file"));
-        drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
-        std::fs::write(&file, "precious").unwrap();
-        remove_left_over(&socket).unwrap();
-        remove_left_over(&file).unwrap_err();
-        remove_left_over(&dir.path().join("nothing")).unwrap();
-        assert!(file.exists() && !socket.exists());
     }
 }

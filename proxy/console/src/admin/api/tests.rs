@@ -40,7 +40,8 @@ fn state(runtime: &Handle) -> AdminState {
     let stop = Arc::new(AtomicBool::new(false));
     let (observer, _) = ObserverHandle::start(&recorders, observer, clock, stop).unwrap();
     let pseudonyms = Pseudonyms::default();
-    AdminState { config: "".into(), cache, forwarder, observer, clock, pseudonyms }
+    let hosts = Arc::new([]);
+    AdminState { config: "".into(), cache, forwarder, observer, clock, pseudonyms, hosts }
 }
 
 /// Asks for a page while every thread for blocking work is taken: it may not

@@ -1,0 +1,123 @@
+//! The side of the clients: its threads and tasks, and what they share.
+
+use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+
+use anyhow::Context as _;
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::descriptors::Descriptors;
+use crate::health::Health;
+use crate::heartbeat::Heartbeats;
+use crate::serve::{SOCKET_BUFFER, Service, TcpConfig, TcpServer, UdpWorker, bind_tcp, bind_udp};
+use observe::Recorders;
+
+/// What answers clients.
+#[derive(Debug)]
+pub(super) struct Listeners {
+    pub(super) tcp: TcpServer,
+    pub(super) health: Arc<Health>,
+    /// With their names.
+    pub(super) threads: Vec<(String, JoinHandle<()>)>,
+    /// Of the tasks that take connections, with their names.
+    pub(super) tasks: Vec<(String, tokio::task::JoinHandle<()>)>,
+    pub(super) stop: Arc<AtomicBool>,
+    /// For what the kernel counts; the threads own them.
+    pub(super) sockets: Vec<(SocketAddr, Vec<Weak<udp::Socket>>)>,
+}
+
+impl Listeners {
+    /// Serves all addresses of `config`, and adds its threads to `beats`.
+    ///
+    /// # Errors
+    ///
+    /// When an address cannot be bound or a thread cannot be started.
+    pub(super) fn start(
+        config: &Config,
+        descriptors: Descriptors,
+        (service, stopped): (&Service, watch::Receiver<bool>),
+        (recorders, beats): (&Recorders, &mut Heartbeats),
+    ) -> anyhow::Result<Self> {
+        let tcp = TcpConfig { max_connections: descriptors.tcp, ..config.tcp };
+        let mut listeners = Self {
+            tcp: TcpServer::new(service.clone(), tcp, recorders.open(), stopped),
+            health: Arc::new(Health::new(config.listen.len())),
+            threads: Vec::new(),
+            tasks: Vec::new(),
+            stop: Arc::default(),
+            sockets: Vec::new(),
+        };
+        for addr in &config.listen {
+            listeners
+                .listen((*addr, config.workers), service, recorders, beats)
+                .with_context(|| format!("cannot listen on {addr}"))?;
+        }
+        Ok(listeners)
+    }
+
+    /// Serves one address by UDP threads and a TCP task, and asks it once.
+    fn listen(
+        &mut self,
+        (addr, workers): (SocketAddr, usize),
+        service: &Service,
+        recorders: &Recorders,
+        beats: &mut Heartbeats,
+    ) -> anyhow::Result<()> {
+        let sockets = bind_udp(addr, workers)?;
+        let bound = sockets
+            .first()
+            .map_or(Ok(addr), |socket| socket.local_addr())?;
+        if self.threads.is_empty() {
+            sockets.first().map(check_buffer);
+        }
+        let mut open = Vec::new();
+        let task = tokio::spawn(self.tcp.clone().run(bind_tcp(bound)?));
+        self.tasks.push((format!("tcp on {bound}"), task));
+        for (n, socket) in sockets.into_iter().enumerate() {
+            let (stop, (stats, notes)) = (Arc::clone(&self.stop), recorders.open());
+            let name = format!("client-{n} on {bound}");
+            beats.add(name.clone(), Arc::clone(&stats.beat));
+            let socket = Arc::new(socket);
+            open.push(Arc::downgrade(&socket));
+            let worker = UdpWorker::new(socket, service.clone(), (stats, notes), stop);
+            let thread = std::thread::Builder::new().name(format!("client-{n}"));
+            self.threads
+                .push((name, thread.spawn(move || worker.run())?));
+        }
+        self.sockets.push((bound, open));
+        tracing::info!(addr = %bound, "listening");
+        tokio::spawn(Arc::clone(&self.health).ask_ourselves(bound));
+        Ok(())
+    }
+
+    /// Returns the name of a thread or task that has ended, which none does before
+    /// the stop.
+    pub(super) fn ended(&self) -> Option<&str> {
+        let threads = self
+            .threads
+            .iter()
+            .map(|(name, thread)| (name, thread.is_finished()));
+        let tasks = self
+            .tasks
+            .iter()
+            .map(|(name, task)| (name, task.is_finished()));
+        let ended = threads.chain(tasks).find(|(_, is_finished)| *is_finished);
+        ended.map(|(name, _)| name.as_str())
+    }
+}
+
+/// Logs that the kernel grants less than what is asked for, which would show only as
+/// queries that are lost in bursts.
+fn check_buffer(socket: &udp::Socket) {
+    let granted = socket.recv_buffer().unwrap_or(SOCKET_BUFFER);
+    if granted < SOCKET_BUFFER {
+        tracing::warn!(
+            granted,
+            wanted = SOCKET_BUFFER,
+            "short receive queues: raise net.core.rmem_max, or grant CAP_NET_ADMIN"
+        );
+    }
+}
