@@ -2,6 +2,7 @@
 //! exit codes; against the scripted upstream and the real CoreDNS.
 #![cfg(test)]
 
+mod allow;
 mod api;
 mod cli;
 mod commands;
@@ -10,12 +11,16 @@ mod destroyed;
 mod drain;
 mod examples;
 mod forwarders;
+mod greedy;
 mod json;
+mod limits;
+mod log;
 mod loops;
 mod loops_legit;
 mod loops_netns;
 mod loops_probe;
 mod metrics;
+mod probes;
 mod redact;
 mod resolv_conf;
 mod resolvers;
