@@ -8,7 +8,7 @@ use crate::{Class, HEADER_LEN, Header, Name, ParseError, Record, Rtype, put_u16}
 mod tails;
 mod targets;
 
-use tails::Tails;
+use tails::{MAX_LABELS, Tails, USUAL_LABELS};
 use targets::{Targets, is_target};
 
 /// Appends to a message; the header is written last, by [`Composer::finish`].
@@ -185,8 +185,16 @@ impl<'a> Composer<'a> {
     /// where the whole of it can be pointed to.
     fn name(&mut self, name: &Name) -> Option<u16> {
         self.learn_question();
+        if is_usual(name) {
+            self.name_of::<USUAL_LABELS>(name)
+        } else {
+            self.name_of::<MAX_LABELS>(name)
+        }
+    }
+
+    fn name_of<const LABELS: usize>(&mut self, name: &Name) -> Option<u16> {
         let (start, wire) = (self.out.len(), name.as_wire());
-        let tails = Tails::of(wire);
+        let tails = Tails::<LABELS>::of(wire);
         let mut written = wire.len().saturating_sub(1);
         let mut target = None;
         for (at, hash) in tails.longest_first() {
@@ -217,7 +225,15 @@ impl<'a> Composer<'a> {
         self.knows_question = true;
         // There is no record yet whose owner is another: `owner` is still the
         // question's name.
-        for (at, hash) in Tails::of(self.owner.as_wire()).longest_first() {
+        if is_usual(&self.owner) {
+            self.learn_owner::<USUAL_LABELS>();
+        } else {
+            self.learn_owner::<MAX_LABELS>();
+        }
+    }
+
+    fn learn_owner<const LABELS: usize>(&mut self) {
+        for (at, hash) in Tails::<LABELS>::of(self.owner.as_wire()).longest_first() {
             self.targets.remember(hash, HEADER_LEN + at);
         }
     }
@@ -225,6 +241,11 @@ impl<'a> Composer<'a> {
     fn pointer(&mut self, target: u16) {
         self.out.extend((0xc000 | target).to_be_bytes());
     }
+}
+
+/// Whether a name has no more labels than are usual.
+fn is_usual(name: &Name) -> bool {
+    name.as_wire().len() < USUAL_LABELS * 2
 }
 
 /// Where the names are in the RDATA of a type.

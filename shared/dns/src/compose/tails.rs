@@ -5,17 +5,21 @@ use crate::wire::folded_word;
 
 /// Where the labels of a name begin, and a hash of what follows from each, whatever
 /// the case.
+///
+/// With room for `N` labels; clearing that of the longest name costs more than the
+/// hashes of a usual one.
 #[derive(Debug)]
-pub(super) struct Tails {
-    starts: [u8; MAX_LABELS],
-    hashes: [u32; MAX_LABELS],
+pub(super) struct Tails<const N: usize> {
+    starts: [u8; N],
+    hashes: [u32; N],
     len: usize,
 }
 
-impl Tails {
-    /// Reads a name in wire form; the root is not among its tails.
+impl<const N: usize> Tails<N> {
+    /// Reads a name in wire form; the root is not among its tails, nor is what has no
+    /// room.
     pub(super) fn of(wire: &[u8]) -> Self {
-        let mut tails = Self { starts: [0; MAX_LABELS], hashes: [0; MAX_LABELS], len: 0 };
+        let mut tails = Self { starts: [0; N], hashes: [0; N], len: 0 };
         let mut at = 0_u8;
         while let Some(&length) = wire.get(usize::from(at)).filter(|length| **length > 0)
             && let Some(start) = tails.starts.get_mut(tails.len)
@@ -58,13 +62,19 @@ fn with_label(hash: u64, label: &[u8]) -> u64 {
     let hash = words
         .iter()
         .fold(hash, |hash, word| mix(hash, folded_word(*word)));
-    if rest.is_empty() {
-        return hash;
+    if rest.is_empty() { hash } else { mix(hash, folded_word(word_of(rest))) }
+}
+
+/// Makes a word of one to seven octets: the first four and the last four, which may
+/// overlap. Without a loop, since most labels end in such a rest.
+fn word_of(octets: &[u8]) -> [u8; 8] {
+    match (octets.first_chunk::<4>(), octets.last_chunk::<4>()) {
+        (Some(&[a, b, c, d]), Some(&[w, x, y, z])) => [a, b, c, d, w, x, y, z],
+        _ => {
+            let [a, b, c] = [0, 1, 2].map(|at| octets.get(at).copied().unwrap_or_default());
+            [a, b, c, 0, 0, 0, 0, 0]
+        }
     }
-    let last = rest
-        .iter()
-        .fold(0, |word, octet| word << 8 | u64::from(*octet));
-    mix(hash, folded_word(last.to_le_bytes()))
 }
 
 const fn mix(hash: u64, word: [u8; 8]) -> u64 {
@@ -72,8 +82,11 @@ const fn mix(hash: u64, word: [u8; 8]) -> u64 {
     mixed ^ (mixed >> 32)
 }
 
+/// Labels of a name of less than 64 octets, whatever they are: that is usual.
+pub(super) const USUAL_LABELS: usize = 32;
+
 /// Labels of one octet each in the longest name.
-const MAX_LABELS: usize = Name::MAX_LEN / 2;
+pub(super) const MAX_LABELS: usize = Name::MAX_LEN / 2;
 
 /// Odd, with ones and zeros spread: the golden ratio of 2^64.
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -84,7 +97,9 @@ mod tests {
 
     fn tails(text: &str) -> Vec<(usize, u32)> {
         let name = Name::from_text(text).unwrap();
-        Tails::of(name.as_wire()).longest_first().collect()
+        Tails::<MAX_LABELS>::of(name.as_wire())
+            .longest_first()
+            .collect()
     }
 
     #[test]
