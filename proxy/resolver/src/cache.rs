@@ -15,6 +15,9 @@ pub use key::{Key, KeyHasher, KeyView};
 mod entry;
 pub use entry::{Entry, EntryView, Head, Kind};
 
+mod inspect;
+pub use inspect::{Flush, Stored};
+
 mod policy;
 pub(crate) use policy::failure;
 pub use policy::{Admitted, admit};

@@ -24,8 +24,8 @@ mod special;
 
 pub use answer::render;
 pub use cache::{
-    Admitted, BATCH, Cache, CacheConfig, Entry, EntryView, Head, Key, KeyHasher, KeyView, Kind,
-    admit,
+    Admitted, BATCH, Cache, CacheConfig, Entry, EntryView, Flush, Head, Key, KeyHasher, KeyView,
+    Kind, Stored, admit,
 };
 pub use clock::{Clock, Moment};
 pub use inflight::{GaveWay, Inflight, Joined, Limits, Open, Ticket, Waiter};

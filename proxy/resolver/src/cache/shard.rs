@@ -27,6 +27,7 @@ mod budget;
 mod ghosts;
 mod header;
 mod index;
+mod inspect;
 mod log;
 
 use budget::EvictionBudget;

@@ -243,3 +243,30 @@ fn what_was_asked_for_is_evicted_after_what_was_not() {
     assert_eq!(left(0..20), 20);
     assert!(left(20..200) < 20, "{} of the others", left(20..200));
 }
+
+#[test]
+fn what_is_stored_under_a_name_is_shown_and_removed() {
+    let (cache, hasher) = (small(1 << 20), KeyHasher::default());
+    for n in 0..500 {
+        cache.insert(&key(n, &hasher), &entry(n, 60));
+    }
+    let mut other = query(7);
+    (other.qtype, other.flags) = (Rtype::AAAA, Flags(Flags::CD));
+    let mut failed = entry(7, 1);
+    failed.head.kind = Kind::Failure;
+    cache.insert(&Key::of(&other.as_query(), &hasher), &failed);
+    let name = Name::from_text("NAME-7.example.").unwrap();
+    let mut stored = cache.stored(&name);
+    stored.sort_by_key(|stored| stored.checking_disabled);
+    let kinds: Vec<_> = stored.iter().map(|stored| stored.entry.head.kind).collect();
+    assert_eq!(kinds, [Kind::Positive, Kind::Failure]);
+    assert_eq!(cache.flush(&Flush::Name(name)), 2);
+    assert!(cache.stored(&name).is_empty());
+    assert_eq!(cache.len(), 499);
+    let zone = |text| Flush::Suffix(Name::from_text(text).unwrap());
+    assert_eq!(cache.flush(&zone("ame-8.example.")), 0, "no suffix of text");
+    assert_eq!(cache.flush(&zone("name-8.example.")), 1);
+    assert_eq!(cache.flush(&zone("example.")), 498);
+    cache.insert(&key(1, &hasher), &entry(1, 60));
+    assert_eq!((cache.flush(&Flush::All), cache.len()), (1, 0));
+}

@@ -54,6 +54,11 @@ impl EntryHeader {
         self.head.kind == Kind::Negative
     }
 
+    /// Returns whether it is for queries with DO, and with CD.
+    pub(super) const fn options(&self) -> [bool; 2] {
+        [self.bits & 1 != 0, self.bits & 2 != 0]
+    }
+
     /// Returns whether it was looked up since it last passed the tail.
     pub(super) const fn used(&self) -> bool {
         self.uses > 0

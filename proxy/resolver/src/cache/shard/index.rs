@@ -113,6 +113,11 @@ impl Index {
         if to >= from { to - from } else { to + self.slots.len() - from }
     }
 
+    /// Returns all slots, in no order of use.
+    pub(super) fn slots(&self) -> impl Iterator<Item = u64> {
+        self.slots.iter().copied()
+    }
+
     fn slot(&self, at: usize) -> u64 {
         self.slots.get(at).copied().unwrap_or_default()
     }
