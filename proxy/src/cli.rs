@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use console::{StatsArgs, TapArgs, TopArgs};
+use console::{CacheCommand, StatsArgs, TapArgs, TopArgs};
 
 /// A node-local DNS cache for Kubernetes.
 #[derive(Debug, Parser)]
@@ -39,6 +39,9 @@ pub enum Command {
     /// queries left out goes to standard error or, with `--json`, into a line
     /// of its own.
     Tap(TapArgs),
+    /// Show or remove what a running proxy has cached.
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// Check a configuration file, or print the defaults.
     #[command(subcommand)]
     Config(ConfigCommand),

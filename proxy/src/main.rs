@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use console::tap::{self, TapError};
-use console::{StatsArgs, TapArgs, TopArgs, stats, top};
+use console::{CacheCommand, StatsArgs, TapArgs, TopArgs, stats, top};
 use proxy::cli::{Cli, Command, ConfigCommand, LogFormat, RunArgs};
 use proxy::config::{Config, DEFAULTS};
 use proxy::log::Log;
@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Stats(args) => stats(&args),
         Command::Tap(args) => tap(&args),
         Command::Top(args) => top(&args),
+        Command::Cache(command) => cache(&command),
         Command::Config(ConfigCommand::Check { file }) => check(&file),
         Command::Config(ConfigCommand::Defaults) => say(DEFAULTS.trim_end()),
     }
@@ -52,6 +53,14 @@ fn run(args: &RunArgs) -> ExitCode {
 
 fn stats(args: &StatsArgs) -> ExitCode {
     match wait_for(stats::text(args)) {
+        Ok(Ok(text)) => say(text.trim_end()),
+        Ok(Err(error)) => fail(RUN, &error),
+        Err(error) => fail(RUN, &error),
+    }
+}
+
+fn cache(command: &CacheCommand) -> ExitCode {
+    match wait_for(console::cache::text(command)) {
         Ok(Ok(text)) => say(text.trim_end()),
         Ok(Err(error)) => fail(RUN, &error),
         Err(error) => fail(RUN, &error),

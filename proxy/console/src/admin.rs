@@ -5,7 +5,9 @@ mod listener;
 pub use listener::{AdminAddr, AdminListener, SocketFile};
 
 mod api;
+mod cache;
 mod host;
+pub(crate) use cache::INTENT;
 mod pages;
 mod tap;
 
@@ -75,6 +77,7 @@ fn routes(state: AdminState) -> Router {
     let hosts = from_fn_with_state(Arc::clone(&state.hosts), host::check);
     Router::new()
         .nest("/api/v1", api::routes(state.clone()))
+        .nest("/api/v1/cache/", cache::routes(state.clone()))
         .merge(pages::routes(state.clone()))
         .route("/config", get(async move || config.to_string()))
         .route("/status", get(async move || Json(CacheUsage::of(&state.cache, &state.forwarder))))

@@ -6,14 +6,14 @@ use std::time::Duration;
 use http_body_util::{BodyExt as _, Collected, Empty, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::{Request, header};
+use hyper::{Method, Request, header};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
-use crate::admin::AdminAddr;
+use crate::admin::{AdminAddr, INTENT};
 
 /// Why a page could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +55,27 @@ pub(crate) async fn get<T: DeserializeOwned>(
     addr: &AdminAddr,
     path: &str,
 ) -> Result<T, AdminClientError> {
-    let fetched = timeout(ANSWER_TIMEOUT, fetch(addr, path)).await;
+    read(addr, Method::GET, path).await
+}
+
+/// Has a proxy do something, and gets what it did.
+///
+/// # Errors
+///
+/// Without an answer in time, and for an answer that is not that page.
+pub(crate) async fn post<T: DeserializeOwned>(
+    addr: &AdminAddr,
+    path: &str,
+) -> Result<T, AdminClientError> {
+    read(addr, Method::POST, path).await
+}
+
+async fn read<T: DeserializeOwned>(
+    addr: &AdminAddr,
+    method: Method,
+    path: &str,
+) -> Result<T, AdminClientError> {
+    let fetched = timeout(ANSWER_TIMEOUT, fetch(addr, method, path)).await;
     let body = fetched.map_err(|_| late(addr, ANSWER_TIMEOUT))??;
     serde_json::from_slice(&body).map_err(|error| bad_response(addr, path, error))
 }
@@ -66,7 +86,7 @@ pub(crate) async fn get<T: DeserializeOwned>(
 ///
 /// Without an answer in time, and for an answer that is not that page.
 pub(crate) async fn stream(addr: &AdminAddr, path: &str) -> Result<Lines, AdminClientError> {
-    let opened = timeout(ANSWER_TIMEOUT, open(addr, path)).await;
+    let opened = timeout(ANSWER_TIMEOUT, open(addr, Method::GET, path)).await;
     let body = opened.map_err(|_| late(addr, ANSWER_TIMEOUT))??;
     Ok(Lines { body, rest: Vec::new(), addr: addr.clone(), path: path.to_owned() })
 }
@@ -106,24 +126,24 @@ impl Lines {
     }
 }
 
-async fn fetch(addr: &AdminAddr, path: &str) -> Result<Bytes, AdminClientError> {
-    let body = Limited::new(open(addr, path).await?, MAX_BODY)
+async fn fetch(addr: &AdminAddr, method: Method, path: &str) -> Result<Bytes, AdminClientError> {
+    let body = Limited::new(open(addr, method, path).await?, MAX_BODY)
         .collect()
         .await;
     let body = body.map_err(|error| bad_response(addr, path, error))?;
     Ok(body.to_bytes())
 }
 
-async fn open(addr: &AdminAddr, path: &str) -> Result<Incoming, AdminClientError> {
+async fn open(addr: &AdminAddr, method: Method, path: &str) -> Result<Incoming, AdminClientError> {
     let connect = |source| AdminClientError::Connect { addr: addr.to_string(), source };
     match addr {
         AdminAddr::Tcp(to) => {
             let stream = TcpStream::connect(to).await.map_err(connect)?;
-            request(stream, addr, path).await
+            request(stream, addr, (method, path)).await
         }
         AdminAddr::Unix(to) => {
             let stream = UnixStream::connect(to).await.map_err(connect)?;
-            request(stream, addr, path).await
+            request(stream, addr, (method, path)).await
         }
     }
 }
@@ -131,14 +151,17 @@ async fn open(addr: &AdminAddr, path: &str) -> Result<Incoming, AdminClientError
 async fn request(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     addr: &AdminAddr,
-    path: &str,
+    (method, path): (Method, &str),
 ) -> Result<Incoming, AdminClientError> {
     let handshake = http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|error| bad_response(addr, path, error))?;
     // Ends with the body: each connection serves one page.
     tokio::spawn(connection);
-    let request = Request::get(path)
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
         .header(header::HOST, "localhost")
+        .header(INTENT, "1")
         .body(Empty::<Bytes>::new())
         .map_err(|error| bad_response(addr, path, error))?;
     let response = sender

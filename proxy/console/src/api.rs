@@ -24,6 +24,9 @@ pub use loops::{AskerView, LoopPage, LoopView};
 mod redact;
 pub use redact::{Redacted, redacted_workload};
 
+mod stored;
+pub use stored::{FlushPage, FlushParams, StoredPage, StoredView};
+
 mod summary;
 pub use summary::{Busiest, Summary};
 

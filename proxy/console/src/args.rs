@@ -3,7 +3,7 @@
 use std::net::ToSocketAddrs as _;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use observe::{FilterError, NamePattern, parse_clients, parse_rcodes, parse_types};
 
 use crate::admin::AdminAddr;
@@ -16,8 +16,8 @@ pub struct ProxyArgs {
     #[arg(
         long,
         visible_alias = "url",
-        value_name = "[http://]HOST:PORT|unix:PATH",
-        default_value = "127.0.0.1:9254",
+        value_name = PROXY,
+        default_value = DEFAULT_PROXY,
         value_parser = parse_proxy
     )]
     pub admin: AdminAddr,
@@ -35,6 +35,58 @@ pub struct StatsArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// The subcommands of `cache`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum CacheCommand {
+    /// Print what is stored under a name, of all types, cached failures too.
+    Get {
+        /// The name.
+        name: String,
+        /// Admin listener of the proxy.
+        #[arg(long, visible_alias = "url", value_name = PROXY, default_value = DEFAULT_PROXY,
+            value_parser = parse_proxy)]
+        admin: AdminAddr,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove answers, cached failures too: those of a name, of a zone, or all.
+    Flush(FlushArgs),
+    /// Print how full the cache is, and its hits.
+    Stats {
+        /// Admin listener of the proxy.
+        #[arg(long, visible_alias = "url", value_name = PROXY, default_value = DEFAULT_PROXY,
+            value_parser = parse_proxy)]
+        admin: AdminAddr,
+    },
+}
+
+/// The flags of `cache flush`.
+#[derive(Args, Clone, Debug)]
+pub struct FlushArgs {
+    /// Which answers.
+    #[command(flatten)]
+    pub what: FlushWhat,
+    /// Admin listener of the proxy.
+    #[arg(long, visible_alias = "url", value_name = PROXY, default_value = DEFAULT_PROXY,
+        value_parser = parse_proxy)]
+    pub admin: AdminAddr,
+}
+
+/// Which answers are removed: one of the three.
+#[derive(Args, Clone, Debug)]
+#[group(required = true, multiple = false)]
+pub struct FlushWhat {
+    /// One name, all types.
+    pub name: Option<String>,
+    /// A zone: its own name and all names below it.
+    #[arg(long, value_name = "ZONE")]
+    pub suffix: Option<String>,
+    /// All answers.
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// The flags of `top`.
@@ -143,3 +195,6 @@ fn parse_latency(text: &str) -> Result<Duration, String> {
         _ => Err(bad()),
     }
 }
+/// How the address of a proxy is written, and where one is by default.
+const PROXY: &str = "[http://]HOST:PORT|unix:PATH";
+const DEFAULT_PROXY: &str = "127.0.0.1:9254";

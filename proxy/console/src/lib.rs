@@ -32,10 +32,14 @@ mod admin;
 pub use admin::{AdminAddr, AdminListener, AdminState, SocketFile};
 
 mod args;
-pub use args::{ProxyArgs, StatsArgs, TapArgs, TopArgs, parse_admin};
+pub use args::{
+    CacheCommand, FlushArgs, FlushWhat, ProxyArgs, StatsArgs, TapArgs, TopArgs, parse_admin,
+};
 
 mod admin_client;
 pub use admin_client::AdminClientError;
+
+pub mod cache;
 
 pub mod stats;
 

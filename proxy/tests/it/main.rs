@@ -4,6 +4,7 @@
 
 mod allow;
 mod api;
+mod cache;
 mod cli;
 mod commands;
 mod coredns;

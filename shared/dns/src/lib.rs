@@ -28,6 +28,9 @@ pub use opt::{EXTENDED_ERROR_OPTION, ExtendedError, Opt};
 mod compose;
 pub use compose::Composer;
 
+mod present;
+pub use present::present_records;
+
 pub mod wire;
 
 mod octets;

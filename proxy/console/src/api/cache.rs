@@ -86,7 +86,7 @@ impl CacheWindow {
             .map(|(_, count)| count)
             .sum();
         let hits = ended()
-            .filter(|(origin, _)| **origin == Origin::Cache)
+            .filter(|(origin, _)| matches!(origin, Origin::Cache | Origin::Stale))
             .map(|(_, count)| count)
             .sum();
         let hit_ratio = if lookups == 0 { 0.0 } else { hits as f64 / lookups as f64 };

@@ -46,7 +46,7 @@ const CONSOLE: &[&[&str]] = &[
     &["admin"],
     &["args"],
     &["admin_client"],
-    &["stats", "tap", "top"],
+    &["cache", "stats", "tap", "top"],
 ];
 
 const PROXY: &[&[&str]] = &[
