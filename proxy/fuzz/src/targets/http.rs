@@ -80,7 +80,7 @@ fn listener() -> SocketAddr {
         let wanted = AdminAddr::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
         let listener = runtime.block_on(AdminListener::bind(&wanted)).unwrap();
         let AdminAddr::Tcp(addr) = listener.addr(&wanted).unwrap() else { return LOST };
-        runtime.spawn(listener.serve(state));
+        runtime.spawn(listener.serve(state, PLACES));
         // It would stop what runs on it.
         std::mem::forget(runtime);
         addr
@@ -111,7 +111,8 @@ fn state(runtime: &tokio::runtime::Handle) -> AdminState {
     let stop = Arc::new(AtomicBool::new(false));
     let (observer, _) = ObserverHandle::start(&recorders, observer, clock, stop).unwrap();
     let pseudonyms = Pseudonyms::default();
-    AdminState { config: "".into(), cache, forwarder, observer, clock, pseudonyms }
+    let hosts = Arc::new([]);
+    AdminState { config: "".into(), hosts, cache, forwarder, observer, clock, pseudonyms }
 }
 
 /// Where nothing listens.
@@ -119,3 +120,6 @@ const LOST: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr
 
 /// Pages take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Connections at a time: the driver has one.
+const PLACES: usize = 8;
