@@ -17,6 +17,7 @@ impl Flights {
                 let sent = self.inflight.get(ticket);
                 let sent = sent.map_or(now, |open| open.state.sent_at(upstream, header.id));
                 self.health.served(upstream, sent, now);
+                self.forget_answered(ticket, upstream, header.id);
                 self.truncated(ticket, (upstream, octets), now);
             }
             Ok((ticket, header)) => {

@@ -1,6 +1,6 @@
 //! Truncated answers whose whole is not to be had over TCP.
 
-use super::world::{Tcp, Udp, World, Wrong, forge};
+use super::world::{Conduct, Tcp, Udp, World, Wrong};
 use super::*;
 
 /// What a client over UDP got from a world whose TCP does this, and when.
@@ -63,16 +63,25 @@ fn another_upstream_is_asked_over_tcp_first() {
     }
 }
 
-/// With its guesses an attacker may have hit: what was truncated is forgotten.
+/// With its guesses an attacker may hit, and what it sends may have TC=1.
 #[test]
 fn after_wrong_ids_what_was_truncated_is_not_believed() {
-    let mut world = World::new(4, 1).all(Tcp::Hangs);
-    world.ask("web.test.", 1);
-    world.pass(millis(10));
-    let forged = forge(&world.queries[0].octets, Wrong::Id);
-    for _ in 0..3 {
-        world.flights.datagram(0, (&forged, false), world.now);
+    let forged = vec![Wrong::Id; 3];
+    let conduct = Conduct { forged, tcp: Tcp::Hangs, ..Udp::Truncates.into() };
+    let mut world = World::new(4, 1).all(conduct);
+    assert_eq!(world.lookup("web.test.").rcode, Rcode::SERVFAIL);
+}
+
+/// Clients over TCP wait for no retries above the budget.
+#[test]
+fn a_closed_port_is_known_soon_by_all_who_ask_over_tcp() {
+    let mut world = World::new(5, 1).all(Tcp::Refuses);
+    for n in 0..200 {
+        world.ask_over_tcp(&format!("n{n}.test."), n % 2);
+        world.pass(millis(5));
     }
     world.pass(secs(4));
-    assert_eq!(world.answers[0].rcode, Rcode::SERVFAIL);
+    let slowest = world.answers.iter().map(|answer| answer.after).max();
+    assert_eq!(world.answers.len(), 200);
+    assert!(slowest <= Some(millis(810)), "{slowest:?}");
 }

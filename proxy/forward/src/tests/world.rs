@@ -27,8 +27,8 @@ use names::{What, address, client_of, number_of, read, retained, socket};
 pub(crate) use names::{addr_of, address_of};
 use observe::{Stats, WorkerStats};
 use resolver::{Cache, Entry, EntryView, Hops, Key, KeyHasher, Moment, Origin, Retained, Ticket};
-use upstream::response;
-pub(crate) use upstream::{Conduct, FORGED, Tcp, Udp, Wrong, forge};
+pub(crate) use upstream::{Conduct, FORGED, Tcp, Udp, Wrong};
+use upstream::{forge, response};
 
 /// The whole of it.
 pub(crate) struct World {
