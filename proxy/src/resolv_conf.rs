@@ -43,4 +43,4 @@ fn tell(read: &Result<Vec<ForwardZone>, String>, forwarder: &Forwarder) {
 }
 
 /// How soon a change is seen: before a stub resolver gives up its first lookup.
-const INTERVAL: Duration = Duration::from_secs(2);
+const INTERVAL: Duration = Duration::from_secs(1);

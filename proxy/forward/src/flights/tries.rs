@@ -275,5 +275,6 @@ const LEAST_HEDGE: Duration = Duration::from_millis(10);
 /// Nor of one that usually takes longer: the schedule comes first.
 const MOST_HEDGE: Duration = Duration::from_millis(300);
 
-/// How long a retry waits that is above the budget.
-const HELD: Duration = Duration::from_millis(100);
+/// How long a retry waits that is above the budget. Each look at one costs a
+/// microsecond, and there may be as many as questions in flight.
+const HELD: Duration = Duration::from_millis(200);
