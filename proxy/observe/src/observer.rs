@@ -103,6 +103,15 @@ impl Observer {
         }
     }
 
+    /// Goes on with these forward zones and so many upstreams; numbers of upstreams
+    /// stay what they are.
+    pub fn reload(&mut self, zones: &[Name], upstreams: usize) {
+        let more = UpstreamAccount::new(self.now);
+        self.upstreams
+            .resize(upstreams.max(self.upstreams.len()), more);
+        self.zones.reload(zones, self.now);
+    }
+
     /// Accounts for some queries, those that were answered first before the
     /// others.
     pub fn take_all(&mut self, part: &Batch) {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use dns::Name;
 use resolver::{Clock, Moment};
 
 use crate::accounts::{Identity, WatchStatus};
@@ -51,6 +52,12 @@ impl ObserverHandle {
         for (addr, identity) in named {
             observer.identify(addr, identity);
         }
+    }
+
+    /// Accounts for these forward zones and so many upstreams from now on. Accounts
+    /// of zones that stay, and of all upstreams, go on.
+    pub fn reload(&self, zones: &[Name], upstreams: usize) {
+        self.lock().reload(zones, upstreams);
     }
 
     /// Returns the rounds of the thread.

@@ -105,6 +105,12 @@ impl<T> Places<T> {
         }
     }
 
+    /// Changes how many places there are, and how many of them an address may hold.
+    /// Nobody loses one: those above the bound are not given again.
+    pub fn resize(&mut self, capacity: usize, share: usize) {
+        (self.capacity, self.share) = (capacity.max(1), share.max(1));
+    }
+
     /// Returns how many places are held.
     pub const fn len(&self) -> usize {
         self.holders.len() - self.free.len()

@@ -5,6 +5,7 @@
 //! in the cache until it is rendered into the caller's buffer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use dns::{Composer, Flags, Header, Rcode, Rtype};
 
@@ -19,7 +20,7 @@ use crate::response::Rendered;
 pub struct Resolver {
     cache: Arc<Cache>,
     hasher: KeyHasher,
-    rotate: bool,
+    rotate: AtomicBool,
 }
 
 /// What to do with one message from a client.
@@ -69,7 +70,12 @@ impl Limit {
 impl Resolver {
     /// Decides from `cache`; `rotate` rotates RRsets of addresses with each answer.
     pub fn new(cache: Arc<Cache>, hasher: KeyHasher, rotate: bool) -> Self {
-        Self { cache, hasher, rotate }
+        Self { cache, hasher, rotate: AtomicBool::new(rotate) }
+    }
+
+    /// Rotates, or does not, from here on.
+    pub fn set_rotate(&self, rotate: bool) {
+        self.rotate.store(rotate, Ordering::Relaxed);
     }
 
     /// Returns the key under which the answer to `query` is kept.
@@ -135,7 +141,8 @@ impl Resolver {
         terms: Terms,
         out: &mut [u8],
     ) -> Option<Rendered> {
-        let rotation = self.rotate.then_some(terms.rotation);
+        let rotate = self.rotate.load(Ordering::Relaxed);
+        let rotation = rotate.then_some(terms.rotation);
         answer::render(entry, query, terms.now, terms.limit.of(query), rotation, out)
     }
 

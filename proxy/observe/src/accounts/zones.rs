@@ -29,6 +29,17 @@ impl ZoneAccounts {
         Self { zones: zones.iter().map(account).collect() }
     }
 
+    /// Goes on with these zones; those that were there before keep their account.
+    pub(crate) fn reload(&mut self, zones: &[Name], now: Moment) {
+        let old = std::mem::replace(self, Self::new(zones, now));
+        for account in old.zones {
+            let mut zones = self.zones.iter_mut();
+            if let Some(new) = zones.find(|zone| zone.suffix == account.suffix) {
+                *new = account;
+            }
+        }
+    }
+
     /// Counts a response for the longest suffix that its name has.
     pub(crate) fn note(&mut self, event: &QueryEvent<'_>, now: Moment) {
         let holds = |zone: &&mut ZoneAccount| ends_with(event.qname, zone.suffix.as_wire());
