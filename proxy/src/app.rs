@@ -1,6 +1,7 @@
 //! The whole program, put together: the only module that names all others.
 
 mod listeners;
+mod reload;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
+use crate::cli::RunArgs;
 use crate::config::Config;
 use crate::descriptors::Descriptors;
 use crate::health::{self, Health};
@@ -22,32 +24,45 @@ use crate::kubernetes;
 use crate::live::Live;
 use crate::log::Log;
 use crate::metrics::{self, Metrics, Sources};
+use crate::reload::{Reloads, Watched};
 use crate::resolv_conf;
 use crate::serve::Service;
-use crate::shutdown::Signals;
-use console::{AdminAddr, AdminListener, AdminState, Pseudonyms, bounded};
+use crate::shutdown::{Signals, Wish};
+use console::{AdminAddr, AdminListener, AdminState, Pseudonyms, Settings, bounded};
 use forward::{Forwarder, ForwarderThread};
 use listeners::Listeners;
 use observe::{Beat, Observer, ObserverHandle, Recorders};
 use resolver::{Cache, Clock, KeyHasher, Resolver};
 
-/// Answers queries until SIGTERM or SIGINT, then what was asked already.
+/// Answers queries until SIGTERM or SIGINT, then what was asked already. On SIGHUP,
+/// and when its file changes, the configuration of `args` is read again.
 ///
 /// # Errors
 ///
 /// When an address cannot be bound or a thread cannot be started.
-pub fn run(config: &Config, log: &Log) -> anyhow::Result<()> {
+pub fn run(mut config: Config, args: &RunArgs, log: &Log) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
     runtime.block_on(async {
         let mut signals = Signals::new().context("cannot handle signals")?;
-        let app = App::start(config, log).await?;
+        let app = App::start(&config, log).await?;
+        let mut files = Watched::new(args.config.iter().cloned().collect());
         tracing::info!("serving");
-        let signal = tokio::select! {
-            signal = signals.recv() => signal,
-            name = app.ended() => give_up(&name, log),
+        let signal = loop {
+            let wish = tokio::select! {
+                wish = signals.recv() => wish,
+                () = files.changed() => Wish::Reload,
+                name = app.ended() => give_up(&name, log),
+            };
+            match wish {
+                Wish::End(signal) => break signal,
+                Wish::Reload => {
+                    files.note_read();
+                    app.reload(args, &mut config);
+                }
+            }
         };
         tracing::info!(signal, "draining");
         app.drain().await;
@@ -78,6 +93,11 @@ pub struct App {
     stop_tasks: watch::Sender<bool>,
     observer: ObserverHandle,
     admin: AdminAddr,
+    service: Service,
+    settings: Settings,
+    /// The configuration, for those who look at it again and again.
+    in_force: watch::Sender<Config>,
+    reloads: Arc<Reloads>,
 }
 
 impl App {
@@ -96,17 +116,15 @@ impl App {
             Forwarder::start(&config.forward_config(), &cache, clock, &recorders, &runtime)
                 .context("cannot start the upstream thread")?;
         look_for_loops(config, &forwarder, clock);
-        if config.follows_resolv_conf {
-            tokio::spawn(resolv_conf::follow(config.clone(), forwarder.clone()));
-        }
+        let in_force = follow(config, &forwarder);
         let service = service(config, &cache, &forwarder, clock);
         let (stop_tasks, stopped) = watch::channel(false);
         let upstreams = forwarder.upstreams().len();
         let descriptors = Descriptors::divide(upstreams, config.tcp.max_connections);
         let mut beats = Heartbeats::new(clock);
         beats.add("upstream", Arc::clone(forwarder.beat()));
-        let service = (&service, stopped);
-        let clients = Listeners::start(config, descriptors, service, (&recorders, &mut beats))?;
+        let serving = (&service, stopped);
+        let clients = Listeners::start(config, descriptors, serving, (&recorders, &mut beats))?;
         let stop_observer = Arc::default();
         let accounts = accounts(config, &forwarder, clock);
         let (observer, observer_thread) =
@@ -124,12 +142,12 @@ impl App {
             max_descriptors: descriptors.limit,
             sockets: clients.sockets.clone(),
             log: log.clone(),
+            reloads: Arc::default(),
         };
-        let beat: Arc<Beat> = Arc::default();
+        let (reloads, settings) = (Arc::clone(&sources.reloads), settings(config));
         beats.add("observer", Arc::clone(observer.beat()));
-        beats.add("runtime", Arc::clone(&beat));
-        clients.health.watch(beats);
-        let admin = administer(config, &sources, descriptors).await?;
+        let beat = watch_over(&clients.health, beats);
+        let admin = administer(config, &sources, &settings, descriptors).await?;
         publish(config.metrics, &clients.health, sources, descriptors).await?;
         Ok(Self {
             beat,
@@ -142,6 +160,10 @@ impl App {
             stop_tasks,
             observer,
             admin,
+            service,
+            settings,
+            in_force,
+            reloads,
         })
     }
 
@@ -228,6 +250,7 @@ async fn publish(
 async fn administer(
     config: &Config,
     sources: &Sources,
+    settings: &Settings,
     descriptors: Descriptors,
 ) -> anyhow::Result<AdminAddr> {
     let addr = &config.admin;
@@ -236,16 +259,37 @@ async fn administer(
         .with_context(|| format!("cannot listen on {addr} for admin"))?;
     let bound = listener.addr(addr)?;
     let state = AdminState {
-        config: config.to_toml().into(),
+        settings: settings.clone(),
         cache: Arc::clone(&sources.cache),
         forwarder: sources.forwarder.clone(),
         observer: sources.ledger.clone(),
         clock: sources.clock,
         pseudonyms: Pseudonyms::default(),
-        hosts: config.admin_hosts.clone().into(),
     };
     tokio::spawn(listener.serve(state, descriptors.http));
     Ok(bound)
+}
+
+/// Follows this node's resolv.conf; returns where a reload leaves the configuration.
+fn follow(config: &Config, forwarder: &Forwarder) -> watch::Sender<Config> {
+    let (in_force, followed) = watch::channel(config.clone());
+    tokio::spawn(resolv_conf::follow(followed, forwarder.clone()));
+    in_force
+}
+
+/// Makes what the admin listener has of the configuration.
+fn settings(config: &Config) -> Settings {
+    let settings = Settings::default();
+    settings.set(&config.to_toml(), &config.admin_hosts);
+    settings
+}
+
+/// Lets /livez watch all threads; returns the beat of the runtime's.
+fn watch_over(health: &Health, mut beats: Heartbeats) -> Arc<Beat> {
+    let beat = Arc::default();
+    beats.add("runtime", Arc::clone(&beat));
+    health.watch(beats);
+    beat
 }
 
 /// Makes what all threads of clients share.

@@ -6,6 +6,7 @@
 
 mod allow;
 mod bounds;
+mod changes;
 mod check;
 mod defaults;
 mod error;

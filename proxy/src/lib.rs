@@ -24,4 +24,6 @@ pub mod config;
 
 pub mod resolv_conf;
 
+pub mod reload;
+
 pub mod app;

@@ -43,7 +43,7 @@ fn run(args: &RunArgs) -> ExitCode {
         Ok(log) => log,
         Err(error) => return fail(RUN, &format_args!("cannot start the log: {error}")),
     };
-    let outcome = proxy::app::run(&config, &log);
+    let outcome = proxy::app::run(config, args, &log);
     log.flush(LAST_LINES);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

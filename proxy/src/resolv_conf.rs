@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
@@ -14,11 +15,19 @@ use forward::{ForwardZone, Forwarder};
 /// A file without a server, as while it is being written, changes nothing. The
 /// content is compared and not watched: some programs write in place, some replace
 /// the file or what a link leads to, and a container's file is mounted over.
-pub async fn follow(config: Config, forwarder: Forwarder) {
-    let mut now = Ok(config.zones.clone());
+pub async fn follow(mut in_force: watch::Receiver<Config>, forwarder: Forwarder) {
+    let mut now = Ok(in_force.borrow_and_update().zones.clone());
     loop {
         sleep(INTERVAL).await;
-        let config = config.clone();
+        let is_new = in_force.has_changed().unwrap_or_default();
+        let config = in_force.borrow_and_update().clone();
+        if is_new {
+            // A reload has read the file as well.
+            now = Ok(config.zones.clone());
+        }
+        if !config.follows_resolv_conf {
+            continue;
+        }
         let Ok(read) = spawn_blocking(move || config.with_resolv_conf()).await else { continue };
         let read = read.map_err(|error| error.to_string());
         if read == now {

@@ -12,7 +12,7 @@ mod pages;
 mod tap;
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
@@ -31,8 +31,8 @@ use resolver::{Cache, Clock};
 /// The parts of the proxy that the routes read.
 #[derive(Clone, Debug)]
 pub struct AdminState {
-    /// The configuration in force, as a file.
-    pub config: Arc<str>,
+    /// What a reload replaces.
+    pub settings: Settings,
     /// The cache.
     pub cache: Arc<Cache>,
     /// The upstream thread.
@@ -43,8 +43,34 @@ pub struct AdminState {
     pub clock: Clock,
     /// Pseudonyms for names and clients.
     pub pseudonyms: Pseudonyms,
-    /// Names that requests may have as their Host.
-    pub hosts: Arc<[String]>,
+}
+
+/// What the listener has of the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    now: Arc<RwLock<InForce>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct InForce {
+    config: Arc<str>,
+    hosts: Arc<[String]>,
+}
+
+impl Settings {
+    /// Sets the configuration in force, as a file, and the names that requests may
+    /// have as their Host.
+    pub fn set(&self, config: &str, hosts: &[String]) {
+        let new = InForce { config: config.into(), hosts: hosts.into() };
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = new;
+    }
+
+    fn get(&self) -> InForce {
+        self.now
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
 }
 
 impl AdminState {
@@ -73,13 +99,13 @@ impl AdminState {
 
 /// Returns the page and the routes /config, /status, /version and /api/v1.
 fn routes(state: AdminState) -> Router {
-    let config = Arc::clone(&state.config);
-    let hosts = from_fn_with_state(Arc::clone(&state.hosts), host::check);
+    let settings = state.settings.clone();
+    let hosts = from_fn_with_state(settings.clone(), host::check);
     Router::new()
         .nest("/api/v1", api::routes(state.clone()))
         .nest("/api/v1/cache/", cache::routes(state.clone()))
         .merge(pages::routes(state.clone()))
-        .route("/config", get(async move || config.to_string()))
+        .route("/config", get(async move || settings.get().config.to_string()))
         .route("/status", get(async move || Json(CacheUsage::of(&state.cache, &state.forwarder))))
         .route("/version", get(async || concat!(env!("CARGO_PKG_VERSION"), "\n")))
         .layer(hosts)

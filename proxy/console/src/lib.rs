@@ -29,7 +29,7 @@ pub use http::{Bounded, Connection, Source, bounded};
 mod page;
 
 mod admin;
-pub use admin::{AdminAddr, AdminListener, AdminState, SocketFile};
+pub use admin::{AdminAddr, AdminListener, AdminState, Settings, SocketFile};
 
 mod args;
 pub use args::{

@@ -70,7 +70,8 @@ pub struct TcpServer {
 #[derive(Debug)]
 struct Common {
     service: Service,
-    config: TcpConfig,
+    /// Of the connections that are taken from here on.
+    config: Mutex<TcpConfig>,
     stats: Arc<WorkerStats>,
     notes: Mutex<Writer>,
     draft: Draft,
@@ -101,7 +102,7 @@ impl TcpServer {
     ) -> Self {
         let common = Common {
             service,
-            config,
+            config: Mutex::new(config),
             stats,
             notes: Mutex::new(notes),
             draft: Draft::new(),
@@ -150,6 +151,19 @@ impl TcpServer {
             }
             None => sleep(ACCEPT_PAUSE).await,
         }
+    }
+
+    /// Takes connections within other bounds from here on; those that are open go on
+    /// within their own.
+    pub fn reload(&self, config: TcpConfig) {
+        *self
+            .common
+            .config
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = config;
+        self.common
+            .places()
+            .resize(config.max_connections, config.share());
     }
 
     /// Waits until every connection has ended.

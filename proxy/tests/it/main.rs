@@ -23,6 +23,7 @@ mod loops_probe;
 mod metrics;
 mod probes;
 mod redact;
+mod reload;
 mod resolv_conf;
 mod resolvers;
 mod serve;

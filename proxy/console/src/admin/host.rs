@@ -4,8 +4,6 @@
 //! of whoever visits it, what listens there: to the browser both are one site (DNS
 //! rebinding). Its requests name evil.example.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
@@ -14,12 +12,15 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
-/// Answers a request that names an address, localhost or one of `names`.
+use super::Settings;
+
+/// Answers a request that names an address, localhost or a configured name.
 pub(super) async fn check(
-    State(names): State<Arc<[String]>>,
+    State(settings): State<Settings>,
     request: Request,
     next: Next,
 ) -> Response {
+    let names = settings.get().hosts;
     let named = request.headers().get(header::HOST);
     // A client without one (HTTP/1.0) is no browser.
     let header_is_ours = named.is_none_or(|host| {

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{Common, Seat};
+use super::{Common, Seat, TcpConfig};
 use crate::serve::frame::{self, Frames};
 use crate::serve::{
     Accounts, Outcome, Sender, ask, note_refused, refresh, refuse, reject, turn_away,
@@ -22,6 +22,7 @@ use resolver::{Limit, Terms};
 /// What one connection has for itself.
 pub(super) struct Connection {
     common: Arc<Common>,
+    config: TcpConfig,
     seat: Seat,
     is_allowed: bool,
     stop: watch::Receiver<bool>,
@@ -54,9 +55,11 @@ impl Connection {
         stop: watch::Receiver<bool>,
         (stream, peer): (TcpStream, SocketAddr),
     ) -> Self {
-        let (tx, answers) = mpsc::channel(common.config.max_inflight);
+        let config = *common.config.lock().unwrap_or_else(PoisonError::into_inner);
+        let (tx, answers) = mpsc::channel(config.max_inflight);
         Self {
             common,
+            config,
             seat,
             is_allowed,
             stop,
@@ -99,7 +102,7 @@ impl Connection {
 
     /// Waits for what happens next.
     async fn next(&mut self, reading: bool, idle_at: Instant) -> Event {
-        let may_read = reading && self.inflight < self.common.config.max_inflight;
+        let may_read = reading && self.inflight < self.config.max_inflight;
         tokio::select! {
             Some(answer) = self.answers.recv(), if self.inflight > 0 => Event::Answer(answer),
             ready = self.stream.readable(), if may_read => Event::Readable(ready),
@@ -111,7 +114,7 @@ impl Connection {
     /// Notes that something happened, and returns when the connection ends if
     /// nothing more does.
     fn idle_at(&self) -> Instant {
-        let (now, config) = (self.common.service.clock.now(), &self.common.config);
+        let (now, config) = (self.common.service.clock.now(), &self.config);
         let patience = self
             .seat
             .touch(self.inflight == 0, config.idle_timeout, now);
@@ -155,10 +158,10 @@ impl Connection {
     /// whether there was one.
     fn take_frames(&mut self) -> io::Result<bool> {
         let common = Arc::clone(&self.common);
-        let Common { service, stats, draft, config, .. } = &*common;
+        let Common { service, stats, draft, .. } = &*common;
         let now = service.clock.now();
         let mut any = false;
-        while self.inflight < config.max_inflight && self.out.len() < WRITE {
+        while self.inflight < self.config.max_inflight && self.out.len() < WRITE {
             let message = match self.frames.take() {
                 Ok(Some(message)) => message,
                 Ok(None) => break,
@@ -233,7 +236,7 @@ impl Connection {
         if self.out.is_empty() {
             return Ok(());
         }
-        let patience = self.common.config.write_timeout;
+        let patience = self.config.write_timeout;
         timeout(patience, self.stream.write_all(&self.out)).await??;
         self.out.clear();
         self.out.shrink_to(KEPT);

@@ -50,7 +50,7 @@ const CONSOLE: &[&[&str]] = &[
 ];
 
 const PROXY: &[&[&str]] = &[
-    &["descriptors", "heartbeat", "live", "log"],
+    &["descriptors", "heartbeat", "live", "log", "reload"],
     &["cli", "health", "kubernetes", "metrics", "serve", "shutdown"],
     &["config"],
     &["resolv_conf"],

@@ -15,6 +15,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::task::spawn_blocking;
 
 use super::*;
+use crate::admin::Settings;
 use crate::redact::Pseudonyms;
 
 /// A proxy that no client has asked yet. Its threads end with the process.
@@ -40,8 +41,8 @@ fn state(runtime: &Handle) -> AdminState {
     let stop = Arc::new(AtomicBool::new(false));
     let (observer, _) = ObserverHandle::start(&recorders, observer, clock, stop).unwrap();
     let pseudonyms = Pseudonyms::default();
-    let hosts = Arc::new([]);
-    AdminState { config: "".into(), cache, forwarder, observer, clock, pseudonyms, hosts }
+    let settings = Settings::default();
+    AdminState { settings, cache, forwarder, observer, clock, pseudonyms }
 }
 
 /// Asks for a page while every thread for blocking work is taken: it may not
