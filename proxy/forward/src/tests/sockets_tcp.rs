@@ -33,7 +33,8 @@ impl Greedy {
     }
 }
 
-/// Forty names of another client; returns how long the slowest took.
+/// Forty names of another client; returns how long the slowest took: less than the
+/// half second of a slow one, however busy the machine is.
 fn forty(node: &mut Node) -> Duration {
     let mut slowest = Duration::ZERO;
     for n in 0..40 {
@@ -63,7 +64,7 @@ fn slow_questions_do_not_stand_before_those_of_others() {
         greedy.ask(&node, &format!("n{n}.slow.many.example."));
     }
     let slowest = forty(&mut node);
-    assert!(slowest < millis(300), "{slowest:?}");
+    assert!(slowest < millis(450), "{slowest:?}");
     for _ in 0..20 {
         assert!(address(&greedy.answer(&node)).is_some());
     }
@@ -80,7 +81,7 @@ fn silent_names_take_no_place_from_others() {
         greedy.ask(&node, &format!("n{n}.silent.example."));
     }
     let slowest = forty(&mut node);
-    assert!(slowest < millis(300), "{slowest:?}");
+    assert!(slowest < millis(450), "{slowest:?}");
     let before = node.cache.len();
     for _ in 0..1_200 {
         assert_eq!(rcode(&greedy.answer(&node)), ResponseCode::ServFail);
@@ -98,7 +99,7 @@ fn a_silent_connection_is_left_for_another() {
     assert!(address(&node.lookup(WEB).0).is_some());
     let (answer, waited) = node.lookup("lost.many.example.");
     assert!(address(&answer).is_some());
-    assert!((millis(500)..millis(1_000)).contains(&waited), "{waited:?}");
+    assert!((millis(500)..millis(1_200)).contains(&waited), "{waited:?}");
     let ports: Vec<_> = server.queries().iter().map(|query| query.from).collect();
     assert_eq!(ports.len(), 3);
     assert_ne!(ports[1], ports[2]);
@@ -113,7 +114,7 @@ fn a_connection_that_does_not_come_about_is_left_for_the_other_upstream() {
     for n in 0..6 {
         let (answer, waited) = node.lookup(&format!("n{n}.many.example."));
         assert!(address(&answer).is_some());
-        assert!(waited < millis(1_000), "{waited:?}");
+        assert!(waited < millis(1_200), "{waited:?}");
     }
 }
 
