@@ -210,8 +210,8 @@ fn write_top(config: &Config, text: &mut String) -> std::fmt::Result {
     writeln!(text, "allow = {allow:?}")?;
     writeln!(text, "workers = {}", config.workers)?;
     writeln!(text, "metrics = \"{}\"", config.metrics)?;
-    writeln!(text, "admin = {:?}", config.admin.to_string())?;
-    writeln!(text, "admin_hosts = {:?}", config.admin_hosts)?;
+    writeln!(text, "admin = {}", toml::Value::from(config.admin.to_string()))?;
+    writeln!(text, "admin_hosts = {}", toml::Value::from(config.admin_hosts.clone()))?;
     writeln!(text, "log_format = {:?}", config.log_format.label())?;
     for zone in &config.zones {
         let upstreams: Vec<_> = zone.upstreams.iter().map(ToString::to_string).collect();

@@ -334,3 +334,11 @@ fn a_host_of_the_admin_listener_is_a_name() {
     let error = file("version = 1\nadmin_hosts = [\"dns.example:80\"]").unwrap_err();
     assert!(error.to_string().starts_with("f.toml:2: admin_hosts: "), "{error}");
 }
+
+/// TOML escapes other characters than Rust does.
+#[test]
+fn a_path_is_written_as_toml_reads_it() {
+    let config = file("version = 1\nadmin = \"unix:/run/\u{7f0}\u{301}.sock\"").unwrap();
+    let written = config.to_toml();
+    assert_eq!(file(&written).unwrap().admin, config.admin, "{written}");
+}

@@ -77,9 +77,9 @@ fn resolv_conf(octets: &[u8]) -> u64 {
         for name in ["web", "web.shop", "www.example.com."] {
             let asked = expand(library, &conf, name, |_| Outcome::NxDomain);
             assert!(asked.len() <= conf.search.len() + 2, "{asked:?}");
-            for name in &asked {
-                dns::Name::from_text(name).unwrap_or_else(|error| panic!("{name:?}: {error}"));
-            }
+            // A library passes a stray backslash on, and so does this.
+            let is_sent = |name: &String| name.len() <= 2 * dns::Name::MAX_LEN;
+            assert!(asked.iter().all(is_sent), "{asked:?}");
         }
         seen.push((conf.nameservers.len(), size(conf.search.len()), size(remarks.len())));
         seen.push((conf.options.ndots.into(), size(conf.options.attempts as usize), 0));
