@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use console::{AdminAddr, AdminListener, AdminState, Pseudonyms};
+use console::{AdminAddr, AdminListener, AdminState, Pseudonyms, Settings};
 use dns::Name;
 use forward::{ForwardConfig, ForwardZone, Forwarder, Transport};
 use observe::{ObserveConfig, Observer, ObserverHandle, Recorders};
@@ -111,8 +111,8 @@ fn state(runtime: &tokio::runtime::Handle) -> AdminState {
     let stop = Arc::new(AtomicBool::new(false));
     let (observer, _) = ObserverHandle::start(&recorders, observer, clock, stop).unwrap();
     let pseudonyms = Pseudonyms::default();
-    let hosts = Arc::new([]);
-    AdminState { config: "".into(), hosts, cache, forwarder, observer, clock, pseudonyms }
+    let settings = Settings::default();
+    AdminState { settings, cache, forwarder, observer, clock, pseudonyms }
 }
 
 /// Where nothing listens.
