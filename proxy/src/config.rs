@@ -21,6 +21,7 @@ mod units;
 mod zones;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
@@ -85,6 +86,8 @@ pub struct ForwardLimits {
     pub max_inflight: usize,
     /// Clients that wait for one question.
     pub max_waiters: usize,
+    /// Questions a second of one client; none for any.
+    pub client_rate: Option<NonZeroU32>,
 }
 
 impl Config {
@@ -124,12 +127,13 @@ impl Config {
 
     /// The part of the upstream thread.
     pub fn forward_config(&self) -> ForwardConfig {
-        let ForwardLimits { deadline, max_inflight, max_waiters } = self.forward;
+        let ForwardLimits { deadline, max_inflight, max_waiters, client_rate } = self.forward;
         ForwardConfig {
             zones: self.zones.clone(),
             deadline,
             max_inflight,
             max_waiters,
+            client_rate,
             // Misses are few; a second thread would halve their batches.
             cache: self.cache,
             hop_option: self.loops.hop_option,

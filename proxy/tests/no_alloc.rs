@@ -69,6 +69,7 @@ fn a_hit_allocates_nothing() {
         max_waiters: ForwardConfig::MAX_WAITERS,
         cache: cache_config,
         hop_option: false,
+        client_rate: None,
     };
     let (forwarder, threads) =
         Forwarder::start(&config, &cache, clock, &recorders, runtime.handle()).unwrap();

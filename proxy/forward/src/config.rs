@@ -1,6 +1,7 @@
 //! What is forwarded where, and within which bounds.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use dns::Name;
@@ -19,6 +20,8 @@ pub struct ForwardConfig {
     pub max_inflight: usize,
     /// Clients that may wait for one question.
     pub max_waiters: usize,
+    /// Questions a second that each client may have asked upstream; none for any.
+    pub client_rate: Option<NonZeroU32>,
     /// How what upstreams say is kept.
     pub cache: CacheConfig,
     /// Queries to upstreams in the cluster carry our mark.

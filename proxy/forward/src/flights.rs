@@ -28,6 +28,7 @@ use std::time::Duration;
 use dns::Rcode;
 use rand::Rng;
 
+use crate::client_rate::ClientRate;
 use crate::failures::{self, Failures};
 use crate::loops::Secret;
 use crate::retry::Another;
@@ -55,6 +56,7 @@ pub(crate) struct Flights {
     ports: Ports,
     health: UpstreamHealth,
     failures: Failures,
+    client_rate: Option<ClientRate>,
     budget: RetryBudget,
     probes: Probes,
     stats: Arc<WorkerStats>,
@@ -92,6 +94,7 @@ impl Flights {
             ports: Ports::new(zones.upstreams()),
             health: UpstreamHealth::new(zones.upstreams().len()),
             failures: Failures::default(),
+            client_rate: config.client_rate.map(ClientRate::new),
             budget: RetryBudget::default(),
             probes: Probes::new(secret, hasher),
             stats,
@@ -120,6 +123,9 @@ impl Flights {
             self.stats.prefetches.add(1);
         }
         let Some(ask) = self.turn_back(ask, now) else { return };
+        if !self.is_within_rate(&ask, now) {
+            return self.refuse(ask, (Origin::Rate, Rcode::SERVFAIL), now);
+        }
         let Some(at) = self.zones.find(&ask.query.qname) else {
             return self.refuse(ask, (Origin::NoZone, Rcode::REFUSED), now);
         };
@@ -155,6 +161,13 @@ impl Flights {
                 self.actions.push(Action::Repeated(Box::new(ask)));
             }
             Joined::Full(ask) => self.shed(ask, now),
+        }
+    }
+
+    fn is_within_rate(&self, ask: &Ask, now: Moment) -> bool {
+        match (&self.client_rate, ask.reply_to.client()) {
+            (Some(rate), Some(client)) => rate.allows(client, now),
+            _ => true,
         }
     }
 

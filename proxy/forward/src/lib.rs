@@ -17,6 +17,7 @@
 
 mod accept;
 mod ask;
+mod client_rate;
 mod compose;
 mod config;
 mod failures;

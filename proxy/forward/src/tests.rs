@@ -39,6 +39,7 @@ fn config(transport: Transport, upstreams: &[SocketAddr]) -> ForwardConfig {
         max_waiters: ForwardConfig::MAX_WAITERS,
         cache: CacheConfig { bytes: 4 << 20, ..CacheConfig::default() },
         hop_option: false,
+        client_rate: None,
     }
 }
 

@@ -46,6 +46,8 @@ pub enum Origin {
     SendFailed,
     /// Too many queries in flight.
     Limit,
+    /// The client is above the rate that the configuration allows.
+    Rate,
     /// No forward zone holds the name.
     NoZone,
     /// The query came back to this proxy.
@@ -71,6 +73,7 @@ impl Origin {
         Self::ConnectRefused,
         Self::SendFailed,
         Self::Limit,
+        Self::Rate,
         Self::NoZone,
         Self::Loop,
         Self::Rejected,
@@ -106,6 +109,7 @@ impl Origin {
             Self::ConnectRefused => "connect_refused",
             Self::SendFailed => "send_failed",
             Self::Limit => "limit",
+            Self::Rate => "rate",
             Self::NoZone => "no_zone",
             Self::Loop => "loop",
             Self::Rejected => "rejected",
@@ -139,6 +143,7 @@ impl Origin {
             Self::Limit => {
                 "over its share: this client had the most queries in flight, and there was no room"
             }
+            Self::Rate => "over its rate: this client queries more than forward.client_rate allows",
             Self::NoZone => "no forward zone has the name",
             Self::Loop => "a forwarding loop: the query came back to this proxy",
             Self::Rejected => "malformed, or not a query that is looked up",
@@ -207,6 +212,7 @@ impl Origin {
             Self::ConnectRefused => format!("nothing listens at {whom}"),
             Self::SendFailed => format!("the kernel refused to send to {whom}"),
             Self::Limit => "over its share: this client has the most queries in flight".to_owned(),
+            Self::Rate => "over its rate: this client queries too often".to_owned(),
             Self::NoZone => "no forward zone has the name".to_owned(),
             Self::Loop => "loop: the query came back to its sender".to_owned(),
             _ => String::new(),

@@ -1,6 +1,7 @@
 //! From what was written to what is used: defaults filled in, bounds checked.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
@@ -109,7 +110,15 @@ fn forward(source: &Source) -> Result<ForwardLimits, ConfigError> {
         deadline: time(source, &table.deadline, ForwardConfig::DEADLINE, DEADLINE)?,
         max_inflight: count(source, &table.max_inflight, ForwardConfig::MAX_INFLIGHT)?,
         max_waiters: count(source, &table.max_waiters, ForwardConfig::MAX_WAITERS)?,
+        client_rate: match &table.client_rate {
+            Some(written) => rate(number(source, written, CLIENT_RATE)?),
+            None => None,
+        },
     })
+}
+
+fn rate(number: usize) -> Option<NonZeroU32> {
+    NonZeroU32::new(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
 fn cache(
@@ -220,6 +229,7 @@ const MAX_LISTEN: usize = 16;
 const DEADLINE: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_millis(4500);
 /// The most is what a client may wait in all.
 const STALE_WAIT: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_millis(4500);
+const CLIENT_RATE: RangeInclusive<usize> = 0..=1_000_000;
 /// RFC 8767 advises a cap of a week.
 const TTL: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(7 * 24 * 3600);
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);

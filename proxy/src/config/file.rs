@@ -1,6 +1,7 @@
 //! The configuration file as it is written.
 
 use std::fmt::Write as _;
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -78,6 +79,7 @@ pub(super) struct ForwardTable {
     pub(super) deadline: Option<Spanned<Time>>,
     pub(super) max_inflight: Option<Spanned<i64>>,
     pub(super) max_waiters: Option<Spanned<i64>>,
+    pub(super) client_rate: Option<Spanned<i64>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -240,6 +242,8 @@ fn write_tables(config: &Config, text: &mut String) -> std::fmt::Result {
     writeln!(text, "deadline = {:?}", show_time(forward.deadline))?;
     writeln!(text, "max_inflight = {}", forward.max_inflight)?;
     writeln!(text, "max_waiters = {}", forward.max_waiters)?;
+    let rate = forward.client_rate.map_or(0, NonZeroU32::get);
+    writeln!(text, "client_rate = {rate}")?;
     let loops = &config.loops;
     writeln!(text, "\n[loop]")?;
     writeln!(text, "probe_interval = {:?}", show_time(loops.probe_interval))?;

@@ -111,3 +111,27 @@ fn where_all_ask_alike_the_newest_question_is_asked() {
     // Nothing was remembered of it.
     assert!(world.lookup("one.test.").address.is_some());
 }
+
+/// Of ten times its rate a client gets a tenth, and another one all that it asks.
+#[test]
+fn a_client_above_its_rate_is_answered_at_once() {
+    let rate = std::num::NonZeroU32::new(50);
+    let config = ForwardConfig { client_rate: rate, ..config(Transport::Udp, &[addr_of(0)]) };
+    let mut world = World::with(22, config);
+    for n in 0..1_500 {
+        world.ask_after(millis(2 * n), &format!("n{n}.greedy."), GREEDY);
+    }
+    let others = beside(&mut world);
+    world.pass(secs(10));
+    unharmed(&world, &others);
+    let above = world
+        .answers
+        .iter()
+        .filter(|answer| answer.origin == Origin::Rate);
+    assert!(
+        above
+            .clone()
+            .all(|answer| answer.rcode == Rcode::SERVFAIL && answer.after.is_zero())
+    );
+    assert!((1_280..1_310).contains(&above.clone().count()), "{}", above.count());
+}

@@ -105,6 +105,7 @@ fn state(runtime: &tokio::runtime::Handle) -> AdminState {
         max_waiters: ForwardConfig::MAX_WAITERS,
         cache: cache_config,
         hop_option: false,
+        client_rate: None,
     };
     let (forwarder, _) = Forwarder::start(&forward, &cache, clock, &recorders, runtime).unwrap();
     let observer = Observer::new(config, &[], 1, clock.now());
