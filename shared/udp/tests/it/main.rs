@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod batches;
+mod drops;
 mod errors;
 mod metadata;
 mod segmented;
