@@ -115,6 +115,18 @@ impl Waiter for Ask {
             && self.query.qname.as_wire() == earlier.query.qname.as_wire()
     }
 
+    fn mark(&self) -> u64 {
+        let Some(peer) = self.reply_to.peer() else { return 0 };
+        let addr = match peer.ip() {
+            IpAddr::V4(addr) => addr.to_bits().into(),
+            IpAddr::V6(addr) => {
+                let [a, b] = [addr.to_bits() >> 64, addr.to_bits() & u128::from(u64::MAX)];
+                u64::try_from(a ^ b).unwrap_or_default()
+            }
+        };
+        addr.rotate_left(32) ^ u64::from(peer.port()) << 16 ^ u64::from(self.query.id)
+    }
+
     fn whose(&self) -> Option<IpAddr> {
         self.reply_to.client()
     }

@@ -326,7 +326,8 @@ impl Flights {
         }
         let truncated = open.state.truncated.take().filter(|_| origin.is_failure());
         let truncated = truncated.map(|truncated| truncated.entry);
-        let closed = Closed { waiters: open.waiters, entry, truncated, keep, origin, upstream };
+        let closed =
+            Closed { waiters: open.waiters.into_vec(), entry, truncated, keep, origin, upstream };
         self.actions.push(Action::Close(closed));
     }
 

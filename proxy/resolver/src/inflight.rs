@@ -14,6 +14,9 @@ use crate::cache::Key;
 use crate::clock::Moment;
 use crate::shares::Shares;
 
+mod waiters;
+pub use waiters::Waiters;
+
 /// All open questions, `T` kept with each, `W` for each who waits.
 #[derive(Debug)]
 pub struct Inflight<W, T> {
@@ -54,7 +57,7 @@ pub struct Open<W, T> {
     /// When all who wait are answered, whatever there is.
     pub deadline: Moment,
     /// Who waits, the first one first.
-    pub waiters: Vec<W>,
+    pub waiters: Waiters<W>,
     /// What its owner keeps.
     pub state: T,
     /// Where it stands among the wake-ups, if it does.
@@ -65,6 +68,10 @@ pub struct Open<W, T> {
 pub trait Waiter {
     /// Says whether this is the same query of the same client as `earlier`.
     fn repeats(&self, earlier: &Self) -> bool;
+
+    /// Returns a number that is the same for two of which one repeats the other, and
+    /// seldom for others.
+    fn mark(&self) -> u64;
 
     /// Returns whose share it takes; none for a question of our own.
     fn whose(&self) -> Option<IpAddr>;
@@ -135,7 +142,7 @@ impl<W: Waiter, T> Inflight<W, T> {
     fn join_open(&mut self, ticket: Ticket, waiter: W) -> Joined<W> {
         let (limit, is_full) = (self.limits.waiters, self.waiting >= self.limits.waiting);
         let Some(open) = self.get_mut(ticket) else { return Joined::Full(waiter) };
-        if open.waiters.iter().any(|earlier| waiter.repeats(earlier)) {
+        if open.waiters.repeats(&waiter) {
             return Joined::Again(waiter);
         }
         let place = if open.waiters.len() >= limit {
@@ -181,7 +188,7 @@ impl<W: Waiter, T> Inflight<W, T> {
         place.open = Some(Open {
             key: *key,
             deadline,
-            waiters: vec![waiter],
+            waiters: Waiters::new(waiter),
             state: state(),
             wake_at: None,
         });
@@ -206,8 +213,14 @@ impl<W: Waiter, T> Inflight<W, T> {
     /// Returns the place of the oldest waiter of the client that waits for most,
     /// of those that wait for this question.
     fn greediest_in(&self, ticket: Ticket) -> Option<usize> {
-        let held = |waiter: &W| waiter.whose().map_or(0, |whose| self.shares.held(&whose));
         let waiters = self.get(ticket)?.waiters.iter().enumerate();
+        // The greediest of all is nearly always among them, and at the front.
+        let (greediest, _) = self.shares.greediest()?;
+        let mut all = waiters.clone();
+        if let Some((place, _)) = all.find(|(_, waiter)| waiter.whose() == Some(greediest)) {
+            return Some(place);
+        }
+        let held = |waiter: &W| waiter.whose().map_or(0, |whose| self.shares.held(&whose));
         // Of equals the first one counts.
         waiters
             .rev()
@@ -217,10 +230,7 @@ impl<W: Waiter, T> Inflight<W, T> {
 
     fn remove_waiter(&mut self, ticket: Ticket, place: usize) -> Option<W> {
         let open = self.get_mut(ticket)?;
-        if place >= open.waiters.len() {
-            return None;
-        }
-        let gone = open.waiters.remove(place);
+        let gone = open.waiters.remove(place)?;
         self.release(ticket, &gone);
         Some(gone)
     }
@@ -238,7 +248,8 @@ impl<W: Waiter, T> Inflight<W, T> {
     pub fn detach(&mut self, ticket: Ticket, waiter: W) -> Vec<W> {
         let Some(open) = self.get_mut(ticket) else { return Vec::new() };
         let whose = waiter.whose();
-        let gone = std::mem::replace(&mut open.waiters, vec![waiter]);
+        let gone = std::mem::replace(&mut open.waiters, Waiters::new(waiter));
+        let gone = gone.into_vec();
         for waiter in &gone {
             self.release(ticket, waiter);
         }
@@ -283,7 +294,7 @@ impl<W: Waiter, T> Inflight<W, T> {
         if let Some(at) = open.wake_at {
             self.wakes.remove(&(at, ticket));
         }
-        for waiter in &open.waiters {
+        for waiter in open.waiters.iter() {
             self.release(ticket, waiter);
         }
         Some(open)

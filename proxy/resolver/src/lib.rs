@@ -28,7 +28,7 @@ pub use cache::{
     Kind, Stored, admit,
 };
 pub use clock::{Clock, Moment};
-pub use inflight::{GaveWay, Inflight, Joined, Limits, Open, Ticket, Waiter};
+pub use inflight::{GaveWay, Inflight, Joined, Limits, Open, Ticket, Waiter, Waiters};
 pub use origin::Origin;
 pub use places::{Place, Places};
 pub use query::{Hops, Query, QueryError, Retained};

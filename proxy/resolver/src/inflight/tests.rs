@@ -14,6 +14,10 @@ impl Waiter for Client {
         self == earlier
     }
 
+    fn mark(&self) -> u64 {
+        self.0.into()
+    }
+
     /// Ten numbers are one client's.
     fn whose(&self) -> Option<IpAddr> {
         Some([10, 0, 0, u8::try_from(self.0 / 10).unwrap()].into())
@@ -65,7 +69,7 @@ fn one_question_however_many_wait() {
     assert!(matches!(world.join("WEB.example.", 1), Joined::Again(_)));
     assert_eq!(world.inflight.len(), 1);
     let open = world.inflight.close(ticket).unwrap();
-    assert_eq!(open.waiters, [Client(1), Client(2)]);
+    assert_eq!(open.waiters.into_vec(), [Client(1), Client(2)]);
     assert!(world.inflight.is_empty());
     assert_eq!(world.inflight.next_wake(), None);
 }
@@ -91,7 +95,7 @@ fn where_there_is_no_room_the_greediest_gives_way_with_its_oldest() {
     assert!(matches!(world.join("d.example.", 21), Joined::Full(Client(21))));
     let gone = world.inflight.give_way().unwrap();
     assert_eq!(gone.waiter, Client(1));
-    assert_eq!(gone.closed.unwrap().waiters, []);
+    assert!(gone.closed.unwrap().waiters.is_empty());
     assert!(world.inflight.get(one).is_none());
     world.first("d.example.", 21);
     assert_eq!(world.inflight.give_way().unwrap().waiter, Client(20));
@@ -105,7 +109,8 @@ fn a_question_goes_on_while_another_waits_for_it() {
     world.first("b.example.", 2);
     let gone = world.inflight.give_way().unwrap();
     assert_eq!((gone.waiter, gone.closed.is_none()), (Client(1), true));
-    assert_eq!(world.inflight.get(ticket).unwrap().waiters, [Client(20)]);
+    let left: Vec<_> = world.inflight.get(ticket).unwrap().waiters.iter().collect();
+    assert_eq!(left, [&Client(20)]);
     assert_eq!(world.inflight.waiting(), 2);
 }
 

@@ -15,6 +15,10 @@ impl Waiter for Nobody {
         false
     }
 
+    fn mark(&self) -> u64 {
+        0
+    }
+
     fn whose(&self) -> Option<IpAddr> {
         None
     }
