@@ -9,8 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use dns::Name;
-use forward::{ForwardConfig, ForwardZone, Forwarder, Transport};
+use forward::{ForwardConfig, ForwardZone, Forwarder};
 use observe::Recorders;
 use proxy::live::Live;
 use proxy::serve::{Allow, Service, UdpWorker, bind_udp};
@@ -56,21 +55,8 @@ fn a_hit_allocates_nothing() {
     let cache_config = CacheConfig { bytes: 4 << 20, ..CacheConfig::default() };
     let (cache, clock, recorders) =
         (Arc::new(Cache::new(&cache_config)), Clock::start(), Recorders::default());
-    let zone = ForwardZone {
-        suffix: Name::ROOT,
-        upstreams: vec![upstream.addr()],
-        transport: Transport::Udp,
-        cluster: false,
-    };
-    let config = ForwardConfig {
-        zones: vec![zone],
-        deadline: ForwardConfig::DEADLINE,
-        max_inflight: ForwardConfig::MAX_INFLIGHT,
-        max_waiters: ForwardConfig::MAX_WAITERS,
-        cache: cache_config,
-        hop_option: false,
-        client_rate: None,
-    };
+    let zone = ForwardZone::root(vec![upstream.addr()]);
+    let config = ForwardConfig::of(vec![zone], cache_config);
     let (forwarder, threads) =
         Forwarder::start(&config, &cache, clock, &recorders, runtime.handle()).unwrap();
     let resolver = Arc::new(Resolver::new(cache, KeyHasher::default(), true));

@@ -35,8 +35,8 @@ impl ClientRate {
         if self.limiter.len() >= CLIENTS {
             self.limiter.retain_recent();
             if self.limiter.len() >= CLIENTS {
-                // More clients than a node has are addresses that somebody makes up: to
-                // limit each of them limits nothing.
+                // More clients than a node has are made-up addresses: to limit each of
+                // them limits nothing.
                 return true;
             }
         }

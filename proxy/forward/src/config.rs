@@ -41,7 +41,28 @@ pub struct ForwardZone {
     pub cluster: bool,
 }
 
+impl ForwardZone {
+    /// The zone of all names, asked over UDP, outside the cluster.
+    pub fn root(upstreams: Vec<SocketAddr>) -> Self {
+        let (suffix, transport) = (Name::ROOT, Transport::Udp);
+        Self { suffix, upstreams, transport, cluster: false }
+    }
+}
+
 impl ForwardConfig {
+    /// The bounds where the configuration has none, for these zones.
+    pub fn of(zones: Vec<ForwardZone>, cache: CacheConfig) -> Self {
+        Self {
+            zones,
+            deadline: Self::DEADLINE,
+            max_inflight: Self::MAX_INFLIGHT,
+            max_waiters: Self::MAX_WAITERS,
+            client_rate: None,
+            cache,
+            hop_option: false,
+        }
+    }
+
     /// The longest that a client waits, if nothing else was said.
     pub const DEADLINE: Duration = Duration::from_secs(4);
 

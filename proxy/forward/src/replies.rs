@@ -62,7 +62,7 @@ impl Replies {
 
     /// Puts what a question ended with into the cache, and answers those who wait:
     /// the first at once, and if there are many the rest in the next rounds of
-    /// [`leave`](Self::leave), so that nobody else waits for all of them. Returns
+    /// [`leave`](Self::leave), so that other questions do not wait for all of them. Returns
     /// how many clients were answered.
     pub(crate) fn close(&mut self, mut closed: Closed, cache: &Cache, now: Moment) -> usize {
         stale::instead_of_failure(&mut closed, cache, now);
@@ -283,6 +283,6 @@ const BATCH: usize = 32;
 const ROUND: usize = 64;
 
 /// An answer that is later is dropped: glibc, musl and Go wait for five seconds
-/// at most, and what nobody waits for is only of use to those who collect answers
+/// at most, and an answer without a waiting client only helps those who collect answers
 /// to let them all arrive at once (the `DNSBomb` attack).
 const TOO_LATE: Duration = Duration::from_secs(6);

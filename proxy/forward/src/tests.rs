@@ -26,21 +26,8 @@ use world::addr_of;
 
 /// One zone that holds all names.
 fn config(transport: Transport, upstreams: &[SocketAddr]) -> ForwardConfig {
-    let zone = ForwardZone {
-        suffix: Name::ROOT,
-        upstreams: upstreams.to_vec(),
-        transport,
-        cluster: false,
-    };
-    ForwardConfig {
-        zones: vec![zone],
-        deadline: ForwardConfig::DEADLINE,
-        max_inflight: ForwardConfig::MAX_INFLIGHT,
-        max_waiters: ForwardConfig::MAX_WAITERS,
-        cache: CacheConfig { bytes: 4 << 20, ..CacheConfig::default() },
-        hop_option: false,
-        client_rate: None,
-    }
+    let zone = ForwardZone { transport, ..ForwardZone::root(upstreams.to_vec()) };
+    ForwardConfig::of(vec![zone], CacheConfig { bytes: 4 << 20, ..CacheConfig::default() })
 }
 
 const fn millis(millis: u64) -> Duration {

@@ -1,6 +1,6 @@
 //! Who holds how much of something that is bounded.
 //!
-//! While there is room anybody may hold any of it. When there is none, the one
+//! While there is room, any holder may have all of it. When there is none, the one
 //! that holds most gives way first, with what it has held longest. So a client
 //! that takes all of it only takes it from itself.
 

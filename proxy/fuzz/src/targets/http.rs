@@ -8,8 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use console::{AdminAddr, AdminListener, AdminState, Pseudonyms, Settings};
-use dns::Name;
-use forward::{ForwardConfig, ForwardZone, Forwarder, Transport};
+use forward::{ForwardConfig, ForwardZone, Forwarder};
 use observe::{ObserveConfig, Observer, ObserverHandle, Recorders};
 use resolver::{Cache, CacheConfig, Clock};
 
@@ -93,20 +92,7 @@ fn state(runtime: &tokio::runtime::Handle) -> AdminState {
     let recorders = Recorders::new(config.buffer_octets);
     let cache_config = CacheConfig { bytes: 1 << 20, ..CacheConfig::default() };
     let cache = Arc::new(Cache::new(&cache_config));
-    let forward = ForwardConfig {
-        zones: vec![ForwardZone {
-            suffix: Name::ROOT,
-            upstreams: vec![LOST],
-            transport: Transport::Udp,
-            cluster: false,
-        }],
-        deadline: ForwardConfig::DEADLINE,
-        max_inflight: ForwardConfig::MAX_INFLIGHT,
-        max_waiters: ForwardConfig::MAX_WAITERS,
-        cache: cache_config,
-        hop_option: false,
-        client_rate: None,
-    };
+    let forward = ForwardConfig::of(vec![ForwardZone::root(vec![LOST])], cache_config);
     let (forwarder, _) = Forwarder::start(&forward, &cache, clock, &recorders, runtime).unwrap();
     let observer = Observer::new(config, &[], 1, clock.now());
     let stop = Arc::new(AtomicBool::new(false));

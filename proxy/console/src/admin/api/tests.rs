@@ -7,8 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc;
 use std::task::Poll;
 
-use dns::Name;
-use forward::{ForwardConfig, ForwardZone, Forwarder, Transport};
+use forward::{ForwardConfig, ForwardZone, Forwarder};
 use observe::{ObserveConfig, Observer, ObserverHandle, Recorders};
 use resolver::{Cache, CacheConfig, Clock};
 use tokio::runtime::{Builder, Handle};
@@ -23,20 +22,8 @@ fn state(runtime: &Handle) -> AdminState {
     let (clock, config) = (Clock::start(), ObserveConfig::default());
     let recorders = Recorders::new(config.buffer_octets);
     let cache = Arc::new(Cache::new(&CacheConfig::default()));
-    let forward = ForwardConfig {
-        zones: vec![ForwardZone {
-            suffix: Name::from_text(".").unwrap(),
-            upstreams: vec!["127.0.0.1:53".parse().unwrap()],
-            transport: Transport::Udp,
-            cluster: false,
-        }],
-        deadline: ForwardConfig::DEADLINE,
-        max_inflight: ForwardConfig::MAX_INFLIGHT,
-        max_waiters: ForwardConfig::MAX_WAITERS,
-        cache: CacheConfig::default(),
-        hop_option: false,
-        client_rate: None,
-    };
+    let zone = ForwardZone::root(vec!["127.0.0.1:53".parse().unwrap()]);
+    let forward = ForwardConfig::of(vec![zone], CacheConfig::default());
     let (forwarder, _) = Forwarder::start(&forward, &cache, clock, &recorders, runtime).unwrap();
     let observer = Observer::new(config, &[], 1, clock.now());
     let stop = Arc::new(AtomicBool::new(false));

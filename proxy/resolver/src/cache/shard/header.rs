@@ -21,7 +21,7 @@ pub(super) struct EntryHeader {
     bits: u8,
     /// Look-ups since it last passed the tail, up to [`OFTEN`].
     uses: u8,
-    /// Somebody was sent to ask for it anew.
+    /// A look-up has found that it is to be asked for anew.
     refreshing: bool,
 }
 
@@ -166,7 +166,7 @@ pub(super) fn mark_unused(place: &mut [u8]) {
     }
 }
 
-/// Notes that somebody is sent to ask anew for the entry at the start of `place`.
+/// Notes that the entry at the start of `place` is being asked for anew.
 pub(super) fn mark_refreshing(place: &mut [u8]) {
     if let Some(mark) = place.get_mut(USES_AT) {
         *mark |= REFRESHING;
