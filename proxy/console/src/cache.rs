@@ -26,7 +26,7 @@ pub async fn text(command: &CacheCommand) -> Result<String, AdminClientError> {
         }
         CacheCommand::Flush(args) => {
             let page: FlushPage = admin_client::post(&args.admin, &flush_path(args)).await?;
-            Ok(format!("{} answers removed", count(page.removed as u64)))
+            Ok(format!("{} removed", answers(page.removed)))
         }
         CacheCommand::Stats { admin } => {
             Ok(stats(&admin_client::get(admin, "/api/v1/cache").await?))
@@ -77,14 +77,19 @@ fn headline(answer: &StoredView) -> String {
     line
 }
 
+fn answers(number: usize) -> String {
+    let noun = if number == 1 { "answer" } else { "answers" };
+    format!("{} {noun}", count(number as u64))
+}
+
 fn stats(page: &CachePage) -> String {
     let usage = &page.usage;
-    let mebibytes = |octets: usize| octets >> 20;
+    let mebibytes = |octets: usize| (octets + (1 << 19)) >> 20;
     let total = &page.windows.total;
     format!(
-        "{} answers in {} of {} MiB, {} evicted before they expired\n\
+        "{} in {} of {} MiB, {} evicted before they expired\n\
          {} lookups, {:.1} % from the cache; {} queries wait for an upstream\n",
-        count(usage.cache_entries as u64),
+        answers(usage.cache_entries),
         mebibytes(usage.cache_bytes),
         mebibytes(usage.cache_capacity_bytes),
         count(usage.cache_evictions),

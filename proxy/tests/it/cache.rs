@@ -60,7 +60,7 @@ fn get_shows_the_answers_of_a_name() {
 fn flush_removes_a_name_a_zone_or_all() {
     let (upstream, proxy) = filled();
     let asked = |name: &str| upstream.count(name);
-    assert_eq!(said(&proxy, &["flush", "www.example.com"]), "1 answers removed\n");
+    assert_eq!(said(&proxy, &["flush", "www.example.com"]), "1 answer removed\n");
     proxy.client().udp(&query("www.example.com.", "A")).unwrap();
     assert_eq!((asked("www.example.com."), asked("a.www.example.com.")), (2, 1));
     assert_eq!(said(&proxy, &["flush", "--suffix", "com"]), "2 answers removed\n");

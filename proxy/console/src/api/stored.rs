@@ -1,6 +1,8 @@
 //! `/api/v1/cache/entries` and `/api/v1/cache/flush`: the answers under one name, and
 //! their removal.
 
+use std::time::Duration;
+
 use dns::{Name, Question};
 use resolver::{Cache, Flush, Kind, Moment, Stored};
 use serde::{Deserialize, Serialize};
@@ -33,7 +35,7 @@ pub struct StoredView {
     pub checking_disabled: bool,
     /// Seconds since it arrived.
     pub age_s: u64,
-    /// Seconds until it expires; 0 when it has.
+    /// Seconds until it expires, rounded up; 0 when it has.
     pub ttl_s: u64,
     /// Its TTL is over, and it is used since no upstream answers.
     pub stale: bool,
@@ -102,7 +104,7 @@ impl StoredView {
             dnssec_ok: *dnssec_ok,
             checking_disabled: *checking_disabled,
             age_s: age,
-            ttl_s: head.expires.saturating_since(now).as_secs(),
+            ttl_s: whole_seconds(head.expires.saturating_since(now)),
             stale: head.stale,
             octets: entry.message.len(),
             reason: String::from_utf8_lossy(&entry.text).into_owned(),
@@ -130,6 +132,11 @@ impl FlushPage {
         };
         Ok(Self { schema: SCHEMA, removed: cache.flush(&flush) })
     }
+}
+
+/// Rounded up, so that only what has expired has none left.
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 fn parse_name(text: &str) -> Result<Name, String> {
