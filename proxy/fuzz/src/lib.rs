@@ -23,6 +23,3 @@ pub use seeds::seeds;
 
 mod driver;
 pub use driver::{Driver, Finding};
-
-#[cfg(test)]
-mod tests;

@@ -1,7 +1,11 @@
 //! Each target with its seeds and some thousand inputs, always the same; and that the
 //! driver finds what is there to be found.
 
-use crate::{Driver, Target, seeds, targets};
+#![cfg(test)]
+
+use std::process::Command;
+
+use fuzz::{Driver, Target, seeds, targets};
 
 /// Long enough to reach past the first checks of each target.
 const STEPS: u32 = 2_000;
@@ -67,4 +71,19 @@ fn the_driver_finds_what_is_two_changes_away() {
     let found = (0..200_000).find_map(|_| driver.step(|_| ()));
     let finding = found.unwrap();
     assert!(finding.input.windows(2).any(|pair| pair == b"\xff\x3f"), "{finding:?}");
+}
+
+#[test]
+fn the_program_runs_one_target_and_refuses_an_unknown_one() {
+    let fuzz = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_fuzz")).args(args).output();
+        let output = output.unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let findings = tempfile::tempdir().unwrap();
+    let findings = findings.path().to_str().unwrap();
+    let (succeeds, said) = fuzz(&["--for", "1", "--findings", findings, "name"]);
+    assert!(succeeds, "{said}");
+    let (succeeds, said) = fuzz(&["--findings", findings, "parsley"]);
+    assert!(!succeeds && said.contains("no target \"parsley\"; known are "), "{said}");
 }
