@@ -73,23 +73,14 @@ impl Replies {
             entry.head = told;
         }
         let outcome = Outcome { origin, upstream, flags: QueryFlags::ASKED };
-        let mut leaving = Leaving { waiters: waiters.into_iter(), entry, truncated, outcome };
-        let clients = self.answer_round(&mut leaving, now);
-        if leaving.waiters.len() > 0 {
-            self.leaving.push_back(leaving);
-        }
-        clients
+        self.answer_round(Leaving { waiters: waiters.into_iter(), entry, truncated, outcome }, now)
     }
 
     /// Answers one round of those who still wait for a question that has ended.
     /// Returns how many clients that were.
     pub(crate) fn leave(&mut self, now: Moment) -> usize {
-        let Some(mut leaving) = self.leaving.pop_front() else { return 0 };
-        let clients = self.answer_round(&mut leaving, now);
-        if leaving.waiters.len() > 0 {
-            self.leaving.push_back(leaving);
-        }
-        clients
+        let next = self.leaving.pop_front();
+        next.map_or(0, |leaving| self.answer_round(leaving, now))
     }
 
     /// Says whether [`leave`](Self::leave) has something to do.
@@ -97,8 +88,9 @@ impl Replies {
         !self.leaving.is_empty()
     }
 
-    fn answer_round(&mut self, leaving: &mut Leaving, now: Moment) -> usize {
-        let Leaving { waiters, entry, truncated, outcome } = leaving;
+    /// Answers the next of those who leave, who queue again if some are left.
+    fn answer_round(&mut self, mut leaving: Leaving, now: Moment) -> usize {
+        let Leaving { waiters, entry, truncated, outcome } = &mut leaving;
         let view = entry.view();
         let mut clients = 0;
         for ask in waiters.take(ROUND) {
@@ -113,6 +105,9 @@ impl Replies {
             }
             outcome.flags = QueryFlags::JOINED;
             clients += usize::from(ask.reply_to.peer().is_some());
+        }
+        if leaving.waiters.len() > 0 {
+            self.leaving.push_back(leaving);
         }
         clients
     }

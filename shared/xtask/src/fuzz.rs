@@ -13,11 +13,8 @@ use crate::shell;
 ///
 /// When one does not build, or has a finding.
 pub(crate) fn run(targets: &[String], length: Duration) -> Result<ExitCode> {
-    let seconds = length.as_secs().to_string();
-    let mut fuzz = shell::cargo(&["run", "--quiet", "--package", "fuzz", "--bin", "fuzz", "--"]);
-    let findings = shell::target().join("fuzz");
-    fuzz.args(["--for", &seconds, "--findings"]).arg(findings);
-    shell::run(fuzz.args(targets))?;
+    let run = ["run", "--quiet", "--package", "fuzz", "--bin", "fuzz", "--"];
+    feed(shell::cargo(&run).args(targets), length)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -28,10 +25,11 @@ pub(crate) fn run(targets: &[String], length: Duration) -> Result<ExitCode> {
 ///
 /// As [`run`].
 pub(crate) fn run_built(length: Duration) -> Result<()> {
-    let built = shell::target().join("debug/fuzz");
-    let findings = shell::target().join("fuzz");
-    let seconds = length.as_secs().to_string();
-    let mut fuzz = Command::new(built);
+    feed(&mut Command::new(shell::target().join("debug/fuzz")), length)
+}
+
+fn feed(fuzz: &mut Command, length: Duration) -> Result<()> {
+    let (seconds, findings) = (length.as_secs().to_string(), shell::target().join("fuzz"));
     shell::run(fuzz.args(["--for", &seconds, "--findings"]).arg(findings))
 }
 

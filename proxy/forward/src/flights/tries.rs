@@ -157,7 +157,7 @@ impl Flights {
 
     fn client_of(&self, ticket: Ticket) -> Option<IpAddr> {
         let first = self.inflight.get(ticket)?.waiters.first()?;
-        Some(first.reply_to.peer()?.ip())
+        first.reply_to.client()
     }
 
     fn takes_spare(&mut self, ticket: Ticket, now: Moment) -> bool {
@@ -219,7 +219,7 @@ impl Flights {
             let mut message = [0; QUERY_LEN];
             let Some(len) = compose(query, edns, hops, &mut message) else { return };
             let message = message.get(..len).unwrap_or_default().into();
-            let client = first.reply_to.peer().map(|peer| peer.ip());
+            let client = first.reply_to.client();
             let deadline = open.deadline;
             let query = TcpQuery { ticket, upstream, message, deadline, client };
             return self.actions.push(Action::AskTcp(query));

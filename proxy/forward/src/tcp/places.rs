@@ -9,14 +9,15 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
+use resolver::Shares;
 use tokio::time::Instant;
 
 /// The connections to one upstream, and what each is asked.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     connections: Vec<Connection>,
-    /// Places by client.
-    held: HashMap<IpAddr, usize, RandomState>,
+    /// The places of each client.
+    held: Shares<IpAddr, u64>,
     /// Whose questions took long, and when that was seen.
     slow: HashMap<IpAddr, Instant, RandomState>,
     next: u64,
@@ -57,8 +58,7 @@ impl Places {
     /// its share, or all connections are full.
     pub(super) fn choose(&mut self, client: Option<IpAddr>, now: Instant) -> Option<Chosen> {
         self.blame(now);
-        let held = client.and_then(|client| self.held.get(&client).copied());
-        let held = held.unwrap_or_default();
+        let held = client.map_or(0, |client| self.held.held(&client));
         if held >= CLIENT_PLACES {
             return None;
         }
@@ -121,7 +121,7 @@ impl Places {
             .insert(self.next, Held { client, since: now, slow });
         one.slow += usize::from(slow);
         if let Some(client) = client {
-            *self.held.entry(client).or_default() += 1;
+            self.held.take(client, self.next);
         }
         Some(self.next)
     }
@@ -133,7 +133,7 @@ impl Places {
         one.slow -= usize::from(held.slow);
         let took = now.saturating_duration_since(held.since.max(one.progress));
         one.progress = now;
-        self.let_go(held.client);
+        self.let_go(held.client, place);
         if took > SLOW {
             self.note_slow(held.client, now);
         }
@@ -153,8 +153,8 @@ impl Places {
             .iter()
             .position(|one| one.number == connection);
         let Some(at) = at else { return };
-        for held in self.connections.swap_remove(at).held.into_values() {
-            self.let_go(held.client);
+        for (place, held) in self.connections.swap_remove(at).held {
+            self.let_go(held.client, place);
         }
     }
 
@@ -209,13 +209,9 @@ impl Places {
         seen.is_some_and(|seen| now.saturating_duration_since(*seen) < SLOW_FOR)
     }
 
-    fn let_go(&mut self, client: Option<IpAddr>) {
-        let Some(client) = client else { return };
-        if let Some(held) = self.held.get_mut(&client) {
-            *held -= 1;
-            if *held == 0 {
-                self.held.remove(&client);
-            }
+    fn let_go(&mut self, client: Option<IpAddr>, place: u64) {
+        if let Some(client) = client {
+            self.held.give_back(&client, &place);
         }
     }
 }
