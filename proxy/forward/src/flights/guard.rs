@@ -91,21 +91,21 @@ impl Flights {
         now: Moment,
         rng: &mut impl Rng,
     ) {
-        let upstream = peer.and_then(|peer| self.ports.upstream_at(peer.ip()));
+        let upstream = peer.and_then(|peer| self.asked_back_by(ticket, peer));
         let Some(open) = self.inflight.get_mut(ticket) else { return };
         let flight = &mut open.state;
         flight.guard.note_joiner(peer);
-        flight.guard.from_upstream += usize::from(upstream.is_some());
-        let sent = flight.retry.sent();
+        if upstream.is_some() {
+            flight.guard.note_lap(flight.retry.sent());
+        }
         // One lap for each query, though the probe did not get through.
-        let again = sent >= LAPS && flight.guard.from_upstream >= LAPS;
-        let last = flight.last_asked.filter(|_| again || flight.guard.looped);
-        if let (Some(_), Some(last)) = (upstream, last) {
+        let again = flight.guard.laps >= LAPS || flight.guard.looped;
+        if let Some(upstream) = upstream.filter(|_| again) {
             let qname = open.waiters.first().map(|first| first.query.qname);
             let qname = qname.unwrap_or(Name::ROOT);
-            self.note_loop(Evidence::UpstreamAsks, &qname, Way::through(last, peer));
-            self.health.failed(last, now, now);
-            return self.looped(ticket, last, now);
+            self.note_loop(Evidence::UpstreamAsks, &qname, Way::through(upstream, peer));
+            self.health.failed(upstream, now, now);
+            return self.looped(ticket, upstream, now);
         }
         if let (Some((returned, through)), Some(peer)) = (flight.guard.returned, peer)
             && returned == peer.ip()
@@ -120,6 +120,16 @@ impl Flights {
             Some(at) if at <= now => self.step(ticket, now, rng),
             _ => self.wake_for_next(ticket),
         }
+    }
+
+    /// Returns the upstream at the address of `peer`, if it was sent this question
+    /// and no other program can have its address. That we ask it for other names
+    /// proves nothing: it may be right to forward this one to us.
+    fn asked_back_by(&self, ticket: Ticket, peer: SocketAddr) -> Option<usize> {
+        let flight = &self.inflight.get(ticket)?.state;
+        let zone = self.zones.get(flight.zone)?;
+        let mut asked = zone.upstreams_of(flight.asked);
+        asked.find(|upstream| self.ports.is_only_at(*upstream, peer.ip()))
     }
 
     /// Sends a probe after a question when it is time. The tries do not wait for
@@ -182,7 +192,7 @@ impl Flights {
         let Some(probe) = self.probes.returned(nonce, now) else { return };
         let evidence = match probe.suspect {
             None => Evidence::Probe,
-            Some(_) if self.ports.upstream_at(peer.ip()).is_some() => Evidence::UpstreamAsks,
+            Some(ticket) if self.asked_back_by(ticket, peer).is_some() => Evidence::UpstreamAsks,
             Some(_) => Evidence::InFlight,
         };
         if evidence == Evidence::InFlight
@@ -277,8 +287,9 @@ impl Way {
     }
 }
 
-/// Laps that need no other proof than where they end. Two could be programs of
-/// the upstream's host that ask the same.
+/// Laps that need no other proof than where they end: each began after another
+/// query of ours. One or two could be programs of the upstream's host that ask the
+/// same.
 const LAPS: usize = 3;
 
 /// How long an answer to other probes is waited for.

@@ -194,6 +194,12 @@ impl Ports {
             .position(|pool| pool.addr.ip() == ip && !pool.shared)
     }
 
+    /// Returns whether this upstream, and no other program, has the address.
+    pub(crate) fn is_only_at(&self, upstream: usize, ip: IpAddr) -> bool {
+        let pool = self.pools.get(upstream);
+        pool.is_some_and(|pool| pool.addr.ip() == ip && !pool.shared)
+    }
+
     /// Returns what is open on a socket: IDs, and whom their answers belong to.
     pub(crate) fn open(&self, socket: usize) -> &[(u16, Ticket)] {
         self.slots

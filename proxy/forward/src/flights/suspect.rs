@@ -15,8 +15,11 @@ pub(super) struct Guard {
     /// Who brought back the probe after it, and the upstream that this was sent to;
     /// where the question itself did not come from there.
     pub(super) returned: Option<(IpAddr, usize)>,
-    /// Those of them that came from an upstream's own address.
-    pub(super) from_upstream: usize,
+    /// How often it came from an upstream that it had been sent to, at most once for
+    /// each query of ours.
+    pub(super) laps: usize,
+    /// Queries that we had sent at the last of these.
+    lap_of: usize,
     /// Probes that were sent after it.
     pub(super) probes: u8,
     /// Until when it waits for its turn to be probed.
@@ -34,13 +37,22 @@ impl Guard {
         self.joined += 1;
     }
 
+    /// Notes that an upstream asked for it that had been asked, after `sent` queries
+    /// in all. Several for one query may be programs of the upstream's host.
+    pub(super) const fn note_lap(&mut self, sent: usize) {
+        if sent > self.lap_of {
+            self.laps += 1;
+            self.lap_of = sent;
+        }
+    }
+
     /// Returns when to look whether a question that began at `started`, of
     /// which `sent` queries were sent, went round; none for no reason to.
     pub(super) fn look_at(&self, started: Moment, sent: usize) -> Option<Moment> {
         let wait = match self.joined <= sent * JOINS_PER_QUERY {
             _ if self.joined == 0 || self.probes >= MAX_PROBES => return None,
             _ if self.probes > 0 => SECOND_LOOK,
-            true if self.from_upstream > 0 => Duration::ZERO,
+            true if self.laps > 0 => Duration::ZERO,
             true => PATIENCE,
             // A herd: no ring brings so many for one query.
             false => HERD_PATIENCE,

@@ -2,6 +2,7 @@
 
 use super::world::{Conduct, Udp, World, addr_of};
 use super::*;
+use crate::ForwardZone;
 use crate::loops::Evidence;
 
 fn looping(latency: Duration) -> Conduct {
@@ -107,6 +108,44 @@ fn a_slow_name_that_two_ask_is_no_loop() {
     world.pass(secs(3));
     assert!(world.answers.iter().all(|answer| answer.address.is_some()));
     assert_eq!((world.answers.len(), world.loops.len()), (2, 0));
+}
+
+/// `cluster.local` is forwarded to a resolver that forwards all else to us, and asks
+/// again from another port, as Unbound does.
+#[test]
+fn an_upstream_of_other_names_may_ask_a_slow_name_again_and_again() {
+    let mut config = config(Transport::Udp, &[addr_of(0)]);
+    let suffix = Name::from_text("cluster.local.").unwrap();
+    config
+        .zones
+        .push(ForwardZone { suffix, ..ForwardZone::root(vec![addr_of(1)]) });
+    for latency in [500, 1_500, 3_000] {
+        let slow = Conduct { latency: millis(latency), ..Conduct::default() };
+        let mut world = World::with(9, config.clone()).upstream(0, slow);
+        world.ask("web.test.", 1);
+        for n in 0..6_u16 {
+            world.ask_back(millis(2 + 450 * u64::from(n)), "web.test.", (1, 3000 + n));
+        }
+        world.pass(secs(8));
+        assert_eq!((world.answers.len(), world.loops.len()), (7, 0), "{latency} ms");
+        assert!(world.answers.iter().all(|answer| answer.address.is_some()), "{latency} ms");
+    }
+}
+
+/// The host of the only upstream runs programs that ask us for what it answers late.
+#[test]
+fn programs_at_the_address_of_the_upstream_are_no_laps() {
+    for programs in [3, 30] {
+        let slow = Conduct { latency: millis(3_000), ..Conduct::default() };
+        let mut world = World::new(10, 1).all(slow);
+        world.ask("web.test.", 1);
+        for n in 0..programs {
+            world.ask_back(millis(5), "web.test.", (0, 3000 + n));
+        }
+        world.pass(secs(8));
+        assert_eq!((world.answers.len(), world.loops.len()), (1 + usize::from(programs), 0));
+        assert!(world.answers.iter().all(|answer| answer.address.is_some()));
+    }
 }
 
 /// Four marks that a pod makes up, on a question that others wait for.

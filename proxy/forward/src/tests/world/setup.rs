@@ -93,6 +93,14 @@ impl World {
         self.at(Duration::ZERO, Event::Ask(Box::new(Ask { query, limit, ..ask })));
     }
 
+    /// An upstream's host asks for what we may be asking it or another, after a while.
+    pub(crate) fn ask_back(&mut self, after: Duration, name: &str, (upstream, port): (usize, u16)) {
+        let name = Name::from_text(name).unwrap();
+        let peer = (addr_of(upstream).ip(), port).into();
+        let ask = self.question(name, (peer, self.number()), self.now + after);
+        self.at(after, Event::Ask(Box::new(ask)));
+    }
+
     /// A client asks from another port after a while.
     pub(crate) fn ask_from(&mut self, after: Duration, name: &str, (client, port): (u16, u16)) {
         let name = Name::from_text(name).unwrap();
