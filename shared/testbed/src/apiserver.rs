@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use crate::go_program::{GoProgram, go};
+use crate::kubernetes::APISERVER;
 use crate::path::missing_program;
 use crate::process::Process;
 use crate::{port, wait};
@@ -214,27 +214,6 @@ pub(crate) fn missing() -> Option<String> {
         .or_else(|| missing_program(&["etcd", "curl", "openssl"]))
 }
 
-/// In a module of its own: Kubernetes replaces its dependencies, which `go
-/// install` refuses. Its sums are in the checkout.
-fn build(dir: &Path) -> Command {
-    let version = "k8s.io/component-base/version";
-    let mut go = go("build");
-    go.args(["-trimpath", "-o"])
-        .arg(dir.join(PROGRAM))
-        .arg("-ldflags")
-        .arg(format!("-s -w -X {version}.gitVersion=v{VERSION}"))
-        .arg(format!("k8s.io/kubernetes/cmd/{PROGRAM}"))
-        .env("GOFLAGS", "-mod=readonly")
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("kubernetes"));
-    go
-}
-
-const APISERVER: GoProgram =
-    GoProgram { project: "kubernetes", version: VERSION, program: PROGRAM, build };
-
-/// As `go.mod` beside has it.
-const VERSION: &str = "1.37.2";
-const PROGRAM: &str = "kube-apiserver";
 const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const ADMIN: &str = "everything-is-allowed";
 const FIVEDOTS: &str = "what-the-role-allows";

@@ -96,7 +96,7 @@ pub fn binary() -> Result<PathBuf> {
     COREDNS.path()
 }
 
-fn build(dir: &Path) -> Command {
+fn build(dir: &Path, _: &str) -> Command {
     let mut go = go("install");
     go.arg(format!("github.com/coredns/coredns@v{VERSION}"))
         .env("GOBIN", dir)

@@ -18,8 +18,8 @@ pub(crate) struct GoProgram {
     pub(crate) version: &'static str,
     /// The name of its file.
     pub(crate) program: &'static str,
-    /// Returns the command, of [`go`], that makes it in a folder.
-    pub(crate) build: fn(&Path) -> Command,
+    /// Returns the command, of [`go`], that makes a program of this name in a folder.
+    pub(crate) build: fn(&Path, &str) -> Command,
 }
 
 impl GoProgram {
@@ -56,7 +56,7 @@ impl GoProgram {
     /// nothing that looks like a program.
     fn make(&self, home: &Path, path: &Path) -> Result<()> {
         let unfinished = TempDir::new_in(home)?;
-        let mut command = (self.build)(unfinished.path());
+        let mut command = (self.build)(unfinished.path(), self.program);
         let output = command
             .stdin(Stdio::null())
             .output()
@@ -101,7 +101,7 @@ fn cache() -> Result<PathBuf> {
 mod tests {
     use super::*;
 
-    fn built(build: fn(&Path) -> Command) -> GoProgram {
+    fn built(build: fn(&Path, &str) -> Command) -> GoProgram {
         GoProgram { project: "kit", version: "1.2", program: "tool", build }
     }
 
@@ -115,7 +115,7 @@ mod tests {
     fn it_is_built_once_for_all_who_ask() {
         let cache = TempDir::new().unwrap();
         // Each build adds to a list that lies beside its folder.
-        let tool = built(|dir| shell("echo built >> ../list && echo 1 > tool", dir));
+        let tool = built(|dir, _| shell("echo built >> ../list && echo 1 > tool", dir));
         std::thread::scope(|scope| {
             let ask = || tool.path_in(cache.path()).unwrap();
             let asked = [(); 4].map(|()| scope.spawn(ask));
@@ -131,12 +131,12 @@ mod tests {
     #[test]
     fn a_build_that_failed_leaves_no_program() {
         let cache = TempDir::new().unwrap();
-        let tool = built(|dir| shell("echo 1 > tool; echo no such module >&2; exit 1", dir));
+        let tool = built(|dir, _| shell("echo 1 > tool; echo no such module >&2; exit 1", dir));
         for _ in 0..2 {
             let error = tool.path_in(cache.path()).unwrap_err().to_string();
             assert_eq!(error, "cannot build tool 1.2: no such module\n");
         }
-        let unstarted = built(|_| Command::new("no-such-compiler"));
+        let unstarted = built(|_, _| Command::new("no-such-compiler"));
         let error = unstarted.path_in(cache.path()).unwrap_err().to_string();
         assert_eq!(error, "cannot start no-such-compiler");
     }

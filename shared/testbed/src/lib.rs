@@ -13,6 +13,7 @@ pub mod coredns;
 pub mod fivedots;
 mod go_program;
 pub mod http;
+pub mod kubernetes;
 mod length;
 pub mod netns;
 mod path;
