@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use crate::apiserver;
+use crate::cluster;
 use crate::coredns::COREDNS;
 use crate::path::{find_program, missing_program};
 
@@ -65,8 +66,7 @@ impl Component {
                 .iter()
                 .all(|browser| find_program(browser).is_none())
                 .then(|| format!("none of {} in PATH", BROWSERS.join(", "))),
-            Self::Cluster => missing_program(&["kube-apiserver", "etcd", "kubelet", "containerd"])
-                .or_else(missing_namespaces),
+            Self::Cluster => cluster::missing().or_else(missing_namespaces),
             Self::Coredns => COREDNS.missing(),
             Self::Netns => missing_namespaces(),
             Self::Tmux => missing_program(&["tmux"]),
