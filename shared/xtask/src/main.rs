@@ -6,6 +6,7 @@
 
 mod check;
 mod ci;
+mod cluster;
 mod coredns;
 mod demo;
 mod fuzz;
@@ -92,6 +93,13 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// A real two-node Kubernetes cluster on this machine, as root: `up`, `down`,
+    /// `kubectl ARGS…`, `node 1|2 PROGRAM ARGS…`; `CLUSTER=name` keeps two apart,
+    /// `PROXY_MODE=nftables` changes kube-proxy
+    Cluster {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        arguments: Vec<String>,
+    },
     /// Everything that must pass before a change is in: lints, tests, a short lab
     Ci,
     /// Checks format, lints, documentation and, where cargo-deny is, licenses
@@ -112,6 +120,7 @@ fn main() -> ExitCode {
         Chore::Lab { release, arguments } => compare(release, &arguments),
         Chore::Fire { arguments } => trials::run("fire", &arguments),
         Chore::Storms { arguments } => trials::run("storms", &arguments),
+        Chore::Cluster { arguments } => cluster::run(&arguments),
         Chore::Ci => ci::run(),
         Chore::Lint => lint::run(),
         Chore::Coredns => coredns::run(),

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use crate::{coredns, shell};
 
 /// Programs that tests start, with the Debian package that has each.
-const PROGRAMS: [(&str, &str); 16] = [
+const PROGRAMS: [(&str, &str); 22] = [
     ("chromium", "chromium"),
     ("dig", "dnsutils"),
     ("nslookup", "dnsutils"),
@@ -21,23 +21,29 @@ const PROGRAMS: [(&str, &str); 16] = [
     ("gcc", "gcc"),
     ("musl-gcc", "musl-tools"),
     ("etcd", "etcd-server"),
+    ("busybox", "busybox-static"),
+    ("containerd", "containerd"),
+    ("runc", "runc"),
+    ("iptables", "iptables"),
+    ("/usr/lib/cni/bridge", "containernetworking-plugins"),
+    ("conntrack", "conntrack"),
     ("curl", "curl"),
     ("openssl", "openssl"),
 ];
 
-/// Installs missing programs, builds CoreDNS and kube-apiserver. What cannot be had is said
+/// Installs missing programs, builds CoreDNS and the parts of Kubernetes. What cannot be had is said
 /// here and skipped by the tests, which know best what they need.
 pub(crate) fn run() {
     install_programs();
     if shell::has("go") {
         if let Err(error) = coredns::run_built() {
             shell::complain(&format!(
-                "tests with CoreDNS or kube-apiserver will be skipped: {error:#}"
+                "tests with CoreDNS or Kubernetes will be skipped: {error:#}"
             ));
         }
     } else {
         shell::complain(
-            "no go in PATH: tests with CoreDNS or kube-apiserver are skipped unless built already",
+            "no go in PATH: tests with CoreDNS or Kubernetes are skipped unless built already",
         );
     }
 }
