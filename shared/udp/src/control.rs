@@ -26,11 +26,21 @@ pub(crate) struct Received {
     /// Octets of each of the datagrams that came as one; the last may be
     /// shorter.
     pub(crate) segment: Option<usize>,
+    pub(crate) error: Option<ExtendedError>,
+}
+
+/// The start of `struct sock_extended_err` (linux/errqueue.h).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct ExtendedError {
+    pub(crate) errno: i32,
+    pub(crate) origin: u8,
+    pub(crate) kind: u8,
+    pub(crate) code: u8,
 }
 
 impl Control {
     /// One IPv6 packet information (40), one time stamp (32) and one length
-    /// of segments (24).
+    /// of segments (24); or a time stamp and an error with who sent it (60).
     pub(crate) const CAPACITY: usize = 96;
 
     pub(crate) const EMPTY: Self = Self { octets: [0; Self::CAPACITY], len: 0 };
@@ -70,6 +80,9 @@ impl Control {
                 (libc::IPPROTO_IP, libc::IP_PKTINFO) => received.local = v4_info(data),
                 (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => received.local = v6_info(data),
                 (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => received.at = time_stamp(data),
+                (libc::IPPROTO_IP, libc::IP_RECVERR) | (libc::IPPROTO_IPV6, libc::IPV6_RECVERR) => {
+                    received.error = extended_error(data);
+                }
                 (libc::SOL_UDP, libc::UDP_GRO) => received.segment = segment(data),
                 _ => {}
             }
@@ -138,6 +151,13 @@ fn time_stamp(data: &[u8]) -> Option<SystemTime> {
     let seconds = u64::try_from(i64::from_ne_bytes(field(data, 0)?)).ok()?;
     let nanos = u32::try_from(i64::from_ne_bytes(field(data, 8)?)).ok()?;
     UNIX_EPOCH.checked_add(Duration::new(seconds, nanos.min(999_999_999)))
+}
+
+/// `struct sock_extended_err`, up to what is told about ICMP.
+fn extended_error(data: &[u8]) -> Option<ExtendedError> {
+    let errno = i32::try_from(u32::from_ne_bytes(field(data, 0)?)).ok()?;
+    let [origin, kind, code] = field(data, 4)?;
+    Some(ExtendedError { errno, origin, kind, code })
 }
 
 /// An `int`, unlike the `u16` of a send.

@@ -18,10 +18,16 @@ mod recv;
 pub use recv::{Datagram, RecvBatch};
 
 mod send;
-pub use send::{SendBatch, SendReport};
+pub use send::{SendBatch, SendFailure, SendReport};
 
 mod segmented;
 pub use segmented::SegmentedBatch;
+
+mod errors;
+pub use errors::{ErrorBuffer, ErrorOrigin, QueuedError};
+
+mod stream;
+pub use stream::{Streamed, recv_stamped, stamp_stream};
 
 mod trouble;
 pub use trouble::Trouble;

@@ -27,6 +27,17 @@ use crate::sys::Slot;
 pub struct SendBatch {
     storage: Storage,
     len: usize,
+    /// As long as the batch from the start, so that a send allocates nothing.
+    failures: Vec<SendFailure>,
+}
+
+/// A datagram of the last batch that did not leave.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SendFailure {
+    /// Its place in the batch, from 0.
+    pub index: usize,
+    /// The system's error number, such as `libc::EPERM`.
+    pub errno: i32,
 }
 
 /// What became of a batch.
@@ -59,7 +70,15 @@ impl SendBatch {
     /// one call) of `buffer` octets (1 to 65,535) each; a number outside is
     /// taken for the nearest inside.
     pub fn new(capacity: usize, buffer: usize) -> Self {
-        Self { storage: Storage::new(capacity, buffer), len: 0 }
+        let storage = Storage::new(capacity, buffer);
+        let failures = Vec::with_capacity(storage.capacity());
+        Self { storage, len: 0, failures }
+    }
+
+    /// Returns which datagrams of the last send did not leave, and why, in the
+    /// order of the batch.
+    pub fn failures(&self) -> &[SendFailure] {
+        &self.failures
     }
 
     /// Returns how many datagrams the batch has room for.
@@ -132,6 +151,7 @@ impl SendBatch {
 
     pub(crate) fn send(&mut self, fd: BorrowedFd<'_>) -> io::Result<SendReport> {
         let mut report = SendReport::default();
+        self.failures.clear();
         let result = self.send_from(fd, &mut report);
         self.clear();
         result.map(|()| report)
@@ -174,7 +194,11 @@ impl SendBatch {
             }
             // A full send queue will not empty within microseconds.
             let lost = if error.kind() == io::ErrorKind::WouldBlock { self.len - at } else { 1 };
-            report.first_errno = report.first_errno.or_else(|| error.raw_os_error());
+            let errno = error.raw_os_error();
+            report.first_errno = report.first_errno.or(errno);
+            let failed = (at..at + lost).zip(errno.into_iter().cycle());
+            self.failures
+                .extend(failed.map(|(index, errno)| SendFailure { index, errno }));
             report.failed += lost;
             at += lost;
         }

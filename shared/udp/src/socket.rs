@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Type};
 
-use crate::{LocalAddr, RecvBatch, SegmentedBatch, SendBatch, SendReport, sys};
+use crate::{
+    ErrorBuffer, LocalAddr, QueuedError, RecvBatch, SegmentedBatch, SendBatch, SendReport, sys,
+};
 
 /// A UDP socket whose datagrams move in batches.
 ///
@@ -55,6 +57,11 @@ pub struct Options {
     /// [`Datagram::segments`](crate::Datagram::segments), and give the batch
     /// buffers of 65,535 octets, or what does not fit is lost.
     pub gro: bool,
+    /// Errors of earlier datagrams, such as ICMP port unreachable, are kept with
+    /// the datagram that each is about (`IP_RECVERR`, `IPV6_RECVERR`), to be read by
+    /// [`recv_error`](Socket::recv_error). The next send or receive still fails
+    /// with the last of them.
+    pub queue_errors: bool,
 }
 
 impl Socket {
@@ -234,6 +241,16 @@ impl Socket {
         Ok(socket2::SockRef::from(&self.inner).recv_buffer_size()? / 2)
     }
 
+    /// Takes the oldest error of the error queue, with
+    /// [`Options::queue_errors`]. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when the queue is empty.
+    pub fn recv_error<'a>(&self, buffer: &'a mut ErrorBuffer) -> io::Result<QueuedError<'a>> {
+        buffer.receive(self.as_fd())
+    }
+
     /// Takes the error that is pending on the socket, if there is one, so that
     /// neither the next receive nor the next send fails with it.
     ///
@@ -305,6 +322,10 @@ fn set_per_datagram(
     }
     if options.timestamps {
         sys::set_option(fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1)?;
+    }
+    if options.queue_errors {
+        let name = if addr.is_ipv4() { libc::IP_RECVERR } else { libc::IPV6_RECVERR };
+        sys::set_option(fd, level, name, 1)?;
     }
     if options.gro {
         sys::set_option(fd, libc::SOL_UDP, libc::UDP_GRO, 1)?;

@@ -196,6 +196,38 @@ pub(crate) fn send_slot(fd: BorrowedFd<'_>, bytes: &[u8], slot: &Slot) -> io::Re
     })
 }
 
+/// Receives one datagram, entry of the error queue or part of a stream into
+/// `buffer`, and what lies beside it into `slot`; returns its octets.
+pub(crate) fn receive_one(
+    fd: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    slot: &mut Slot,
+    flags: i32,
+) -> io::Result<usize> {
+    let iov_len = buffer.len();
+    let mut iovec = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len };
+    // SAFETY: a plain C structure of integers and pointers.
+    let mut header: libc::msghdr = unsafe { mem::zeroed() };
+    let (peer, control) = (slot.peer.octets_mut(), slot.control.octets_mut());
+    let (peer_len, control_len) = (peer.len(), control.len());
+    let (peer, control) = (peer.as_mut_ptr(), control.as_mut_ptr());
+    header.msg_iov = &raw mut iovec;
+    header.msg_iovlen = 1;
+    let received = retry(|| {
+        // The call overwrites both lengths.
+        header.msg_name = peer.cast();
+        header.msg_namelen = fit(peer_len);
+        header.msg_control = control.cast();
+        header.msg_controllen = fit(control_len);
+        // SAFETY: the header points to `iovec`, `buffer` and `slot`, which are
+        // borrowed mutably or owned until we return.
+        let n = unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut header, flags) };
+        usize::try_from(n).map_err(|_| io::Error::last_os_error())
+    })?;
+    slot.control.set_len(fit(header.msg_controllen));
+    Ok(received.min(iov_len))
+}
+
 /// Points `header` at one datagram that is to be sent.
 fn describe_datagram(
     header: &mut libc::msghdr,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use udp::{LocalAddr, Options, RecvBatch, SendBatch, Socket};
+use udp::{ErrorBuffer, ErrorOrigin, LocalAddr, Options, RecvBatch, SendBatch, Socket};
 
 use crate::{assert_quiet, bind, connect, loopbacks, patient, receive};
 
@@ -47,6 +47,31 @@ fn a_refusal_met_while_sending_costs_no_datagram() {
     }
 }
 
+/// The ICMP message quotes the datagram that met the closed port.
+#[test]
+fn the_error_queue_has_which_datagram_was_refused() {
+    for addr in loopbacks() {
+        let peer = closed_port(addr);
+        let options = Options { queue_errors: true, nonblocking: true, ..Options::default() };
+        let client = Socket::connect(None, peer, &options).unwrap();
+        let mut batch = SendBatch::new(3, 8);
+        for said in ["one", "two", "three"] {
+            batch.push(said.as_bytes(), None, None);
+        }
+        let report = client.send_batch(&mut batch).unwrap();
+        assert_eq!((report.sent, batch.failures().len()), (3, 0), "{addr}");
+        let mut buffer = ErrorBuffer::new();
+        for said in ["one", "two", "three"] {
+            let error = client.recv_error(&mut buffer).unwrap();
+            assert_eq!((error.errno, error.bytes), (libc::ECONNREFUSED, said.as_bytes()), "{addr}");
+            let (kind, code) = if addr.is_ipv4() { (3, 3) } else { (1, 4) };
+            assert_eq!(error.origin, ErrorOrigin::Icmp { kind, code }, "{addr}");
+        }
+        let end = client.recv_error(&mut buffer).unwrap_err();
+        assert_eq!(end.kind(), io::ErrorKind::WouldBlock);
+    }
+}
+
 #[test]
 fn one_datagram_that_cannot_leave_holds_back_no_other() {
     for addr in loopbacks() {
@@ -67,6 +92,14 @@ fn one_datagram_that_cannot_leave_holds_back_no_other() {
         assert_eq!((report.sent, report.failed, report.refused), (3, 2, 0));
         assert!(report.first_errno.is_some());
         assert!(report.first_error().is_some());
+        let failed: Vec<_> = batch
+            .failures()
+            .iter()
+            .map(|failure| failure.index)
+            .collect();
+        assert_eq!(failed, [1, 3], "{addr}");
+        let first = batch.failures().first().map(|failure| failure.errno);
+        assert_eq!(first, report.first_errno);
         assert!(batch.is_empty());
         assert_eq!(receive(&server, 3), ["a", "b", "c"]);
         assert_quiet(&server);
