@@ -140,7 +140,7 @@ impl<'a> Bench<'a> {
         let scenario = format!(
             "schema = 1\nname = \"sender\"\n[target]\nserver = \"{}\"\n\
              [limits]\nmax_qps = 5000000\nmax_duration = \"10m\"\n\
-             [sender]\nports = \"pool:{}\"\nthreads = {}\ngso = {}\ntimeout = \"200ms\"\n\
+             [sender]\nports = \"pool:{}\"\nthreads = {}\ngso = {}\ntimeout = \"200ms\"\nlinger = \"0s\"\n\
              [workload]\nnames = \"names\"\n\
              [[phase]]\nname = \"load\"\nfor = \"{}s\"\nschedule = {{ {schedule} }}\n",
             SERVERS

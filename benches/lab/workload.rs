@@ -134,7 +134,7 @@ impl Workload {
             "schema = 1\nname = \"{}\"\nseed = {source}\n\
              [target]\nserver = \"{server}\"\ntransport = \"{transport}\"\nallow = [\"10.77.9.0/24\"]\n\
              [limits]\nmax_qps = 5000000\nmax_duration = \"10m\"\n\
-             [sender]\n{sender}\n\
+             [sender]\nlinger = \"0s\"\n{sender}\n\
              [workload]\nnames = \"names\"\n{lookup}\
              [[phase]]\nname = \"load\"\nfor = \"{seconds}s\"\nschedule = {schedule}\n",
             self.name()

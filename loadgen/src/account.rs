@@ -1,7 +1,8 @@
 //! The account of every query: what was sent, and what came back.
 //!
 //! Pure: a sender records what it sent and received, with the time, and gets
-//! the next step of a lookup. The socket loops stay free of judgment.
+//! the next step of a lookup. The socket loops stay free of judgment. What ends
+//! without an answer is in `ends`.
 
 use std::sync::Arc;
 
@@ -11,6 +12,8 @@ use crate::lookup::{Lookups, QueryOutcome, ReadyStep};
 use crate::outstanding::{Bounds, Full, NO_LOOKUP, Outstanding, QueryState, Slot};
 use crate::recorder::Recorder;
 use crate::workload::Workload;
+
+mod ends;
 
 /// The account of one sender thread.
 #[derive(Debug)]
@@ -22,6 +25,11 @@ pub struct Account {
     /// Lookups on their way.
     pub lookups: Lookups,
     workload: Arc<Workload>,
+    /// Queries since the last [`flushed`](Self::flushed).
+    queued: usize,
+    /// Lost queries whose answer may still come, and until when that of the last.
+    missing: u64,
+    missing_until: u64,
 }
 
 /// One query that is about to be sent.
@@ -49,10 +57,14 @@ impl Account {
             recorder: Recorder::new(phases),
             lookups: Lookups::default(),
             workload,
+            queued: 0,
+            missing: 0,
+            missing_until: 0,
         }
     }
 
-    /// Composes a query into `out` and takes it as sent; returns its length.
+    /// Composes a query into `out`, which counts as sent once it has
+    /// [left](Self::flushed); returns its length.
     ///
     /// # Errors
     ///
@@ -70,19 +82,54 @@ impl Account {
             socket: outgoing.socket,
             id: 0,
             phase: outgoing.phase,
-            state: QueryState::Waiting,
+            state: QueryState::Queued,
         };
         let Ok(id) = self.outstanding.insert(slot) else {
             record.counts.shed += 1;
             self.end_of_query(outgoing.lookup, QueryOutcome::Lost, outgoing.sent);
             return Err(Full);
         };
-        record.sent(outgoing.due, outgoing.sent);
+        self.queued += 1;
         place.copy_from_slice(query);
         if let Some((place, _)) = place.split_first_chunk_mut() {
             *place = id.to_be_bytes();
         }
         Ok(query.len())
+    }
+
+    /// Notes what became of all that was queued since the last call, apart from
+    /// what [failed](Self::failed): it left between `before` and `after`, one
+    /// query after the other.
+    pub fn flushed(&mut self, before: u64, after: u64) {
+        let count = std::mem::take(&mut self.queued);
+        let took = after.saturating_sub(before);
+        for n in 0..count {
+            // In the middle of its share of the time: the kernel has no stamp for
+            // what leaves that costs less than the send itself.
+            let at = before + took * (2 * n as u64 + 1) / (2 * count as u64);
+            if let Some(index) = self.outstanding.inserted(count - n) {
+                self.left(index, at);
+            }
+        }
+    }
+
+    /// Notes that the query at `index` left at `at`, if it is still queued.
+    pub fn left(&mut self, index: u32, at: u64) {
+        if let Some(slot) = self.outstanding.left(index, at) {
+            self.recorder.phase(slot.phase).sent(slot.due, at);
+        }
+    }
+
+    /// Notes that the query with this `id` of `socket` left at `at`.
+    pub fn left_by_id(&mut self, socket: u16, id: u16, at: u64) {
+        if let Some((index, _)) = self.outstanding.find(socket, id) {
+            self.left(index, at);
+        }
+    }
+
+    /// Returns until when a late answer may come, if one is missing at `now`.
+    pub fn missing_until(&self, now: u64) -> Option<u64> {
+        (self.missing > 0 && now < self.missing_until).then_some(self.missing_until)
     }
 
     /// Counts a query as shed for want of a socket.
@@ -98,11 +145,7 @@ impl Account {
     pub fn receive(&mut self, socket: u16, message: &[u8], received: u64) -> Option<Slot> {
         let found = self.judge(socket, message);
         let Some((index, slot, header)) = found else {
-            // Whose it is cannot be known; the phase is that of the last query.
-            let phase = self
-                .outstanding
-                .back_on(socket, 1)
-                .map_or(0, |(_, slot)| slot.phase);
+            let phase = self.latest_phase(socket);
             self.recorder.phase(phase).counts.wrong += 1;
             return None;
         };
@@ -113,13 +156,18 @@ impl Account {
                 record.counts.duplicate += 1;
                 return None;
             }
-            // The kernel had it in time, we read it late: not lost at all. Or
-            // the refusal was about another query than was thought.
-            QueryState::Lost => record.counts.lost -= 1,
+            // The kernel had it in time, we read it late: not lost at all.
+            QueryState::Lost => {
+                record.counts.lost -= 1;
+                self.missing = self.missing.saturating_sub(1);
+            }
+            // ICMP was wrong, or about another path of the same datagram.
             QueryState::Refused => record.counts.refused -= 1,
-            QueryState::NotSent => {
-                record.counts.unsendable -= 1;
-                record.counts.sent += 1;
+            // No server can know its id: an answer to an earlier query of the same
+            // id, or a guess.
+            QueryState::NotSent | QueryState::Queued => {
+                record.counts.wrong += 1;
+                return None;
             }
             QueryState::Waiting => {}
         }
@@ -139,60 +187,12 @@ impl Account {
             record.counts.late += 1;
             self.outstanding.resolve(index, QueryState::AnsweredLate);
         }
-        if slot.state == QueryState::Waiting {
+        if slot.state.is_open() {
             let has_address = header.flags.rcode() == Rcode::NOERROR && header.counts[1] > 0;
             let outcome = if has_address { QueryOutcome::Address } else { QueryOutcome::Denial };
             self.end_of_query(slot.lookup, outcome, received);
         }
         Some(slot)
-    }
-
-    /// Counts all queries that wait on `socket` as refused: its peer has no
-    /// listener.
-    ///
-    /// The kernel reports it once for several datagrams and not for which, so
-    /// all that wait there are refused. An answer to one of them still counts
-    /// as its answer.
-    pub fn refuse(&mut self, socket: u16, now: u64) {
-        self.end_all_on(socket, QueryState::Refused, now);
-    }
-
-    /// Counts all queries that wait on `socket` as lost: it was closed.
-    pub fn abandon(&mut self, socket: u16, now: u64) {
-        self.end_all_on(socket, QueryState::Lost, now);
-    }
-
-    /// Counts the last `failed` queries of `socket` as unsendable: the system
-    /// did not take them.
-    pub fn fail_to_send(&mut self, socket: u16, failed: usize, now: u64) {
-        for back in 1..=failed {
-            let found = self.outstanding.back_on(socket, back);
-            let Some((index, slot)) = found.map(|(index, slot)| (index, *slot)) else { return };
-            self.end_unsent(index, slot, now);
-        }
-    }
-
-    /// Counts the query with this `id` of `socket` as unsendable.
-    pub fn fail_to_send_one(&mut self, socket: u16, id: u16, now: u64) {
-        let found = self.outstanding.find(socket, id);
-        if let Some((index, slot)) = found.map(|(index, slot)| (index, *slot)) {
-            self.end_unsent(index, slot, now);
-        }
-    }
-
-    /// Counts a query whose time was up before `now` as lost, and returns it.
-    pub fn expire(&mut self, now: u64) -> Option<Slot> {
-        let slot = self.outstanding.expire(now)?;
-        self.recorder.phase(slot.phase).counts.lost += 1;
-        self.end_of_query(slot.lookup, QueryOutcome::Lost, now);
-        Some(slot)
-    }
-
-    /// Counts all that wait as unfinished: the run was interrupted.
-    pub fn interrupt(&mut self) {
-        while let Some(slot) = self.outstanding.expire(u64::MAX) {
-            self.recorder.phase(slot.phase).counts.unfinished += 1;
-        }
     }
 
     /// Starts a lookup that was due at `due`; its first step is then ready.
@@ -202,8 +202,8 @@ impl Account {
     }
 
     /// Returns the next step of a lookup that is to be sent now.
-    pub fn next_ready(&mut self) -> Option<ReadyStep> {
-        self.lookups.next_ready(&self.workload)
+    pub fn next_ready(&mut self, now: u64) -> Option<ReadyStep> {
+        self.lookups.next_ready(now, &self.workload)
     }
 
     /// Finds the query that `message` answers, and its header.
@@ -215,37 +215,6 @@ impl Account {
         let (index, slot) = self.outstanding.find(socket, header.id)?;
         let query = self.workload.query(slot.question);
         answers(query, message, &header).then_some((index, *slot, header))
-    }
-
-    fn end_all_on(&mut self, socket: u16, state: QueryState, now: u64) {
-        for back in 1..=self.outstanding.reach(socket) {
-            if self.outstanding.waiting_on(socket) == 0 {
-                return;
-            }
-            let found = self.outstanding.back_on(socket, back);
-            let Some((index, slot)) = found.map(|(index, slot)| (index, *slot)) else { continue };
-            if slot.state != QueryState::Waiting {
-                continue;
-            }
-            self.outstanding.resolve(index, state);
-            let counts = &mut self.recorder.phase(slot.phase).counts;
-            match state {
-                QueryState::Refused => counts.refused += 1,
-                _ => counts.lost += 1,
-            }
-            self.end_of_query(slot.lookup, QueryOutcome::Lost, now);
-        }
-    }
-
-    fn end_unsent(&mut self, index: u32, slot: Slot, now: u64) {
-        if slot.state != QueryState::Waiting {
-            return;
-        }
-        self.outstanding.resolve(index, QueryState::NotSent);
-        let counts = &mut self.recorder.phase(slot.phase).counts;
-        counts.sent -= 1;
-        counts.unsendable += 1;
-        self.end_of_query(slot.lookup, QueryOutcome::Lost, now);
     }
 
     fn end_of_query(&mut self, lookup: u32, outcome: QueryOutcome, now: u64) {

@@ -8,8 +8,9 @@ use clap::{Args, Parser, Subcommand};
 /// An open-loop DNS load generator that reports its own lateness too.
 ///
 /// Exit codes: 0 passed, 1 the run could not be made, 2 an expectation was not
-/// met or no answer came, 3 invalid (the generator was late or shed load), 64
-/// usage, 77 target refused, 78 scenario file wrong, 130 interrupted.
+/// met or no answer came, 3 invalid (the generator was late or shed load), 4 the
+/// situation of the scenario did not occur, 64 usage, 77 target refused, 78
+/// scenario file wrong, 129, 130, 143 ended by a signal.
 #[derive(Debug, Parser)]
 #[command(name = "fivedots-loadgen", version)]
 pub struct Cli {
@@ -29,7 +30,7 @@ pub enum Command {
         file: PathBuf,
     },
     /// Sends a constant load without a file.
-    Quick(QuickArgs),
+    Quick(Box<QuickArgs>),
     /// Compares 200 pods with and without a node cache.
     Demo(DemoArgs),
     /// Runs a DNS server with the answers of a cluster's CoreDNS and the Internet.
@@ -45,7 +46,11 @@ pub enum Command {
 pub struct RunArgs {
     /// The scenario.
     pub file: PathBuf,
-    /// Writes the report as JSON, too.
+    /// Sends to this server instead of the file's: address or address:port.
+    #[arg(long, value_name = "SERVER")]
+    pub server: Option<String>,
+    /// Writes the report as JSON, too; with - to standard output in one line, and
+    /// the text to standard error.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// Prints what would be sent, and sends nothing.
@@ -75,15 +80,32 @@ pub struct QuickArgs {
     /// How long a query waits for its answer.
     #[arg(long, default_value = "5s", value_name = "DURATION")]
     pub timeout: String,
-    /// Source ports: one, pool:N or per-query.
-    #[arg(long, default_value = "one")]
-    pub ports: String,
+    /// How long after that a late answer is known; to 12 s after the send by
+    /// default.
+    #[arg(long, value_name = "DURATION")]
+    pub linger: Option<String>,
+    /// Source ports: one, pool:N or per-query; as many as ids last for by default.
+    #[arg(long)]
+    pub ports: Option<String>,
+    /// Queries waiting for an answer; more are shed.
+    #[arg(long, value_name = "COUNT")]
+    pub max_outstanding: Option<u32>,
+    /// Queries per second in any 100 ms; twice the rate by default, so that a
+    /// moment's lateness can be made up for.
+    #[arg(long, value_name = "RATE")]
+    pub max_qps: Option<f64>,
+    /// What the run must show, such as "latency.p99 < 20ms"; may be repeated.
+    #[arg(long, value_name = "CONDITION")]
+    pub expect: Vec<String>,
+    /// ticks, or exact: each query when it is due, for more CPU.
+    #[arg(long)]
+    pub pacing: Option<String>,
     /// Sends over TCP.
     #[arg(long)]
     pub tcp: bool,
-    /// Connections, with --tcp.
-    #[arg(long, default_value_t = 1)]
-    pub connections: u16,
+    /// Connections, with --tcp; one per thread by default.
+    #[arg(long)]
+    pub connections: Option<u16>,
     /// Sender threads.
     #[arg(long, default_value_t = 1)]
     pub threads: u32,
@@ -95,7 +117,8 @@ pub struct QuickArgs {
     /// allowed.
     #[arg(long, value_name = "CIDR")]
     pub allow: Vec<String>,
-    /// Writes the report as JSON, too.
+    /// Writes the report as JSON, too; with - to standard output in one line, and
+    /// the text to standard error.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// Allows load to a public address: the target is yours.

@@ -1,5 +1,6 @@
 //! What each command does, from its arguments to its exit code.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::Path;
@@ -7,7 +8,9 @@ use std::path::Path;
 use crate::cli::{Cli, Command, QuickArgs, RunArgs};
 use crate::environment::Environment;
 use crate::exit::Exit;
+use crate::forecast::Forecast;
 use crate::guard::{self, PublicTarget, Refusal};
+use crate::progress::ProgressLine;
 use crate::report::Report;
 use crate::report::text::Text;
 use crate::scenario::{Scenario, ScenarioError};
@@ -55,7 +58,7 @@ pub fn run(cli: &Cli, stop: &Stop, out: &mut impl Write) -> Result<Exit, Command
         Command::Run(args) => run_file(args, stop, out),
         Command::Check { file } => {
             let scenario = Scenario::load(file)?;
-            print(out, &plan_text(&scenario))?;
+            print(out, &Forecast(&scenario).to_string())?;
             Ok(Exit::Passed)
         }
         Command::Quick(args) => run_quick(args, stop, out),
@@ -68,17 +71,17 @@ pub fn run(cli: &Cli, stop: &Stop, out: &mut impl Write) -> Result<Exit, Command
 }
 
 fn run_file(args: &RunArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, CommandError> {
-    let scenario = Scenario::load(&args.file)?;
+    let scenario = Scenario::load_for(&args.file, args.server.as_deref())?;
     guard(&scenario, scenario.address(), args.i_own_this)?;
     if args.dry_run {
-        print(out, &plan_text(&scenario))?;
+        print(out, &Forecast(&scenario).to_string())?;
         return Ok(Exit::Passed);
     }
     measure(&scenario, args.json.as_deref(), stop, out)
 }
 
 fn run_quick(args: &QuickArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, CommandError> {
-    let text = quick::scenario_text(args);
+    let text = quick::scenario_text(args).map_err(CommandError::Usage)?;
     let scenario = Scenario::parse(&text, Path::new("quick"))
         .map_err(|error| CommandError::Usage(first_line(&error)))?;
     guard(&scenario, scenario.address(), args.i_own_this)?;
@@ -91,56 +94,87 @@ fn measure(
     stop: &Stop,
     out: &mut impl Write,
 ) -> Result<Exit, CommandError> {
+    // Before an hour of load, not after it.
+    let json = json.map(JsonOutput::open).transpose()?;
     let environment = Environment::read();
-    let measured = run::execute(scenario, stop).map_err(CommandError::Run)?;
+    let mut progress = ProgressLine::new(scenario.duration());
+    let measured = run::execute_watched(scenario, stop, &mut |now, counts| {
+        progress.show(now, counts);
+    })
+    .map_err(CommandError::Run)?;
     let report = Report::new(scenario, environment, &measured);
-    print(out, &Text(&report).to_string())?;
-    if let Some(path) = json {
-        let shown = || path.display().to_string();
-        let json = report
-            .to_json()
-            .map_err(|error| CommandError::Output(shown(), error.into()))?;
-        std::fs::write(path, json).map_err(|error| CommandError::Output(shown(), error))?;
+    let text = Text(&report).to_string();
+    match json {
+        None => print(out, &text)?,
+        Some(JsonOutput::Stdout) => {
+            print(&mut io::stderr(), &text)?;
+            let line = report
+                .to_json_line()
+                .map_err(|error| json_error("-", error.into()))?;
+            print(out, &format!("{line}\n"))?;
+        }
+        Some(JsonOutput::File(file)) => {
+            print(out, &text)?;
+            file.write(&report)?;
+        }
     }
     Ok(report.outcome())
+}
+
+/// Where the report goes as JSON.
+enum JsonOutput {
+    Stdout,
+    File(JsonFile),
+}
+
+struct JsonFile {
+    file: File,
+    path: String,
+}
+
+impl JsonOutput {
+    fn open(path: &Path) -> Result<Self, CommandError> {
+        if path == Path::new("-") {
+            return Ok(Self::Stdout);
+        }
+        let shown = path.display().to_string();
+        // What is there stays until there is something to replace it.
+        let file = File::options()
+            .create(true)
+            .write(true)
+            .truncate(false)
+            .open(path);
+        match file {
+            Ok(file) => Ok(Self::File(JsonFile { file, path: shown })),
+            Err(error) => Err(json_error(&shown, error)),
+        }
+    }
+}
+
+impl JsonFile {
+    fn write(mut self, report: &Report) -> Result<(), CommandError> {
+        let json = report
+            .to_json()
+            .map_err(|error| json_error(&self.path, error.into()))?;
+        let written = self.file.write_all(json.as_bytes());
+        // A pipe or a device has no length to cut.
+        let cut = |()| match self.file.metadata() {
+            Ok(about) if about.is_file() => self.file.set_len(json.len() as u64),
+            _ => Ok(()),
+        };
+        written
+            .and_then(cut)
+            .map_err(|error| json_error(&self.path, error))
+    }
+}
+
+fn json_error(path: &str, error: io::Error) -> CommandError {
+    CommandError::Output(path.to_owned(), error)
 }
 
 fn guard(scenario: &Scenario, target: IpAddr, i_own_this: bool) -> Result<(), Refusal> {
     let public = if i_own_this { PublicTarget::Allowed } else { PublicTarget::Refused };
     guard::check(target, &scenario.target.allow, public)
-}
-
-/// What would be sent, for `check` and `--dry-run`.
-fn plan_text(scenario: &Scenario) -> String {
-    let per_draw = scenario.workload.max_queries_per_draw();
-    let what = if scenario.workload.is_lookup() {
-        format!("lookups of up to {per_draw} queries each")
-    } else {
-        "queries".to_owned()
-    };
-    let mut text = format!(
-        "{}: {what} to {} over {}, {} name(s), {:?} in all\n",
-        scenario.name,
-        scenario.target.server,
-        scenario.target.transport.as_str(),
-        scenario.workload.names(),
-        scenario.duration(),
-    );
-    for phase in &scenario.phases {
-        let plan = &phase.plan;
-        let count = if plan.shape.is_closed() {
-            "as many as the server answers".to_owned()
-        } else {
-            let dues = plan.shape.due_times(plan.length, scenario.seed);
-            format!("about {}", dues.count())
-        };
-        let name = &phase.name;
-        text.push_str(&format!("  {name}: {:?}, {}: {count}\n", plan.length, plan.shape));
-    }
-    for expectation in &scenario.expectations {
-        text.push_str(&format!("  expects {expectation}\n"));
-    }
-    text
 }
 
 /// The made-up file of `quick` has no line a user could look at.

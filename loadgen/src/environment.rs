@@ -35,7 +35,9 @@ impl Environment {
             version: env!("CARGO_PKG_VERSION"),
             kernel: line("/proc/sys/kernel/osrelease"),
             cpus: std::thread::available_parallelism().map_or(1, usize::from),
-            cpu_quota: line("/sys/fs/cgroup/cpu.max").and_then(|text| quota(&text)),
+            cpu_quota: line("/sys/fs/cgroup/cpu.max")
+                .and_then(|text| quota(&text))
+                .or_else(cgroup_v1_quota),
             governor: line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
             load_average: line("/proc/loadavg").and_then(|text| first(&text)),
             open_files: fs::read_to_string("/proc/self/limits")
@@ -60,7 +62,26 @@ fn first<T: std::str::FromStr>(text: &str) -> Option<T> {
 fn quota(text: &str) -> Option<f64> {
     let (quota, period) = text.split_once(' ')?;
     let (quota, period): (f64, f64) = (quota.parse().ok()?, period.parse().ok()?);
-    (period > 0.0).then_some(quota / period)
+    (period > 0.0 && quota > 0.0).then_some(quota / period)
+}
+
+/// The quota of the first version of cgroups, where -1 is none.
+fn cgroup_v1_quota() -> Option<f64> {
+    let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let cpu = |line: &str| {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let controllers = fields.next()?;
+        controllers
+            .split(',')
+            .any(|one| one == "cpu")
+            .then(|| fields.next().map(str::to_owned))?
+    };
+    let path = own.lines().find_map(cpu)?;
+    // In a container its own group is the root of what is mounted.
+    [path.as_str(), "/"].iter().find_map(|group| {
+        let file = |name: &str| line(&format!("/sys/fs/cgroup/cpu{group}/{name}"));
+        quota(&format!("{} {}", file("cpu.cfs_quota_us")?, file("cpu.cfs_period_us")?))
+    })
 }
 
 fn range(text: &str) -> Option<(u16, u16)> {
@@ -84,6 +105,7 @@ mod tests {
     fn the_kernels_texts_are_understood() {
         assert_eq!(quota("max 100000"), None);
         assert_eq!(quota("150000 100000"), Some(1.5));
+        assert_eq!(quota("-1 100000"), None);
         assert_eq!(range("32768\t60999"), Some((32768, 60999)));
         assert_eq!(
             files("Limit Soft\nMax open files            1024   524288 files\n"),

@@ -11,6 +11,8 @@ pub enum Exit {
     Failed,
     /// The run is no measurement of the server: we were late, or shed load.
     Invalid,
+    /// The situation did not occur that the scenario is about.
+    NotReproduced,
     /// The command line is wrong.
     Usage,
     /// The guard refused the target.
@@ -29,6 +31,7 @@ impl Exit {
             Self::RunError => 1,
             Self::Failed => 2,
             Self::Invalid => 3,
+            Self::NotReproduced => 4,
             Self::Usage => 64,
             Self::Refused => 77,
             Self::Scenario => 78,
@@ -38,16 +41,17 @@ impl Exit {
     }
 
     /// Returns the one that counts when both apply: our own fault hides what
-    /// is wrong with the server, and both hide success. (The codes 4 to 6
-    /// between them belong to faults.)
+    /// is wrong with the server, and both hide success. A server that met what was
+    /// expected in a situation that did not occur has shown nothing.
     #[must_use]
     pub fn worse(self, other: Self) -> Self {
         let rank = |exit: Self| match exit {
             Self::Passed => 0,
             Self::RunError => 1,
             Self::Failed => 2,
-            Self::Invalid => 3,
-            _ => 4,
+            Self::NotReproduced => 3,
+            Self::Invalid => 4,
+            _ => 5,
         };
         if rank(other) > rank(self) { other } else { self }
     }
@@ -61,6 +65,8 @@ mod tests {
     fn the_highest_wins() {
         assert_eq!(Exit::Failed.worse(Exit::Invalid), Exit::Invalid);
         assert_eq!(Exit::Invalid.worse(Exit::Failed), Exit::Invalid);
+        assert_eq!(Exit::Failed.worse(Exit::NotReproduced).code(), 4);
+        assert_eq!(Exit::NotReproduced.worse(Exit::Invalid).code(), 3);
         assert_eq!(Exit::Passed.worse(Exit::Failed), Exit::Failed);
         assert_eq!(Exit::Invalid.worse(Exit::Signal(2)).code(), 130);
     }

@@ -69,6 +69,8 @@ pub enum Count {
     Wrong,
     Truncated,
     Reconnects,
+    Unconnected,
+    Missed,
 }
 
 /// How a figure compares with its bound.
@@ -101,19 +103,19 @@ impl Expectation {
     pub fn parse(key: &str, condition: &str, phases: &[String]) -> Result<Self, String> {
         let (scope, metric) = key
             .split_once('.')
-            .ok_or_else(|| format!("expect: {key:?} is not \"phase.metric\""))?;
+            .ok_or_else(|| format!("{key:?} is not \"phase.metric\""))?;
         let phase = match phases.iter().position(|phase| phase == scope) {
             None if scope == "run" => None,
-            None => return Err(format!("expect: {key:?}: there is no phase {scope:?}")),
+            None => return Err(format!("{key:?}: there is no phase {scope:?}")),
             phase => phase,
         };
         let metric = Metric::parse(metric)
-            .ok_or_else(|| format!("expect: {key:?}: unknown metric {metric:?}; {METRICS}"))?;
+            .ok_or_else(|| format!("{key:?}: unknown metric {metric:?}; {METRICS}"))?;
         let (comparison, bound) = parse_condition(condition)
-            .ok_or_else(|| format!("expect: {key:?}: {condition:?} is not a condition; {FORM}"))?;
+            .ok_or_else(|| format!("{key:?}: {condition:?} is not a condition; {FORM}"))?;
         if !metric.takes(bound) {
             let unit = metric.unit();
-            return Err(format!("expect: {key:?}: {condition:?} has the wrong unit: give {unit}"));
+            return Err(format!("{key:?}: {condition:?} has the wrong unit: give {unit}"));
         }
         let (key, condition) = (key.to_owned(), condition.to_owned());
         Ok(Self { key, condition, phase, metric, comparison, bound })
@@ -166,6 +168,11 @@ impl Metric {
         matches!(self, Self::Latency(_) | Self::Lateness(_) | Self::Lookup(_))
     }
 
+    /// Returns whether our own lateness is part of it.
+    pub const fn has_lateness(self) -> bool {
+        matches!(self, Self::Latency(_) | Self::Lookup(_))
+    }
+
     const fn takes(self, bound: Bound) -> bool {
         match self {
             Self::Latency(_) | Self::Lateness(_) | Self::Lookup(_) => {
@@ -201,7 +208,7 @@ impl Statistic {
 }
 
 impl Count {
-    const ALL: [(&'static str, Self); 11] = [
+    const ALL: [(&'static str, Self); 13] = [
         ("sent", Self::Sent),
         ("answered", Self::Answered),
         ("late", Self::Late),
@@ -213,6 +220,8 @@ impl Count {
         ("wrong", Self::Wrong),
         ("truncated", Self::Truncated),
         ("reconnects", Self::Reconnects),
+        ("unconnected", Self::Unconnected),
+        ("missed", Self::Missed),
     ];
 }
 
@@ -270,7 +279,7 @@ fn parse_number(text: &str) -> Option<f64> {
 
 /// What may follow the name of a phase.
 const METRICS: &str = "known are latency.*, lookup.*, lateness.* (p50 to p99.99, mean, max), \
-sent, answered, late, lost, refused, shed, unsendable, duplicate, wrong, truncated, reconnects, \
+sent, answered, late, lost, refused, shed, unsendable, duplicate, wrong, truncated, reconnects, unconnected, missed, \
 rcode.*, queries_per_lookup";
 
 /// What a condition looks like.

@@ -40,6 +40,10 @@ pub mod sender;
 
 pub mod run;
 
+pub mod forecast;
+
+pub mod progress;
+
 pub mod environment;
 
 pub mod report;

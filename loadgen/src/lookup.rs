@@ -23,6 +23,8 @@ pub struct Lookups {
 #[derive(Clone, Copy, Debug)]
 struct Lookup {
     due: u64,
+    /// When its first query was given to the network.
+    sent: u64,
     walk: u32,
     socket: u16,
     phase: u8,
@@ -64,6 +66,7 @@ impl Lookups {
     pub fn start(&mut self, walk: u32, due: u64, phase: u8, socket: u16) {
         let lookup = Lookup {
             due,
+            sent: due,
             walk,
             socket,
             phase,
@@ -85,11 +88,14 @@ impl Lookups {
         self.ready.push_back((index, due));
     }
 
-    /// Returns the next step that is to be sent now, all of its queries.
-    pub fn next_ready(&mut self, workload: &Workload) -> Option<ReadyStep> {
+    /// Returns the next step that is to be sent at `now`, all of its queries.
+    pub fn next_ready(&mut self, now: u64, workload: &Workload) -> Option<ReadyStep> {
         let (index, due) = self.ready.pop_front()?;
         let lookup = self.slab.get_mut(index as usize)?;
         let step = workload.step(lookup.walk, lookup.step)?;
+        if lookup.step == 0 {
+            lookup.sent = now;
+        }
         lookup.waiting_for = step.len;
         lookup.step += 1;
         Some(ReadyStep { lookup: index, due, step, socket: lookup.socket, phase: lookup.phase })
@@ -124,11 +130,8 @@ impl Lookups {
             (false, true) => record.counts.lookups.resolved += 1,
             (false, false) => record.counts.lookups.denied += 1,
         }
-        if !lookup.has_failed {
-            record
-                .lookup
-                .saturating_record(now.saturating_sub(lookup.due));
-        }
+        // One that failed has kept its application waiting as well.
+        record.lookup_ended(lookup.due, lookup.sent, now);
         self.free.push(index);
     }
 }

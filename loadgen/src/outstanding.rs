@@ -34,6 +34,8 @@ const _: () = assert!(size_of::<Slot>() <= 32, "a million outstanding queries fi
 /// The state of a query.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum QueryState {
+    /// Composed, and not yet given to the network.
+    Queued,
     /// No answer yet.
     Waiting,
     /// An answer came in time.
@@ -42,10 +44,18 @@ pub enum QueryState {
     AnsweredLate,
     /// No answer within the timeout.
     Lost,
-    /// The host has no listener there (ICMP port unreachable, or a TCP reset).
+    /// ICMP reported that it did not reach the server, or a connection was
+    /// refused.
     Refused,
     /// The system did not take it.
     NotSent,
+}
+
+impl QueryState {
+    /// Returns whether it may still be answered in time.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Queued | Self::Waiting)
+    }
 }
 
 /// The queries of one sender thread.
@@ -63,6 +73,7 @@ pub struct Outstanding {
     waiting: usize,
     max_waiting: usize,
     timeout: u64,
+    keep: u64,
 }
 
 /// The ids in use on one socket.
@@ -83,11 +94,14 @@ pub struct Full;
 pub struct Bounds {
     /// Queries waiting at the same time.
     pub max_waiting: usize,
-    /// Queries sent within one timeout, rounded up to a power of two; an
+    /// Queries sent within `keep`, rounded up to a power of two; an
     /// answered one keeps its slot for as long as an older one waits.
     pub window: usize,
     /// How long a query waits, in nanoseconds.
     pub timeout: u64,
+    /// How long its id is not used again, if the socket has another: by then a
+    /// late or a second answer is known as such. At least `timeout`.
+    pub keep: u64,
 }
 
 impl Outstanding {
@@ -106,6 +120,7 @@ impl Outstanding {
             waiting: 0,
             max_waiting: bounds.max_waiting,
             timeout: bounds.timeout,
+            keep: bounds.keep.max(bounds.timeout),
         }
     }
 
@@ -147,8 +162,8 @@ impl Outstanding {
         if self.waiting >= self.max_waiting || !lap_is_free {
             return Err(Full);
         }
-        slot.id = self.claim_id(slot.socket).ok_or(Full)?;
-        slot.state = QueryState::Waiting;
+        slot.id = self.claim_id(slot.socket, slot.sent).ok_or(Full)?;
+        slot.state = QueryState::Queued;
         let index = self.index_of(self.next);
         match self.slots.get_mut(index as usize) {
             Some(place) => *place = slot,
@@ -176,10 +191,10 @@ impl Outstanding {
     /// Changes how a query stands.
     pub fn resolve(&mut self, index: u32, state: QueryState) {
         let Some(slot) = self.slots.get_mut(index as usize) else { return };
-        let was_waiting = slot.state == QueryState::Waiting;
+        let was_open = slot.state.is_open();
         slot.state = state;
         let socket = usize::from(slot.socket);
-        if was_waiting && state != QueryState::Waiting {
+        if was_open && !state.is_open() {
             self.waiting -= 1;
             if let Some(ids) = self.sockets.get_mut(socket) {
                 ids.waiting -= 1;
@@ -187,12 +202,31 @@ impl Outstanding {
         }
     }
 
-    /// Returns a query whose time is up at `now`, which is then [`QueryState::Lost`].
+    /// Notes that a query left at `at`, if it is queued; returns it as it is then.
+    pub fn left(&mut self, index: u32, at: u64) -> Option<Slot> {
+        let slot = self.slots.get_mut(index as usize)?;
+        if slot.state != QueryState::Queued {
+            return None;
+        }
+        slot.state = QueryState::Waiting;
+        slot.sent = at;
+        Some(*slot)
+    }
+
+    /// Returns the place of the query that was inserted `back` queries ago; 1 is
+    /// the latest, and all that are queued are among them.
+    pub fn inserted(&self, back: usize) -> Option<u32> {
+        let n = self.next.checked_sub(back as u64)?;
+        Some(self.index_of(n))
+    }
+
+    /// Returns a query whose time is up at `now`, as it was; it is then
+    /// [`QueryState::Lost`].
     pub fn expire(&mut self, now: u64) -> Option<Slot> {
         while self.oldest < self.next {
             let index = self.index_of(self.oldest);
             let slot = *self.slots.get(index as usize)?;
-            if slot.state == QueryState::Waiting {
+            if slot.state.is_open() {
                 if slot.sent + self.timeout > now {
                     return None;
                 }
@@ -229,6 +263,11 @@ impl Outstanding {
             .map_or(0, |ids| ids.table.len())
     }
 
+    /// Returns the place of the query that was inserted after that at `index`.
+    pub fn following(&self, index: u32) -> u32 {
+        self.index_of(u64::from(index) + 1)
+    }
+
     /// Returns the query at `index`.
     pub fn get(&self, index: u32) -> Option<&Slot> {
         self.slots.get(index as usize)
@@ -239,6 +278,11 @@ impl Outstanding {
         self.timeout
     }
 
+    /// Returns how long a query is known, in nanoseconds from the send.
+    pub const fn keep(&self) -> u64 {
+        self.keep
+    }
+
     /// The place of the n-th query; `capacity` is a power of two below 2^32.
     #[expect(clippy::cast_possible_truncation, reason = "masked to less than 2^25")]
     const fn index_of(&self, n: u64) -> u32 {
@@ -246,8 +290,9 @@ impl Outstanding {
     }
 
     /// Returns the next id of `socket`. The table grows rather than forget a
-    /// query that has no answer: its late answer would be called a wrong one.
-    fn claim_id(&mut self, socket: u16) -> Option<u16> {
+    /// query of the last while: its late or second answer would be called a
+    /// wrong one.
+    fn claim_id(&mut self, socket: u16, now: u64) -> Option<u16> {
         loop {
             let ids = self.sockets.get(usize::from(socket))?;
             let place = usize::from(ids.next) & (ids.table.len() - 1);
@@ -255,13 +300,14 @@ impl Outstanding {
             let before = self.slots.get(index as usize).filter(|slot| {
                 slot.socket == socket && usize::from(slot.id) & (ids.table.len() - 1) == place
             });
-            let state = before.map_or(QueryState::Answered, |slot| slot.state);
-            if state == QueryState::Answered || ids.table.len() > usize::from(u16::MAX) {
-                let free = state != QueryState::Waiting;
+            let is_free = before.is_none_or(|slot| !slot.state.is_open());
+            let is_forgotten = before.is_none_or(|slot| slot.sent + self.keep <= now);
+            let is_largest = ids.table.len() > usize::from(u16::MAX);
+            if (is_free && is_forgotten) || is_largest {
                 let ids = self.sockets.get_mut(usize::from(socket))?;
                 let id = ids.next;
-                ids.next = id.wrapping_add(u16::from(free));
-                return free.then_some(id);
+                ids.next = id.wrapping_add(u16::from(is_free));
+                return is_free.then_some(id);
             }
             self.grow(socket);
         }

@@ -3,64 +3,103 @@
 //! It is written as a scenario file first and read like any other, so there
 //! is one set of checks, and what was run can be kept.
 
-use std::fmt::Write as _;
+use toml::{Table, Value};
 
 use crate::cli::QuickArgs;
 
 /// Writes the scenario that `args` stand for.
-pub fn scenario_text(args: &QuickArgs) -> String {
-    let quoted = |texts: &[String]| {
-        let texts: Vec<String> = texts.iter().map(|text| quote(text)).collect();
-        texts.join(", ")
-    };
+///
+/// # Errors
+///
+/// When an expectation is not of two parts.
+pub fn scenario_text(args: &QuickArgs) -> Result<String, String> {
     let default = ["example.com".to_owned()];
     let names = if args.names.is_empty() { &default[..] } else { &args.names };
     let transport = if args.tcp { "tcp" } else { "udp" };
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    write!(
-        text,
-        "schema = 1\n\
-         name = \"quick\"\n\
-         [target]\n\
-         server = {}\n\
-         transport = \"{transport}\"\n\
-         allow = [{}]\n\
-         [limits]\n\
-         max_qps = {:?}\n\
-         max_duration = {}\n\
-         [sender]\n\
-         ports = {}\n\
-         connections = {}\n\
-         timeout = {}\n\
-         threads = {}\n\
-         gso = {}\n\
-         [workload]\n\
-         names = [{}]\n\
-         types = {{ {} = 1.0 }}\n\
-         [[phase]]\n\
-         name = \"load\"\n\
-         for = {}\n\
-         schedule = {{ shape = \"constant\", rate = {:?} }}\n",
-        quote(&args.server),
-        quoted(&args.allow),
-        args.rate,
-        quote(&args.length),
-        quote(&args.ports),
-        args.connections,
-        quote(&args.timeout),
-        args.threads,
-        args.gso,
-        quoted(names),
-        quote(&args.qtype),
-        quote(&args.length),
-        args.rate,
-    )
-    .unwrap_or_default();
-    text
+    let table = Table::from_iter([
+        entry("schema", 1),
+        entry("name", "quick"),
+        entry(
+            "target",
+            Table::from_iter([
+                entry("server", args.server.as_str()),
+                entry("transport", transport),
+                entry("allow", args.allow.clone()),
+            ]),
+        ),
+        entry("limits", limits(args)),
+        entry("sender", sender(args)),
+        entry(
+            "workload",
+            Table::from_iter([
+                entry("names", names.to_vec()),
+                entry("types", Table::from_iter([entry(&args.qtype, 1.0)])),
+            ]),
+        ),
+        entry("phase", Value::Array(vec![phase(args).into()])),
+        entry("expect", expect(&args.expect)?),
+    ]);
+    Ok(table.to_string())
 }
 
-/// A TOML string, whatever is in it.
-fn quote(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
+fn limits(args: &QuickArgs) -> Table {
+    let mut limits = Table::from_iter([
+        entry("max_qps", args.max_qps.unwrap_or(args.rate * HEADROOM)),
+        entry("max_duration", args.length.as_str()),
+    ]);
+    limits.extend(
+        args.max_outstanding
+            .map(|count| entry("max_outstanding", i64::from(count))),
+    );
+    limits
 }
+
+fn sender(args: &QuickArgs) -> Table {
+    let mut sender = Table::from_iter([
+        entry("timeout", args.timeout.as_str()),
+        entry("threads", i64::from(args.threads)),
+        entry("gso", args.gso),
+    ]);
+    sender.extend(args.ports.as_deref().map(|ports| entry("ports", ports)));
+    sender.extend(args.linger.as_deref().map(|linger| entry("linger", linger)));
+    sender.extend(args.pacing.as_deref().map(|pacing| entry("pacing", pacing)));
+    sender.extend(
+        args.connections
+            .map(|count| entry("connections", i64::from(count))),
+    );
+    sender
+}
+
+fn phase(args: &QuickArgs) -> Table {
+    let schedule = Table::from_iter([entry("shape", "constant"), entry("rate", args.rate)]);
+    Table::from_iter([
+        entry("name", PHASE),
+        entry("for", args.length.as_str()),
+        entry("schedule", schedule),
+    ])
+}
+
+/// `latency.p99 < 20ms` is about the one phase there is.
+fn expect(conditions: &[String]) -> Result<Table, String> {
+    let each = conditions.iter().map(|text| {
+        let (metric, condition) = text.trim().split_once(char::is_whitespace).ok_or_else(|| {
+            format!("--expect {text:?}: write for instance \"latency.p99 < 20ms\"")
+        })?;
+        let scoped = ["run.", "load."]
+            .iter()
+            .any(|scope| metric.starts_with(scope));
+        let key = if scoped { metric.to_owned() } else { format!("{PHASE}.{metric}") };
+        Ok(entry(&key, condition.trim()))
+    });
+    each.collect()
+}
+
+fn entry(key: &str, value: impl Into<Value>) -> (String, Value) {
+    (key.to_owned(), value.into())
+}
+
+/// The name of its phase.
+const PHASE: &str = "load";
+
+/// With a limit of the rate itself nobody could make up for being late, ever.
+const HEADROOM: f64 = 2.0;

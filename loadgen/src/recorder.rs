@@ -3,12 +3,14 @@
 //! Each sender thread has a recorder of its own; they are merged at the end.
 //! Nothing here grows with the number of queries.
 
+use std::collections::BTreeMap;
+
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
 /// Counts of what became of the queries of one phase.
 ///
-/// After a finished run `due = sent + shed + unsendable` and
+/// After a finished run `due = sent + shed + unsendable + unconnected + missed` and
 /// `sent = answered + late + lost + refused + unfinished`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Counts {
@@ -22,7 +24,7 @@ pub struct Counts {
     pub late: u64,
     /// No answer at all.
     pub lost: u64,
-    /// The host reported that no program listens on the port.
+    /// ICMP reported that they did not reach the server.
     pub refused: u64,
     /// No answer yet when the run was interrupted.
     pub unfinished: u64,
@@ -31,6 +33,11 @@ pub struct Counts {
     /// Not sent, because the system refused to (a packet filter, a full
     /// conntrack table, no route).
     pub unsendable: u64,
+    /// Not sent, because no TCP connection took them.
+    pub unconnected: u64,
+    /// Not sent, because the limit on queries per second held them back until
+    /// they were too late.
+    pub missed: u64,
     /// Answers to a query already answered.
     pub duplicate: u64,
     /// Answers to no query, answers to another question, and messages that are
@@ -63,6 +70,38 @@ pub struct LookupCounts {
     pub failed: u64,
 }
 
+/// An ICMP message about a query of ours.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Icmp {
+    /// Whether it came over IPv6.
+    pub is_v6: bool,
+    /// Its type.
+    pub kind: u8,
+    /// Its code.
+    pub code: u8,
+}
+
+impl Icmp {
+    /// Returns whether it asks for smaller datagrams, which refuses none.
+    pub const fn is_about_size(self) -> bool {
+        matches!((self.is_v6, self.kind, self.code), (false, 3, 4) | (true, 2, _))
+    }
+
+    /// Returns what it reports.
+    pub const fn meaning(self) -> &'static str {
+        match (self.is_v6, self.kind, self.code) {
+            (false, 3, 0) | (true, 1, 0) => "network unreachable",
+            (false, 3, 1) | (true, 1, 3) => "host unreachable",
+            (false, 3, 2) => "protocol unreachable",
+            (false, 3, 3) | (true, 1, 4) => "port unreachable",
+            (false, 3, 4) | (true, 2, _) => "too big",
+            (false, 3, 9 | 10 | 13) | (true, 1, 1) => "administratively prohibited",
+            (false, 11, _) | (true, 3, _) => "time exceeded",
+            _ => "other",
+        }
+    }
+}
+
 /// The record of one phase.
 #[derive(Clone, Debug)]
 pub struct PhaseRecord {
@@ -79,6 +118,21 @@ pub struct PhaseRecord {
     pub lateness: Histogram<u64>,
     /// Nanoseconds from the due time of a lookup to its end.
     pub lookup: Histogram<u64>,
+    /// The same, from the moment its first query was sent.
+    pub lookup_from_send: Histogram<u64>,
+    /// Queries, or lookups, that one thread sent at one go.
+    pub bursts: Histogram<u64>,
+    /// Queries that the system did not take, by its error number.
+    pub send_errors: BTreeMap<i32, u64>,
+    /// Errors of sockets that were about no query in particular.
+    pub socket_errors: BTreeMap<i32, u64>,
+    /// ICMP messages about our queries.
+    pub icmp: BTreeMap<Icmp, u64>,
+    /// The share of a CPU that the busiest thread used, from 0 to 1; and that plus
+    /// the time in which it waited for one.
+    pub cpu_share: f64,
+    /// See `cpu_share`.
+    pub busy_share: f64,
     /// Due times of the first and the last query sent, in nanoseconds of the
     /// run.
     pub first_due: u64,
@@ -96,6 +150,13 @@ impl PhaseRecord {
             from_send: histogram(),
             lateness: histogram(),
             lookup: histogram(),
+            lookup_from_send: histogram(),
+            bursts: bursts(),
+            send_errors: BTreeMap::new(),
+            socket_errors: BTreeMap::new(),
+            icmp: BTreeMap::new(),
+            cpu_share: 0.0,
+            busy_share: 0.0,
             first_due: u64::MAX,
             last_due: 0,
         }
@@ -117,6 +178,14 @@ impl PhaseRecord {
             .saturating_record(received.saturating_sub(sent));
     }
 
+    /// Takes the time of a lookup that was due at `due`, began at `sent` and ended
+    /// at `now`.
+    pub fn lookup_ended(&mut self, due: u64, sent: u64, now: u64) {
+        self.lookup.saturating_record(now.saturating_sub(due));
+        self.lookup_from_send
+            .saturating_record(now.saturating_sub(sent));
+    }
+
     /// Adds what another thread recorded of the same phase.
     pub fn merge(&mut self, other: &Self) {
         self.counts.merge(&other.counts);
@@ -128,10 +197,17 @@ impl PhaseRecord {
             (&mut self.from_send, &other.from_send),
             (&mut self.lateness, &other.lateness),
             (&mut self.lookup, &other.lookup),
+            (&mut self.lookup_from_send, &other.lookup_from_send),
+            (&mut self.bursts, &other.bursts),
         ] {
             // All have the same bounds, so adding never fails.
             mine.add(theirs).unwrap_or_default();
         }
+        add(&mut self.send_errors, &other.send_errors);
+        add(&mut self.socket_errors, &other.socket_errors);
+        add(&mut self.icmp, &other.icmp);
+        self.cpu_share = self.cpu_share.max(other.cpu_share);
+        self.busy_share = self.busy_share.max(other.busy_share);
         self.first_due = self.first_due.min(other.first_due);
         self.last_due = self.last_due.max(other.last_due);
     }
@@ -155,6 +231,8 @@ impl Counts {
         self.unfinished += other.unfinished;
         self.shed += other.shed;
         self.unsendable += other.unsendable;
+        self.unconnected += other.unconnected;
+        self.missed += other.missed;
         self.duplicate += other.duplicate;
         self.wrong += other.wrong;
         self.truncated += other.truncated;
@@ -205,6 +283,18 @@ impl Recorder {
             mine.merge(theirs);
         }
     }
+}
+
+fn add<K: Ord + Copy>(mine: &mut BTreeMap<K, u64>, theirs: &BTreeMap<K, u64>) {
+    for (key, count) in theirs {
+        *mine.entry(*key).or_default() += count;
+    }
+}
+
+/// Two digits up to a million: more do not leave in one go.
+fn bursts() -> Histogram<u64> {
+    #[expect(clippy::expect_used, reason = "constant bounds, made by a test on every build")]
+    Histogram::new_with_bounds(1, 1_000_000, 2).expect("the bounds are valid")
 }
 
 /// Three digits from 1 µs to 10 minutes: longer than any timeout, finer than

@@ -10,16 +10,18 @@ use serde::Serialize;
 
 use crate::environment::Environment;
 use crate::exit::Exit;
-use crate::recorder::PhaseRecord;
+use crate::expect::Expectation;
+use crate::recorder::{Counts, PhaseRecord};
 use crate::run::RunResult;
 use crate::scenario::Scenario;
 use crate::sender::Ports;
 
+mod errors;
 mod figures;
 mod judge;
 pub mod text;
 
-pub use figures::{Percentiles, PhaseReport};
+pub use figures::{Bursts, Percentiles, PhaseReport};
 pub use judge::{ExpectationResult, invalid_reasons};
 
 /// The report of one run.
@@ -27,7 +29,7 @@ pub use judge::{ExpectationResult, invalid_reasons};
 pub struct Report {
     /// The version of this form: 1.
     pub schema: u32,
-    /// `passed`, `failed`, `invalid` or `interrupted`.
+    /// `passed`, `failed`, `invalid`, `not reproduced` or `interrupted`.
     pub verdict: &'static str,
     /// The exit code of the run.
     pub exit: u8,
@@ -49,12 +51,17 @@ pub struct Report {
     pub own_cpu_us_per_query: f64,
     /// Answers that this host dropped because we did not read them in time.
     pub receive_overruns: u64,
+    /// How often the wall clock was set during the run; the time of answers that
+    /// were on their way is then the time of reading.
+    pub clock_jumps: u64,
     /// One per phase.
     pub phases: Vec<PhaseReport>,
     /// All phases in one.
     pub run: PhaseReport,
     /// All expectations, met or not.
     pub expectations: Vec<ExpectationResult>,
+    /// What shows that the situation occurred, met or not.
+    pub reproduced: Vec<ExpectationResult>,
 }
 
 /// The load: what was sent, and where to.
@@ -78,8 +85,12 @@ pub struct Load {
     pub threads: u32,
     /// Whether queries of one length left as one (UDP GSO).
     pub gso: bool,
+    /// `ticks` or `exact`.
+    pub pacing: &'static str,
     /// Milliseconds that a query waited for its answer.
     pub timeout_ms: f64,
+    /// Milliseconds after that in which a late answer was known.
+    pub linger_ms: f64,
     /// Names to choose from.
     pub names: usize,
     /// Whether each is a lookup along a search path.
@@ -93,23 +104,31 @@ impl Report {
     pub fn new(scenario: &Scenario, environment: Environment, measured: &RunResult) -> Self {
         let run = measured.recorder.total();
         let phases = phases(scenario, measured);
-        let invalid = invalid_reasons(scenario, measured);
-        let expectations: Vec<ExpectationResult> = scenario
-            .expectations
-            .iter()
-            .map(|expectation| {
-                ExpectationResult::new(expectation, record_of(expectation.phase, measured, &run))
-            })
-            .collect();
+        let judge = |conditions: &[Expectation]| -> Vec<ExpectationResult> {
+            let judged = conditions.iter().map(|condition| {
+                ExpectationResult::new(condition, record_of(condition.phase, measured, &run))
+            });
+            judged.collect()
+        };
+        let expectations = judge(&scenario.expectations);
+        let reproduced = judge(&scenario.reproduced);
+        let mut invalid = invalid_reasons(scenario, measured);
+        invalid.extend(
+            reproduced
+                .iter()
+                .chain(&expectations)
+                .filter_map(judge::undecided_reason),
+        );
         let failed = judge::failed(&run);
-        let has_failed = !failed.is_empty() || expectations.iter().any(|judged| !judged.met);
-        let mut exit = if has_failed { Exit::Failed } else { Exit::Passed };
-        if !invalid.is_empty() {
-            exit = exit.worse(Exit::Invalid);
-        }
-        if let Some(signal) = measured.interrupted {
-            exit = exit.worse(Exit::Signal(signal));
-        }
+        let exit = exit(
+            measured,
+            &run.counts,
+            &Judged {
+                invalid: !invalid.is_empty(),
+                reproduced: reproduced.iter().all(|judged| judged.met),
+                failed: !failed.is_empty() || expectations.iter().any(|judged| !judged.met),
+            },
+        );
         let elapsed = lasted(scenario.duration(), measured.took, measured);
         let sent = run.counts.sent;
         let run = PhaseReport::new("run", "all phases", elapsed, &run);
@@ -126,9 +145,11 @@ impl Report {
             took_s: measured.took.as_secs_f64(),
             own_cpu_us_per_query: per_query(measured.cpu, sent),
             receive_overruns: measured.overruns,
+            clock_jumps: measured.clock_jumps,
             run: if phases.iter().any(|phase| phase.is_closed_loop) { run.closed() } else { run },
             phases,
             expectations,
+            reproduced,
         }
     }
 
@@ -145,6 +166,38 @@ impl Report {
     pub fn to_json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self)
     }
+
+    /// The same in one line, for logs.
+    ///
+    /// # Errors
+    ///
+    /// As [`to_json`](Self::to_json).
+    pub fn to_json_line(&self) -> serde_json::Result<String> {
+        serde_json::to_string(self)
+    }
+}
+
+/// The three questions about a run.
+struct Judged {
+    invalid: bool,
+    reproduced: bool,
+    failed: bool,
+}
+
+fn exit(measured: &RunResult, counts: &Counts, judged: &Judged) -> Exit {
+    if !measured.errors.is_empty() && counts.sent == 0 {
+        return Exit::RunError;
+    }
+    let signal = measured.interrupted.map(Exit::Signal);
+    [
+        judged.failed.then_some(Exit::Failed),
+        (!judged.reproduced).then_some(Exit::NotReproduced),
+        judged.invalid.then_some(Exit::Invalid),
+        signal,
+    ]
+    .into_iter()
+    .flatten()
+    .fold(Exit::Passed, Exit::worse)
 }
 
 fn record_of<'a>(
@@ -199,7 +252,9 @@ fn load(scenario: &Scenario) -> Load {
         ports,
         threads: config.threads,
         gso: config.gso,
+        pacing: config.pacing.as_str(),
         timeout_ms: config.timeout.as_secs_f64() * 1e3,
+        linger_ms: config.linger.as_secs_f64() * 1e3,
         names: scenario.workload.names(),
         is_lookup: scenario.workload.is_lookup(),
         max_lateness_ms: scenario.limits.max_lateness.as_secs_f64() * 1e3,
@@ -210,6 +265,7 @@ const fn verdict(exit: Exit) -> &'static str {
     match exit {
         Exit::Passed => "passed",
         Exit::Invalid => "invalid",
+        Exit::NotReproduced => "not reproduced",
         Exit::Signal(_) => "interrupted",
         _ => "failed",
     }

@@ -13,7 +13,7 @@ use crate::recorder::Recorder;
 use crate::scenario::{Scenario, Transport};
 use crate::sender::tcp::TcpSender;
 use crate::sender::udp::UdpSender;
-use crate::sender::{Ports, RunClock, Stop, ThreadConfig, ThreadResult};
+use crate::sender::{Ports, Progress, RunClock, Stop, ThreadConfig, ThreadResult};
 
 /// The results of a run, before they are judged.
 #[derive(Debug)]
@@ -28,18 +28,41 @@ pub struct RunResult {
     pub cpu: Duration,
     /// Answers that this host dropped because we did not read in time.
     pub overruns: u64,
+    /// How often somebody set the wall clock meanwhile.
+    pub clock_jumps: u64,
+    /// Why sender threads ended before their plan.
+    pub errors: Vec<String>,
     /// The signal that ended it early.
     pub interrupted: Option<u8>,
 }
 
-/// Sends the load of `scenario`, and returns when it is over.
+/// Sends the load of `scenario`, and returns when it is over. What `watch` does
+/// with the progress of the threads must be quick: it shares their CPUs.
 ///
 /// # Errors
 ///
-/// The system's error when no socket can be opened or read.
+/// The system's error when no socket can be opened.
 pub fn execute(scenario: &Scenario, stop: &Stop) -> io::Result<RunResult> {
-    let senders = (0..scenario.sender.threads)
-        .map(|thread| Sender::open(scenario, thread, stop))
+    execute_watched(scenario, stop, &mut |_, _| {})
+}
+
+/// The same; `watch` is called each second with the time of the run and what all
+/// threads have counted: queries due, sent, answered, and lost, refused or late.
+///
+/// # Errors
+///
+/// See [`execute`].
+pub fn execute_watched(
+    scenario: &Scenario,
+    stop: &Stop,
+    watch: &mut dyn FnMut(Duration, [u64; 4]),
+) -> io::Result<RunResult> {
+    let progress: Vec<Arc<Progress>> = (0..scenario.sender.threads)
+        .map(|_| Arc::default())
+        .collect();
+    let senders = (0..)
+        .zip(&progress)
+        .map(|(thread, progress)| Sender::open(scenario, thread, stop, progress))
         .collect::<io::Result<Vec<_>>>()?;
     let cpu = udp::process_cpu_time();
     #[expect(clippy::disallowed_methods, reason = "the start of the run, for all threads")]
@@ -50,29 +73,66 @@ pub fn execute(scenario: &Scenario, stop: &Stop) -> io::Result<RunResult> {
             .into_iter()
             .map(|sender| scope.spawn(move || sender.run(clock)))
             .collect();
+        while !threads.iter().all(thread::ScopedJoinHandle::is_finished) {
+            watch_once(&threads, clock, &progress, watch);
+        }
         threads
             .into_iter()
-            .map(|thread| {
-                thread
-                    .join()
-                    .unwrap_or_else(|_| Err(io::Error::other(PANICKED)))
-            })
-            .collect::<io::Result<Vec<_>>>()
-    })?;
-    let mut recorder = Recorder::new(scenario.phases.len());
-    let mut overruns = 0;
-    for outcome in &outcomes {
-        recorder.merge(&outcome.recorder);
-        overruns += outcome.overruns;
-    }
-    Ok(RunResult {
-        recorder,
+            .map(thread::ScopedJoinHandle::join)
+            .collect::<Vec<_>>()
+    });
+    let mut result = RunResult {
+        recorder: Recorder::new(scenario.phases.len()),
         started,
         took: Duration::from_nanos(clock.now()),
         cpu: udp::process_cpu_time().saturating_sub(cpu),
-        overruns,
+        overruns: 0,
+        clock_jumps: 0,
+        errors: Vec::new(),
         interrupted: stop.signal(),
-    })
+    };
+    for outcome in outcomes {
+        result.add(outcome.map_err(|_| PANICKED.to_owned()));
+    }
+    Ok(result)
+}
+
+/// Waits for a second, or until all threads are done, and shows how far they are.
+#[expect(clippy::disallowed_methods, reason = "a look each second at what others do")]
+fn watch_once<T>(
+    threads: &[thread::ScopedJoinHandle<'_, T>],
+    clock: RunClock,
+    progress: &[Arc<Progress>],
+    watch: &mut dyn FnMut(Duration, [u64; 4]),
+) {
+    let second = clock.now() / WATCH + 1;
+    while clock.now() / WATCH < second {
+        if threads.iter().all(thread::ScopedJoinHandle::is_finished) {
+            return;
+        }
+        thread::sleep(LOOK);
+    }
+    let mut sums = [0; 4];
+    for one in progress {
+        for (sum, count) in sums.iter_mut().zip(one.counts()) {
+            *sum += count;
+        }
+    }
+    watch(Duration::from_nanos(clock.now()), sums);
+}
+
+impl RunResult {
+    fn add(&mut self, outcome: Result<ThreadResult, String>) {
+        match outcome {
+            Ok(outcome) => {
+                self.recorder.merge(&outcome.recorder);
+                self.overruns += outcome.overruns;
+                self.clock_jumps = self.clock_jumps.max(outcome.clock_jumps);
+                self.errors.extend(outcome.error);
+            }
+            Err(error) => self.errors.push(error),
+        }
+    }
 }
 
 /// A sender thread that has not started yet.
@@ -82,9 +142,14 @@ enum Sender {
 }
 
 impl Sender {
-    fn open(scenario: &Scenario, thread: u32, stop: &Stop) -> io::Result<Self> {
+    fn open(
+        scenario: &Scenario,
+        thread: u32,
+        stop: &Stop,
+        progress: &Arc<Progress>,
+    ) -> io::Result<Self> {
         let share = Share { thread, of: scenario.sender.threads };
-        let thread_config = thread_config(scenario, share, stop);
+        let thread_config = thread_config(scenario, share, stop, progress);
         let config = scenario.sender;
         Ok(match (scenario.target.transport, config.ports) {
             (Transport::Udp, Ports::Pool(count)) => {
@@ -101,7 +166,7 @@ impl Sender {
         })
     }
 
-    fn run(self, clock: RunClock) -> io::Result<ThreadResult> {
+    fn run(self, clock: RunClock) -> ThreadResult {
         match self {
             Self::Udp(sender) => sender.run(clock),
             Self::Tcp(sender) => sender.run(clock),
@@ -109,7 +174,12 @@ impl Sender {
     }
 }
 
-fn thread_config(scenario: &Scenario, share: Share, stop: &Stop) -> ThreadConfig {
+fn thread_config(
+    scenario: &Scenario,
+    share: Share,
+    stop: &Stop,
+    progress: &Arc<Progress>,
+) -> ThreadConfig {
     let phases: Vec<PlannedPhase> = scenario.phases.iter().map(|phase| phase.plan).collect();
     let plan = Plan::new(phases, share, scenario.seed);
     let timeout = scenario.sender.timeout;
@@ -121,24 +191,34 @@ fn thread_config(scenario: &Scenario, share: Share, stop: &Stop) -> ThreadConfig
         phases: scenario.phases.len(),
         bounds: Bounds {
             max_waiting: (scenario.limits.max_outstanding / share.of as usize).max(1),
-            window: window(&plan, scenario.workload.max_queries_per_draw(), timeout),
+            window: window(&plan, scenario),
             timeout: nanos(timeout),
+            keep: nanos(timeout + scenario.sender.linger),
         },
         plan,
         seed: SplitMix::of_item(scenario.seed, ID_STREAM, u64::from(share.thread)).next(),
         stop: stop.clone(),
+        progress: Arc::clone(progress),
+        pacing: scenario.sender.pacing,
+        max_qps: scenario.limits.max_qps / f64::from(share.of),
+        max_lateness: nanos(scenario.limits.max_lateness),
     }
 }
 
-/// Slots for all queries of one timeout, with room for a burst after a stall.
-fn window(plan: &Plan, queries_per_draw: usize, timeout: Duration) -> usize {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a conversion that saturates is meant; the ring bounds it"
-    )]
-    let draws = (plan.peak() * (timeout.as_secs_f64() + BURST.as_secs_f64()) * SPREAD) as usize;
-    draws.saturating_mul(queries_per_draw.max(1))
+/// Slots for all queries that are remembered, with room for a burst after a stall.
+fn window(plan: &Plan, scenario: &Scenario) -> usize {
+    let slots = |kept: Duration| {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a conversion that saturates is meant; the ring bounds it"
+        )]
+        let draws = (plan.peak() * (kept.as_secs_f64() + BURST.as_secs_f64()) * SPREAD) as usize;
+        draws.saturating_mul(scenario.workload.max_queries_per_draw().max(1))
+    };
+    let timeout = scenario.sender.timeout;
+    // Only what waits must have a slot; late answers are known as far as memory goes.
+    slots(timeout).max(slots(timeout + scenario.sender.linger).min(MAX_REMEMBERED))
 }
 
 /// The part of `count` that falls to one thread, at least one.
@@ -154,6 +234,12 @@ fn part(count: u16, share: Share) -> u16 {
 const START_AHEAD: Duration = Duration::from_millis(30);
 /// Queries that a stall of ours has held back leave at once.
 const BURST: Duration = Duration::from_secs(1);
+/// Slots beside those of queries that wait: 64 MiB for each thread.
+const MAX_REMEMBERED: usize = 1 << 21;
+/// Between two calls of a watcher, in nanoseconds.
+const WATCH: u64 = 1_000_000_000;
+/// Between two looks whether the threads are done.
+const LOOK: Duration = Duration::from_millis(20);
 /// Poisson arrivals exceed their mean; by a fifth only at a few per second.
 const SPREAD: f64 = 1.2;
 /// Keeps the seed of message ids apart from the others.

@@ -10,9 +10,10 @@ use std::time::Duration;
 use crate::expect::Expectation;
 use crate::guard::Cidr;
 use crate::plan::PlannedPhase;
-use crate::sender::Ports;
+use crate::sender::{Pacing, Ports};
 use crate::workload::Workload;
 
+mod asked;
 mod check;
 mod error;
 pub mod file;
@@ -49,6 +50,8 @@ pub struct Scenario {
     pub phases: Vec<Phase>,
     /// Conditions on the results.
     pub expectations: Vec<Expectation>,
+    /// What shows that the situation occurred at all.
+    pub reproduced: Vec<Expectation>,
 }
 
 /// The server to be measured.
@@ -103,12 +106,16 @@ pub struct SenderConfig {
     pub connections: u16,
     /// How long a query waits for its answer.
     pub timeout: Duration,
+    /// How long after that a late answer is known.
+    pub linger: Duration,
     /// Sender threads.
     pub threads: u32,
     /// The address of the first socket, where each is to have its own.
     pub first_source: Option<IpAddr>,
     /// Queries of one length leave as one and are cut apart by the kernel.
     pub gso: bool,
+    /// When queries leave that are due between two wake-ups.
+    pub pacing: Pacing,
 }
 
 /// A stretch of time with one schedule.

@@ -50,6 +50,16 @@ impl Shape {
         }
     }
 
+    /// Returns how many queries are due in a phase of this `length`: the mean of
+    /// what independent arrivals bring, and the most of a closed loop.
+    pub fn expected(self, length: Duration) -> f64 {
+        let rate = match self {
+            Self::Ramp { from, to } => from.per_second().midpoint(to.per_second()),
+            other => other.peak().per_second(),
+        };
+        rate * length.as_secs_f64()
+    }
+
     /// Returns whether answers decide when the next query leaves.
     pub const fn is_closed(self) -> bool {
         matches!(self, Self::Max { .. })

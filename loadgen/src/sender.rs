@@ -4,20 +4,28 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::account::Account;
-use crate::outstanding::Bounds;
-use crate::plan::{Plan, nanos};
+use crate::outstanding::{Bounds, Slot};
+use crate::plan::{Due, Plan, nanos};
 use crate::recorder::Recorder;
 use crate::workload::Workload;
 
+mod cap;
+mod clocks;
 mod outbox;
 mod overruns;
+mod pace;
 mod sockets;
 pub mod tcp;
 pub mod udp;
+mod usage;
+
+use cap::Cap;
+pub use pace::Pacing;
+use usage::Usage;
 
 /// The configuration of one sender thread.
 #[derive(Debug)]
@@ -36,10 +44,18 @@ pub struct ThreadConfig {
     pub phases: usize,
     /// Sizes and timeout.
     pub bounds: Bounds,
+    /// When queries leave that are due in between two wake-ups.
+    pub pacing: Pacing,
+    /// Queries (or lookups) of this thread per second, in any 100 ms.
+    pub max_qps: f64,
+    /// Nanoseconds after which a query that `max_qps` holds back is not sent.
+    pub max_lateness: u64,
     /// Seed of this thread's message ids.
     pub seed: u64,
     /// Set when the run is to end early.
     pub stop: Stop,
+    /// How far this thread is, for whoever looks.
+    pub progress: Arc<Progress>,
 }
 
 /// The result of one sender thread.
@@ -49,6 +65,45 @@ pub struct ThreadResult {
     pub recorder: Recorder,
     /// Answers dropped at our own sockets, for we did not read in time.
     pub overruns: u64,
+    /// How often the wall clock was set while it ran.
+    pub clock_jumps: u64,
+    /// Why it ended before its plan.
+    pub error: Option<String>,
+}
+
+/// What a thread has counted so far, to be read by another a few times a second.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Queries due, sent, answered and ended otherwise.
+    counts: [AtomicU64; 4],
+}
+
+impl Progress {
+    fn show(&self, account: &Account) {
+        let mut sums = [0; 4];
+        for phase in account.recorder.phases() {
+            let counts = &phase.counts;
+            let ended = counts.lost + counts.refused + counts.late;
+            for (sum, count) in
+                sums.iter_mut()
+                    .zip([counts.due, counts.sent, counts.answered, ended])
+            {
+                *sum += count;
+            }
+        }
+        for (shown, sum) in self.counts.iter().zip(sums) {
+            shown.store(sum, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns the counts: queries due, sent, answered, and lost, refused or late.
+    pub fn counts(&self) -> [u64; 4] {
+        std::array::from_fn(|at| {
+            self.counts
+                .get(at)
+                .map_or(0, |count| count.load(Ordering::Relaxed))
+        })
+    }
 }
 
 /// The source ports queries leave from.
@@ -114,47 +169,127 @@ pub(crate) struct SenderState {
     pub(crate) account: Account,
     pub(crate) workload: Arc<Workload>,
     pub(crate) stop: Stop,
+    pub(crate) progress: Arc<Progress>,
+    cap: Cap,
+    max_lateness: u64,
+    usage: Usage,
+    progress_at: u64,
 }
 
 impl SenderState {
     fn new(config: ThreadConfig) -> Self {
         let account = Account::new(Arc::clone(&config.workload), config.phases, config.bounds);
-        Self { plan: config.plan, account, workload: config.workload, stop: config.stop }
+        Self {
+            plan: config.plan,
+            account,
+            workload: config.workload,
+            stop: config.stop,
+            progress: config.progress,
+            cap: Cap::new(config.max_qps),
+            max_lateness: config.max_lateness,
+            usage: Usage::default(),
+            progress_at: 0,
+        }
     }
 
-    /// Returns the next query if it is due at `now` and, in a closed loop, the
-    /// window has room.
-    fn next_due(&mut self, now: u64) -> Option<crate::plan::Due> {
+    /// Takes the next query if it is due at `now`, the limit on queries per
+    /// second allows it and, in a closed loop, the window has room. One that the
+    /// limit has held back for too long is counted as missed.
+    fn take_due(&mut self, now: u64) -> Option<Due> {
         loop {
             let due = self.plan.peek()?;
-            let Some(window) = due.window else { return (due.at <= now).then_some(due) };
-            if now >= self.plan.phase_end() {
+            if due.window.is_some() && now >= self.plan.phase_end() {
                 self.plan.next_phase();
                 continue;
             }
-            let has_room = self.account.outstanding.waiting() < window as usize;
-            return (due.at <= now && has_room).then_some(due);
+            let waiting = self.account.outstanding.waiting();
+            if due.at > now || due.window.is_some_and(|window| waiting >= window as usize) {
+                return None;
+            }
+            if self.cap.allowed_at() > now {
+                // The rest of what is queued leaves first.
+                if due.window.is_some() || now - due.at <= self.max_lateness {
+                    return None;
+                }
+                let counts = &mut self.account.recorder.phase(due.phase).counts;
+                counts.due += 1;
+                counts.missed += 1;
+                self.plan.take();
+                continue;
+            }
+            self.plan.take();
+            self.cap.queue();
+            return Some(due);
+        }
+    }
+
+    /// Takes note that all that was queued has left, between these times.
+    fn flushed(&mut self, before: u64, after: u64) {
+        self.account.flushed(before, after);
+        self.cap.flushed(after);
+    }
+
+    /// Takes note that all that was queued may have left by now.
+    fn release_cap(&mut self, now: u64) {
+        self.cap.flushed(now);
+    }
+
+    /// Ends queries whose time is up at `now`, the first first.
+    fn expire(&mut self, now: u64) -> Option<Slot> {
+        self.account.expire(now)
+    }
+
+    /// Takes note of the phase at `now`, and shows how far the thread is.
+    fn look(&mut self, now: u64) {
+        let phase = self.plan.peek().map(|due| due.phase);
+        self.usage.enter(phase, now, &mut self.account.recorder);
+        if now >= self.progress_at {
+            self.progress_at = now + PROGRESS;
+            self.progress.show(&self.account);
         }
     }
 
     /// Returns when there is something to do even if no answer comes: a query
-    /// is due, or one times out. `None` when all is done.
-    fn next_event(&mut self) -> Option<u64> {
+    /// is due, one times out, or a late answer is not waited for any more. `None`
+    /// when all is done.
+    fn next_event(&mut self, now: u64) -> Option<u64> {
         let due = self.plan.peek().map(|due| {
             let waiting = self.account.outstanding.waiting();
             let is_held = due.window.is_some_and(|window| waiting >= window as usize);
-            if is_held { self.plan.phase_end() } else { due.at }
+            if is_held { self.plan.phase_end() } else { due.at.max(self.cap.allowed_at()) }
         });
         let timeout = self.account.outstanding.next_timeout();
         match (due, timeout) {
             (Some(due), Some(timeout)) => Some(due.min(timeout)),
+            (None, None) => self.account.missing_until(now),
             (due, timeout) => due.or(timeout),
+        }
+    }
+
+    /// Ends the thread's record.
+    fn finish(
+        mut self,
+        now: u64,
+        error: Option<&io::Error>,
+        overruns: u64,
+        jumps: u64,
+    ) -> ThreadResult {
+        self.usage.enter(None, now, &mut self.account.recorder);
+        self.progress.show(&self.account);
+        ThreadResult {
+            recorder: self.account.recorder,
+            overruns,
+            clock_jumps: jumps,
+            error: error.map(io::Error::to_string),
         }
     }
 }
 
 /// How long a wait may last, so that a signal is noticed.
 pub(crate) const MAX_WAIT: Duration = Duration::from_millis(20);
+
+/// Nanoseconds between two updates of what is shown of a thread.
+const PROGRESS: u64 = 200_000_000;
 
 /// Puts the context before an error of the system.
 pub(crate) fn with_context(error: &io::Error, what: &str) -> io::Error {

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM end a run early, with a report of what there is.
+//! SIGINT, SIGTERM and SIGHUP end a run early, with a report of what there is.
 
 use std::io;
 use std::thread;
@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::sender::Stop;
 
-/// Watches for both signals from now on; the first sets the returned value.
+/// Watches for these signals from now on; the first sets the returned value.
 /// A second one ends the program at once.
 ///
 /// # Errors
@@ -18,9 +18,11 @@ pub fn watch() -> io::Result<Stop> {
     let stop = Stop::default();
     let told = stop.clone();
     let runtime = Builder::new_current_thread().enable_io().build()?;
-    let (mut interrupt, mut terminate) = {
+    let [mut interrupt, mut terminate, mut hangup] = {
         let _guard = runtime.enter();
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let [interrupt, terminate, hangup] = kinds.map(signal);
+        [interrupt?, terminate?, hangup?]
     };
     thread::Builder::new()
         .name("signals".to_owned())
@@ -30,6 +32,7 @@ pub fn watch() -> io::Result<Stop> {
                     let number = tokio::select! {
                         _ = interrupt.recv() => SIGINT,
                         _ = terminate.recv() => SIGTERM,
+                        _ = hangup.recv() => SIGHUP,
                     };
                     if told.signal().is_some() {
                         std::process::exit(i32::from(128 + number));
@@ -44,3 +47,4 @@ pub fn watch() -> io::Result<Stop> {
 /// Linux's numbers, for the exit code.
 const SIGINT: u8 = 2;
 const SIGTERM: u8 = 15;
+const SIGHUP: u8 = 1;

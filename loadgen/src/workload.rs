@@ -133,6 +133,17 @@ impl Workload {
         self.items.iter().map(queries).max().unwrap_or(0)
     }
 
+    /// Returns the octets of the longest query.
+    pub fn max_query_len(&self) -> u32 {
+        let ends = &self.queries.ends;
+        let starts = std::iter::once(&0).chain(ends);
+        ends.iter()
+            .zip(starts)
+            .map(|(end, start)| end - start)
+            .max()
+            .unwrap_or(0)
+    }
+
     /// Draws what `client` asks with this running number in this phase.
     pub fn draw(&self, phase: u8, index: u64, client: u16) -> Draw {
         let mut random = SplitMix::of_item(self.seed, u64::from(phase), index);

@@ -55,7 +55,7 @@ fn every_count_of_the_page_can_be_expected() {
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
         .collect();
-    assert_eq!(counts.len(), 11, "{counts:?}");
+    assert_eq!(counts.len(), 13, "{counts:?}");
     for count in counts {
         let text = format!(
             "schema = 1\nname = \"n\"\ntarget = {{ server = \"127.0.0.1\" }}\n\

@@ -3,7 +3,7 @@
 use dns::Rtype;
 
 use super::*;
-use crate::recorder::Counts;
+use crate::recorder::{Counts, Icmp};
 use crate::workload::Distribution;
 
 const SECOND: u64 = 1_000_000_000;
@@ -13,7 +13,7 @@ fn asked() -> (Account, Vec<u8>) {
     let names = ["www.example.com".parse().unwrap()];
     let types = [(Rtype::A, 1.0)];
     let workload = Workload::queries(&names, &types, Distribution::Uniform, 1);
-    let bounds = Bounds { max_waiting: 10, window: 10, timeout: SECOND };
+    let bounds = Bounds { max_waiting: 10, window: 10, timeout: SECOND, keep: 12 * SECOND };
     let mut account = Account::new(Arc::new(workload), 1, bounds);
     account.outstanding.open_socket(0, 100);
     let query = ask(&mut account);
@@ -22,18 +22,49 @@ fn asked() -> (Account, Vec<u8>) {
 
 /// The later of two did leave, so it is not enough to know how many did not.
 #[test]
-fn a_query_that_did_not_leave_is_told_by_its_id() {
-    let (mut account, query) = asked();
-    let second = ask(&mut account);
-    account.fail_to_send_one(0, u16::from_be_bytes([query[0], query[1]]), 1);
-    assert!(account.receive(0, &answer(&second, 0), 2).is_some());
-    let counts = counts(&mut account);
-    assert_eq!((counts.sent, counts.unsendable, counts.answered), (1, 1, 1));
-    account.fail_to_send_one(0, 99, 1);
-    assert_eq!(account.recorder.phase(0).counts, counts, "nobody's id");
+fn a_query_that_did_not_leave_is_known_by_its_place_or_its_id() {
+    for by_id in [false, true] {
+        let (mut account, _) = asked();
+        let (first, second) = (compose(&mut account), compose(&mut account));
+        match by_id {
+            true => account.failed_id(0, u16::from_be_bytes([first[0], first[1]]), 1, 1),
+            false => account.failed(0, 1, 1),
+        }
+        account.flushed(1, 1);
+        assert!(account.receive(0, &answer(&second, 0), 2).is_some());
+        let counts = counts(&mut account);
+        assert_eq!((counts.due, counts.sent, counts.unsendable), (3, 2, 1));
+        assert_eq!((counts.answered, counts.lost, counts.refused), (1, 0, 0));
+        assert_eq!(account.recorder.phase(0).send_errors.get(&1), Some(&1), "EPERM");
+        account.failed_id(0, 99, 1, 1);
+        assert_eq!(account.recorder.phase(0).counts, counts, "nobody's id");
+    }
 }
 
+/// A batch takes its time; each query is stamped with its share of it.
+#[test]
+fn queries_of_a_batch_left_one_after_the_other() {
+    let (mut account, _) = asked();
+    let ids: Vec<u16> = (0..4)
+        .map(|_| compose(&mut account))
+        .map(|query| u16::from_be_bytes([query[0], query[1]]))
+        .collect();
+    account.flushed(1_000, 1_800);
+    let sent = ids
+        .iter()
+        .map(|id| account.outstanding.find(0, *id).unwrap().1.sent);
+    assert_eq!(sent.collect::<Vec<_>>(), [1_100, 1_300, 1_500, 1_700]);
+}
+
+/// Sends one more query at 0.
 fn ask(account: &mut Account) -> Vec<u8> {
+    let query = compose(account);
+    account.flushed(0, 0);
+    query
+}
+
+/// Queues one more query.
+fn compose(account: &mut Account) -> Vec<u8> {
     let mut out = [0; 300];
     let outgoing =
         OutgoingQuery { due: 0, sent: 0, query: 0, lookup: NO_LOOKUP, socket: 0, phase: 0 };
@@ -75,9 +106,14 @@ fn an_answer_in_another_case_is_the_answer() {
 fn a_second_answer_is_a_duplicate() {
     let (mut account, query) = asked();
     account.receive(0, &answer(&query, 0), 1);
+    // Hundreds of queries later as well.
+    for n in 2..300 {
+        let query = ask(&mut account);
+        account.receive(0, &answer(&query, 0), n);
+    }
     assert!(account.receive(0, &answer(&query, 0), 2).is_none());
     let counts = counts(&mut account);
-    assert_eq!((counts.answered, counts.duplicate, counts.wrong), (1, 1, 0));
+    assert_eq!((counts.answered, counts.duplicate, counts.wrong), (299, 1, 0));
 }
 
 #[test]
@@ -131,25 +167,69 @@ fn an_error_may_come_without_the_question() {
     }
 }
 
+const PORT_UNREACHABLE: Icmp = Icmp { is_v6: false, kind: 3, code: 3 };
+
 #[test]
-fn a_refusal_ends_all_that_wait_there_but_an_answer_undoes_it() {
+fn icmp_refuses_the_query_it_quotes_and_an_answer_undoes_it() {
     let (mut account, query) = asked();
-    ask(&mut account);
-    account.refuse(0, 5);
+    let other = ask(&mut account);
+    assert!(account.refuse(0, &query, PORT_UNREACHABLE, 5).is_some());
     let refused = counts(&mut account);
-    assert_eq!((refused.refused, refused.lost), (2, 0));
+    assert_eq!((refused.refused, refused.lost, account.outstanding.waiting()), (1, 0, 1));
+    assert!(account.refuse(0, &query, PORT_UNREACHABLE, 5).is_none(), "once");
+    assert!(account.receive(0, &answer(&other, 0), 6).is_some(), "the other one waits on");
     account.receive(0, &answer(&query, 0), 6);
     let undone = counts(&mut account);
-    assert_eq!((undone.refused, undone.answered), (1, 1));
+    assert_eq!((undone.refused, undone.answered), (0, 2));
+    assert_eq!(account.recorder.phase(0).icmp.get(&PORT_UNREACHABLE), Some(&2));
+}
+
+/// On loopback a segmented batch meets a closed port as one datagram.
+#[test]
+fn a_message_that_quotes_several_queries_refuses_the_whole_batch() {
+    let (mut account, _) = asked();
+    let first = compose(&mut account);
+    compose(&mut account);
+    account.flushed(7, 7);
+    let later = ask(&mut account);
+    account.refuse(0, &[first, later].concat(), PORT_UNREACHABLE, 9);
+    assert_eq!((counts(&mut account).refused, account.outstanding.waiting()), (2, 2));
 }
 
 #[test]
-fn what_the_system_did_not_take_was_not_sent() {
+fn a_message_about_size_or_about_no_query_refuses_none() {
+    let (mut account, query) = asked();
+    let too_big = Icmp { is_v6: false, kind: 3, code: 4 };
+    assert!(account.refuse(0, &query, too_big, 5).is_none());
+    assert!(
+        account
+            .refuse(0, &[0xff, 0xff], PORT_UNREACHABLE, 5)
+            .is_none()
+    );
+    assert!(account.refuse(0, &[1], PORT_UNREACHABLE, 5).is_none());
+    assert_eq!((counts(&mut account).refused, account.outstanding.waiting()), (0, 1));
+}
+
+#[test]
+fn a_connection_that_breaks_loses_what_had_left_and_sends_no_more() {
     let (mut account, _) = asked();
-    ask(&mut account);
-    account.fail_to_send(0, 1, 1);
+    compose(&mut account);
+    account.disconnect(0, 7);
     let counts = counts(&mut account);
-    assert_eq!((counts.due, counts.sent, counts.unsendable), (2, 1, 1));
+    assert_eq!((counts.due, counts.sent, counts.lost, counts.unconnected), (2, 1, 1, 1));
+    assert_eq!(account.outstanding.waiting(), 0);
+}
+
+#[test]
+fn the_run_waits_for_late_answers_while_one_is_missing() {
+    let (mut account, query) = asked();
+    assert_eq!(account.missing_until(0), None);
+    account.expire(SECOND).unwrap();
+    assert_eq!(account.missing_until(SECOND), Some(12 * SECOND));
+    assert_eq!(account.missing_until(12 * SECOND), None);
+    account.receive(0, &answer(&query, 0), 3 * SECOND);
+    assert_eq!(account.missing_until(3 * SECOND), None);
+    assert_eq!(counts(&mut account).late, 1);
 }
 
 #[test]

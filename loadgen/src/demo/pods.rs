@@ -13,7 +13,7 @@ use crate::scenario::{
     Target, Transport, fingerprint,
 };
 use crate::schedule::{Rate, Shape};
-use crate::sender::Ports;
+use crate::sender::{Pacing, Ports};
 use crate::workload::{Distribution, Walk, Workload};
 
 /// The load of all pods together against `target`; `None` when `rate` is not
@@ -35,7 +35,8 @@ pub(super) fn scenario(target: SocketAddr, rate: f64, length: Duration) -> Optio
         seed: SEED,
         target: Target { server: target, transport: Transport::Udp, allow: Vec::new() },
         limits: Limits {
-            max_qps: rate.per_second(),
+            // Poisson arrivals exceed their mean for a moment.
+            max_qps: rate.per_second() * 10.0,
             max_outstanding: MAX_OUTSTANDING,
             max_duration: length,
             max_lateness: DEFAULT_MAX_LATENESS,
@@ -44,13 +45,16 @@ pub(super) fn scenario(target: SocketAddr, rate: f64, length: Duration) -> Optio
             ports: Ports::Pool(PODS),
             connections: 1,
             timeout: DEFAULT_TIMEOUT,
+            linger: Duration::ZERO,
             threads: 1,
             first_source: Some(FIRST_POD),
             gso: false,
+            pacing: Pacing::Ticks,
         },
         workload: Arc::new(workload),
         phases: vec![Phase { name: "pods".to_owned(), plan }],
         expectations: Vec::new(),
+        reproduced: Vec::new(),
     })
 }
 

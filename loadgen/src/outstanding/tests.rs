@@ -5,7 +5,7 @@ use super::*;
 const SECOND: u64 = 1_000_000_000;
 
 fn outstanding(max_waiting: usize) -> Outstanding {
-    let bounds = Bounds { max_waiting, window: max_waiting, timeout: SECOND };
+    let bounds = Bounds { max_waiting, window: max_waiting, timeout: SECOND, keep: 12 * SECOND };
     let mut outstanding = Outstanding::new(bounds);
     outstanding.open_socket(0, 65_530);
     outstanding.open_socket(1, 0);
@@ -121,12 +121,42 @@ fn a_refusal_finds_all_that_wait_on_its_socket() {
     for back in 1..=table.reach(0) {
         let found = table
             .back_on(0, back)
-            .filter(|(_, slot)| slot.state == QueryState::Waiting);
+            .filter(|(_, slot)| slot.state.is_open());
         let Some((index, _)) = found else { continue };
         table.resolve(index, QueryState::Refused);
         refused += 1;
     }
     assert_eq!((refused, table.waiting(), table.waiting_on(1)), (199, 1, 1));
+}
+
+/// A duplicate may come while its query is remembered, however many were answered
+/// since; then its id may be used again.
+#[test]
+fn a_table_grows_for_what_may_still_be_answered() {
+    let bounds = Bounds { max_waiting: 9, window: 20_000, timeout: SECOND, keep: 2 * SECOND };
+    let mut table = Outstanding::new(bounds);
+    table.open_socket(0, 0);
+    // 3,000 a second for half a minute.
+    for n in 0..90_000 {
+        let sent = n * SECOND / 3_000;
+        let id = table.insert(query(0, sent)).unwrap();
+        let (index, _) = table.find(0, id).unwrap();
+        table.resolve(index, QueryState::Answered);
+        table.expire(sent);
+    }
+    assert_eq!(table.reach(0), 8_192, "6,000 in two seconds, and no more");
+}
+
+#[test]
+fn a_second_answer_finds_a_query_of_a_thousand_before() {
+    let mut table = outstanding(5_000);
+    table.open_socket(0, 0);
+    for n in 0..1_000 {
+        let id = table.insert(query(0, n)).unwrap();
+        let (index, _) = table.find(0, id).unwrap();
+        table.resolve(index, QueryState::Answered);
+    }
+    assert_eq!(table.find(0, 0).unwrap().1.state, QueryState::Answered);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use dns::Rcode;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use super::errors;
 use crate::recorder::{Counts, PhaseRecord};
 
 /// One phase, or the run.
@@ -35,8 +36,27 @@ pub struct PhaseReport {
     pub from_send_ms: Option<Percentiles>,
     /// From the due time to the send: our own fault.
     pub lateness_ms: Option<Percentiles>,
-    /// Whole lookups, from their due time.
+    /// Whole lookups, from their due time to the answer or until they failed.
     pub lookup_ms: Option<Percentiles>,
+    /// Queries, or lookups, that left at one go.
+    pub burst: Option<Bursts>,
+    /// The share of a CPU that the busiest sender thread used.
+    pub cpu_share: f64,
+    /// Queries that the system did not take, by the name of its error.
+    pub send_errors: BTreeMap<String, u64>,
+    /// Errors of sockets and connections that are about no query in particular.
+    pub socket_errors: BTreeMap<String, u64>,
+    /// ICMP messages about our queries, by what they report.
+    pub icmp: BTreeMap<String, u64>,
+}
+
+/// How many queries, or lookups, a thread sent at one go.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Bursts {
+    pub p50: u64,
+    pub p99: u64,
+    pub max: u64,
 }
 
 /// A distribution in milliseconds.
@@ -79,6 +99,11 @@ impl PhaseReport {
             from_send_ms: Percentiles::new(&record.from_send),
             lateness_ms: Percentiles::new(&record.lateness),
             lookup_ms: Percentiles::new(&record.lookup),
+            burst: Bursts::new(&record.bursts),
+            cpu_share: record.cpu_share,
+            send_errors: errors::by_name(&record.send_errors),
+            socket_errors: errors::by_name(&record.socket_errors),
+            icmp: errors::icmp_by_name(&record.icmp),
         }
     }
 }
@@ -96,6 +121,13 @@ impl PhaseReport {
             lookup_ms: None,
             ..self
         }
+    }
+}
+
+impl Bursts {
+    fn new(histogram: &Histogram<u64>) -> Option<Self> {
+        let at = |percentile| histogram.value_at_percentile(percentile);
+        (!histogram.is_empty()).then(|| Self { p50: at(50.0), p99: at(99.0), max: at(100.0) })
     }
 }
 

@@ -1,9 +1,12 @@
 //! Whether a run is valid, and whether it passed. Two questions: the first is
 //! about us, the second about the server.
 
+use std::time::Duration;
+
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use super::errors;
 use crate::expect::{Bound, Count, Expectation, Metric, Statistic};
 use crate::recorder::PhaseRecord;
 use crate::run::RunResult;
@@ -16,20 +19,34 @@ pub struct ExpectationResult {
     pub key: String,
     /// As written: `< 20ms`.
     pub condition: String,
-    /// Whether it was met. Without data it never is.
+    /// Whether it was met, from the due time and from the send. Without data it
+    /// never is.
     pub met: bool,
+    /// It is met from the send and not from the due time, or the other way round:
+    /// our own lateness decides, so that nothing is known of the server.
+    pub undecided: bool,
     /// What was found, in words.
     pub found: String,
+    /// What was found from the send, where that decides something else.
+    pub found_from_send: Option<String>,
 }
 
 impl ExpectationResult {
     pub(super) fn new(expectation: &Expectation, record: &PhaseRecord) -> Self {
-        let value = value(expectation, record);
+        let due = value(expectation, record);
+        let sent = value_from_send(expectation, record);
+        let is_met = |value: Option<f64>| value.is_some_and(|value| expectation.is_met(value));
+        let in_words = |value: Option<f64>| {
+            value.map_or_else(|| "no data".to_owned(), |value| shown(expectation, value))
+        };
+        let undecided = is_met(due) != is_met(sent);
         Self {
             key: expectation.key.clone(),
             condition: expectation.condition.clone(),
-            met: value.is_some_and(|value| expectation.is_met(value)),
-            found: value.map_or_else(|| "no data".to_owned(), |value| shown(expectation, value)),
+            met: is_met(due) && is_met(sent),
+            undecided,
+            found: in_words(due),
+            found_from_send: undecided.then(|| in_words(sent)),
         }
     }
 }
@@ -37,25 +54,32 @@ impl ExpectationResult {
 /// Returns why the run is no measurement of the server: the generator's faults.
 pub fn invalid_reasons(scenario: &Scenario, measured: &RunResult) -> Vec<String> {
     let mut reasons = Vec::new();
-    let run = measured.recorder.total();
     for (phase, record) in scenario.phases.iter().zip(measured.recorder.phases()) {
-        let p99 = record.lateness.value_at_percentile(99.0);
-        let limit = scenario.limits.max_lateness;
-        if u128::from(p99) > limit.as_nanos() {
-            reasons.push(format!(
-                "phase {}: we sent {:.1} ms late at p99, more than limits.max_lateness ({:.1} ms)",
-                phase.name,
-                millis(p99),
-                limit.as_secs_f64() * 1e3
-            ));
-        }
+        let is_closed = phase.plan.shape.is_closed();
+        reasons.extend(lateness_reason(&phase.name, record, scenario.limits.max_lateness));
+        reasons.extend(limited_by_us(&phase.name, record, is_closed));
     }
-    if run.counts.shed > 0 {
+    let run = measured.recorder.total();
+    let counts = &run.counts;
+    if counts.shed > 0 {
         reasons.push(format!(
             "{} of {} queries were shed: more outstanding than limits.max_outstanding, source \
              ports or descriptors allow",
-            run.counts.shed, run.counts.due
+            counts.shed, counts.due
         ));
+    }
+    if counts.missed > 0 {
+        reasons.push(format!(
+            "{} of {} queries were missed: limits.max_qps held them back by more than \
+             limits.max_lateness, since we had been late",
+            counts.missed, counts.due
+        ));
+    }
+    if counts.sent == 0 && counts.unconnected == 0 {
+        let why = errors::list(&run.send_errors);
+        let why =
+            if why.is_empty() { String::new() } else { format!(": the system refused, {why}") };
+        reasons.push(format!("no query was sent{why}"));
     }
     if measured.overruns > 0 {
         reasons.push(format!(
@@ -63,16 +87,73 @@ pub fn invalid_reasons(scenario: &Scenario, measured: &RunResult) -> Vec<String>
             measured.overruns
         ));
     }
+    reasons.extend(
+        measured
+            .errors
+            .iter()
+            .map(|error| format!("a sender ended early: {error}")),
+    );
     reasons
+}
+
+fn lateness_reason(phase: &str, record: &PhaseRecord, limit: Duration) -> Option<String> {
+    let p99 = record.lateness.value_at_percentile(99.0);
+    (u128::from(p99) > limit.as_nanos()).then(|| {
+        format!(
+            "phase {phase}: we sent {:.1} ms late at p99, more than limits.max_lateness ({:.1} ms)",
+            millis(p99),
+            limit.as_secs_f64() * 1e3
+        )
+    })
+}
+
+/// A closed loop also waits when a neighbor has its CPU; an open one shows that as
+/// lateness.
+fn limited_by_us(phase: &str, record: &PhaseRecord, is_closed: bool) -> Option<String> {
+    let share = if is_closed { record.busy_share } else { record.cpu_share };
+    (share >= OWN_LIMIT).then(|| {
+        let what = if record.cpu_share >= OWN_LIMIT { "used" } else { "used or waited for" };
+        format!(
+            "phase {phase}: limited by us: a sender thread {what} {:.0}% of a CPU; give more \
+             threads, or another machine",
+            share * 100.0
+        )
+    })
+}
+
+/// The share of its CPU from which a thread measures itself.
+const OWN_LIMIT: f64 = 0.8;
+
+/// Returns why nothing is known of the server by this condition, if so.
+pub(super) fn undecided_reason(judged: &ExpectationResult) -> Option<String> {
+    let from_send = judged.found_from_send.as_ref()?;
+    let ExpectationResult { key, condition, found, .. } = judged;
+    Some(format!(
+        "{key} {condition} is undecided: {found} from the due time, {from_send} from the send, so \
+         our own lateness decides"
+    ))
 }
 
 /// Returns why the run failed even without expectations.
 pub(super) fn failed(run: &PhaseRecord) -> Vec<String> {
     let counts = &run.counts;
+    if counts.sent == 0 && counts.unconnected > 0 {
+        let why = errors::list(&run.socket_errors);
+        return vec![format!("no connection took a query: {why}")];
+    }
     if counts.sent > 0 && counts.answered == 0 {
         return vec!["there was no answer at all".to_owned()];
     }
     Vec::new()
+}
+
+/// Returns the figure without our own lateness, where that is part of it.
+fn value_from_send(expectation: &Expectation, record: &PhaseRecord) -> Option<f64> {
+    match expectation.metric {
+        Metric::Latency(statistic) => figure(&record.from_send, statistic),
+        Metric::Lookup(statistic) => figure(&record.lookup_from_send, statistic),
+        _ => value(expectation, record),
+    }
 }
 
 /// Returns the figure that `expectation` is about; `None` without data.
@@ -84,10 +165,9 @@ fn value(expectation: &Expectation, record: &PhaseRecord) -> Option<f64> {
         Metric::Lateness(statistic) => figure(&record.lateness, statistic),
         Metric::Lookup(statistic) => figure(&record.lookup, statistic),
         Metric::Count(count) => {
-            let of = if count == Count::Shed || count == Count::Unsendable {
-                counts.due
-            } else {
-                counts.sent
+            let of = match count {
+                Count::Shed | Count::Unsendable | Count::Unconnected | Count::Missed => counts.due,
+                _ => counts.sent,
             };
             let found = count_of(count, record) as f64;
             match expectation.bound {
@@ -121,6 +201,8 @@ const fn count_of(count: Count, record: &PhaseRecord) -> u64 {
         Count::Wrong => counts.wrong,
         Count::Truncated => counts.truncated,
         Count::Reconnects => counts.reconnects,
+        Count::Unconnected => counts.unconnected,
+        Count::Missed => counts.missed,
     }
 }
 
@@ -173,6 +255,41 @@ mod tests {
             assert!(!judged.met, "{key}");
             assert_eq!(judged.found, "no data", "{key}");
         }
+    }
+
+    /// Due at 0, sent 30 ms late, answered within a millisecond: what is known is
+    /// that we were late.
+    #[test]
+    fn our_own_lateness_is_never_blamed_on_the_server() {
+        let mut record = PhaseRecord::new();
+        record.sent(0, 30_000_000);
+        record.answered(0, 30_000_000, 31_000_000);
+        let fails = judge("p.latency.p99", "< 20ms", &record);
+        assert!(fails.undecided && !fails.met);
+        assert!(fails.found_from_send.unwrap().starts_with("1.0"));
+        // Nor is it a proof that the server was slow.
+        assert!(judge("p.latency.p99", "> 20ms", &record).undecided);
+        let slow = judge("p.latency.p99", "< 500us", &record);
+        assert!(!slow.undecided && !slow.met, "it fails both ways");
+        record.lookup_ended(0, 30_000_000, 31_000_000);
+        assert!(judge("p.lookup.max", "< 20ms", &record).undecided);
+    }
+
+    #[test]
+    fn a_thread_at_its_limit_measures_itself() {
+        let record = PhaseRecord { cpu_share: 0.3, busy_share: 0.9, ..PhaseRecord::new() };
+        assert!(limited_by_us("p", &record, false).is_none());
+        assert!(
+            limited_by_us("p", &record, true)
+                .unwrap()
+                .contains("used or waited for 90%")
+        );
+        let record = PhaseRecord { cpu_share: 0.85, busy_share: 0.9, ..record };
+        assert!(
+            limited_by_us("p", &record, false)
+                .unwrap()
+                .contains("used 85% of a CPU")
+        );
     }
 
     #[test]

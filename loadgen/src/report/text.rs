@@ -1,8 +1,9 @@
 //! The report as text, for a person at a terminal.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Percentiles, PhaseReport, Report};
+use super::{ExpectationResult, Percentiles, PhaseReport, Report};
 
 /// Shows a report; use it in `write!`.
 #[derive(Debug)]
@@ -73,7 +74,8 @@ fn counts(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
     }
     let run = &report.run.counts;
     for (count, what) in [
-        (run.unsendable, "could not be sent: the system refused (packet filter, conntrack, route)"),
+        (run.missed, "were missed: limits.max_qps held them back for too long"),
+        (run.unconnected, "were not sent: no connection took them"),
         (run.unfinished, "had no answer yet when the run was interrupted"),
         (run.truncated, "answers had TC set"),
         (run.reconnects, "connections broke and were made again"),
@@ -82,7 +84,26 @@ fn counts(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
             writeln!(f, "  {count} {what}")?;
         }
     }
+    if run.unsendable > 0 {
+        let errors = listed(&report.run.send_errors);
+        writeln!(f, "  {} could not be sent, the system refused: {errors}", run.unsendable)?;
+    }
+    for (what, counts) in
+        [("ICMP", &report.run.icmp), ("errors of sockets", &report.run.socket_errors)]
+    {
+        if !counts.is_empty() {
+            writeln!(f, "  {what}: {}", listed(counts))?;
+        }
+    }
     writeln!(f)
+}
+
+/// Counts by name in one line.
+fn listed(counts: &BTreeMap<String, u64>) -> String {
+    let each = counts
+        .iter()
+        .map(|(name, count)| format!("{name} ({count})"));
+    each.collect::<Vec<_>>().join(", ")
 }
 
 fn latencies(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
@@ -195,6 +216,7 @@ fn notes(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
              counts for every query that came up in it. \"From the send\" leaves our lateness out."
         )?;
     }
+    pacing(f, report)?;
     if run.lost + run.late + run.refused > 0 {
         writeln!(
             f,
@@ -223,9 +245,11 @@ fn notes(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
 }
 
 fn expectations(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
+    for judged in &report.reproduced {
+        condition(f, judged, "not reproduced: ", "reproduced: ")?;
+    }
     for judged in &report.expectations {
-        let word = if judged.met { "ok  " } else { "FAIL" };
-        writeln!(f, "{word} {} {}   (is {})", judged.key, judged.condition, judged.found)?;
+        condition(f, judged, "FAIL ", "ok   ")?;
     }
     for reason in &report.failed {
         writeln!(f, "FAIL {reason}")?;
@@ -236,11 +260,50 @@ fn expectations(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
     Ok(())
 }
 
+/// How evenly queries left, which decides what a server can show.
+fn pacing(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
+    if let Some(burst) = report.run.burst {
+        writeln!(
+            f,
+            "At one go left {} queries at p50, {} at p99, {} at most (pacing \"{}\").",
+            burst.p50, burst.p99, burst.max, report.load.pacing
+        )?;
+    }
+    if report.clock_jumps > 0 {
+        writeln!(
+            f,
+            "The wall clock was set {} time(s); answers on their way then have the time at which \
+             they were read.",
+            report.clock_jumps
+        )?;
+    }
+    Ok(())
+}
+
+fn condition(
+    f: &mut fmt::Formatter<'_>,
+    judged: &ExpectationResult,
+    unmet: &str,
+    met: &str,
+) -> fmt::Result {
+    let word = match (judged.undecided, judged.met) {
+        (true, _) => "?    ",
+        (false, true) => met,
+        (false, false) => unmet,
+    };
+    write!(f, "{word}{} {}   (is {}", judged.key, judged.condition, judged.found)?;
+    match &judged.found_from_send {
+        Some(found) => writeln!(f, "; {found} from the send)"),
+        None => writeln!(f, ")"),
+    }
+}
+
 fn verdict(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
     let meaning = match report.verdict {
         "passed" if report.expectations.is_empty() => "answers came; there are no expectations",
         "passed" => "all expectations were met",
         "invalid" => "not a measurement of the server; the reasons are above",
+        "not reproduced" => "the situation of the scenario did not occur",
         "interrupted" => "the figures cover the time until the signal",
         _ => "an expectation was not met",
     };

@@ -4,23 +4,21 @@
 use std::path::Path;
 use std::time::Duration;
 
-use dns::Rtype;
 use toml::Spanned;
 
+use super::asked::workload;
 use super::error::{Result, Source};
 use super::file::{
-    FamilyFile, LimitsFile, NamesFile, PhaseFile, ScenarioFile, ScheduleFile, SenderFile,
-    TargetFile, TransportFile, WorkloadFile,
+    ExpectFile, LimitsFile, PacingFile, PhaseFile, ScenarioFile, ScheduleFile, SenderFile,
+    TargetFile, TransportFile,
 };
 use super::fit;
-use super::lookup::SearchPath;
 use super::target::parse_server;
 use super::{Limits, Phase, Scenario, SenderConfig, Target, Transport, fingerprint};
 use crate::expect::{Expectation, parse_duration};
 use crate::plan::PlannedPhase;
 use crate::schedule::{Rate, Shape};
-use crate::sender::Ports;
-use crate::workload::{Distribution, NameEntry, Workload, read_names};
+use crate::sender::{Pacing, Ports};
 
 /// Checks everything; the first error is returned.
 pub(super) fn check(file: ScenarioFile, source: &Source<'_>, folder: &Path) -> Result<Scenario> {
@@ -32,7 +30,7 @@ pub(super) fn check(file: ScenarioFile, source: &Source<'_>, folder: &Path) -> R
     let sender = sender(&file.sender, source)?;
     let phases = phases(&file.phase, limits, source)?;
     let workload = workload(&file.workload, file.seed, folder, source)?;
-    let scenario = Scenario {
+    let mut scenario = Scenario {
         name: file.name,
         about: file.about,
         fingerprint: fingerprint(source.text),
@@ -43,6 +41,7 @@ pub(super) fn check(file: ScenarioFile, source: &Source<'_>, folder: &Path) -> R
         workload: workload.into(),
         phases,
         expectations: Vec::new(),
+        reproduced: Vec::new(),
     };
     if scenario.duration() > limits.max_duration {
         let reason =
@@ -53,10 +52,13 @@ pub(super) fn check(file: ScenarioFile, source: &Source<'_>, folder: &Path) -> R
         let reason = "lookup: search paths are walked over UDP only";
         return Err(source.error(file.workload.span(), reason));
     }
+    fit::ports(&file.sender, &mut scenario, source)?;
+    fit::threads(&file.sender, &scenario, source)?;
     fit::gso(&file.sender, &scenario, source)?;
     fit::first_source(&file.sender, &scenario, source)?;
-    let expectations = expectations(&file.expect, &scenario, source)?;
-    Ok(Scenario { expectations, ..scenario })
+    scenario.expectations = expectations(&file.expect, "expect", &scenario, source)?;
+    scenario.reproduced = expectations(&file.reproduced, "reproduced", &scenario, source)?;
+    Ok(scenario)
 }
 
 fn target(file: &TargetFile, source: &Source<'_>) -> Result<Target> {
@@ -118,10 +120,15 @@ fn sender(file: &SenderFile, source: &Source<'_>) -> Result<SenderConfig> {
             timeout
         }
     };
-    let connections = match &file.connections {
-        None => 1,
-        Some(count) if *count.as_ref() > 0 => *count.as_ref(),
-        Some(count) => return Err(source.error(count.span(), "sender.connections: at least 1")),
+    let linger = match &file.linger {
+        None => DEFAULT_KEEP.saturating_sub(timeout),
+        Some(text) => match parse_duration(text.as_ref()) {
+            Some(linger) if linger <= MAX_TIMEOUT => linger,
+            _ => {
+                let reason = format!("sender.linger: {:?} is not 0s to 60s", text.as_ref());
+                return Err(source.error(text.span(), reason));
+            }
+        },
     };
     let threads = match &file.threads {
         None => 1,
@@ -131,9 +138,18 @@ fn sender(file: &SenderFile, source: &Source<'_>) -> Result<SenderConfig> {
             return Err(source.error(count.span(), reason));
         }
     };
+    let connections = match &file.connections {
+        None => u16::try_from(threads).unwrap_or(1),
+        Some(count) if *count.as_ref() > 0 => *count.as_ref(),
+        Some(count) => return Err(source.error(count.span(), "sender.connections: at least 1")),
+    };
     let gso = file.gso.as_ref().is_some_and(|gso| *gso.as_ref());
     let first_source = file.first_source.as_ref().map(|first| *first.as_ref());
-    Ok(SenderConfig { ports, connections, timeout, threads, first_source, gso })
+    let pacing = match file.pacing {
+        None | Some(PacingFile::Ticks) => Pacing::Ticks,
+        Some(PacingFile::Exact) => Pacing::Exact,
+    };
+    Ok(SenderConfig { ports, connections, timeout, linger, threads, first_source, gso, pacing })
 }
 
 /// Reads `one`, `pool:N` or `per-query`.
@@ -191,7 +207,17 @@ fn shape(file: &ScheduleFile, limits: Limits) -> std::result::Result<Shape, Stri
     let ceiling = rate(limits.max_qps, "max_qps")?;
     let shape = match file {
         ScheduleFile::Constant { rate: r } => Shape::Constant { rate: rate(*r, "rate")? },
-        ScheduleFile::Poisson { rate: r } => Shape::Poisson { rate: rate(*r, "rate")? },
+        ScheduleFile::Poisson { rate: r } => {
+            let (shape, burst) = (Shape::Poisson { rate: rate(*r, "rate")? }, poisson_burst(*r));
+            // Held back, its arrivals would not be independent any more.
+            if limits.max_qps < burst {
+                return Err(format!(
+                    "Poisson arrivals of {r} per second come at up to {burst:.0} per second for \
+                     100 ms; limits.max_qps must be at least that"
+                ));
+            }
+            shape
+        }
         ScheduleFile::Ramp { from, to } => {
             Shape::Ramp { from: rate(*from, "from")?, to: rate(*to, "to")? }
         }
@@ -208,127 +234,33 @@ fn shape(file: &ScheduleFile, limits: Limits) -> std::result::Result<Shape, Stri
     Ok(shape)
 }
 
-fn workload(
-    file: &Spanned<WorkloadFile>,
-    seed: u64,
-    folder: &Path,
-    source: &Source<'_>,
-) -> Result<Workload> {
-    let workload = file.as_ref();
-    let error = |reason: String| source.error(workload.names.span(), reason);
-    let asked: Vec<NameEntry> = match workload.names.as_ref() {
-        NamesFile::File(path) => read_names(&folder.join(path))
-            .map_err(|reason| error(format!("workload.names: {reason}")))?,
-        NamesFile::Inline(lines) => lines
-            .iter()
-            .map(|line| {
-                line.parse()
-                    .map_err(|reason| error(format!("workload.names: {line:?}: {reason}")))
-            })
-            .collect::<Result<_>>()?,
-    };
-    if asked.is_empty() {
-        return Err(error("workload.names: there is no name".to_owned()));
-    }
-    let popularity = match &workload.popularity {
-        None => Distribution::Uniform,
-        Some(text) => parse_popularity(text.as_ref()).map_err(|reason| {
-            source.error(text.span(), format!("workload.popularity: {reason}"))
-        })?,
-    };
-    let Some(lookup) = &workload.lookup else {
-        let types = types(workload, &[(Rtype::A, 1.0)], source)?;
-        return Ok(Workload::queries(&asked, &types, popularity, seed));
-    };
-    let family = match lookup.as_ref().family {
-        None | Some(FamilyFile::Glibc) => stub::Library::Glibc,
-        Some(FamilyFile::Musl) => stub::Library::Musl,
-        Some(FamilyFile::Go) => stub::Library::Go,
-    };
-    let ndots = lookup.as_ref().ndots.unwrap_or(DEFAULT_NDOTS);
-    let path = SearchPath::new(family, lookup.as_ref().search.clone(), ndots);
-    let names = spelled(workload.names.as_ref(), &asked);
-    let walks = names
-        .iter()
-        .map(|name| path.walk(name))
-        .collect::<std::result::Result<Vec<_>, _>>()
-        .map_err(|reason| error(format!("workload.names: {reason}")))?;
-    let types: Vec<Rtype> = types(workload, &[(Rtype::A, 1.0), (Rtype::AAAA, 1.0)], source)?
-        .iter()
-        .map(|(qtype, _)| *qtype)
-        .collect();
-    Ok(Workload::lookups(&[walks], &types, popularity, seed))
+/// The rate that Poisson arrivals reach in some 100 ms of a day, and not above.
+fn poisson_burst(rate: f64) -> f64 {
+    let mean = rate / 10.0;
+    (6.0_f64.mul_add(mean.sqrt(), mean) + 4.0).ceil() * 10.0
 }
 
-/// The names as they were written: the last dot decides whether the search
-/// list is used. A file's names are taken as relative.
-fn spelled(names: &NamesFile, asked: &[NameEntry]) -> Vec<String> {
-    match names {
-        NamesFile::Inline(lines) => lines
-            .iter()
-            .filter_map(|line| line.split_ascii_whitespace().next().map(str::to_owned))
-            .collect(),
-        NamesFile::File(_) => asked
-            .iter()
-            .map(|asked| asked.name.to_string().trim_end_matches('.').to_owned())
-            .collect(),
-    }
-}
-
-fn types(
-    file: &WorkloadFile,
-    default: &[(Rtype, f64)],
-    source: &Source<'_>,
-) -> Result<Vec<(Rtype, f64)>> {
-    if file.types.is_empty() {
-        return Ok(default.to_vec());
-    }
-    let parse = |(text, weight): (&Spanned<String>, &f64)| {
-        let name = text.as_ref();
-        let qtype = Rtype::from_mnemonic(name).ok_or_else(|| {
-            source.error(text.span(), format!("workload.types: unknown type {name:?}"))
-        })?;
-        if weight.is_finite() && *weight > 0.0 {
-            Ok((qtype, *weight))
-        } else {
-            let reason = format!("workload.types: the weight of {name} must be above 0");
-            Err(source.error(text.span(), reason))
-        }
-    };
-    file.types.iter().map(parse).collect()
-}
-
-/// Reads `uniform` or `zipf:s`.
-fn parse_popularity(text: &str) -> std::result::Result<Distribution, String> {
-    if text == "uniform" {
-        return Ok(Distribution::Uniform);
-    }
-    let exponent = text
-        .strip_prefix("zipf:")
-        .and_then(|s| s.parse::<f64>().ok());
-    exponent
-        .filter(|s| (0.0..=10.0).contains(s))
-        .map(Distribution::Zipf)
-        .ok_or_else(|| format!("{text:?} is neither uniform nor zipf:s with s from 0 to 10"))
-}
-
+/// Reads the conditions of `table` in the order of the file.
 fn expectations(
-    file: &std::collections::BTreeMap<Spanned<String>, Spanned<String>>,
+    file: &ExpectFile,
+    table: &str,
     scenario: &Scenario,
     source: &Source<'_>,
 ) -> Result<Vec<Expectation>> {
     let names = scenario.phase_names();
     let mut expectations = Vec::with_capacity(file.len());
-    for (key, condition) in file {
+    let mut lines: Vec<_> = file.iter().collect();
+    lines.sort_by_key(|(key, _)| key.span().start);
+    for (key, condition) in lines {
         let expectation = Expectation::parse(key.as_ref(), condition.as_ref(), &names)
-            .map_err(|reason| source.error(key.span(), reason))?;
+            .map_err(|reason| source.error(key.span(), format!("{table}: {reason}")))?;
         let mut judged = scenario.phases.iter().enumerate();
         let is_closed = judged.any(|(index, phase)| {
             phase.plan.shape.is_closed() && expectation.phase.is_none_or(|phase| phase == index)
         });
         if is_closed && expectation.metric.is_latency() {
             let reason = format!(
-                "expect: {:?}: a closed loop (shape = \"max\") has no latency to expect",
+                "{table}: {:?}: a closed loop (shape = \"max\") has no latency to expect",
                 key.as_ref()
             );
             return Err(source.error(key.span(), reason));
@@ -365,6 +297,9 @@ const DEFAULT_MAX_OUTSTANDING: u32 = 100_000;
 const MAX_OUTSTANDING: u32 = 16_000_000;
 /// glibc's; CoreDNS and every stub that gives up earlier is then seen.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Late answers are known up to here after the send: CoreDNS itself gives up on an
+/// upstream after 6 s, and a client's second try is over after 10 s.
+const DEFAULT_KEEP: Duration = Duration::from_secs(12);
 /// No resolver waits longer, and the tail of a run is one timeout.
 const MAX_TIMEOUT: Duration = Duration::from_secs(60);
 /// More than the CPUs of a large node do not help.
@@ -372,8 +307,6 @@ const MAX_THREADS: u32 = 64;
 /// Phases of a scenario: a record is 1 MB per thread and phase.
 const MAX_PHASES: usize = 64;
 /// Sockets of a pool; all ephemeral ports of a destination are 28,232.
-const MAX_POOL: u16 = 28_000;
+pub(super) const MAX_POOL: u16 = 28_000;
 /// A day: what is longer is a slip of the finger.
 const MAX_DURATION: Duration = Duration::from_secs(86_400);
-/// What the kubelet writes into a Pod's resolv.conf.
-const DEFAULT_NDOTS: u8 = 5;

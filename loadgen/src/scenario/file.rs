@@ -35,8 +35,14 @@ pub struct ScenarioFile {
     pub phase: Spanned<Vec<PhaseFile>>,
     /// Conditions on the results.
     #[serde(default)]
-    pub expect: BTreeMap<Spanned<String>, Spanned<String>>,
+    pub expect: ExpectFile,
+    /// What shows that the situation occurred at all.
+    #[serde(default)]
+    pub reproduced: ExpectFile,
 }
+
+/// Keys and conditions.
+pub type ExpectFile = BTreeMap<Spanned<String>, Spanned<String>>;
 
 /// `[target]`
 #[derive(Debug, Deserialize)]
@@ -78,12 +84,17 @@ pub struct LimitsFile {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SenderFile {
-    /// `one` (default), `pool:N` or `per-query`; for UDP.
+    /// `one`, `pool:N` or `per-query`; for UDP. By default as many as ids last for.
     pub ports: Option<Spanned<String>>,
     /// Connections, 1 by default; for TCP.
     pub connections: Option<Spanned<u16>>,
     /// How long a query waits, 5 s by default.
     pub timeout: Option<Spanned<String>>,
+    /// How long after that a late answer is known, to 12 s after the send by
+    /// default.
+    pub linger: Option<Spanned<String>>,
+    /// `ticks` (default) or `exact`; over UDP.
+    pub pacing: Option<PacingFile>,
     /// Sender threads, 1 by default.
     pub threads: Option<Spanned<u32>>,
     /// The address of the first socket of a pool, the next ones of the others;
@@ -91,6 +102,15 @@ pub struct SenderFile {
     pub first_source: Option<Spanned<IpAddr>>,
     /// Queries of one length leave as one, over UDP; not by default.
     pub gso: Option<Spanned<bool>>,
+}
+
+/// The values of `pacing`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum PacingFile {
+    Ticks,
+    Exact,
 }
 
 /// `[workload]`
@@ -123,11 +143,12 @@ pub enum NamesFile {
 #[serde(deny_unknown_fields)]
 pub struct LookupFile {
     /// The search list.
-    pub search: Vec<String>,
+    pub search: Vec<Spanned<String>>,
     /// Names with fewer dots are searched first; 5 by default, as in Pods.
     pub ndots: Option<u8>,
-    /// `glibc` (default), `musl` or `go`.
-    pub family: Option<FamilyFile>,
+    /// `glibc` (default); `musl` and `go` are refused, for their sockets are not
+    /// imitated.
+    pub family: Option<Spanned<FamilyFile>>,
 }
 
 /// The values of `family`.

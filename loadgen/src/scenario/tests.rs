@@ -68,6 +68,19 @@ fn what_is_wrong_is_named_with_its_line() {
         ("[workload]", "[sender]\ntimeout = \"2m\"\n[workload]", "s.toml:10: sender.timeout:"),
         ("[workload]", "[sender]\nthreads = 0\n[workload]", "s.toml:10: sender.threads:"),
         ("[workload]", "[sender]\ngso = 1\n[workload]", "s.toml:10: invalid type: integer"),
+        ("[workload]", "[sender]\nlinger = \"2m\"\n[workload]", "s.toml:10: sender.linger: \"2m\""),
+        ("[workload]", "[sender]\npacing = \"fast\"\n[workload]", "s.toml:10: unknown variant"),
+        (
+            "[workload]",
+            "[sender]\nconnections = 2\n[workload]",
+            "s.toml:10: sender.connections: over",
+        ),
+        (
+            "[workload]",
+            "[sender]\nports = \"pool:3\"\nthreads = 4\n[workload]",
+            "s.toml:11: sender.threads: 4 cannot share 3 source port(s)",
+        ),
+        ("MX\"]", "MX\"]\nlookup = { search = [] }", "workload.names: b.example. has a type"),
     ] {
         assert!(GOOD.contains(from), "{from}");
         let error = parse(&GOOD.replacen(from, to, 1)).unwrap_err();
@@ -89,11 +102,78 @@ fn a_closed_loop_has_no_latency_to_expect() {
 
 #[test]
 fn a_lookup_walks_its_search_path() {
-    let lookup = "MX\"]\nlookup = { search = [\"x.svc.cluster.local\", \"cluster.local\"] }";
-    let scenario = parse(&GOOD.replace("MX\"]", lookup)).unwrap();
+    let lookup = "\"]\nlookup = { search = [\"x.svc.cluster.local\", \"cluster.local\"] }";
+    let scenario = parse(&GOOD.replace(" MX\"]", lookup)).unwrap();
     assert!(scenario.workload.is_lookup());
     // Three names, A and AAAA.
     assert_eq!(scenario.workload.max_queries_per_draw(), 6);
+}
+
+/// What a resolver would not append, and libraries whose sockets are not imitated.
+#[test]
+fn a_search_path_is_one_that_a_pod_can_have() {
+    let asked =
+        |lookup: &str| parse(&GOOD.replace(" MX\"]", &format!("\"]\nlookup = {{ {lookup} }}")));
+    for (lookup, message) in [
+        ("search = [\"..\"]", "s.toml:11: lookup.search: \"..\" is no domain name"),
+        ("search = [\"x y\"]", "s.toml:11: lookup.search: \"x y\" is no domain name"),
+        ("search = [\"\"]", "s.toml:11: lookup.search: \"\" is no domain name"),
+        ("search = [], family = \"musl\"", "s.toml:11: lookup.family: only glibc's"),
+        ("search = [], family = \"go\"", "s.toml:11: lookup.family: only glibc's"),
+    ] {
+        let error = asked(lookup).unwrap_err();
+        assert!(error.contains(message), "{error}");
+    }
+    assert!(asked("search = [\"a.b\"], family = \"glibc\"").is_ok());
+}
+
+/// Held back by the limit they would not be independent of each other any more.
+#[test]
+fn poisson_arrivals_need_room_below_the_limit() {
+    let poisson = |max_qps: &str| {
+        let text = GOOD
+            .replace("constant", "poisson")
+            .replace("max_qps = 1000", max_qps);
+        parse(&text)
+    };
+    assert!(poisson("max_qps = 330").is_ok());
+    let error = poisson("max_qps = 320").unwrap_err();
+    assert!(error.contains("limits.max_qps must be at least that"), "{error}");
+}
+
+/// 65,536 ids are not to be used again while an answer may come.
+#[test]
+fn ports_are_as_many_as_ids_last_for() {
+    let ports = |rate: u32, length: &str, sender: &str| {
+        let text = GOOD
+            .replace("max_qps = 1000", "max_qps = 100000")
+            .replace("rate = 100 ", &format!("rate = {rate} "))
+            .replace("\"10s\"", &format!("\"{length}\""))
+            .replace("[workload]", &format!("[sender]\n{sender}\n[workload]"));
+        parse(&text).unwrap().sender.ports
+    };
+    assert_eq!(ports(1_000, "30s", ""), Ports::Pool(1));
+    assert_eq!(ports(20_000, "30s", ""), Ports::Pool(8));
+    assert_eq!(ports(20_000, "30s", "linger = \"0s\""), Ports::Pool(4));
+    assert_eq!(ports(20_000, "1s", ""), Ports::Pool(1));
+    assert_eq!(ports(100, "1s", "threads = 3"), Ports::Pool(3));
+}
+
+#[test]
+fn conditions_are_judged_in_the_order_of_the_file() {
+    let lines = "\"one.sent\" = \"> 1\"\n\"one.answered\" = \"> 1\"\n\"one.lost\" = \"< 1%\"";
+    let text = GOOD.replace("\"one.lost\" = \"< 1%\"", lines);
+    let text = format!("{text}\n[reproduced]\n\"one.rcode.SERVFAIL\" = \"> 50%\"\n");
+    let scenario = parse(&text).unwrap();
+    let keys: Vec<_> = scenario
+        .expectations
+        .iter()
+        .map(|one| one.key.as_str())
+        .collect();
+    assert_eq!(keys, ["one.sent", "one.answered", "one.lost"]);
+    assert_eq!(scenario.reproduced.len(), 1);
+    let error = parse(&text.replace("SERVFAIL", "NODATA")).unwrap_err();
+    assert!(error.contains("s.toml:21: reproduced: "), "{error}");
 }
 
 /// Where there are no datagrams of one socket to join.
@@ -130,7 +210,7 @@ fn gso_is_refused_where_it_cannot_work() {
     for (more, from, to, message) in [
         ("", "5300\"", tcp, "s.toml:11: sender.gso: TCP has no datagrams"),
         ("ports = \"per-query\"\n", "", "", "s.toml:10: sender.gso: with a port per query"),
-        ("", "MX\"]", "MX\"]\nlookup = { search = [] }", "s.toml:10: sender.gso: lookups imitate"),
+        ("", " MX\"]", "\"]\nlookup = { search = [] }", "s.toml:10: sender.gso: lookups imitate"),
     ] {
         let error = asked(more, from, to).unwrap_err();
         assert!(error.contains(message), "{error}");

@@ -90,6 +90,23 @@ fn poisson_gaps_vary_as_much_as_their_mean() {
     assert!((0.95..1.05).contains(&(deviation / mean)), "{deviation} / {mean}");
 }
 
+/// A day at the highest rate is as quick to calculate.
+#[test]
+fn the_expected_count_is_that_of_the_due_times() {
+    for shape in [
+        Shape::Constant { rate: rate(333.0) },
+        Shape::Ramp { from: rate(10.0), to: rate(100.0) },
+        Shape::Poisson { rate: rate(1000.0) },
+    ] {
+        #[expect(clippy::cast_precision_loss, reason = "a small count")]
+        let counted = shape.due_times(secs(10), 7).count() as f64;
+        let error = (counted / shape.expected(secs(10)) - 1.0).abs();
+        assert!(error < 0.04, "{shape}: {error}");
+    }
+    let day = Shape::Constant { rate: rate(10_000_000.0) }.expected(secs(86_400));
+    assert!((day - 8.64e11).abs() < 1.0);
+}
+
 #[test]
 fn the_same_seed_gives_the_same_times() {
     let shape = Shape::Poisson { rate: rate(500.0) };

@@ -5,7 +5,7 @@
 
 use std::io;
 
-use udp::{SegmentedBatch, SendBatch, SendReport, Socket};
+use udp::{SegmentedBatch, SendBatch, SendFailure, SendReport, Socket};
 
 use super::with_context;
 
@@ -75,14 +75,23 @@ impl Outbox {
         }
     }
 
-    /// Returns the ids of the queries that the last send left behind; of a
-    /// batch it is only known how many.
-    pub(super) fn unsent(&self) -> Option<&[u16]> {
+    /// Returns the queries that the last send left behind: each with its place in
+    /// the batch, or with its id where queries are sorted by length.
+    pub(super) fn unsent(&self) -> Unsent<'_> {
         match self {
-            Self::Plain(_) => None,
-            Self::Segmented(batches) => Some(&batches.unsent),
+            Self::Plain(batch) => Unsent::Places(batch.failures()),
+            Self::Segmented(batches) => Unsent::Ids(&batches.unsent),
         }
     }
+}
+
+/// Queries that did not leave.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Unsent<'a> {
+    /// By place in the order of sending.
+    Places(&'a [SendFailure]),
+    /// By id, with the error number.
+    Ids(&'a [(u16, i32)]),
 }
 
 /// One segmented batch for each length, since all datagrams of one are equally long.
@@ -96,8 +105,8 @@ pub(super) struct SegmentedBatches {
     /// Lengths whose batch is not empty.
     used: Vec<usize>,
     queued: usize,
-    /// Ids of queries that did not leave.
-    unsent: Vec<u16>,
+    /// Ids of queries that did not leave, with the error numbers.
+    unsent: Vec<(u16, i32)>,
 }
 
 impl SegmentedBatches {
@@ -140,8 +149,9 @@ impl SegmentedBatches {
                 let error = io::Error::from_raw_os_error(errno);
                 return Err(with_context(&error, CANNOT));
             }
-            if report.failed > 0 {
-                self.unsent.extend(batch.iter().filter_map(id_of));
+            if let Some(errno) = report.first_errno {
+                let ids = batch.iter().filter_map(id_of);
+                self.unsent.extend(ids.map(|id| (id, errno)));
             }
             batch.clear();
             sum.sent += report.sent;
@@ -178,6 +188,8 @@ mod tests {
 
     use super::*;
 
+    const EDESTADDRREQ: i32 = 89;
+
     fn queue(outbox: &mut Outbox, id: u16, len: usize) {
         let room = outbox.room(len).unwrap();
         room.fill(b'.');
@@ -198,7 +210,8 @@ mod tests {
         assert!(!outbox.is_empty() && !outbox.is_full());
         let report = outbox.send(&client).unwrap();
         assert_eq!((report.sent, report.failed), (60, 0));
-        assert!(outbox.is_empty() && outbox.unsent().unwrap().is_empty());
+        assert!(outbox.is_empty());
+        assert_eq!(outbox.unsent(), Unsent::Ids(&[]));
 
         let mut batch = RecvBatch::new(64, 512);
         let mut found = Vec::new();
@@ -240,6 +253,6 @@ mod tests {
         }
         let report = outbox.send(&nowhere).unwrap();
         assert_eq!((report.sent, report.failed), (0, 3));
-        assert_eq!(outbox.unsent(), Some(&[7, 9, 8][..]));
+        assert_eq!(outbox.unsent(), Unsent::Ids(&[7, 9, 8].map(|id| (id, EDESTADDRREQ))));
     }
 }

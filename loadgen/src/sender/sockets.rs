@@ -3,6 +3,7 @@
 //!
 //! HOT: with a socket per query, opening one is part of sending.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
@@ -25,6 +26,11 @@ pub(super) struct Sockets {
     /// Places without a socket.
     free: Vec<u16>,
     is_per_query: bool,
+    /// Sockets of queries that were lost, which stay open for a late answer: the
+    /// place, and until when. In the order of time.
+    retired: VecDeque<(u16, u64)>,
+    /// For each place, until when it stays open, if it is retired.
+    retired_until: Vec<u64>,
     /// The place whose turn it is.
     turn: u16,
     /// Tells which have something to read.
@@ -41,6 +47,8 @@ impl Sockets {
             open: Vec::new(),
             free: Vec::new(),
             is_per_query: ports == Ports::PerQuery,
+            retired: VecDeque::new(),
+            retired_until: Vec::new(),
             turn: 0,
             poll: Poll::new()?,
         };
@@ -75,27 +83,66 @@ impl Sockets {
     /// Opens a socket for one query and returns its place; `None` when there
     /// are as many as the system or the account can number.
     pub(super) fn open_for_a_query(&mut self) -> io::Result<Option<u16>> {
-        let place = match self.free.pop() {
-            Some(place) => place,
-            None if self.places() < u16::MAX => self.places(),
-            None => return Ok(None),
-        };
-        match self.open_at(place) {
-            Ok(()) => Ok(Some(place)),
-            Err(error) if is_shortage(&error) => {
-                if place < self.places() {
-                    self.free.push(place);
-                }
-                Ok(None)
+        loop {
+            let place = match self.free.pop() {
+                Some(place) => place,
+                None if self.places() < u16::MAX => self.places(),
+                None if self.close_retired(u64::MAX) => continue,
+                None => return Ok(None),
+            };
+            let Err(error) = self.open_at(place) else { return Ok(Some(place)) };
+            if place < self.places() {
+                self.free.push(place);
             }
-            Err(error) => Err(error),
+            if !is_shortage(&error) {
+                return Err(error);
+            }
+            // A query that is due comes before an answer that is late.
+            if !self.close_retired(u64::MAX) {
+                return Ok(None);
+            }
         }
+    }
+
+    /// Keeps the socket of a query that was lost open until `until`.
+    pub(super) fn retire(&mut self, place: u16, until: u64) {
+        if !self.is_per_query {
+            return;
+        }
+        let at = usize::from(place);
+        if at >= self.retired_until.len() {
+            self.retired_until.resize(at + 1, 0);
+        }
+        if let Some(retired_until) = self.retired_until.get_mut(at) {
+            *retired_until = until;
+            self.retired.push_back((place, until));
+        }
+    }
+
+    /// Closes the oldest retired socket whose time is over at `now`; returns
+    /// whether there was one.
+    pub(super) fn close_retired(&mut self, now: u64) -> bool {
+        while let Some((place, until)) = self.retired.front().copied() {
+            if until > now {
+                return false;
+            }
+            self.retired.pop_front();
+            // One that was answered late has been closed, and may be in use again.
+            if self.retired_until.get(usize::from(place)) == Some(&until) {
+                self.release(place);
+                return true;
+            }
+        }
+        false
     }
 
     /// Closes the socket of a query that has ended, if it had one of its own.
     pub(super) fn release(&mut self, place: u16) {
         if !self.is_per_query {
             return;
+        }
+        if let Some(until) = self.retired_until.get_mut(usize::from(place)) {
+            *until = 0;
         }
         let socket = self.open.get_mut(usize::from(place)).and_then(Option::take);
         // Closing the descriptor takes it out of epoll too.
@@ -131,6 +178,7 @@ impl Sockets {
         let options = Options {
             timestamps: true,
             nonblocking: true,
+            queue_errors: true,
             recv_buffer: (!self.is_per_query).then_some(RECV_BUFFER),
             gro: self.gso,
             ..Options::default()

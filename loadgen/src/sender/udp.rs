@@ -12,16 +12,21 @@ use std::io;
 use std::time::Duration;
 
 use mio::Events;
-use udp::{ClockPair, RecvBatch};
+use udp::{ErrorBuffer, RecvBatch, SendReport};
 
-use super::outbox::Outbox;
+use super::clocks::Clocks;
+use super::outbox::{Outbox, Unsent};
 use super::overruns::overruns;
 use super::sockets::Sockets;
-use super::{MAX_WAIT, Ports, RunClock, SenderState, ThreadConfig, ThreadResult};
+use super::{MAX_WAIT, Pacing, Ports, RunClock, SenderState, ThreadConfig, ThreadResult};
 use crate::account::OutgoingQuery;
 use crate::outstanding::NO_LOOKUP;
+use crate::plan::Due;
 use crate::random::SplitMix;
 use crate::workload::Draw;
+
+mod receive;
+use receive::EVENTS;
 
 /// One sender thread over UDP.
 #[derive(Debug)]
@@ -31,10 +36,13 @@ pub struct UdpSender {
     events: Events,
     outbox: Outbox,
     received: RecvBatch,
-    clocks: ClockPair,
+    clocks: Clocks,
+    errors: ErrorBuffer,
     ids: SplitMix,
+    pacing: Pacing,
     /// Nanoseconds between two wake-ups at least.
     tick: u64,
+    is_v6: bool,
     is_woken_by_answers: bool,
     /// Answers lead to queries, but are looked for once a tick: woken by the
     /// first of them, batches would be small.
@@ -49,19 +57,21 @@ impl UdpSender {
     /// When the system gives no socket, or has no route to the target.
     pub fn open(config: ThreadConfig, ports: Ports) -> io::Result<Self> {
         let lookups = config.workload.is_lookup();
-        let ids = SplitMix::new(config.seed);
+        let (ids, is_v6) = (SplitMix::new(config.seed), config.target.is_ipv6());
         let sockets = Sockets::new(&config, ports)?;
         let (outbox, received) = if config.gso {
             (Outbox::segmented(), RecvBatch::new(RECV_SEGMENTED, SEGMENTED_LEN))
         } else {
             (Outbox::plain(), RecvBatch::new(RECV_BATCH, MESSAGE_LEN))
         };
-        let gso = config.gso;
+        let (gso, pacing) = (config.gso, config.pacing);
         let state = SenderState::new(config);
         let is_closed = state.plan.has_closed_phase();
         let is_looking = is_closed && gso;
-        let has_tick = (state.plan.peak() > EXACT_RATE && !lookups) || is_looking;
+        let is_dense = state.plan.peak() > EXACT_RATE && pacing == Pacing::Ticks;
+        let has_tick = (is_dense && !lookups) || is_looking;
         let mut sender = Self {
+            is_v6,
             is_woken_by_answers: lookups || (is_closed && !gso),
             is_looking,
             tick: if has_tick { TICK } else { 0 },
@@ -70,7 +80,9 @@ impl UdpSender {
             events: Events::with_capacity(EVENTS),
             outbox,
             received,
-            clocks: ClockPair::sample(),
+            clocks: Clocks::new(),
+            errors: ErrorBuffer::new(),
+            pacing,
             ids,
         };
         for place in 0..sender.sockets.places() {
@@ -80,72 +92,64 @@ impl UdpSender {
     }
 
     /// Sends the plan, reads the answers, and returns after the last of them
-    /// or its timeout.
-    ///
-    /// # Errors
-    ///
-    /// When a socket or the wait for it fails for good.
-    pub fn run(mut self, clock: RunClock) -> io::Result<ThreadResult> {
+    /// or its timeout; also when a socket fails for good, with what there is.
+    pub fn run(mut self, clock: RunClock) -> ThreadResult {
+        let error = self.work(&clock).err();
+        let overruns = overruns(&self.sockets.ports());
+        self.state
+            .finish(clock.now(), error.as_ref(), overruns, self.clocks.jumps)
+    }
+
+    fn work(&mut self, clock: &RunClock) -> io::Result<()> {
         // One nanosecond instead of 50 µs: p50 of being late falls by 40 µs.
         udp::set_timer_slack(1)?;
         clock.wait_for_start();
-        let mut resample_at = 0;
         loop {
-            let mut now = clock.now();
-            if now >= resample_at {
-                self.clocks = ClockPair::sample();
-                resample_at = now + RESAMPLE;
-            }
-            self.send_all_due(&clock, now)?;
-            self.receive_all(&clock)?;
-            now = clock.now();
-            while let Some(slot) = self.state.account.expire(now) {
-                self.sockets.release(slot.socket);
-            }
-            self.send_ready(&clock)?;
+            let now = clock.now();
+            self.state.look(now);
+            self.send_all_due(clock, now)?;
+            self.receive_all(clock)?;
+            self.expire(clock.now());
+            self.send_ready(clock)?;
             if self.state.stop.signal().is_some() {
                 self.state.account.interrupt();
-                break;
+                return Ok(());
             }
-            let Some(event) = self.state.next_event() else { break };
+            let now = clock.now();
+            let Some(event) = self.state.next_event(now) else { return Ok(()) };
             let earliest = now + self.tick;
-            self.wait(&clock, if self.is_looking { earliest } else { event.max(earliest) })?;
+            self.wait(clock, if self.is_looking { earliest } else { event.max(earliest) })?;
         }
-        let overruns = overruns(&self.sockets.ports());
-        Ok(ThreadResult { recorder: self.state.account.recorder, overruns })
+    }
+
+    fn expire(&mut self, now: u64) {
+        let keep = self.state.account.outstanding.keep();
+        while let Some(slot) = self.state.expire(now) {
+            self.sockets.retire(slot.socket, slot.sent + keep);
+        }
+        while self.sockets.close_retired(now) {}
     }
 
     /// Sends what is due, in batches; each batch is one socket's.
     fn send_all_due(&mut self, clock: &RunClock, mut now: u64) -> io::Result<()> {
         let mut since_reading = 0;
+        let mut burst = None;
         let mut socket = self.sockets.next();
-        while let Some(due) = self.state.next_due(now) {
-            self.state.plan.take();
+        while let Some(due) = self.state.take_due(now) {
+            burst = Some((due.phase, burst.map_or(0, |(_, count)| count) + 1));
             let pod = self.pod(due.index);
-            let query = match self.state.workload.draw(due.phase, due.index, pod) {
-                Draw::Query(query) => query,
+            match self.state.workload.draw(due.phase, due.index, pod) {
+                Draw::Query(query) => self.queue(&outgoing(due, now, query, socket), clock)?,
                 Draw::Walk(walk) => {
-                    self.state
-                        .account
-                        .start_lookup(walk, due.at, due.phase, pod);
+                    let account = &mut self.state.account;
+                    account.start_lookup(walk, due.at, due.phase, pod);
                     self.send_ready(clock)?;
                     continue;
                 }
-            };
-            // A closed loop has no due time but the send itself.
-            let at = if due.window.is_some() { now } else { due.at };
-            let phase = due.phase;
-            self.queue(&OutgoingQuery {
-                due: at,
-                sent: now,
-                query,
-                lookup: NO_LOOKUP,
-                socket,
-                phase,
-            })?;
+            }
             since_reading += 1;
             if self.outbox.is_full() || self.sockets.is_per_query() {
-                self.flush(socket, now)?;
+                self.flush(socket, clock)?;
                 socket = self.sockets.next();
                 now = clock.now();
             }
@@ -156,34 +160,43 @@ impl UdpSender {
                 self.receive_all(clock)?;
             }
         }
-        self.flush(socket, now)
+        if let Some((phase, count)) = burst {
+            self.state
+                .account
+                .recorder
+                .phase(phase)
+                .bursts
+                .saturating_record(count);
+        }
+        self.flush(socket, clock)
     }
 
     /// Sends the steps of lookups that answers, or the schedule, made ready.
     fn send_ready(&mut self, clock: &RunClock) -> io::Result<()> {
-        while let Some(ready) = self.state.account.next_ready() {
+        loop {
             let now = clock.now();
+            let Some(ready) = self.state.account.next_ready(now) else { return Ok(()) };
             for query in ready.step.first..ready.step.first + u32::from(ready.step.len) {
-                self.queue(&OutgoingQuery {
+                let outgoing = OutgoingQuery {
                     due: ready.due,
                     sent: now,
                     query,
                     lookup: ready.lookup,
                     socket: ready.socket,
                     phase: ready.phase,
-                })?;
+                };
+                self.queue(&outgoing, clock)?;
                 if self.outbox.is_full() {
-                    self.flush(ready.socket, now)?;
+                    self.flush(ready.socket, clock)?;
                 }
             }
-            self.flush(ready.socket, now)?;
+            self.flush(ready.socket, clock)?;
         }
-        Ok(())
     }
 
     /// Puts a query into the batch, or counts it as shed. With a socket per
     /// query the batch is sent at once.
-    fn queue(&mut self, outgoing: &OutgoingQuery) -> io::Result<()> {
+    fn queue(&mut self, outgoing: &OutgoingQuery, clock: &RunClock) -> io::Result<()> {
         let mut outgoing = *outgoing;
         if self.sockets.is_per_query() {
             let Some(place) = self.sockets.open_for_a_query()? else {
@@ -200,101 +213,64 @@ impl UdpSender {
             Err(_) => self.sockets.release(outgoing.socket),
         }
         if self.sockets.is_per_query() {
-            self.flush(outgoing.socket, outgoing.sent)?;
+            self.flush(outgoing.socket, clock)?;
         }
         Ok(())
     }
 
-    fn flush(&mut self, socket: u16, now: u64) -> io::Result<()> {
-        if self.outbox.is_empty() {
-            return Ok(());
-        }
-        let Some(open) = self.sockets.get(socket) else { return Ok(()) };
-        let report = self.outbox.send(open)?;
+    fn flush(&mut self, socket: u16, clock: &RunClock) -> io::Result<()> {
+        let before = clock.now();
+        let report = match self.sockets.get(socket) {
+            Some(open) if !self.outbox.is_empty() => self.outbox.send(open)?,
+            _ => SendReport::default(),
+        };
+        let after = clock.now();
+        let account = &mut self.state.account;
         if report.failed > 0 {
             match self.outbox.unsent() {
-                Some(ids) => {
-                    for &id in ids {
-                        self.state.account.fail_to_send_one(socket, id, now);
+                Unsent::Places(failures) => {
+                    for failure in failures {
+                        account.failed(failure.index, failure.errno, after);
                     }
                 }
-                None => self.state.account.fail_to_send(socket, report.failed, now),
+                Unsent::Ids(ids) => {
+                    for &(id, errno) in ids {
+                        account.failed_id(socket, id, errno, after);
+                    }
+                }
             }
             self.sockets.release(socket);
         }
+        match self.outbox {
+            Outbox::Plain(_) => self.state.flushed(before, after),
+            // They leave as one, and have one time.
+            Outbox::Segmented(_) => {
+                let at = before.midpoint(after);
+                self.state.flushed(at, at);
+            }
+        }
         if report.refused > 0 {
-            self.state.account.refuse(socket, now);
+            self.read_errors(socket, after);
         }
         Ok(())
-    }
-
-    /// Reads all sockets that have something.
-    fn receive_all(&mut self, clock: &RunClock) -> io::Result<()> {
-        loop {
-            match self
-                .sockets
-                .poll
-                .poll(&mut self.events, Some(Duration::ZERO))
-            {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
-                polled => polled?,
-            }
-            // The events are lent from `self`; a swap costs three words.
-            let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
-            let mut count = 0;
-            for event in &events {
-                count += 1;
-                self.receive(u16::try_from(event.token().0).unwrap_or(u16::MAX), clock)?;
-            }
-            self.events = events;
-            if count < EVENTS {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Reads one socket until it is empty: epoll is edge-triggered.
-    fn receive(&mut self, socket: u16, clock: &RunClock) -> io::Result<()> {
-        loop {
-            let Some(open) = self.sockets.get(socket) else { return Ok(()) };
-            let count = match open.recv_batch(&mut self.received, usize::MAX) {
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if is_refusal(&error) => {
-                    self.state.account.refuse(socket, clock.now());
-                    self.sockets.release(socket);
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            let mut ended = None;
-            for datagram in self.received.iter() {
-                let stamp = datagram.received.map(|stamp| self.clocks.instant_of(stamp));
-                let at = stamp.map_or_else(|| clock.now(), |stamp| clock.at(stamp));
-                for message in datagram.segments() {
-                    ended = self.state.account.receive(socket, message, at).or(ended);
-                }
-            }
-            if let Some(slot) = ended {
-                self.sockets.release(slot.socket);
-            }
-            if count < self.received.capacity() {
-                return Ok(());
-            }
-        }
     }
 
     #[expect(clippy::disallowed_methods, reason = "sleeping until a query is due is the point")]
     fn wait(&self, clock: &RunClock, until: u64) -> io::Result<()> {
         let wait = Duration::from_nanos(until.saturating_sub(clock.now())).min(MAX_WAIT);
-        if wait.is_zero() {
+        let sleep = self.pacing.sleep(wait);
+        if sleep.is_zero() {
+            self.pacing.spin(clock, until);
             return Ok(());
         }
         if self.is_woken_by_answers {
-            udp::wait_readable(&self.sockets.poll, wait)?;
+            if udp::wait_readable(&self.sockets.poll, sleep)? {
+                return Ok(());
+            }
         } else {
-            std::thread::sleep(wait);
+            std::thread::sleep(sleep);
         }
+        self.pacing.spin(clock, until);
         Ok(())
     }
 
@@ -311,14 +287,10 @@ impl UdpSender {
     }
 }
 
-/// Port unreachable, host unreachable: an ICMP error came back.
-fn is_refusal(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::HostUnreachable
-            | io::ErrorKind::NetworkUnreachable
-    )
+/// A query of the plan. A closed loop has no due time but the send itself.
+const fn outgoing(due: Due, now: u64, query: u32, socket: u16) -> OutgoingQuery {
+    let at = if due.window.is_some() { now } else { due.at };
+    OutgoingQuery { due: at, sent: now, query, lookup: NO_LOOKUP, socket, phase: due.phase }
 }
 
 /// Answers of one `recvmmsg`.
@@ -328,8 +300,6 @@ const RECV_BATCH: usize = 64;
 const RECV_SEGMENTED: usize = 16;
 /// Octets of a segmented batch at most.
 const SEGMENTED_LEN: usize = 65_535;
-/// Sockets of one `epoll_wait`.
-const EVENTS: usize = 256;
 /// Octets that are read of an answer; without EDNS it has at most 512.
 const MESSAGE_LEN: usize = 1232;
 /// Per thread and second: up to here each query gets its own wake-up.
@@ -339,8 +309,5 @@ const EXACT_RATE: f64 = 2_500.0;
 const TICK: u64 = 200_000;
 /// Queries sent on end when behind; as many answers are a tenth of the queue.
 const QUERIES_BEFORE_READING: u32 = 512;
-/// Nanoseconds between two looks at both clocks: time is slewed by at most
-/// 500 µs a second, so a stamp is off by 50 µs at most.
-const RESAMPLE: u64 = 100_000_000;
 /// Keeps the draw of the pod apart from the draw of the name.
 const POD_STREAM: u64 = 0x706f_6473;

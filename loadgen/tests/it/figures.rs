@@ -34,7 +34,9 @@ fn a_silent_server_gets_every_query_on_time() {
     let _machine = alone();
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap().to_string();
-    let ran = report(&["quick", &address, "--rate", "1000", "--for", "2s", "--timeout", "1s"]);
+    let mut arguments = vec!["quick", &address, "--rate", "1000", "--for", "2s"];
+    arguments.extend(["--timeout", "1s", "--linger", "0s"]);
+    let ran = report(&arguments);
     assert_eq!((ran.count("sent"), ran.count("lost")), (2_000, 2_000));
     assert_eq!((ran.count("answered"), ran.count("refused")), (0, 0));
     assert!(ran.ended_with(2), "{}", ran.text);
@@ -88,7 +90,7 @@ fn a_sender_that_is_too_late_makes_the_run_invalid() {
         schema = 1
         name = "late"
         target = {{ server = "{}" }}
-        limits = {{ max_qps = 200, max_duration = "1m", max_lateness = "1ns" }}
+        limits = {{ max_qps = 600, max_duration = "1m", max_lateness = "1ns" }}
         workload = {{ names = ["www.example"] }}
         [[phase]]
         name = "load"
@@ -102,4 +104,5 @@ fn a_sender_that_is_too_late_makes_the_run_invalid() {
     assert_eq!(ran.code, 3, "{}{}", ran.text, ran.errors);
     assert!(ran.text.contains("INVALID phase load: we sent"), "{}", ran.text);
     assert!(ran.text.contains("FAIL load.latency.max"), "{}", ran.text);
+    assert!(ran.has("/phases/0/burst/p99") && ran.has("/phases/0/cpu_share"));
 }

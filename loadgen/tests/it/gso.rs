@@ -20,7 +20,7 @@ fn burst(address: &str, timeout: &str) -> Ran {
         name = "burst"
         target = {{ server = "{address}" }}
         limits = {{ max_qps = 1000000, max_duration = "1m" }}
-        sender = {{ gso = true, timeout = "{timeout}" }}
+        sender = {{ gso = true, timeout = "{timeout}", linger = "0s" }}
         workload = {{ names = ["www.example", "a.example", "longer.example"] }}
         [[phase]]
         name = "load"

@@ -64,7 +64,18 @@ fn a_broken_connection_is_made_again_and_counted() {
         .start()
         .unwrap();
     let address = server.addr().to_string();
-    let arguments = ["quick", &address, "www.example", "--rate", "300", "--for", "1s", "--tcp"];
+    let arguments = [
+        "quick",
+        &address,
+        "www.example",
+        "--rate",
+        "300",
+        "--for",
+        "1s",
+        "--tcp",
+        "--linger",
+        "0s",
+    ];
     let ran = report(&arguments);
     assert_eq!(ran.count("reconnects"), 1, "{}", ran.text);
     assert!((1..20).contains(&ran.count("lost")), "{}", ran.text);
@@ -93,7 +104,7 @@ fn lookups_walk_the_search_path_as_a_pod_does() {
             schema = 1
             name = "search"
             target = {{ server = "{}" }}
-            limits = {{ max_qps = 50, max_duration = "1m" }}
+            limits = {{ max_qps = 500, max_duration = "1m" }}
             sender = {{ ports = "pool:5" }}
             [workload]
             names = ["{name}"]

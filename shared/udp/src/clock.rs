@@ -41,6 +41,17 @@ impl ClockPair {
         best
     }
 
+    /// Returns by how much real time was set or slewed between `earlier` and this
+    /// pair.
+    pub fn apart_from(&self, earlier: &Self) -> Duration {
+        let expected =
+            earlier.realtime + self.monotonic.saturating_duration_since(earlier.monotonic);
+        match self.realtime.duration_since(expected) {
+            Ok(ahead) => ahead,
+            Err(behind) => behind.duration(),
+        }
+    }
+
     /// Returns the monotonic time of `stamp`, a moment in real time; one that
     /// no [`Instant`] can hold is taken for the pair's own.
     pub fn instant_of(&self, stamp: SystemTime) -> Instant {
@@ -92,6 +103,20 @@ mod tests {
         assert_eq!(pair.instant_of(pair.realtime), pair.monotonic);
         assert_eq!(pair.instant_of(pair.realtime + second), pair.monotonic + second);
         assert_eq!(pair.instant_of(pair.realtime - second), pair.monotonic - second);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_noticed_both_ways() {
+        let pair = ClockPair::sample();
+        let second = Duration::from_secs(1);
+        let at = |monotonic, realtime| ClockPair {
+            monotonic: pair.monotonic + monotonic,
+            realtime: pair.realtime + realtime,
+            ..pair
+        };
+        assert_eq!(at(second, second).apart_from(&pair), Duration::ZERO);
+        assert_eq!(at(second, 3 * second).apart_from(&pair), 2 * second);
+        assert_eq!(at(3 * second, second).apart_from(&pair), 2 * second);
     }
 
     #[test]

@@ -66,7 +66,7 @@ const LOADGEN: &[&[&str]] = &[
     &["account"],
     &["sender"],
     &["quick", "scenario", "signals"],
-    &["run"],
+    &["forecast", "progress", "run"],
     &["report"],
     &["demo", "upstream"],
     &["command"],
