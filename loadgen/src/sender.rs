@@ -115,6 +115,11 @@ pub enum Ports {
     PerQuery,
 }
 
+impl Ports {
+    /// Sockets of a pool at most; all ephemeral ports of a destination are 28,232.
+    pub const MAX_POOL: u16 = 28_000;
+}
+
 /// The signal that ends a run early, 0 while there was none.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<AtomicU8>);

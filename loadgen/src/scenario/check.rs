@@ -154,7 +154,8 @@ fn sender(file: &SenderFile, source: &Source<'_>) -> Result<SenderConfig> {
 
 /// Reads `one`, `pool:N` or `per-query`.
 fn parse_ports(text: &str) -> std::result::Result<Ports, String> {
-    let wrong = || format!("{text:?} is none of one, pool:N (1 to {MAX_POOL}), per-query");
+    let most = Ports::MAX_POOL;
+    let wrong = || format!("{text:?} is none of one, pool:N (1 to {most}), per-query");
     match text {
         "one" => Ok(Ports::Pool(1)),
         "per-query" => Ok(Ports::PerQuery),
@@ -162,7 +163,7 @@ fn parse_ports(text: &str) -> std::result::Result<Ports, String> {
             let count = text
                 .strip_prefix("pool:")
                 .and_then(|count| count.parse().ok());
-            let count = count.filter(|count| (1..=MAX_POOL).contains(count));
+            let count = count.filter(|count| (1..=most).contains(count));
             count.map(Ports::Pool).ok_or_else(wrong)
         }
     }
@@ -306,7 +307,5 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_THREADS: u32 = 64;
 /// Phases of a scenario: a record is 1 MB per thread and phase.
 const MAX_PHASES: usize = 64;
-/// Sockets of a pool; all ephemeral ports of a destination are 28,232.
-pub(super) const MAX_POOL: u16 = 28_000;
 /// A day: what is longer is a slip of the finger.
 const MAX_DURATION: Duration = Duration::from_secs(86_400);

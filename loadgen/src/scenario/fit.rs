@@ -1,6 +1,5 @@
 //! Ways to send that do not fit the workload or the target.
 
-use super::check::MAX_POOL;
 use super::error::{Result, Source};
 use super::file::SenderFile;
 use super::{Scenario, Target, Transport};
@@ -47,7 +46,7 @@ fn ports_for_ids(scenario: &Scenario) -> u16 {
         clippy::cast_sign_loss,
         reason = "clamped to what there are"
     )]
-    let ports = ports.clamp(1.0, f64::from(MAX_POOL)) as u16;
+    let ports = ports.clamp(1.0, f64::from(Ports::MAX_POOL)) as u16;
     ports
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use upstream::{ResponseCode, Rule, Upstream, Wrong};
 
-use crate::program::{Ran, report, scenario, shared};
+use crate::program::{Ran, UNLIMITED, report, scenario, shared};
 
 fn server(rule: Rule) -> Upstream {
     Upstream::builder()
@@ -18,7 +18,7 @@ fn server(rule: Rule) -> Upstream {
 fn quick(server: &Upstream, more: &[&str]) -> Ran {
     let address = server.addr().to_string();
     let arguments = ["quick", &address, "www.example", "--rate", "200", "--for", "1s"];
-    report(&[&arguments, more].concat())
+    report(&[&arguments, more, &UNLIMITED].concat())
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn a_closed_port_refuses_and_loses_nothing() {
     let address = closed.local_addr().unwrap().to_string();
     for ports in ["one", "pool:20", "per-query"] {
         let arguments = ["quick", &address, "--rate", "200", "--for", "1s", "--ports", ports];
-        let ran = report(&arguments);
+        let ran = report(&[&arguments[..], &UNLIMITED].concat());
         assert_eq!((ran.count("sent"), ran.count("refused")), (200, 200), "{}", ran.text);
         assert_eq!(ran.count("lost"), 0, "{}", ran.text);
         assert!(ran.text.contains("ICMP: port unreachable (200)"), "{}", ran.text);
@@ -46,7 +46,17 @@ fn a_closed_port_takes_no_query_over_tcp() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = closed.local_addr().unwrap().to_string();
     drop(closed);
-    let ran = report(&["quick", &address, "--rate", "200", "--for", "1s", "--tcp"]);
+    let ran = report(&[
+        "quick",
+        &address,
+        "--rate",
+        "200",
+        "--for",
+        "1s",
+        "--tcp",
+        "--max-qps",
+        "1000000",
+    ]);
     let counts = ["due", "sent", "unconnected", "lost", "reconnects"].map(|name| ran.count(name));
     assert_eq!(counts, [200, 0, 200, 0, 0], "{}", ran.text);
     assert!(
@@ -110,7 +120,7 @@ fn load_above_the_bound_is_shed_and_makes_the_run_invalid() {
         schema = 1
         name = "shed"
         target = {{ server = "{}" }}
-        limits = {{ max_qps = 200, max_duration = "1m", max_outstanding = 50 }}
+        limits = {{ max_qps = 100000, max_duration = "1m", max_outstanding = 50 }}
         sender = {{ timeout = "2s", linger = "0s" }}
         workload = {{ names = ["www.example"] }}
         [[phase]]

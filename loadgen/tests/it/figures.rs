@@ -5,7 +5,7 @@ use std::net::UdpSocket;
 use upstream::Upstream;
 
 use crate::answering;
-use crate::program::{alone, report, scenario, shared};
+use crate::program::{UNLIMITED, alone, report, scenario, shared};
 
 /// Seconds that a run of three may take on a busy machine.
 const BUSY_S: f64 = 30.0;
@@ -17,6 +17,7 @@ fn the_rate_is_kept_to_a_hundredth_of_a_percent() {
     let (_server, address) = answering::start();
     for threads in ["1", "2"] {
         let arguments = ["quick", &address, "--rate", "5000", "--for", "3s", "--threads", threads];
+        let arguments = [&arguments[..], &UNLIMITED].concat();
         let ran = report(&arguments);
         let error = (ran.number("/run/rate") / 5_000.0 - 1.0).abs();
         assert!(error <= 0.0001, "{error}");

@@ -88,6 +88,8 @@ fn gso_at_any_rate_and_over_several_threads_is_a_constant_load() {
         "2",
         "--ports",
         "pool:4",
+        "--max-qps",
+        "1000000",
     ]);
     let counts = ["due", "sent", "answered"].map(|name| ran.count(name));
     assert_eq!(counts, [3000; 3], "{}", ran.text);

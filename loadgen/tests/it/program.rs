@@ -69,6 +69,9 @@ impl Ran {
     }
 }
 
+/// Lets a machine that was busy make up for it, however long.
+pub(crate) const UNLIMITED: [&str; 2] = ["--max-qps", "1000000"];
+
 /// The program with these arguments.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fivedots-loadgen"));

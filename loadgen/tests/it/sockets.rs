@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use upstream::{Delivery, Rule, Transport, Upstream, kubernetes};
 
-use crate::program::{report, scenario, shared};
+use crate::program::{UNLIMITED, report, scenario, shared};
 
 fn server(listen: &str) -> Upstream {
     let listen = listen.parse().unwrap();
@@ -24,7 +24,7 @@ fn sources(server: &Upstream) -> HashSet<SocketAddr> {
 fn quick(server: &Upstream, more: &[&str]) {
     let address = server.addr().to_string();
     let arguments = ["quick", &address, "www.example", "--rate", "300", "--for", "1s"];
-    let ran = report(&[&arguments, more].concat());
+    let ran = report(&[&arguments, more, &UNLIMITED].concat());
     assert_eq!(ran.count("answered"), 300, "{}{}", ran.text, ran.errors);
     assert!(ran.ended_with(0), "{}{}", ran.text, ran.errors);
 }
@@ -76,7 +76,7 @@ fn a_broken_connection_is_made_again_and_counted() {
         "--linger",
         "0s",
     ];
-    let ran = report(&arguments);
+    let ran = report(&[&arguments[..], &UNLIMITED].concat());
     assert_eq!(ran.count("reconnects"), 1, "{}", ran.text);
     assert!((1..20).contains(&ran.count("lost")), "{}", ran.text);
     assert_eq!(ran.count("lost") + ran.count("answered"), 300, "{}", ran.text);
@@ -104,7 +104,7 @@ fn lookups_walk_the_search_path_as_a_pod_does() {
             schema = 1
             name = "search"
             target = {{ server = "{}" }}
-            limits = {{ max_qps = 500, max_duration = "1m" }}
+            limits = {{ max_qps = 100000, max_duration = "1m" }}
             sender = {{ ports = "pool:5" }}
             [workload]
             names = ["{name}"]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use testbed::eventually;
 
 use crate::answering;
-use crate::program::{Ran, alone, report};
+use crate::program::{Ran, UNLIMITED, alone, report};
 
 /// Rate and length of the run; 400 of its queries are the slowest percent.
 const RATE: f64 = 5_000.0;
@@ -42,8 +42,10 @@ fn run_with_a_stall() -> (Ran, Duration) {
     let (server, address) = answering::start();
     let (_, port) = address.rsplit_once(':').unwrap();
     let port = port.parse().unwrap();
-    let load =
-        std::thread::spawn(move || report(&["quick", &address, "--rate", "5000", "--for", "8s"]));
+    let load = std::thread::spawn(move || {
+        let arguments = ["quick", &address, "--rate", "5000", "--for", "8s"];
+        report(&[&arguments[..], &UNLIMITED].concat())
+    });
     server
         .wait_for_line(answering::WARM_LINE, Duration::from_secs(60))
         .unwrap();
