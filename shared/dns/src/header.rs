@@ -1,6 +1,6 @@
 //! The twelve octets in front of every message (RFC 1035, section 4.1.1).
 
-use crate::{HEADER_LEN, Opcode, Rcode, get_u16, put_u16};
+use crate::{HEADER_LEN, Opcode, Rcode, get_u16};
 
 /// A message header as types.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -24,12 +24,12 @@ impl Header {
 
     /// Writes the header over the first twelve octets of `out`.
     pub fn patch(&self, out: &mut [u8]) -> Option<()> {
-        // One check for all six fields.
-        let out = out.get_mut(..HEADER_LEN)?;
-        put_u16(out, 0, self.id)?;
-        put_u16(out, 2, self.flags.0)?;
-        for (field, count) in (2_usize..).zip(self.counts) {
-            put_u16(out, field * 2, count)?;
+        let [questions, answers, authorities, additionals] = self.counts;
+        let fields = [self.id, self.flags.0, questions, answers, authorities, additionals];
+        // One check and one copy for all six.
+        let octets = out.first_chunk_mut::<HEADER_LEN>()?;
+        for (place, field) in octets.as_chunks_mut::<2>().0.iter_mut().zip(fields) {
+            *place = field.to_be_bytes();
         }
         Some(())
     }
