@@ -129,6 +129,11 @@ fn check_records(
     let (mut answers, mut belongs) = (false, false);
     for record in Records::new(message, question.end(), header) {
         let record = record.map_err(|_| NotAnAnswer::Malformed)?;
+        if dns::get_u16(message, record.owner_at) == Some(Question::POINTER) {
+            answers |= record.section == Section::Answer;
+            belongs |= record.section == Section::Answer;
+            continue;
+        }
         let (owner, _) =
             Name::parse(message, record.owner_at).map_err(|_| NotAnAnswer::Malformed)?;
         if record.section == Section::Answer {

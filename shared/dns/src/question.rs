@@ -14,6 +14,10 @@ pub struct Question<'a> {
 }
 
 impl<'a> Question<'a> {
+    /// The compression pointer to the name of a message's question, which most
+    /// records of an answer have as their owner (RFC 1035, section 4.1.4).
+    pub const POINTER: u16 = 0xc00c;
+
     /// Parses the question behind the header.
     ///
     /// A compressed name is an error: nothing stands before it that it could

@@ -19,7 +19,10 @@ use crate::clock::Moment;
 use crate::query::Retained;
 
 mod owner;
+mod plain;
+
 use owner::{Owner, Owners};
+use plain::Plain;
 
 /// A response that may be sent, and perhaps stored.
 #[derive(Clone, Debug)]
@@ -44,14 +47,48 @@ pub fn admit(
 ) -> Result<Admitted, ParseError> {
     let header = Header::parse(message).ok_or(ParseError::Short)?;
     let qname = Name::from_wire(question.qname)?;
-    let mut response = Response::read(message, question, &header, &qname)?;
+    let asked = (question, &qname);
+    let composed = match Plain::read(message, question, &header) {
+        Some(plain) => plain.compose(message, asked, &header, config)?,
+        None => compose(message, asked, &header, config)?,
+    };
+    let Composed { kind, rcode, ede, least_ttl, octets, ttls } = composed;
+    let expires = now + Duration::from_secs(least_ttl.unwrap_or_default().into());
+    let head = Head { kind, rcode, ede, born: now, expires, stale: false };
+    let truncated = header.flags.has(Flags::TC);
+    let cacheable = kind != Kind::Failure && !truncated && least_ttl.is_some_and(|ttl| ttl > 0);
+    let entry = Entry { head, message: octets, ttls, text: Vec::new() };
+    Ok(Admitted { entry, cacheable })
+}
+
+/// A response, composed anew.
+#[derive(Debug, PartialEq)]
+struct Composed {
+    kind: Kind,
+    rcode: Rcode,
+    ede: Option<u16>,
+    /// How long the whole may be kept, in seconds; none if it may not.
+    least_ttl: Option<u32>,
+    octets: Vec<u8>,
+    /// As [`Entry::ttls`].
+    ttls: Vec<u8>,
+}
+
+/// Composes any response.
+fn compose(
+    message: &[u8],
+    (question, qname): (&Question<'_>, &Name),
+    header: &Header,
+    config: &CacheConfig,
+) -> Result<Composed, ParseError> {
+    let mut response = Response::read(message, question, header, qname)?;
     let kind = response.kind(question.qtype);
     let ttls = response.ttls(kind, config);
     let ttls = response.without_extras_of_ttl_zero(ttls);
 
-    let mut composed = Vec::with_capacity(message.len());
+    let mut octets = Vec::with_capacity(message.len());
     let mut offsets = Vec::with_capacity(response.kept.len() * 2);
-    let mut composer = Composer::new(&mut composed, &qname, question.qtype, question.qclass);
+    let mut composer = Composer::new(&mut octets, qname, question.qtype, question.qclass);
     let mut counts = [1, 0, 0, 0];
     for (kept, ttl) in response.kept.iter().zip(&ttls) {
         let at = composer.record_of(&kept.owner.name, message, &kept.record, *ttl)?;
@@ -66,15 +103,9 @@ pub fn admit(
         }
     }
     composer.finish(&Header { id: 0, flags: header.flags, counts })?;
-
-    let least = response.least_ttl(kind, &ttls);
-    let expires = now + Duration::from_secs(least.unwrap_or_default().into());
+    let least_ttl = response.least_ttl(kind, &ttls);
     let (rcode, ede) = (response.rcode, response.ede);
-    let head = Head { kind, rcode, ede, born: now, expires, stale: false };
-    let truncated = header.flags.has(Flags::TC);
-    let cacheable = kind != Kind::Failure && !truncated && least.is_some_and(|ttl| ttl > 0);
-    let entry = Entry { head, message: composed, ttls: offsets, text: Vec::new() };
-    Ok(Admitted { entry, cacheable })
+    Ok(Composed { kind, rcode, ede, least_ttl, octets, ttls: offsets })
 }
 
 /// Composes the answer to a question that no upstream answered; it is kept
