@@ -20,7 +20,8 @@ pub use waiters::Waiters;
 /// All open questions, `T` kept with each, `W` for each who waits.
 #[derive(Debug)]
 pub struct Inflight<W, T> {
-    index: HashMap<Key, Ticket, RandomState>,
+    /// By the hash of the key: small, however long the names are.
+    index: HashMap<u64, Ticket, RandomState>,
     slots: Vec<Slot<W, T>>,
     free: Vec<u32>,
     /// One wake-up per open question, so as bounded as they are.
@@ -101,13 +102,14 @@ pub struct GaveWay<W, T> {
     /// Its answer is that there was no room.
     pub waiter: W,
     /// The question, if it was the last that waited for it: it is closed.
-    pub closed: Option<Open<W, T>>,
+    pub closed: Option<Box<Open<W, T>>>,
 }
 
 #[derive(Debug)]
 struct Slot<W, T> {
     generation: u32,
-    open: Option<Open<W, T>>,
+    /// Boxed, as it is large and moves when it is closed.
+    open: Option<Box<Open<W, T>>>,
 }
 
 impl<W: Waiter, T> Inflight<W, T> {
@@ -133,7 +135,7 @@ impl<W: Waiter, T> Inflight<W, T> {
         deadline: Moment,
         state: impl FnOnce() -> T,
     ) -> Joined<W> {
-        match self.index.get(key).copied() {
+        match self.find(key) {
             None => self.open(key, waiter, deadline, state),
             Some(ticket) => self.join_open(ticket, waiter),
         }
@@ -170,7 +172,7 @@ impl<W: Waiter, T> Inflight<W, T> {
         deadline: Moment,
         state: impl FnOnce() -> T,
     ) -> Joined<W> {
-        if self.index.len() >= self.limits.questions || self.waiting >= self.limits.waiting {
+        if self.len() >= self.limits.questions || self.waiting >= self.limits.waiting {
             return Joined::Full(waiter);
         }
         let at = self.free.pop().map_or(self.slots.len(), as_index);
@@ -185,14 +187,16 @@ impl<W: Waiter, T> Inflight<W, T> {
             self.shares.take(whose, ticket);
         }
         self.waiting += 1;
-        place.open = Some(Open {
+        place.open = Some(Box::new(Open {
             key: *key,
             deadline,
             waiters: Waiters::new(waiter),
             state: state(),
             wake_at: None,
-        });
-        self.index.insert(*key, ticket);
+        }));
+        // Another one of the same hash keeps its place: this one is found by its
+        // ticket only, and nobody joins it.
+        self.index.entry(key.hash).or_insert(ticket);
         Joined::First(ticket)
     }
 
@@ -262,14 +266,17 @@ impl<W: Waiter, T> Inflight<W, T> {
 
     /// Returns the open question of `key`.
     pub fn find(&self, key: &Key) -> Option<Ticket> {
-        self.index.get(key).copied()
+        let ticket = *self.index.get(&key.hash)?;
+        self.get(ticket)
+            .is_some_and(|open| open.key == *key)
+            .then_some(ticket)
     }
 
     /// Returns an open question.
     pub fn get(&self, ticket: Ticket) -> Option<&Open<W, T>> {
         let slot = self.slots.get(as_index(ticket.slot))?;
         slot.open
-            .as_ref()
+            .as_deref()
             .filter(|_| slot.generation == ticket.generation)
     }
 
@@ -277,12 +284,12 @@ impl<W: Waiter, T> Inflight<W, T> {
     pub fn get_mut(&mut self, ticket: Ticket) -> Option<&mut Open<W, T>> {
         let slot = self.slots.get_mut(as_index(ticket.slot))?;
         slot.open
-            .as_mut()
+            .as_deref_mut()
             .filter(|_| slot.generation == ticket.generation)
     }
 
     /// Closes a question: the next client that sends it opens it anew.
-    pub fn close(&mut self, ticket: Ticket) -> Option<Open<W, T>> {
+    pub fn close(&mut self, ticket: Ticket) -> Option<Box<Open<W, T>>> {
         let slot = self.slots.get_mut(as_index(ticket.slot))?;
         if slot.generation != ticket.generation {
             return None;
@@ -290,7 +297,9 @@ impl<W: Waiter, T> Inflight<W, T> {
         let open = slot.open.take()?;
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(ticket.slot);
-        self.index.remove(&open.key);
+        if self.index.get(&open.key.hash) == Some(&ticket) {
+            self.index.remove(&open.key.hash);
+        }
         if let Some(at) = open.wake_at {
             self.wakes.remove(&(at, ticket));
         }
@@ -335,8 +344,8 @@ impl<W: Waiter, T> Inflight<W, T> {
     }
 
     /// Returns how many questions are open.
-    pub fn len(&self) -> usize {
-        self.index.len()
+    pub const fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
     }
 
     /// Returns how many wait for them.
@@ -350,8 +359,8 @@ impl<W: Waiter, T> Inflight<W, T> {
     }
 
     /// Says whether none is open.
-    pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 

@@ -158,3 +158,37 @@ fn questions_wake_in_order_and_never_after_their_deadline() {
     assert_eq!(world.inflight.take_due(at(100)), Some(one));
     assert_eq!(world.inflight.take_due(at(100)), Some(two));
 }
+
+/// Two names of one hash are two questions; the second has nobody who joins it.
+#[test]
+fn a_hash_that_two_names_have_mixes_nothing_up() {
+    let mut world = World::new(10, 10);
+    let join = |world: &mut World, name: &str, client| {
+        let query = Retained {
+            id: 1,
+            flags: Flags(Flags::RD),
+            qname: Name::from_text(name).unwrap(),
+            qtype: Rtype::A,
+            qclass: Class::IN,
+            edns: None,
+        };
+        let key = Key::with_hash(&query, 7);
+        match world
+            .inflight
+            .join(&key, Client(client), at(100), || "state")
+        {
+            Joined::First(ticket) => (ticket, true, key),
+            Joined::Also(ticket) => (ticket, false, key),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (one, _, one_key) = join(&mut world, "one.example.", 1);
+    let (two, is_first, two_key) = join(&mut world, "two.example.", 2);
+    assert!(is_first && one != two);
+    assert_eq!(join(&mut world, "one.example.", 3).0, one);
+    assert_eq!((world.inflight.find(&one_key), world.inflight.find(&two_key)), (Some(one), None));
+    assert_eq!(world.inflight.close(two).unwrap().waiters.len(), 1);
+    assert_eq!(world.inflight.find(&one_key), Some(one));
+    assert_eq!(world.inflight.close(one).unwrap().waiters.len(), 2);
+    assert!(world.inflight.is_empty() && world.inflight.find(&one_key).is_none());
+}
