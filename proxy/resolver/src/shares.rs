@@ -16,7 +16,8 @@ pub struct Shares<K, H> {
     accounts: Vec<Account<K, H>>,
     free: Vec<usize>,
     /// The accounts by how much they hold. One step up or down is a move from a
-    /// list to its neighbor, so the greediest is always at hand.
+    /// list to its neighbor, so the greediest is always at hand. Those that hold
+    /// nothing are kept for a while: most come back soon.
     by_count: Vec<Vec<usize>>,
     /// The count of the greediest.
     most: usize,
@@ -68,10 +69,9 @@ impl<K: Copy + Eq + Hash, H: Copy + PartialEq> Shares<K, H> {
         let count = account.held.len();
         account.held.remove(place);
         self.leave_list(at, count);
-        if count > 1 {
-            self.enter_list(at, count - 1);
-        } else {
-            self.close(at, holder);
+        self.enter_list(at, count - 1);
+        if count == 1 {
+            self.rest(at);
         }
         // The one that left is one below, if no other is as greedy.
         if count == self.most && self.by_count.get(count).is_none_or(Vec::is_empty) {
@@ -94,12 +94,12 @@ impl<K: Copy + Eq + Hash, H: Copy + PartialEq> Shares<K, H> {
 
     /// Returns how many hold any.
     pub fn len(&self) -> usize {
-        self.index.len()
+        self.index.len() - self.by_count.first().map_or(0, Vec::len)
     }
 
     /// Says whether nothing is held.
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.len() == 0
     }
 
     fn enter(&mut self, holder: K) -> usize {
@@ -118,12 +118,19 @@ impl<K: Copy + Eq + Hash, H: Copy + PartialEq> Shares<K, H> {
         at
     }
 
-    /// Its room is used again, unless it was greedy.
-    fn close(&mut self, at: usize, holder: &K) {
-        self.index.remove(holder);
-        self.free.push(at);
+    /// Keeps an account that holds nothing, without the memory of one that was
+    /// greedy; and closes another one where there are many.
+    fn rest(&mut self, at: usize) {
         if let Some(account) = self.accounts.get_mut(at) {
             account.held.shrink_to(KEPT);
+        }
+        let resting = self.by_count.first();
+        let Some(other) = resting.filter(|resting| resting.len() > RESTING) else { return };
+        let Some(other) = other.first().copied() else { return };
+        self.leave_list(other, 0);
+        if let Some(account) = self.accounts.get(other) {
+            self.index.remove(&account.holder);
+            self.free.push(other);
         }
     }
 
@@ -161,9 +168,13 @@ impl<K: Copy + Eq + Hash, H: Copy + PartialEq> Default for Shares<K, H> {
     }
 }
 
-/// Handles for which room is kept with an account that is free: what a client
+/// Handles for which room is kept with an account that holds none: what a client
 /// asks at once.
 const KEPT: usize = 16;
+
+/// Accounts that are kept though they hold nothing: twice the pods of a node. Some
+/// 64 KiB.
+const RESTING: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -207,9 +218,11 @@ mod tests {
     fn it_is_what_counting_finds() {
         let mut rng = StdRng::seed_from_u64(5);
         let mut shares = Shares::new();
-        let mut model: BTreeMap<u8, VecDeque<u32>> = BTreeMap::new();
+        let mut model: BTreeMap<u16, VecDeque<u32>> = BTreeMap::new();
         for what in 0..20_000_u32 {
-            let holder = rng.random_range(0..12_u8).min(rng.random_range(0..12));
+            let holder = rng.random_range(0..12_u16).min(rng.random_range(0..12));
+            // Some hold one thing and do not come back.
+            let holder = if what % 8 == 0 { u16::try_from(what % 4_096).unwrap() } else { holder };
             if rng.random_bool(0.5) {
                 shares.take(holder, what);
                 model.entry(holder).or_default().push_back(what);
