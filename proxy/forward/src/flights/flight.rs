@@ -45,7 +45,7 @@ pub(crate) struct Flight {
     /// Who truncated its answer, and is asked over TCP.
     pub(super) truncated_by: Option<usize>,
     /// What of a truncated answer fitted.
-    pub(super) truncated: Option<Truncated>,
+    pub(super) truncated: Option<Box<Truncated>>,
     pub(super) started: Moment,
     pub(super) guard: Guard,
     /// The only upstream that a probe goes to.

@@ -36,7 +36,7 @@ impl Flights {
         (flight.ends_at, flight.hedge_at) = (None, None);
         let until = flight.started + patience;
         if let Some(entry) = entry {
-            flight.truncated = Some(Truncated { entry, until });
+            flight.truncated = Some(Box::new(Truncated { entry, until }));
         }
         flight.retry.truncated(now);
         self.wake_for_next(ticket);
