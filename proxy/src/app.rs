@@ -1,5 +1,6 @@
 //! The whole program, put together: the only module that names all others.
 
+mod budget;
 mod listeners;
 mod reload;
 
@@ -23,6 +24,7 @@ use crate::heartbeat::Heartbeats;
 use crate::kubernetes;
 use crate::live::Live;
 use crate::log::Log;
+use crate::memory::Budget;
 use crate::metrics::{self, Metrics, Sources};
 use crate::reload::{Reloads, Watched};
 use crate::resolv_conf;
@@ -125,11 +127,8 @@ impl App {
         beats.add("upstream", Arc::clone(forwarder.beat()));
         let serving = (&service, stopped);
         let clients = Listeners::start(config, descriptors, serving, (&recorders, &mut beats))?;
-        let stop_observer = Arc::default();
-        let accounts = accounts(config, &forwarder, clock);
-        let (observer, observer_thread) =
-            ObserverHandle::start(&recorders, accounts, clock, Arc::clone(&stop_observer))
-                .context("cannot start the observer")?;
+        let (observer, observer_thread, stop_observer) =
+            account(&recorders, accounts(config, &forwarder, clock), clock)?;
         kubernetes::start(&config.kubernetes, own_addrs(&config.listen), &observer, clock)
             .await
             .context("cannot watch the pods of the Kubernetes API")?;
@@ -142,6 +141,8 @@ impl App {
             max_descriptors: descriptors.limit,
             sockets: clients.sockets.clone(),
             log: log.clone(),
+            room: clients.tcp.room(),
+            budget: budget(config, descriptors),
             reloads: Arc::default(),
         };
         let (reloads, settings) = (Arc::clone(&sources.reloads), settings(config));
@@ -330,6 +331,25 @@ fn accounts(config: &Config, forwarder: &Forwarder, clock: Clock) -> Observer {
 }
 
 /// Logs what was found, once.
+/// Starts the thread that keeps the accounts; it ends once the last is true.
+fn account(
+    recorders: &Recorders,
+    accounts: Observer,
+    clock: Clock,
+) -> anyhow::Result<(ObserverHandle, JoinHandle<()>, Arc<AtomicBool>)> {
+    let stop = Arc::default();
+    let (observer, thread) = ObserverHandle::start(recorders, accounts, clock, Arc::clone(&stop))
+        .context("cannot start the observer")?;
+    Ok((observer, thread, stop))
+}
+
+/// Adds up the memory that is taken at most, and logs it.
+fn budget(config: &Config, descriptors: Descriptors) -> Budget {
+    let budget = budget::of(config, descriptors.tcp);
+    budget.log();
+    budget
+}
+
 fn announce(config: &Config) {
     let (bytes, workers) = (config.cache.bytes, config.workers);
     tracing::info!(

@@ -67,6 +67,9 @@ pub struct Config {
     pub observe: ObserveConfig,
     /// How the Kubernetes API is asked who the clients are.
     pub kubernetes: KubernetesConfig,
+    /// Octets of memory that this process may take; none where its cgroup sets no
+    /// limit.
+    pub memory_limit: Option<u64>,
     /// Where metrics and health are.
     pub metrics: SocketAddr,
     /// Where everything else is.

@@ -14,6 +14,8 @@ pub mod kubernetes;
 
 pub mod health;
 
+pub mod memory;
+
 pub mod metrics;
 
 pub mod shutdown;

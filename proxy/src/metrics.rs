@@ -20,6 +20,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, Prometheu
 
 use crate::descriptors;
 use crate::log::Log;
+use crate::memory::Budget;
 use crate::reload::Reloads;
 use forward::Evidence;
 use forward::{Forwarder, NotAnAnswer, UpstreamFailure};
@@ -28,7 +29,7 @@ use observe::{
     RetryKind, Stats, Transport, WorkerStats,
 };
 use process::Process;
-use resolver::{Cache, Clock, QueryError};
+use resolver::{Cache, Clock, QueryError, Room};
 
 /// All series of the process.
 pub struct Metrics {
@@ -61,6 +62,10 @@ pub struct Sources {
     pub sockets: Vec<(SocketAddr, Vec<Weak<udp::Socket>>)>,
     /// Where lines of the log go.
     pub log: Log,
+    /// The most memory that is taken.
+    pub budget: Budget,
+    /// For answers that clients have not taken.
+    pub room: Arc<Room>,
     /// Reloads of the configuration.
     pub reloads: Arc<Reloads>,
 }
@@ -197,6 +202,7 @@ impl Series {
         self.count(name, help, &[("result", "accepted")], |w| w.tcp_accepted.get());
         self.count(name, help, &[("result", "refused")], |w| w.tcp_refused.get());
         self.count(name, help, &[("result", "evicted")], |w| w.tcp_evicted.get());
+        self.count(name, help, &[("result", "unread")], |w| w.tcp_unread.get());
     }
 
     fn upstreams(&mut self) {
@@ -324,7 +330,7 @@ const fn float(number: usize) -> f64 {
 
 type Gauge = (&'static str, &'static str, ReadGauge);
 
-const GAUGES: [Gauge; 6] = [
+const GAUGES: [Gauge; 7] = [
     ("fivedots_cache_entries", "Answers in the cache, expired ones included.", |s| {
         float(s.cache.len())
     }),
@@ -335,6 +341,9 @@ const GAUGES: [Gauge; 6] = [
     ("process_open_fds", "Open descriptors.", |_| float(descriptors::open().unwrap_or_default())),
     ("fivedots_inflight_waiters", "Clients that wait for an upstream.", |s| {
         float(s.forwarder.in_flight())
+    }),
+    ("fivedots_tcp_unread_bytes", "Memory of answers that clients have not taken.", |s| {
+        float(s.room.used())
     }),
     ("fivedots_loop_active", "Forwarding loops seen in the last five minutes.", |s| {
         float(s.forwarder.loops().active(s.clock.now()).len())

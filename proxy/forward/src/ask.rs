@@ -6,9 +6,7 @@ use std::sync::Arc;
 use dns::Rcode;
 use tokio::sync::mpsc;
 
-use resolver::Moment;
-use resolver::Waiter;
-use resolver::{Hops, Retained};
+use resolver::{Held, Hops, Moment, Retained, Room, Waiter};
 use resolver::{Key, KeyView};
 
 /// One client's question.
@@ -66,10 +64,54 @@ pub struct ProbeReply {
 /// as it may have queries in flight.
 #[derive(Clone, Debug)]
 pub struct TcpReply {
-    /// Who is at its other end.
-    pub peer: SocketAddr,
-    /// Takes messages without their length prefix.
-    pub tx: mpsc::Sender<Box<[u8]>>,
+    peer: SocketAddr,
+    tx: mpsc::Sender<TcpAnswer>,
+    room: Arc<Room>,
+}
+
+/// What a connection gets.
+#[derive(Debug)]
+pub enum TcpAnswer {
+    /// A message without its length prefix, and the room that it takes.
+    Message(Box<[u8]>, Held),
+    /// There is no room for an answer: the client does not read, or others do not
+    /// and hold more.
+    NoRoom,
+}
+
+impl TcpReply {
+    /// Makes the way to a connection with a client at `peer` that may have `queries` in
+    /// flight, and its other end. What the client has not taken is kept in `room`.
+    #[must_use]
+    pub fn new(
+        peer: SocketAddr,
+        queries: usize,
+        room: &Arc<Room>,
+    ) -> (Self, mpsc::Receiver<TcpAnswer>) {
+        let (tx, rx) = mpsc::channel(queries);
+        (Self { peer, tx, room: Arc::clone(room) }, rx)
+    }
+
+    /// Returns who is at its other end.
+    pub const fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Hands over a message; returns whether there was room for it.
+    pub(crate) fn send(&self, message: &[u8]) -> bool {
+        let holder = self.peer.ip().to_canonical();
+        match self.room.take(holder, message.len()) {
+            Some(held) => {
+                let answer = TcpAnswer::Message(message.into(), held);
+                self.tx.try_send(answer).is_ok()
+            }
+            None => {
+                // It ends the connection; a second one changes nothing.
+                self.tx.try_send(TcpAnswer::NoRoom).ok();
+                false
+            }
+        }
+    }
 }
 
 impl Ask {
@@ -89,7 +131,7 @@ impl ReplyTo {
     pub(crate) const fn peer(&self) -> Option<SocketAddr> {
         match self {
             Self::Udp { peer, .. } => Some(*peer),
-            Self::Tcp(reply) => Some(reply.peer),
+            Self::Tcp(reply) => Some(reply.peer()),
             Self::Probe(_) | Self::Refresh => None,
         }
     }

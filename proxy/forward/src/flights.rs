@@ -40,7 +40,7 @@ use flight::Flight;
 use observe::WorkerStats;
 use ports::Ports;
 use probes::Probes;
-use resolver::{CacheConfig, Entry, GaveWay, Head, Inflight, Joined, KeyHasher, Limits};
+use resolver::{CacheConfig, Entry, GaveWay, Head, Inflight, Joined, KeyHasher, Limits, Open};
 use resolver::{Moment, Origin, Retained, Ticket};
 
 pub(crate) use action::{Action, Actions, Closed, TcpQuery};
@@ -370,4 +370,8 @@ const SUSPICIOUS: Duration = Duration::from_millis(400);
 
 /// Clients that wait in all, for each question that may be in flight: a glibc
 /// client waits for two answers. Some 7 MiB with the usual bound.
-const WAITING: usize = 2;
+pub(crate) const WAITING: usize = 2;
+
+/// Octets of a question in flight, without those who wait: its state, one datagram, its
+/// place among the wake-ups, in the index and at its port.
+pub(crate) const QUESTION: usize = size_of::<Open<Ask, Flight>>() + 384;

@@ -202,7 +202,7 @@ impl Arrivals {
 pub(crate) const WAKE: Token = Token(0);
 
 /// Questions that wait for the thread to look: what it takes in 10 ms.
-const QUEUE: usize = 4096;
+pub(crate) const QUEUE: usize = 4096;
 
 /// Those of them that may all be of one client.
 const OPEN: usize = QUEUE / 2;

@@ -25,6 +25,7 @@ mod flights;
 mod forwarder;
 mod inbox;
 mod loops;
+mod memory;
 mod rate;
 mod replies;
 mod retry;
@@ -37,7 +38,7 @@ mod upstream_health;
 mod zones;
 
 pub use accept::{NotAnAnswer, judge};
-pub use ask::{Ask, ProbeReply, ReplyTo, TcpReply};
+pub use ask::{Ask, ProbeReply, ReplyTo, TcpAnswer, TcpReply};
 pub use config::{ForwardConfig, ForwardZone};
 pub use failures::UpstreamFailure;
 pub use forwarder::{Forwarder, ForwarderThread};

@@ -228,7 +228,7 @@ impl Replies {
         now: Moment,
     ) -> Option<Rcode> {
         let (response, header) = render(ask, entry, now, &mut self.frame)?;
-        let sent = reply.tx.try_send(response.into()).is_ok();
+        let sent = reply.send(response);
         let header = sent.then_some(header);
         note(ask, record, header.as_ref(), &mut self.notes);
         header.map(|header| header.flags.rcode())

@@ -37,6 +37,11 @@ pub struct SearchRule {
 }
 
 impl ObserveConfig {
+    /// Returns the octets that all accounts take at most.
+    pub const fn memory(&self) -> usize {
+        self.clients * (ACCOUNT + self.names_per_client * NAME) + self.top * PAIR
+    }
+
     /// Returns what is known about a client.
     pub fn rule(&self, client: IpAddr) -> Option<&SearchRule> {
         self.search
@@ -64,3 +69,13 @@ impl Default for ObserveConfig {
         }
     }
 }
+
+/// An account without names, with the lookups that a client has open: measured with a
+/// thousand clients.
+const ACCOUNT: usize = 5 << 10;
+
+/// A name of one client, with its counts.
+const NAME: usize = 320;
+
+/// A name, client or pair of both among the heaviest, in each of the tables and windows.
+const PAIR: usize = 4 << 10;

@@ -94,6 +94,9 @@ pub struct WorkerStats {
     pub tcp_refused: Counter,
     /// Connections from clients that ended for another one.
     pub tcp_evicted: Counter,
+    /// Connections that ended because their client took no answers and the memory for
+    /// those was short.
+    pub tcp_unread: Counter,
     /// Receives that failed for lack of memory in the kernel.
     pub receive_failed: Counter,
     /// Sockets that could not be had, because no descriptor was left.

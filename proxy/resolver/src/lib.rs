@@ -13,6 +13,7 @@
 mod answer;
 mod cache;
 mod clock;
+mod held;
 mod inflight;
 mod origin;
 mod places;
@@ -28,6 +29,7 @@ pub use cache::{
     Kind, Stored, admit,
 };
 pub use clock::{Clock, Moment};
+pub use held::{Held, Room};
 pub use inflight::{GaveWay, Inflight, Joined, Limits, Open, Ticket, Waiter, Waiters};
 pub use origin::Origin;
 pub use places::{Place, Places};

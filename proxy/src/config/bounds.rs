@@ -72,5 +72,19 @@ pub(super) fn addrs<T>(written: &[Spanned<T>], addr: impl Fn(&T) -> SocketAddr) 
         .collect()
 }
 
+/// Returns a default number of things that take memory: with less than
+/// [`AMPLE`], as many fewer.
+pub(super) fn scaled(default: usize, memory_limit: Option<u64>) -> usize {
+    let limit = memory_limit.map_or(AMPLE, |limit| usize::try_from(limit).unwrap_or(AMPLE));
+    (default / FINEST * (limit.min(AMPLE) / (AMPLE / FINEST))).max(default / FINEST)
+}
+
+/// Octets from which on all have their usual defaults: the usual limit of a node-local
+/// cache.
+const AMPLE: usize = 128 << 20;
+
+/// The steps in which defaults grow.
+const FINEST: usize = 64;
+
 /// A million of anything is a mistake.
 const COUNT: RangeInclusive<usize> = 1..=1_000_000;

@@ -6,7 +6,7 @@ use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 use super::allow::Allowed;
-use super::bounds::{addrs, count, number, size, time};
+use super::bounds::{addrs, count, number, scaled, size, time};
 use super::file::{CacheTable, ConfigFile, Source};
 use super::kubernetes::kubernetes;
 use super::loops::loops;
@@ -34,21 +34,22 @@ pub(super) fn build(
         (None, None) => machine.processors.clamp(1, DEFAULT_WORKERS),
     };
     let (zones, follows_resolv_conf) = zones(source, args, machine, &listen)?;
-    let observe = observe(source)?;
+    let observe = observe(source, machine)?;
     let config = Config {
         workers,
         loops: loops(source, machine, &zones, &listen)?,
         zones,
         follows_resolv_conf,
         listen,
-        forward: forward(source)?,
+        forward: forward(source, machine)?,
         cache: cache(source, &file.cache, machine)?,
-        tcp: tcp(source)?,
+        tcp: tcp(source, machine)?,
         kubernetes: kubernetes(source, machine, &observe)?,
         observe,
         allow: allow(source),
         networks: (machine.networks)(),
         admin_hosts: admin_hosts(source)?,
+        memory_limit: machine.memory_limit,
         metrics: args
             .metrics
             .or_else(|| file.metrics.map(|addr| addr.0))
@@ -104,11 +105,12 @@ fn admin_hosts(source: &Source) -> Result<Vec<String>, ConfigError> {
     }
 }
 
-fn forward(source: &Source) -> Result<ForwardLimits, ConfigError> {
+fn forward(source: &Source, machine: &Machine) -> Result<ForwardLimits, ConfigError> {
     let table = &source.file.forward;
+    let default_inflight = scaled(ForwardConfig::MAX_INFLIGHT, machine.memory_limit);
     Ok(ForwardLimits {
         deadline: time(source, &table.deadline, ForwardConfig::DEADLINE, DEADLINE)?,
-        max_inflight: count(source, &table.max_inflight, ForwardConfig::MAX_INFLIGHT)?,
+        max_inflight: count(source, &table.max_inflight, default_inflight)?,
         max_waiters: count(source, &table.max_waiters, ForwardConfig::MAX_WAITERS)?,
         client_rate: match &table.client_rate {
             Some(written) => rate(number(source, written, CLIENT_RATE)?),
@@ -127,7 +129,7 @@ fn cache(
     machine: &Machine,
 ) -> Result<CacheConfig, ConfigError> {
     let default = CacheConfig::default();
-    let default_bytes = default_cache_bytes(machine.memory_limit, default.bytes);
+    let default_bytes = part_of(machine.memory_limit, 4, default.bytes, CACHE_BYTES);
     let bytes = size(source, &table.size, default_bytes, CACHE_BYTES)?;
     let config = CacheConfig {
         bytes,
@@ -158,19 +160,22 @@ fn percent(number: usize) -> u8 {
     u8::try_from(number).unwrap_or(100)
 }
 
-/// A quarter of the limit: the rest is for sockets, waiters and the program.
-fn default_cache_bytes(limit: Option<u64>, most: usize) -> usize {
-    let quarter = limit.and_then(|limit| usize::try_from(limit / 4).ok());
-    quarter.map_or(most, |quarter| quarter.clamp(*CACHE_BYTES.start(), most))
+/// Returns one of so many parts of the memory limit, `most` where there is none.
+fn part_of(limit: Option<u64>, parts: u64, most: usize, range: RangeInclusive<usize>) -> usize {
+    let part = limit.and_then(|limit| usize::try_from(limit / parts).ok());
+    part.map_or(most, |part| part.clamp(*range.start(), most))
 }
 
-fn tcp(source: &Source) -> Result<TcpConfig, ConfigError> {
+fn tcp(source: &Source, machine: &Machine) -> Result<TcpConfig, ConfigError> {
     let (table, default) = (&source.file.tcp, TcpConfig::default());
+    let default_connections = scaled(default.max_connections, machine.memory_limit);
+    let default_unread = part_of(machine.memory_limit, 16, default.max_unread, UNREAD);
     Ok(TcpConfig {
         idle_timeout: time(source, &table.idle_timeout, default.idle_timeout, TIMEOUT)?,
         write_timeout: time(source, &table.write_timeout, default.write_timeout, TIMEOUT)?,
-        max_connections: count(source, &table.max_connections, default.max_connections)?,
+        max_connections: count(source, &table.max_connections, default_connections)?,
         max_inflight: count(source, &table.max_inflight, default.max_inflight)?,
+        max_unread: size(source, &table.max_unread, default_unread, UNREAD)?,
     })
 }
 
@@ -234,3 +239,6 @@ const CLIENT_RATE: RangeInclusive<usize> = 0..=1_000_000;
 const TTL: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(7 * 24 * 3600);
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 const CACHE_BYTES: RangeInclusive<usize> = 1 << 20..=64 << 30;
+/// At least one answer of the largest size for a client beside those that fill the first
+/// half.
+const UNREAD: RangeInclusive<usize> = 1 << 20..=1 << 30;

@@ -96,6 +96,7 @@ pub(super) struct TcpTable {
     pub(super) write_timeout: Option<Spanned<Time>>,
     pub(super) max_connections: Option<Spanned<i64>>,
     pub(super) max_inflight: Option<Spanned<i64>>,
+    pub(super) max_unread: Option<Spanned<Size>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -253,6 +254,7 @@ fn write_tables(config: &Config, text: &mut String) -> std::fmt::Result {
     writeln!(text, "write_timeout = {:?}", show_time(tcp.write_timeout))?;
     writeln!(text, "max_connections = {}", tcp.max_connections)?;
     writeln!(text, "max_inflight = {}", tcp.max_inflight)?;
+    writeln!(text, "max_unread = {}", tcp.max_unread)?;
     write_observe(&config.observe, text)?;
     config.kubernetes.write(text)
 }

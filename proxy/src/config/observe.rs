@@ -3,18 +3,20 @@
 use std::ops::RangeInclusive;
 
 use super::ConfigError;
-use super::bounds::{number, size};
+use super::bounds::{number, scaled, size};
 use super::file::{SearchTable, Source};
+use super::machine::Machine;
 use observe::{ObserveConfig, SearchRule};
 
-pub(super) fn observe(source: &Source) -> Result<ObserveConfig, ConfigError> {
+pub(super) fn observe(source: &Source, machine: &Machine) -> Result<ObserveConfig, ConfigError> {
     let (table, default) = (&source.file.observe, ObserveConfig::default());
+    let default_clients = scaled(default.clients, machine.memory_limit);
     let bound = |written: &Option<_>, default, range| {
         let number = |written| number(source, written, range);
         written.as_ref().map_or(Ok(default), number)
     };
     Ok(ObserveConfig {
-        clients: bound(&table.clients, default.clients, CLIENTS)?,
+        clients: bound(&table.clients, default_clients, CLIENTS)?,
         open_lookups: bound(&table.open_lookups, default.open_lookups, OPEN)?,
         names_per_client: bound(&table.names_per_client, default.names_per_client, NAMES)?,
         top: bound(&table.top, default.top, TOP)?,

@@ -7,6 +7,7 @@ use std::sync::Weak;
 use metrics::{Key, Label, Recorder as _};
 
 use super::{METADATA, Series, Sources, float};
+use crate::memory::Budget;
 use crate::reload::Reloaded;
 
 /// The counters.
@@ -21,6 +22,7 @@ impl Process {
     pub(super) fn new(series: &Series, sources: &Sources) -> Self {
         let limit = series.gauge("process_max_fds", "The limit of open descriptors.", &[]);
         limit.set(float(sources.max_descriptors));
+        budget(series, &sources.budget);
         let listen = sources.sockets.iter();
         let reloads = Reloaded::ALL.map(|outcome| {
             let help = "Reloads of the configuration.";
@@ -50,6 +52,22 @@ impl Process {
             );
         }
     }
+}
+
+/// The most memory that each part takes, and how much there is. Neither changes.
+fn budget(series: &Series, budget: &Budget) {
+    for part in &budget.parts {
+        let labels = [("part", part.label)];
+        let help = "The most memory that a part of the process takes.";
+        let most = series.gauge("fivedots_memory_budget_bytes", help, &labels);
+        most.set(float(part.most));
+    }
+    let limit = budget
+        .limit
+        .map_or(f64::INFINITY, |limit| float(usize::try_from(limit).unwrap_or(usize::MAX)));
+    let help = "The memory limit of the cgroup.";
+    let gauge = series.gauge("fivedots_memory_limit_bytes", help, &[]);
+    gauge.set(limit);
 }
 
 /// One counter for each listen address: its label comes from the configuration.

@@ -21,7 +21,7 @@ use super::Service;
 use super::frame::Draft;
 use connection::Connection;
 use observe::{WorkerStats, Writer};
-use resolver::{Moment, Place, Places};
+use resolver::{Moment, Place, Places, Room};
 
 /// The bounds of connections.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,6 +35,8 @@ pub struct TcpConfig {
     pub max_connections: usize,
     /// Unanswered queries of one connection; then no more are read.
     pub max_inflight: usize,
+    /// Octets of answers that clients have not taken, of all connections.
+    pub max_unread: usize,
 }
 
 impl Default for TcpConfig {
@@ -46,11 +48,16 @@ impl Default for TcpConfig {
             write_timeout: Duration::from_secs(5),
             max_connections: 1024,
             max_inflight: 100,
+            max_unread: 8 << 20,
         }
     }
 }
 
 impl TcpConfig {
+    /// Octets of one connection at most, without answers that its client has not taken:
+    /// what was read of a query, its task, and the queue of its answers.
+    pub const MEMORY: usize = 20 << 10;
+
     /// Returns how many connections one address may have: an eighth, so that no
     /// seven greedy clients keep out the eighth; and a few where there are few.
     fn share(&self) -> usize {
@@ -77,6 +84,8 @@ struct Common {
     draft: Draft,
     /// The tag of a place ends its connection when it is dropped.
     places: Mutex<Places<oneshot::Sender<()>>>,
+    /// For answers that clients have not taken.
+    room: Arc<Room>,
     /// Connections that have not ended.
     running: watch::Sender<usize>,
 }
@@ -107,6 +116,7 @@ impl TcpServer {
             notes: Mutex::new(notes),
             draft: Draft::new(),
             places: Mutex::new(Places::new(config.max_connections, config.share())),
+            room: Room::new(config.max_unread),
             running: watch::Sender::new(0),
         };
         Self { common: Arc::new(common), stop }
@@ -164,6 +174,11 @@ impl TcpServer {
         self.common
             .places()
             .resize(config.max_connections, config.share());
+    }
+
+    /// Returns the room for answers that clients have not taken.
+    pub fn room(&self) -> Arc<Room> {
+        Arc::clone(&self.common.room)
     }
 
     /// Waits until every connection has ended.

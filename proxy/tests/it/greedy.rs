@@ -163,3 +163,35 @@ fn an_idle_timeout_below_the_deadline_cuts_no_answer_off() {
     let answer = proxy.client().tcp(&query("slow.test.", "A")).unwrap();
     assert_eq!(addresses(&answer).len(), 1);
 }
+
+/// Answers that a client does not read are held in bounded memory: its connections are
+/// closed, and another client gets answers as large meanwhile.
+#[test]
+fn a_client_that_reads_nothing_leaves_memory_to_others() {
+    let large = (0..200).map(|n| format!("*.large 60 TXT \"{n}{}\"\n", "x".repeat(250)));
+    let upstream = Upstream::builder()
+        .zone("test.", &large.collect::<String>())
+        .start()
+        .unwrap();
+    let proxy = Fivedots::configured(upstream.addr(), "[tcp]\nmax_unread = \"1MiB\"");
+    let greedy = client(&proxy, GREEDY);
+    let before = rss_kib(&proxy);
+    // Some 50 KB each: ten times what may be held of them.
+    let mut held = connect(&greedy, 8);
+    for (at, connection) in held.iter_mut().enumerate() {
+        let queries = (0..100).map(|n| query(&format!("n{n}c{at}.large.test."), "TXT"));
+        connection.send_all(&queries.collect::<Vec<_>>()).unwrap();
+    }
+    let closed = || count(&proxy, "fivedots_tcp_connections_total{result=\"unread\"}");
+    assert!(eventually(SOON, || closed() > 0), "some are closed");
+    let other = client(&proxy, OTHER);
+    for n in 0..20 {
+        let answer = other.tcp(&query(&format!("good{n}.large.test."), "TXT"));
+        assert_eq!(answer.unwrap().answers.len(), 200, "{n}");
+    }
+    let grown = rss_kib(&proxy) - before;
+    assert!(grown < 32 << 10, "{grown} KiB");
+    drop(held);
+    let unread = || count(&proxy, "fivedots_tcp_unread_bytes");
+    assert!(eventually(SOON, || unread() == 0), "{} octets are given back", unread());
+}

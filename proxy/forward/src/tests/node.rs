@@ -7,12 +7,13 @@ use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RData;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
+use tokio::time::error::Elapsed;
 use upstream::{Rule, Upstream};
 
 use super::*;
-use crate::{Ask, Forwarder, ForwarderThread, ReplyTo, TcpReply};
+use crate::{Ask, Forwarder, ForwarderThread, ReplyTo, TcpAnswer, TcpReply};
 use observe::{Recorders, Stats};
-use resolver::{Cache, Clock, Hops, Key, KeyHasher, Retained};
+use resolver::{Cache, Clock, Hops, Key, KeyHasher, Retained, Room};
 
 /// A forwarder and a client whose answers all come by one channel.
 pub(super) struct Node {
@@ -23,8 +24,8 @@ pub(super) struct Node {
     pub(super) stats: Arc<Stats>,
     clock: Clock,
     hasher: KeyHasher,
-    tx: mpsc::Sender<Box<[u8]>>,
-    rx: mpsc::Receiver<Box<[u8]>>,
+    reply: TcpReply,
+    rx: mpsc::Receiver<TcpAnswer>,
 }
 
 impl Node {
@@ -43,10 +44,10 @@ impl Node {
         let stats = Arc::clone(&recorders.stats);
         let (forwarder, thread) =
             Forwarder::start(config, &cache, clock, &recorders, runtime.handle()).unwrap();
-        let (tx, rx) = mpsc::channel(2048);
+        let (reply, rx) = TcpReply::new(CLIENT, 2048, &Room::new(ROOM));
         let hasher = KeyHasher::default();
         let thread = Some(thread);
-        Self { forwarder, thread, runtime, cache, stats, clock, hasher, tx, rx }
+        Self { forwarder, thread, runtime, cache, stats, clock, hasher, reply, rx }
     }
 
     /// A question, not yet asked; answers carry `id`.
@@ -64,7 +65,7 @@ impl Node {
             hash: Key::of(&query.as_query(), &self.hasher).hash,
             query,
             hops: Hops::default(),
-            reply_to: ReplyTo::Tcp(TcpReply { tx: self.tx.clone(), peer: CLIENT }),
+            reply_to: ReplyTo::Tcp(self.reply.clone()),
             limit: 65_535,
             arrived: self.clock.now(),
         }
@@ -83,7 +84,7 @@ impl Node {
     pub(super) fn answer(&mut self) -> Message {
         let Self { runtime, rx, .. } = self;
         let answer = runtime.block_on(async { tokio::time::timeout(PATIENCE, rx.recv()).await });
-        Message::from_vec(&answer.expect("an answer in time").unwrap()).unwrap()
+        message(answer)
     }
 
     /// Asks and waits for the answer; says how long that took.
@@ -125,6 +126,17 @@ pub(super) fn address(message: &Message) -> Option<IpAddr> {
 pub(super) fn rcode(message: &Message) -> ResponseCode {
     message.metadata.response_code
 }
+
+/// The message of an answer that came in time.
+pub(super) fn message(answer: Result<Option<TcpAnswer>, Elapsed>) -> Message {
+    match answer.expect("an answer in time") {
+        Some(TcpAnswer::Message(message, _)) => Message::from_vec(&message).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Room for all answers.
+pub(super) const ROOM: usize = 64 << 20;
 
 pub(super) const WEB: &str = "web.example.";
 

@@ -4,32 +4,32 @@ use hickory_proto::op::{Message, ResponseCode};
 use tokio::sync::mpsc;
 use upstream::{Rule, TcpMode, Upstream};
 
-use super::node::{Node, PATIENCE, WEB, address, rcode, server};
+use super::node::{Node, PATIENCE, ROOM, WEB, address, message, rcode, server};
 use super::*;
-use crate::{Ask, ReplyTo, TcpReply};
+use crate::{Ask, ReplyTo, TcpAnswer, TcpReply};
+use resolver::Room;
 
 /// A client of its own, and its answers.
 struct Greedy {
-    tx: mpsc::Sender<Box<[u8]>>,
-    rx: mpsc::Receiver<Box<[u8]>>,
+    reply: TcpReply,
+    rx: mpsc::Receiver<TcpAnswer>,
 }
 
 impl Greedy {
     fn new() -> Self {
-        let (tx, rx) = mpsc::channel(4096);
-        Self { tx, rx }
+        let peer = ([127, 0, 0, 9], 1053).into();
+        let (reply, rx) = TcpReply::new(peer, 4096, &Room::new(ROOM));
+        Self { reply, rx }
     }
 
     fn ask(&self, node: &Node, name: &str) {
-        let peer = ([127, 0, 0, 9], 1053).into();
-        let reply_to = ReplyTo::Tcp(TcpReply { tx: self.tx.clone(), peer });
+        let reply_to = ReplyTo::Tcp(self.reply.clone());
         let ask = Ask { reply_to, ..node.question(name, 1) };
         node.forwarder.ask(ask).unwrap();
     }
 
     fn answer(&mut self, node: &Node) -> Message {
-        let answer = node.wait(async { tokio::time::timeout(PATIENCE, self.rx.recv()).await });
-        Message::from_vec(&answer.expect("an answer in time").unwrap()).unwrap()
+        message(node.wait(async { tokio::time::timeout(PATIENCE, self.rx.recv()).await }))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::serve::frame::{self, Frames};
 use crate::serve::{
     Accounts, Outcome, Sender, ask, note_refused, refresh, refuse, reject, turn_away,
 };
-use forward::{ReplyTo, TcpReply};
+use forward::{ReplyTo, TcpAnswer, TcpReply};
 use observe::{QueryFlags, Transport};
 use resolver::{Limit, Terms};
 
@@ -30,7 +30,7 @@ pub(super) struct Connection {
     stream: TcpStream,
     frames: Frames,
     out: Vec<u8>,
-    answers: mpsc::Receiver<Box<[u8]>>,
+    answers: mpsc::Receiver<TcpAnswer>,
     reply: TcpReply,
     inflight: usize,
     rotation: u32,
@@ -39,7 +39,7 @@ pub(super) struct Connection {
 /// What happens to a connection.
 enum Event {
     /// An upstream's answer is there.
-    Answer(Box<[u8]>),
+    Answer(TcpAnswer),
     /// There may be something to read, or the client's end.
     Readable(io::Result<()>),
     /// Nothing happened for too long.
@@ -56,7 +56,7 @@ impl Connection {
         (stream, peer): (TcpStream, SocketAddr),
     ) -> Self {
         let config = *common.config.lock().unwrap_or_else(PoisonError::into_inner);
-        let (tx, answers) = mpsc::channel(config.max_inflight);
+        let (reply, answers) = TcpReply::new(peer, config.max_inflight, &common.room);
         Self {
             common,
             config,
@@ -68,7 +68,7 @@ impl Connection {
             frames: Frames::default(),
             out: Vec::new(),
             answers,
-            reply: TcpReply { peer, tx },
+            reply,
             inflight: 0,
             rotation: 0,
         }
@@ -80,7 +80,7 @@ impl Connection {
         let mut idle_at = self.idle_at();
         while reading || self.inflight > 0 {
             match self.next(reading, idle_at).await {
-                Event::Answer(answer) => self.take_answers(&answer),
+                Event::Answer(answer) => self.take_answers(&answer)?,
                 Event::Readable(ready) => {
                     ready?;
                     reading = self.read()? != Some(0);
@@ -218,29 +218,50 @@ impl Connection {
     }
 
     /// Takes `first` and whatever other answers are there.
-    fn take_answers(&mut self, first: &[u8]) {
-        self.take_answer(first);
+    fn take_answers(&mut self, first: &TcpAnswer) -> io::Result<()> {
+        self.take_answer(first)?;
         while self.out.len() < WRITE
             && let Ok(answer) = self.answers.try_recv()
         {
-            self.take_answer(&answer);
+            self.take_answer(&answer)?;
         }
+        Ok(())
     }
 
-    fn take_answer(&mut self, answer: &[u8]) {
+    fn take_answer(&mut self, answer: &TcpAnswer) -> io::Result<()> {
+        let TcpAnswer::Message(message, _) = answer else { return Err(self.no_room()) };
         self.inflight = self.inflight.saturating_sub(1);
-        frame::append(&mut self.out, answer);
+        frame::append(&mut self.out, message);
+        Ok(())
     }
 
+    /// Writes what is there. What the client does not take at once needs room until it
+    /// does.
     async fn write(&mut self) -> io::Result<()> {
         if self.out.is_empty() {
             return Ok(());
         }
-        let patience = self.config.write_timeout;
-        timeout(patience, self.stream.write_all(&self.out)).await??;
+        let written = match self.stream.try_write(&self.out) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            written => written?,
+        };
+        let rest = self.out.get(written..).unwrap_or_default();
+        if !rest.is_empty() {
+            let holder = self.peer.ip().to_canonical();
+            let Some(_held) = self.common.room.take(holder, self.out.len()) else {
+                return Err(self.no_room());
+            };
+            timeout(self.config.write_timeout, self.stream.write_all(rest)).await??;
+        }
         self.out.clear();
         self.out.shrink_to(KEPT);
         Ok(())
+    }
+
+    /// Counts a connection that ends because its client takes no answers.
+    fn no_room(&self) -> io::Error {
+        self.common.stats.tcp_unread.add(1);
+        io::ErrorKind::OutOfMemory.into()
     }
 }
 

@@ -18,7 +18,7 @@ const CRATES: [Layers; 5] = [
 ];
 
 const RESOLVER: &[&[&str]] = &[
-    &["clock", "response", "shares"],
+    &["clock", "held", "response", "shares"],
     &["places", "query"],
     &["cache"],
     &["answer", "inflight", "origin", "special"],
@@ -50,7 +50,7 @@ const CONSOLE: &[&[&str]] = &[
 ];
 
 const PROXY: &[&[&str]] = &[
-    &["descriptors", "heartbeat", "live", "log", "reload"],
+    &["descriptors", "heartbeat", "live", "log", "memory", "reload"],
     &["cli", "health", "kubernetes", "metrics", "serve", "shutdown"],
     &["config"],
     &["resolv_conf"],

@@ -1,9 +1,8 @@
 //! How a world begins, and a client that is in a hurry.
 
-use tokio::sync::mpsc;
-
 use super::*;
 use crate::TcpReply;
+use resolver::Room;
 
 impl World {
     /// Every upstream does this from now on.
@@ -74,8 +73,8 @@ impl World {
         let number = self.number();
         let name = Name::from_text(name).unwrap();
         let ask = self.question(name, (client_of(client), number), self.now);
-        let (tx, peer) = (mpsc::channel(1).0, client_of(client));
-        let reply_to = ReplyTo::Tcp(TcpReply { peer, tx });
+        let (reply, _) = TcpReply::new(client_of(client), 1, &Room::new(0));
+        let reply_to = ReplyTo::Tcp(reply);
         self.at(Duration::ZERO, Event::Ask(Box::new(Ask { reply_to, ..ask })));
         number
     }
