@@ -71,6 +71,9 @@ pub struct QuickArgs {
     /// Queries per second.
     #[arg(long, default_value_t = 1000.0)]
     pub rate: f64,
+    /// Independent arrivals instead of even ones.
+    #[arg(long)]
+    pub poisson: bool,
     /// How long, such as 10s.
     #[arg(long = "for", default_value = "10s", value_name = "DURATION")]
     pub length: String,
@@ -90,8 +93,8 @@ pub struct QuickArgs {
     /// Queries waiting for an answer; more are shed.
     #[arg(long, value_name = "COUNT")]
     pub max_outstanding: Option<u32>,
-    /// Queries per second in any 100 ms; twice the rate by default, so that a
-    /// moment's lateness can be made up for.
+    /// Queries per second in any 100 ms; twice the rate by default, ten times with
+    /// --poisson, so that a moment's lateness can be made up for.
     #[arg(long, value_name = "RATE")]
     pub max_qps: Option<f64>,
     /// What the run must show, such as "latency.p99 < 20ms"; may be repeated.

@@ -43,8 +43,9 @@ pub fn scenario_text(args: &QuickArgs) -> Result<String, String> {
 }
 
 fn limits(args: &QuickArgs) -> Table {
+    let headroom = if args.poisson { POISSON_HEADROOM } else { HEADROOM };
     let mut limits = Table::from_iter([
-        entry("max_qps", args.max_qps.unwrap_or(args.rate * HEADROOM)),
+        entry("max_qps", args.max_qps.unwrap_or(args.rate * headroom)),
         entry("max_duration", args.length.as_str()),
     ]);
     limits.extend(
@@ -71,7 +72,8 @@ fn sender(args: &QuickArgs) -> Table {
 }
 
 fn phase(args: &QuickArgs) -> Table {
-    let schedule = Table::from_iter([entry("shape", "constant"), entry("rate", args.rate)]);
+    let shape = if args.poisson { "poisson" } else { "constant" };
+    let schedule = Table::from_iter([entry("shape", shape), entry("rate", args.rate)]);
     Table::from_iter([
         entry("name", PHASE),
         entry("for", args.length.as_str()),
@@ -82,9 +84,11 @@ fn phase(args: &QuickArgs) -> Table {
 /// `latency.p99 < 20ms` is about the one phase there is.
 fn expect(conditions: &[String]) -> Result<Table, String> {
     let each = conditions.iter().map(|text| {
-        let (metric, condition) = text.trim().split_once(char::is_whitespace).ok_or_else(|| {
+        let at = text.find(['<', '>']);
+        let (metric, condition) = at.and_then(|at| text.split_at_checked(at)).ok_or_else(|| {
             format!("--expect {text:?}: write for instance \"latency.p99 < 20ms\"")
         })?;
+        let metric = metric.trim();
         let scoped = ["run.", "load."]
             .iter()
             .any(|scope| metric.starts_with(scope));
@@ -103,3 +107,6 @@ const PHASE: &str = "load";
 
 /// With a limit of the rate itself nobody could make up for being late, ever.
 const HEADROOM: f64 = 2.0;
+
+/// At ten per second and below, arrivals come at many times their rate.
+const POISSON_HEADROOM: f64 = 10.0;

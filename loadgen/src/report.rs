@@ -45,6 +45,8 @@ pub struct Report {
     pub environment: Environment,
     /// Milliseconds since 1970, UTC.
     pub started_unix_ms: u64,
+    /// Nanoseconds since 1970: the zero of all due times.
+    pub started_unix_ns: u64,
     /// Seconds, the wait for the last answers included.
     pub took_s: f64,
     /// Our own CPU time per query sent, in microseconds.
@@ -141,7 +143,8 @@ impl Report {
             failed,
             load: load(scenario),
             environment,
-            started_unix_ms: unix_ms(measured),
+            started_unix_ms: unix_ns(measured) / 1_000_000,
+            started_unix_ns: unix_ns(measured),
             took_s: measured.took.as_secs_f64(),
             own_cpu_us_per_query: per_query(measured.cpu, sent),
             receive_overruns: measured.overruns,
@@ -271,12 +274,12 @@ const fn verdict(exit: Exit) -> &'static str {
     }
 }
 
-fn unix_ms(measured: &RunResult) -> u64 {
+fn unix_ns(measured: &RunResult) -> u64 {
     let since = measured
         .started
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a figure for people")]

@@ -84,7 +84,7 @@ pub fn execute_watched(
     let mut result = RunResult {
         recorder: Recorder::new(scenario.phases.len()),
         started,
-        took: Duration::from_nanos(clock.now()),
+        took: Duration::ZERO,
         cpu: udp::process_cpu_time().saturating_sub(cpu),
         overruns: 0,
         clock_jumps: 0,
@@ -127,6 +127,7 @@ impl RunResult {
             Ok(outcome) => {
                 self.recorder.merge(&outcome.recorder);
                 self.overruns += outcome.overruns;
+                self.took = self.took.max(Duration::from_nanos(outcome.ended));
                 self.clock_jumps = self.clock_jumps.max(outcome.clock_jumps);
                 self.errors.extend(outcome.error);
             }

@@ -67,6 +67,8 @@ pub struct ThreadResult {
     pub overruns: u64,
     /// How often the wall clock was set while it ran.
     pub clock_jumps: u64,
+    /// When it ended, in nanoseconds of the run.
+    pub ended: u64,
     /// Why it ended before its plan.
     pub error: Option<String>,
 }
@@ -285,6 +287,7 @@ impl SenderState {
             recorder: self.account.recorder,
             overruns,
             clock_jumps: jumps,
+            ended: now,
             error: error.map(io::Error::to_string),
         }
     }

@@ -12,6 +12,7 @@ mod demo;
 mod fuzz;
 mod lab;
 mod lint;
+mod referee;
 mod shell;
 mod soak;
 mod stages;
@@ -100,6 +101,9 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         arguments: Vec<String>,
     },
+    /// Compares the load generator's reports with captures, in some thirty states of
+    /// a server
+    Referee,
     /// Everything that must pass before a change is in: lints, tests, a short lab
     Ci,
     /// Checks format, lints, documentation and, where cargo-deny is, licenses
@@ -121,6 +125,7 @@ fn main() -> ExitCode {
         Chore::Fire { arguments } => trials::run("fire", &arguments),
         Chore::Storms { arguments } => trials::run("storms", &arguments),
         Chore::Cluster { arguments } => cluster::run(&arguments),
+        Chore::Referee => referee::run(),
         Chore::Ci => ci::run(),
         Chore::Lint => lint::run(),
         Chore::Coredns => coredns::run(),
