@@ -43,6 +43,10 @@ pub(crate) struct StormsArgs {
     /// A minute as 12 seconds, ten minutes as 15
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Only the model of getaddrinfo. Without this, the real ones of glibc, musl and Go ask
+    /// as well, which needs root, gcc, musl-gcc and Go
+    #[arg(long)]
+    pub(crate) model_only: bool,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
 }

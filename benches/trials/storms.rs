@@ -4,11 +4,13 @@
 mod cast;
 mod client;
 mod icmp;
+mod library;
 mod promise;
 mod relay;
 mod storm;
 mod table;
 
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,7 +23,8 @@ use crate::cli::StormsArgs;
 use crate::output::{print_line, print_progress};
 use crate::subject::{Kind, Subject};
 use cast::Cast;
-use client::{Asked, Names, Tally};
+use client::{Asked, Names, Seen, Tally};
+use library::{Libraries, Programs};
 use promise::Promise;
 use table::{Row, Table};
 
@@ -33,12 +36,16 @@ use table::{Row, Table};
 /// When a subject does not start, or the table cannot be written.
 pub(crate) fn run(args: &StormsArgs) -> Result<bool> {
     let promises = Promise::all()?;
+    let programs = (!args.model_only).then(Programs::build).transpose()?;
     let mut table = Table::default();
     for kind in Kind::wanted(&args.common) {
         for storm in Storm::wanted(&args.storms).filter(|storm| storm.is_for(kind)) {
             print_progress(&format!("{}: {}", kind.name(), storm.title()));
-            match play(kind, storm, args) {
-                Ok(rows) => rows.into_iter().for_each(|row| table.push(row)),
+            match play(kind, storm, programs.as_ref(), args) {
+                Ok((rows, seen)) => {
+                    rows.into_iter().for_each(|row| table.push(row));
+                    table.note_libraries(kind, &seen);
+                }
                 Err(error) => table.push(Row::not_played(kind, storm, &error)),
             }
         }
@@ -53,22 +60,34 @@ pub(crate) fn run(args: &StormsArgs) -> Result<bool> {
 
 /// One storm with a fresh process: a row for names asked once, one for names asked by
 /// two.
-fn play(kind: Kind, storm: Storm, args: &StormsArgs) -> Result<[Row; 2]> {
+fn play(
+    kind: Kind,
+    storm: Storm,
+    programs: Option<&Programs>,
+    args: &StormsArgs,
+) -> Result<([Row; 2], Seen)> {
     let mut cast = Cast::of(storm)?;
-    let subject = cast.start(kind, &args.common)?;
+    let addr = programs.is_some().then_some(library::SERVER);
+    let subject = cast.start(kind, addr, &args.common)?;
     let names = Names::default();
     client::warm(&subject, &names);
     let before = cast.asked();
     let length = storm.length(args.quick);
-    let tally = Tally::default();
+    let tally = Arc::new(Tally::default());
+    let start = |programs| Libraries::start(programs, &tally);
+    let mut libraries = programs.map(start).transpose()?;
     thread::scope(|scope| -> Result<()> {
         let started = now();
-        let asking = scope.spawn(|| client::ask(&subject, &names, length + AFTER, &tally));
+        let asking = scope.spawn(|| {
+            let who = (&subject, &names);
+            client::ask(who, libraries.as_mut(), length + AFTER, &tally);
+        });
         let trouble = storm_rages(storm, &mut cast, &subject, started, length);
         // A client that panics has counted nothing more.
         asking.join().ok();
         trouble
     })?;
+    libraries.map(Libraries::end).transpose()?;
     let asked = cast.asked().saturating_sub(before);
     let died = subject.process.status().is_some();
     let seen = [Asked::Once, Asked::Twice].map(|by| tally.of(by));
@@ -87,7 +106,7 @@ fn play(kind: Kind, storm: Storm, args: &StormsArgs) -> Result<[Row; 2]> {
         note: if died { "the process ended".to_owned() } else { String::new() },
     };
     let [once, twice] = seen;
-    Ok([row(Asked::Once, once), row(Asked::Twice, twice)])
+    Ok(([row(Asked::Once, once), row(Asked::Twice, twice)], tally.libraries()))
 }
 
 /// Lets the trouble begin, last and end.

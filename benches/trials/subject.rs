@@ -77,6 +77,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) resolv_conf: Option<&'a Path>,
     /// Takes its output.
     pub(crate) log: Option<&'a Path>,
+    /// Where it listens; without it, on loopback at a port that is free.
+    pub(crate) addr: Option<SocketAddr>,
 }
 
 /// A server that runs; it is stopped when it is dropped.
@@ -128,7 +130,10 @@ impl Kind {
     ///
     /// When it does not start; its output is shown.
     pub(crate) fn start(self, setup: &Setup<'_>, args: &CommonArgs) -> Result<Subject> {
-        let addr = testbed::port::free(SERVER)?;
+        let addr = match setup.addr {
+            Some(addr) => addr,
+            None => testbed::port::free(SERVER)?,
+        };
         let [http, admin] = [testbed::port::free(SERVER)?, testbed::port::free(SERVER)?];
         let dir = tempfile::tempdir()?;
         let program = self

@@ -58,19 +58,24 @@ impl Cast {
         Ok(Self { storm, upstreams, addrs, asked_before: 0, relay, flood, log: None, dir })
     }
 
-    /// Starts a subject in front of it.
+    /// Starts a subject in front of it; at a port of its own without `addr`.
     ///
     /// # Errors
     ///
     /// As [`Kind::start`].
-    pub(crate) fn start(&mut self, kind: Kind, args: &CommonArgs) -> Result<Subject> {
+    pub(crate) fn start(
+        &mut self,
+        kind: Kind,
+        addr: Option<SocketAddr>,
+        args: &CommonArgs,
+    ) -> Result<Subject> {
         let mut zones = vec![Zone { suffix: ".", upstreams: self.addrs.clone(), tcp: false }];
         if let Some(relay) = &self.relay {
             zones.push(Zone::udp(LOOP, relay.addr()));
         }
         let warm = format!("warm.{ZONE}");
         let [resolv_conf, log] = ["resolv.conf", "log"].map(|name| self.dir.path().join(name));
-        let mut setup = Setup { zones: &zones, warm: &warm, ..Setup::default() };
+        let mut setup = Setup { zones: &zones, warm: &warm, addr, ..Setup::default() };
         let api = self.kubeconfig()?;
         match self.storm {
             Storm::ResolvConf => {

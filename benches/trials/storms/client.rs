@@ -1,5 +1,6 @@
 //! Clients that look names up as getaddrinfo does.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use testbed::client::{Message, ResponseCode, addresses};
 use testbed::{Client, pace, query};
 
+use super::library::Libraries;
 use crate::subject::Subject;
 
 /// By how many clients a name is asked.
@@ -26,8 +28,14 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    fn seen(by: Asked, n: u64) -> String {
-        format!("seen-{by:?}-{}.{ZONE}", n % SEEN).to_lowercase()
+    /// One of those that `who` will have seen.
+    pub(crate) fn seen(by: Asked, who: &str, n: u64) -> String {
+        format!("seen-{by:?}-{who}-{}.{ZONE}", n % SEEN).to_lowercase()
+    }
+
+    /// One that no client has seen.
+    pub(crate) fn fresh_of(by: Asked, who: &str, n: u32) -> String {
+        format!("new-{by:?}-{who}-{n}.{ZONE}").to_lowercase()
     }
 
     fn fresh(&self) -> String {
@@ -52,15 +60,54 @@ pub(crate) struct Got {
     pub(crate) queries: u64,
 }
 
+/// Lookups of each library, and how many of them failed.
+pub(crate) type Seen = BTreeMap<&'static str, (u64, u64)>;
+
 /// What clients got, by how many asked.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     got: Mutex<[Got; 2]>,
+    /// Of those, lookups of real libraries for names seen before: how many, and how many
+    /// failed.
+    libraries: Mutex<Seen>,
 }
 
 impl Tally {
     pub(crate) fn of(&self, by: Asked) -> Got {
         self.change(by, |got| *got)
+    }
+
+    /// Counts the lookup of a library: what it was for is in its name.
+    pub(crate) fn library(&self, library: &'static str, name: &str, got: (Duration, bool)) {
+        let (took, is_good) = got;
+        let is_seen = name.starts_with("seen-");
+        let by = if name.contains("-once-") { Asked::Once } else { Asked::Twice };
+        // A name that no client has seen may take all attempts.
+        let longest = if is_seen { took } else { Duration::ZERO };
+        let outcome = if is_good { Ok((longest, 2)) } else { Err((longest, 2)) };
+        self.change(by, |all| all.count(is_seen, outcome));
+        if is_seen {
+            let mut libraries = self
+                .libraries
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let (all, failed) = libraries.entry(library).or_default();
+            *all += 1;
+            *failed += u64::from(!is_good);
+        }
+    }
+
+    /// Counts a lookup of which nothing is known.
+    pub(crate) fn lost(&self, library: &'static str) {
+        self.library(library, "seen-once-", (Duration::ZERO, false));
+    }
+
+    /// The lookups of each library for names seen before, and those that failed.
+    pub(crate) fn libraries(&self) -> Seen {
+        self.libraries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn change<T>(&self, by: Asked, change: impl FnOnce(&mut Got) -> T) -> T {
@@ -75,24 +122,31 @@ pub(crate) fn warm(subject: &Subject, _names: &Names) {
     for by in [Asked::Once, Asked::Twice] {
         for n in 0..SEEN {
             // One that fails now will be seen to fail later.
-            look_up(subject, CLIENTS[0], &Names::seen(by, n)).ok();
+            for who in Libraries::all().chain([MODEL]) {
+                look_up(subject, CLIENTS[0], &Names::seen(by, who, n)).ok();
+            }
         }
     }
 }
 
 /// Looks names up for so long; returns when the last lookup has ended.
-pub(crate) fn ask(subject: &Subject, names: &Names, length: Duration, tally: &Tally) {
+pub(crate) fn ask(
+    (subject, names): (&Subject, &Names),
+    mut libraries: Option<&mut Libraries>,
+    length: Duration,
+    tally: &Tally,
+) {
     thread::scope(|scope| {
         let started = now();
         let mut n: u32 = 0;
         while started.elapsed() < length {
             for by in [Asked::Once, Asked::Twice] {
                 let is_seen = !n.is_multiple_of(4);
-                let name = if is_seen {
-                    Names::seen(by, u64::from(n) / 4 * 3 + u64::from(n % 4))
-                } else {
-                    names.fresh()
-                };
+                let number = u64::from(n) / 4 * 3 + u64::from(n % 4);
+                let name = if is_seen { Names::seen(by, MODEL, number) } else { names.fresh() };
+                if let Some(libraries) = &mut libraries {
+                    libraries.ask(by, is_seen.then_some(number));
+                }
                 let clients = if by == Asked::Once { 1 } else { 2 };
                 for client in CLIENTS.into_iter().take(clients) {
                     let name = name.clone();
@@ -175,6 +229,9 @@ fn whole(client: &Client, question: &testbed::Query, reply: Message) -> io::Resu
 fn now() -> Instant {
     Instant::now()
 }
+
+/// Whose names those of the model are.
+const MODEL: &str = "model";
 
 /// The zone of all names.
 pub(crate) const ZONE: &str = "storm.test.";

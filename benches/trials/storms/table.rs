@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::Storm;
-use super::client::{Asked, Got};
+use super::client::{Asked, Got, Seen};
 use super::promise::Promise;
 use crate::cli::StormsArgs;
 use crate::subject::Kind;
@@ -28,9 +28,19 @@ pub(crate) struct Row {
 #[derive(Default)]
 pub(crate) struct Table {
     rows: Vec<Row>,
+    /// Lookups of real libraries with ours, for names seen before.
+    libraries: Seen,
 }
 
 impl Table {
+    /// Adds what real libraries got.
+    pub(crate) fn note_libraries(&mut self, kind: Kind, seen: &Seen) {
+        for (name, (all, failed)) in seen.iter().filter(|_| kind == Kind::Fivedots) {
+            let sum = self.libraries.entry(name).or_default();
+            *sum = (sum.0 + all, sum.1 + failed);
+        }
+    }
+
     pub(crate) fn push(&mut self, row: Row) {
         self.rows.push(row);
     }
@@ -56,6 +66,10 @@ impl Table {
         let mut text = String::new();
         // Writing to a String cannot fail.
         self.write(&mut text, args).unwrap_or_default();
+        for (name, (all, failed)) in &self.libraries {
+            let line = format!("{name}: {failed} of {all} lookups of names seen before failed");
+            writeln!(text, "fivedots, {line}").unwrap_or_default();
+        }
         for complaint in self.complaints(promises) {
             writeln!(text, "not as in docs/dns-behaviour.md: {complaint}").unwrap_or_default();
         }
