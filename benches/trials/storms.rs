@@ -9,6 +9,7 @@ mod promise;
 mod relay;
 mod storm;
 mod table;
+mod tally;
 
 use std::sync::Arc;
 use std::thread;
@@ -23,10 +24,11 @@ use crate::cli::StormsArgs;
 use crate::output::{print_line, print_progress};
 use crate::subject::{Kind, Subject};
 use cast::Cast;
-use client::{Asked, Names, Seen, Tally};
+
 use library::{Libraries, Programs};
 use promise::Promise;
 use table::{Row, Table};
+use tally::{Asked, Names, Seen, Tally};
 
 /// Plays all storms with all subjects and shows the table; returns whether ours
 /// reached its goal in each.
@@ -70,7 +72,7 @@ fn play(
     let addr = programs.is_some().then_some(library::SERVER);
     let subject = cast.start(kind, addr, &args.common)?;
     let names = Names::default();
-    client::warm(&subject, &names);
+    client::warm(&subject);
     let before = cast.asked();
     let length = storm.length(args.quick);
     let tally = Arc::new(Tally::default());

@@ -13,8 +13,8 @@ use anyhow::{Result, bail};
 use dns::Rtype;
 use upstream::{ResponseCode, Rule, Script, TcpMode, Upstream, Wrong};
 
-use super::client::ZONE;
 use super::storm::Storm;
+use super::tally::ZONE;
 use super::{icmp, relay::Relay};
 use crate::flood::{Flood, question};
 use crate::subject::CommonArgs;

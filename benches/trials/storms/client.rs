@@ -1,10 +1,7 @@
 //! Clients that look names up as getaddrinfo does.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,113 +9,11 @@ use testbed::client::{Message, ResponseCode, addresses};
 use testbed::{Client, pace, query};
 
 use super::library::Libraries;
+use super::tally::{Asked, Names, Outcome, SEEN, Tally};
 use crate::subject::Subject;
 
-/// By how many clients a name is asked.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Asked {
-    Once,
-    Twice,
-}
-
-/// The names that are asked.
-#[derive(Debug, Default)]
-pub(crate) struct Names {
-    fresh: AtomicU64,
-}
-
-impl Names {
-    /// One of those that `who` will have seen.
-    pub(crate) fn seen(by: Asked, who: &str, n: u64) -> String {
-        format!("seen-{by:?}-{who}-{}.{ZONE}", n % SEEN).to_lowercase()
-    }
-
-    /// One that no client has seen.
-    pub(crate) fn fresh_of(by: Asked, who: &str, n: u32) -> String {
-        format!("new-{by:?}-{who}-{n}.{ZONE}").to_lowercase()
-    }
-
-    fn fresh(&self) -> String {
-        format!("new-{}.{ZONE}", self.fresh.fetch_add(1, Ordering::Relaxed))
-    }
-}
-
-/// What clients got.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Got {
-    /// Lookups of names seen before.
-    pub(crate) seen: u64,
-    /// Those of them that failed.
-    pub(crate) failed: u64,
-    /// Lookups of names never asked before.
-    pub(crate) fresh: u64,
-    /// Those of them that failed.
-    pub(crate) fresh_failed: u64,
-    /// The longest that one query waited for its response.
-    pub(crate) longest: Duration,
-    /// Queries sent.
-    pub(crate) queries: u64,
-}
-
-/// Lookups of each library, and how many of them failed.
-pub(crate) type Seen = BTreeMap<&'static str, (u64, u64)>;
-
-/// What clients got, by how many asked.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    got: Mutex<[Got; 2]>,
-    /// Of those, lookups of real libraries for names seen before: how many, and how many
-    /// failed.
-    libraries: Mutex<Seen>,
-}
-
-impl Tally {
-    pub(crate) fn of(&self, by: Asked) -> Got {
-        self.change(by, |got| *got)
-    }
-
-    /// Counts the lookup of a library: what it was for is in its name.
-    pub(crate) fn library(&self, library: &'static str, name: &str, got: (Duration, bool)) {
-        let (took, is_good) = got;
-        let is_seen = name.starts_with("seen-");
-        let by = if name.contains("-once-") { Asked::Once } else { Asked::Twice };
-        // A name that no client has seen may take all attempts.
-        let longest = if is_seen { took } else { Duration::ZERO };
-        let outcome = if is_good { Ok((longest, 2)) } else { Err((longest, 2)) };
-        self.change(by, |all| all.count(is_seen, outcome));
-        if is_seen {
-            let mut libraries = self
-                .libraries
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            let (all, failed) = libraries.entry(library).or_default();
-            *all += 1;
-            *failed += u64::from(!is_good);
-        }
-    }
-
-    /// Counts a lookup of which nothing is known.
-    pub(crate) fn lost(&self, library: &'static str) {
-        self.library(library, "seen-once-", (Duration::ZERO, false));
-    }
-
-    /// The lookups of each library for names seen before, and those that failed.
-    pub(crate) fn libraries(&self) -> Seen {
-        self.libraries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn change<T>(&self, by: Asked, change: impl FnOnce(&mut Got) -> T) -> T {
-        let mut got = self.got.lock().unwrap_or_else(PoisonError::into_inner);
-        let [once, twice] = &mut *got;
-        change(if by == Asked::Once { once } else { twice })
-    }
-}
-
 /// Asks for the names that will have been seen.
-pub(crate) fn warm(subject: &Subject, _names: &Names) {
+pub(crate) fn warm(subject: &Subject) {
     for by in [Asked::Once, Asked::Twice] {
         for n in 0..SEEN {
             // One that fails now will be seen to fail later.
@@ -152,7 +47,7 @@ pub(crate) fn ask(
                     let name = name.clone();
                     scope.spawn(move || {
                         let outcome = look_up(subject, client, &name);
-                        tally.change(by, |got| got.count(is_seen, outcome));
+                        tally.count(by, is_seen, outcome);
                     });
                 }
             }
@@ -160,25 +55,6 @@ pub(crate) fn ask(
             pace((started + EVERY * n).saturating_duration_since(now()));
         }
     });
-}
-
-/// What came of one lookup: the longest wait and the queries, and whether it failed.
-type Outcome = Result<(Duration, u64), (Duration, u64)>;
-
-impl Got {
-    fn count(&mut self, is_seen: bool, outcome: Outcome) {
-        let failed = u64::from(outcome.is_err());
-        let (Ok((longest, queries)) | Err((longest, queries))) = outcome;
-        if is_seen {
-            self.seen += 1;
-            self.failed += failed;
-        } else {
-            self.fresh += 1;
-            self.fresh_failed += failed;
-        }
-        self.longest = self.longest.max(longest);
-        self.queries += queries;
-    }
 }
 
 /// Asks for A and AAAA as glibc does: from one socket, twice, five seconds each time.
@@ -233,11 +109,6 @@ fn now() -> Instant {
 /// Whose names those of the model are.
 const MODEL: &str = "model";
 
-/// The zone of all names.
-pub(crate) const ZONE: &str = "storm.test.";
-/// Names of each kind that were seen before; they have expired when they are asked
-/// again, but for a storm of a second.
-const SEEN: u64 = 20;
 const CLIENTS: [IpAddr; 2] =
     [IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3)), IpAddr::V4(Ipv4Addr::new(127, 0, 0, 4))];
 /// Between two lookups.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::client::{Asked, Names, Tally};
+use super::tally::{Asked, Names, Tally};
 
 /// How one is built and called.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum as _;
 
 use super::Storm;
-use super::client::Got;
+use super::tally::Got;
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

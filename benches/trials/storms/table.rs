@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::Storm;
-use super::client::{Asked, Got, Seen};
 use super::promise::Promise;
+use super::tally::{Asked, Got, Seen};
 use crate::cli::StormsArgs;
 use crate::subject::Kind;
 
