@@ -330,7 +330,6 @@ fn accounts(config: &Config, forwarder: &Forwarder, clock: Clock) -> Observer {
     Observer::new(config.observe.clone(), &zones, upstreams, clock.now())
 }
 
-/// Logs what was found, once.
 /// Starts the thread that keeps the accounts; it ends once the last is true.
 fn account(
     recorders: &Recorders,
@@ -350,6 +349,7 @@ fn budget(config: &Config, descriptors: Descriptors) -> Budget {
     budget
 }
 
+/// Logs what was found, once.
 fn announce(config: &Config) {
     let (bytes, workers) = (config.cache.bytes, config.workers);
     tracing::info!(
@@ -361,7 +361,7 @@ fn announce(config: &Config) {
         "starting"
     );
     for zone in &config.zones {
-        let transport = zone.transport.label();
+        let transport = if zone.tls.is_some() { "tls" } else { zone.transport.label() };
         tracing::info!(suffix = %zone.suffix, upstreams = ?zone.upstreams, transport, "forwarding");
     }
 }

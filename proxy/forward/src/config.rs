@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use crate::TlsServer;
 use dns::Name;
 use observe::Transport;
 use resolver::CacheConfig;
@@ -37,6 +38,9 @@ pub struct ForwardZone {
     pub upstreams: Vec<SocketAddr>,
     /// Over what the first try goes. UDP turns to TCP when it has to.
     pub transport: Transport,
+    /// Who they have to prove to be, where connections are under TLS. Then `transport` is
+    /// TCP, and nothing is asked over UDP.
+    pub tls: Option<TlsServer>,
     /// Whether they stand in this cluster and may see our mark.
     pub cluster: bool,
 }
@@ -45,7 +49,7 @@ impl ForwardZone {
     /// The zone of all names, asked over UDP, outside the cluster.
     pub fn root(upstreams: Vec<SocketAddr>) -> Self {
         let (suffix, transport) = (Name::ROOT, Transport::Udp);
-        Self { suffix, upstreams, transport, cluster: false }
+        Self { suffix, upstreams, transport, tls: None, cluster: false }
     }
 }
 

@@ -33,6 +33,8 @@ pub enum UpstreamFailure {
     Silent,
     /// The system gave us no socket, or would not send.
     Socket,
+    /// It did not prove to be the server that was meant (TLS).
+    Tls,
     /// It truncated its answer over TCP.
     Truncated,
     /// Something on the way lets nothing through (ICMP).
@@ -51,6 +53,7 @@ impl UpstreamFailure {
         Self::Refused,
         Self::Silent,
         Self::Socket,
+        Self::Tls,
         Self::Truncated,
         Self::Unreachable,
     ];
@@ -72,6 +75,7 @@ impl UpstreamFailure {
             Self::Refused => "refused",
             Self::Silent => "silent",
             Self::Socket => "socket",
+            Self::Tls => "tls",
             Self::Truncated => "truncated",
             Self::Unreachable => "unreachable",
         }
@@ -95,9 +99,10 @@ impl From<UpstreamFailure> for Origin {
     fn from(reason: UpstreamFailure) -> Self {
         match reason {
             UpstreamFailure::Busy => Self::Limit,
-            UpstreamFailure::Closed | UpstreamFailure::Rcode | UpstreamFailure::Truncated => {
-                Self::UpstreamError
-            }
+            UpstreamFailure::Closed
+            | UpstreamFailure::Rcode
+            | UpstreamFailure::Tls
+            | UpstreamFailure::Truncated => Self::UpstreamError,
             UpstreamFailure::Connect | UpstreamFailure::Silent => Self::Timeout,
             UpstreamFailure::Loop => Self::Loop,
             UpstreamFailure::NotPermitted

@@ -75,7 +75,7 @@ impl Forwarder {
             stats: Arc::clone(&stats),
             flights,
             sockets: Sockets::new(registry, upstreams, QUERY_LEN),
-            tcp: TcpPool::new(upstreams, Arc::clone(&inbox), tcp_stats, runtime.clone()),
+            tcp: TcpPool::new(&zones, Arc::clone(&inbox), tcp_stats, runtime.clone()),
             replies: Replies::new(stats, notes),
             complained: None,
         };

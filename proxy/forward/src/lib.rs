@@ -33,6 +33,7 @@ mod retry_budget;
 mod stale;
 mod tcp;
 mod thread;
+mod tls;
 mod udp;
 mod upstream_health;
 mod zones;
@@ -44,6 +45,7 @@ pub use failures::UpstreamFailure;
 pub use forwarder::{Forwarder, ForwarderThread};
 pub use loops::{Asker, Evidence, LoopEvent, Loops, Sighting};
 pub use observe::Transport;
+pub use tls::TlsServer;
 
 #[cfg(test)]
 mod tests;

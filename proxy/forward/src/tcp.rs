@@ -13,6 +13,8 @@ use tokio::time::Instant;
 
 use crate::UpstreamFailure;
 use crate::inbox::Inbox;
+use crate::tls::TlsClient;
+use crate::zones::Zones;
 use observe::WorkerStats;
 pub(crate) use places::MAX_CONNECTIONS;
 use places::{Chosen, PIPELINE, Places};
@@ -42,6 +44,7 @@ pub(crate) struct TcpAsk {
 #[derive(Debug)]
 struct Upstream {
     addr: SocketAddr,
+    tls: Option<TlsClient>,
     tasks: Vec<(u64, mpsc::Sender<Job>)>,
     places: Arc<Mutex<Places>>,
 }
@@ -67,21 +70,26 @@ impl TcpPool {
     /// Starts without any connection; what becomes of queries is left in `inbox`.
     /// `stats` is for all tasks of connections together.
     pub(crate) fn new(
-        upstreams: &[SocketAddr],
+        zones: &Zones,
         inbox: Arc<Inbox>,
         stats: Arc<WorkerStats>,
         runtime: Handle,
     ) -> Self {
         let mut pool = Self { upstreams: Vec::new(), inbox, stats, runtime };
-        pool.extend(upstreams);
+        pool.extend(zones);
         pool
     }
 
     /// Takes what is behind the upstreams that are known as new ones.
-    pub(crate) fn extend(&mut self, upstreams: &[SocketAddr]) {
-        let upstream =
-            |addr: &SocketAddr| Upstream { addr: *addr, tasks: Vec::new(), places: Arc::default() };
-        let new = upstreams.iter().skip(self.upstreams.len());
+    pub(crate) fn extend(&mut self, zones: &Zones) {
+        let upstream = |(addr, tls): (&SocketAddr, &Option<TlsClient>)| Upstream {
+            addr: *addr,
+            tls: tls.clone(),
+            tasks: Vec::new(),
+            places: Arc::default(),
+        };
+        let new = zones.upstreams().iter().zip(zones.tls());
+        let new = new.skip(self.upstreams.len());
         self.upstreams.extend(new.map(upstream));
     }
 
@@ -130,7 +138,8 @@ impl TcpPool {
                 reports: Vec::new(),
             };
             upstream.tasks.push((connection, tx));
-            self.runtime.spawn(task.run(upstream.addr, rx));
+            let tls = upstream.tls.clone();
+            self.runtime.spawn(task.run((upstream.addr, tls), rx));
         }
         Ok(upstream.give(Job { ask, moved: false, place }))
     }

@@ -12,6 +12,7 @@ mod sockets;
 mod sockets_tcp;
 mod stale;
 mod tcp_fails;
+mod tls;
 mod trouble;
 mod world;
 

@@ -143,7 +143,7 @@ impl UpstreamThread {
         self.inbox.swap(&mut round.arrivals);
         if let Some(zones) = round.arrivals.zones.take() {
             self.sockets.extend(zones.upstreams());
-            self.tcp.extend(zones.upstreams());
+            self.tcp.extend(&zones);
             self.flights.replace_zones(zones);
         }
         for report in round.arrivals.reports.drain(..) {

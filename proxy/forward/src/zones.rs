@@ -7,6 +7,7 @@ use dns::Name;
 
 use super::upstream_health::UpstreamHealth;
 use super::{ForwardZone, Transport};
+use crate::tls::TlsClient;
 use resolver::Moment;
 
 /// All zones, and all upstreams of them once.
@@ -18,6 +19,8 @@ pub(crate) struct Zones {
     /// The numbers of those in use, the longest suffix first.
     order: Vec<usize>,
     upstreams: Vec<SocketAddr>,
+    /// By upstream: whom connections under TLS go to.
+    tls: Vec<Option<TlsClient>>,
 }
 
 /// One zone; upstreams by their index.
@@ -26,6 +29,8 @@ pub(crate) struct Zone {
     pub(crate) suffix: Name,
     pub(crate) upstreams: Vec<usize>,
     pub(crate) transport: Transport,
+    /// Nothing leaves but under TLS.
+    pub(crate) encrypted: bool,
     pub(crate) cluster: bool,
 }
 
@@ -37,7 +42,8 @@ impl Zones {
     /// `InvalidInput` for a zone without upstreams, or with more than
     /// [`MAX_UPSTREAMS`].
     pub(crate) fn new(configured: &[ForwardZone]) -> io::Result<Self> {
-        let none = Self { zones: Vec::new(), order: Vec::new(), upstreams: Vec::new() };
+        let none =
+            Self { zones: Vec::new(), order: Vec::new(), upstreams: Vec::new(), tls: Vec::new() };
         none.replaced(configured)
     }
 
@@ -48,7 +54,7 @@ impl Zones {
     /// `InvalidInput` as from [`new`](Self::new), and when there have been more zones
     /// or upstreams than are told apart.
     pub(crate) fn replaced(&self, configured: &[ForwardZone]) -> io::Result<Self> {
-        let Self { mut zones, mut upstreams, .. } = self.clone();
+        let Self { mut zones, mut upstreams, mut tls, .. } = self.clone();
         let mut order = Vec::new();
         for zone in configured {
             if zone.upstreams.is_empty() || zone.upstreams.len() > MAX_UPSTREAMS {
@@ -57,13 +63,22 @@ impl Zones {
                     format!("zone {}: {count} upstreams, not 1 to {MAX_UPSTREAMS}", zone.suffix);
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
             }
-            let indexes = zone
-                .upstreams
-                .iter()
-                .map(|addr| index_of(&mut upstreams, *addr));
-            let indexes = indexes.collect();
+            let client = zone.tls.as_ref().map(TlsClient::new).transpose()?;
+            let mut index_of = |addr: &SocketAddr| {
+                let known = upstreams.iter().zip(&tls);
+                let same = |(known, of): (&SocketAddr, &Option<TlsClient>)| {
+                    known == addr && of.as_ref().map(TlsClient::server) == zone.tls.as_ref()
+                };
+                known.map(same).position(|same| same).unwrap_or_else(|| {
+                    upstreams.push(*addr);
+                    tls.push(client.clone());
+                    upstreams.len() - 1
+                })
+            };
+            let indexes = zone.upstreams.iter().map(&mut index_of).collect();
             let ForwardZone { suffix, transport, cluster, .. } = *zone;
-            let zone = Zone { suffix, upstreams: indexes, transport, cluster };
+            let encrypted = zone.tls.is_some();
+            let zone = Zone { suffix, upstreams: indexes, transport, encrypted, cluster };
             let known = zones.iter().position(|other| *other == zone);
             order.push(known.unwrap_or(zones.len()));
             zones.extend(known.is_none().then_some(zone));
@@ -74,7 +89,7 @@ impl Zones {
         }
         let labels = |at: &usize| zones.get(*at).map(|zone| zone.suffix.labels().count());
         order.sort_by_key(|at| std::cmp::Reverse(labels(at)));
-        Ok(Self { zones, order, upstreams })
+        Ok(Self { zones, order, upstreams, tls })
     }
 
     /// Returns the zone with the longest suffix that `qname` lies in.
@@ -94,6 +109,11 @@ impl Zones {
     /// Returns those in use, the longest suffix first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Zone> {
         self.order.iter().filter_map(|at| self.zones.get(*at))
+    }
+
+    /// Returns whom the connections of each upstream go to, where they are under TLS.
+    pub(crate) fn tls(&self) -> &[Option<TlsClient>] {
+        &self.tls
     }
 
     /// Returns all upstreams, and those that were.
@@ -191,16 +211,6 @@ fn nth(places: impl Iterator<Item = usize> + Clone, random: u32) -> Option<usize
     places.into_iter().nth(usize::try_from(at).ok()?)
 }
 
-fn index_of(upstreams: &mut Vec<SocketAddr>, addr: SocketAddr) -> usize {
-    upstreams
-        .iter()
-        .position(|known| *known == addr)
-        .unwrap_or_else(|| {
-            upstreams.push(addr);
-            upstreams.len() - 1
-        })
-}
-
 /// Zones since the start: a resolv.conf that changes each day lasts for a year.
 const MAX_ZONES: usize = 1024;
 
@@ -223,6 +233,7 @@ mod tests {
                 .map(|port| ([127, 0, 0, 1], *port).into())
                 .collect(),
             transport: Transport::Udp,
+            tls: None,
             cluster: false,
         }
     }

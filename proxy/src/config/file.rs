@@ -11,6 +11,7 @@ use toml::Spanned;
 use super::allow::Allowed;
 use super::units::{AddrRange, OwnAddr, Size, Suffix, Time, UpstreamAddr, show_time};
 use super::{Config, ConfigError};
+use forward::TlsServer;
 use observe::{ObserveConfig, Transport};
 
 /// A file, and its text for the lines of errors.
@@ -56,6 +57,8 @@ pub(super) struct ZoneTable {
     pub(super) suffix: Spanned<Suffix>,
     pub(super) upstreams: Spanned<Vec<Spanned<UpstreamAddr>>>,
     pub(super) transport: Option<Spanned<String>>,
+    pub(super) tls_name: Option<Spanned<String>>,
+    pub(super) tls_ca: Option<Spanned<PathBuf>>,
     pub(super) cluster: Option<bool>,
 }
 
@@ -221,10 +224,25 @@ fn write_top(config: &Config, text: &mut String) -> std::fmt::Result {
         writeln!(text, "\n[[zone]]")?;
         writeln!(text, "suffix = {}", toml::Value::from(zone.suffix.to_string()))?;
         writeln!(text, "upstreams = {upstreams:?}")?;
-        writeln!(text, "transport = {:?}", Transport::label(zone.transport))?;
+        match &zone.tls {
+            None => writeln!(text, "transport = {:?}", Transport::label(zone.transport))?,
+            Some(tls) => write_tls(tls, text)?,
+        }
         writeln!(text, "cluster = {}", zone.cluster)?;
     }
     Ok(())
+}
+
+fn write_tls(tls: &TlsServer, text: &mut String) -> std::fmt::Result {
+    writeln!(text, "transport = \"tls\"")?;
+    writeln!(text, "tls_name = {}", toml::Value::from(tls.name.clone()))?;
+    match &tls.ca {
+        Some(path) => {
+            let path = path.to_string_lossy().into_owned();
+            writeln!(text, "tls_ca = {}", toml::Value::from(path))
+        }
+        None => Ok(()),
+    }
 }
 
 fn write_tables(config: &Config, text: &mut String) -> std::fmt::Result {

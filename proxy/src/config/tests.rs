@@ -184,7 +184,20 @@ fn a_bad_file_is_refused_with_line_field_and_value() {
         ),
         (
             "version = 1\n[[zone]]\nsuffix = \"a\"\nupstreams = [\"::1\"]\ntransport = \"dot\"",
-            "f.toml:5: zone.transport: \"dot\" is neither",
+            "f.toml:5: zone.transport: \"dot\" is none of",
+        ),
+        (
+            "version = 1\n[[zone]]\nsuffix = \"a\"\nupstreams = [\"::1\"]\ntransport = \"tls\"",
+            "f.toml:5: zone.transport: \"tls\" needs tls_name",
+        ),
+        (
+            "version = 1\n[[zone]]\nsuffix = \"a\"\nupstreams = [\"::1\"]\ntls_name = \"a\"",
+            "f.toml:5: zone.tls_name: it is for transport = \"tls\" alone",
+        ),
+        (
+            "version = 1\n[[zone]]\nsuffix = \"a\"\nupstreams = [\"::1\"]\ntransport = \"tls\"\n\
+             tls_name = \"a\"\ntls_ca = \"/no/ca\"",
+            "f.toml:7: zone.tls_ca: /no/ca: ",
         ),
         (
             "version = 1\n[[zone]]\nsuffix = \"a\"\nupstreams = [\"::1\"]\n\
@@ -247,6 +260,25 @@ fn our_own_addresses_are_no_servers_of_ours() {
         assert!(error.contains(said), "{error}");
     }
 }
+
+/// The port of DNS over TLS is another one, and all of it comes back from the text.
+#[test]
+fn a_zone_under_tls_reads_back_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let ca = dir.path().join("ca.pem");
+    std::fs::write(&ca, CERTIFICATE).unwrap();
+    let text = format!(
+        "version = 1\n[[zone]]\nsuffix = \".\"\nupstreams = [\"192.0.2.1\", \"192.0.2.2:8530\"]\n\
+         transport = \"tls\"\ntls_name = \"dns.example\"\ntls_ca = {ca:?}\n"
+    );
+    let config = file(&text).unwrap();
+    assert_eq!(upstreams_of(&config, "."), ["192.0.2.1:853", "192.0.2.2:8530"]);
+    let again = file(&config.to_toml()).unwrap();
+    assert_eq!(again.zones, config.zones);
+}
+
+/// Of an authority whose key is gone.
+const CERTIFICATE: &str = include_str!("tests/ca.pem");
 
 #[test]
 fn a_link_local_server_keeps_its_zone() {

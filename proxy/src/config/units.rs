@@ -105,12 +105,23 @@ impl Visitor<'_> for SizeVisitor {
 
 /// A server's address, port 53 when none is given.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct UpstreamAddr(pub(super) SocketAddr);
+pub(super) struct UpstreamAddr {
+    addr: SocketAddr,
+    has_port: bool,
+}
+
+impl UpstreamAddr {
+    /// Returns where it is asked, at `port` if no other is written.
+    pub(super) fn at(&self, port: u16) -> SocketAddr {
+        SocketAddr::new(self.addr.ip(), if self.has_port { self.addr.port() } else { port })
+    }
+}
 
 impl<'de> Deserialize<'de> for UpstreamAddr {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        cli::parse_upstream(&text).map(Self).map_err(Error::custom)
+        let addr = cli::parse_upstream(&text).map_err(Error::custom)?;
+        Ok(Self { addr, has_port: text.parse::<SocketAddr>().is_ok() })
     }
 }
 

@@ -11,7 +11,7 @@ use super::file::{Source, ZoneTable};
 use super::machine::Machine;
 use super::units::UpstreamAddr;
 use crate::cli::RunArgs;
-use forward::ForwardZone;
+use forward::{ForwardZone, TlsServer};
 use observe::Transport;
 
 /// The file's zones, then the flags' over them, then the root if it is
@@ -42,7 +42,7 @@ pub(super) fn zones(
             let reason = "the zone \".\" sets the same; keep one of the two";
             return Err(source.wrong(&written.span(), reason));
         }
-        let upstreams = upstreams(source, written, (listen, machine))?;
+        let upstreams = upstreams(source, written, DNS_PORT, (listen, machine))?;
         zones.push(udp_zone(dns::Name::ROOT, upstreams));
     }
     for zone in zones_of_flags(args, (listen, machine))? {
@@ -66,29 +66,61 @@ fn zone(
     table: &ZoneTable,
     us: (&[SocketAddr], &Machine),
 ) -> Result<ForwardZone, ConfigError> {
-    let transport = match &table.transport {
-        None => Transport::Udp,
+    let (transport, is_tls) = match &table.transport {
+        None => (Transport::Udp, None),
         Some(word) => match word.get_ref().as_str() {
-            "udp" => Transport::Udp,
-            "tcp" => Transport::Tcp,
+            "udp" => (Transport::Udp, None),
+            "tcp" => (Transport::Tcp, None),
+            "tls" => (Transport::Tcp, Some(word)),
             other => {
-                let reason = format!("{other:?} is neither \"udp\" nor \"tcp\"");
+                let reason = format!("{other:?} is none of \"udp\", \"tcp\" and \"tls\"");
                 return Err(source.wrong(&word.span(), &reason));
             }
         },
     };
-    let upstreams = upstreams(source, &table.upstreams, us)?;
+    let tls = tls(source, table, is_tls)?;
+    let port = if tls.is_some() { TLS_PORT } else { DNS_PORT };
+    let upstreams = upstreams(source, &table.upstreams, port, us)?;
     let cluster = table.cluster.unwrap_or(false);
-    Ok(ForwardZone { suffix: table.suffix.get_ref().0, upstreams, transport, cluster })
+    Ok(ForwardZone { suffix: table.suffix.get_ref().0, upstreams, transport, tls, cluster })
+}
+
+/// Reads who the servers have to prove to be; `transport` is the word that wants it.
+fn tls(
+    source: &Source,
+    table: &ZoneTable,
+    transport: Option<&Spanned<String>>,
+) -> Result<Option<TlsServer>, ConfigError> {
+    let Some(transport) = transport else {
+        let name = table.tls_name.as_ref().map(Spanned::span);
+        let needless = name.or_else(|| table.tls_ca.as_ref().map(Spanned::span));
+        let reason = "it is for transport = \"tls\" alone";
+        return match needless {
+            Some(at) => Err(source.wrong(&at, reason)),
+            None => Ok(None),
+        };
+    };
+    let Some(name) = &table.tls_name else {
+        let reason = "\"tls\" needs tls_name, the name in the certificate of the servers";
+        return Err(source.wrong(&transport.span(), reason));
+    };
+    let ca = table.tls_ca.as_ref();
+    let server =
+        TlsServer { name: name.get_ref().clone(), ca: ca.map(|path| path.get_ref().clone()) };
+    match server.check() {
+        Ok(()) => Ok(Some(server)),
+        Err(reason) => Err(source.wrong(&ca.map_or_else(|| name.span(), Spanned::span), &reason)),
+    }
 }
 
 fn upstreams(
     source: &Source,
     written: &Spanned<Vec<Spanned<UpstreamAddr>>>,
+    port: u16,
     (listen, machine): (&[SocketAddr], &Machine),
 ) -> Result<Vec<SocketAddr>, ConfigError> {
     for upstream in written.get_ref() {
-        let addr = upstream.get_ref().0;
+        let addr = upstream.get_ref().at(port);
         if is_us(addr, listen, machine) {
             let reason = format!("{addr} is our own address: every query would come back");
             return Err(source.wrong(&upstream.span(), &reason));
@@ -99,7 +131,7 @@ fn upstreams(
         let reason = format!("{count} servers; 1 to {MAX_UPSTREAMS} are allowed");
         return Err(source.wrong(&written.span(), &reason));
     }
-    Ok(addrs(written.get_ref(), |addr: &UpstreamAddr| addr.0))
+    Ok(addrs(written.get_ref(), |addr: &UpstreamAddr| addr.at(port)))
 }
 
 fn zones_of_flags(
@@ -116,7 +148,8 @@ fn zones_of_flags(
         }
         let transport = if zone.tcp { Transport::Tcp } else { Transport::Udp };
         let upstreams = zone.upstreams.clone();
-        zones.push(ForwardZone { suffix: zone.suffix, upstreams, transport, cluster: false });
+        let (suffix, tls) = (zone.suffix, None);
+        zones.push(ForwardZone { suffix, upstreams, transport, tls, cluster: false });
     }
     if !args.upstream.is_empty() {
         if zones
@@ -193,7 +226,7 @@ pub(super) fn is_us(addr: SocketAddr, listen: &[SocketAddr], machine: &Machine) 
 }
 
 fn udp_zone(suffix: dns::Name, upstreams: Vec<SocketAddr>) -> ForwardZone {
-    ForwardZone { suffix, upstreams, transport: Transport::Udp, cluster: false }
+    ForwardZone { suffix, ..ForwardZone::root(upstreams) }
 }
 
 fn is_same(one: &dns::Name, other: &dns::Name) -> bool {
@@ -202,6 +235,9 @@ fn is_same(one: &dns::Name, other: &dns::Name) -> bool {
 
 /// What the upstream thread keeps apart.
 const MAX_UPSTREAMS: usize = 32;
+
+/// Where servers of DNS over TLS listen (RFC 7858, section 3.1).
+const TLS_PORT: u16 = 853;
 
 /// Where the servers of a resolv.conf listen.
 pub(super) const DNS_PORT: u16 = 53;

@@ -99,11 +99,10 @@ impl Flight {
         }
     }
 
-    /// A probe: one datagram to one upstream, whatever the zone's transport.
-    /// Many servers answer the queries of one connection in turn, and the
-    /// question may stand before it.
-    pub(super) fn probe(zone: usize, upstream: usize, now: Moment) -> Self {
-        let over = Transport::Udp;
+    /// A probe: one query to one upstream. It goes over UDP where the zone is not under
+    /// TLS: many servers answer the queries of one connection in turn, and the question
+    /// may stand before it.
+    pub(super) fn probe(zone: usize, (upstream, over): (usize, Transport), now: Moment) -> Self {
         let retry = Retry::once(now, over);
         Self { pinned: Some(upstream), retry, ..Self::new(zone, over, now) }
     }

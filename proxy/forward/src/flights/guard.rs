@@ -15,7 +15,7 @@ use super::flight::Flight;
 use super::{Action, Flights, UpstreamFailure};
 use crate::loops::{Evidence, Sighting};
 use crate::retry::Another;
-use crate::{Ask, ProbeReply, ReplyTo};
+use crate::{Ask, ProbeReply, ReplyTo, Transport};
 use resolver::{Entry, Joined, Moment, Origin, Ticket};
 
 impl Flights {
@@ -177,8 +177,10 @@ impl Flights {
             zone.is_some_and(|zone| zone.place_of(upstream).is_some())
         });
         let Some(zone) = zone else { return };
+        let encrypted = self.zones.get(zone).is_some_and(|zone| zone.encrypted);
+        let over = if encrypted { Transport::Tcp } else { Transport::Udp };
         let key = ask.key();
-        let flight = || Flight::probe(zone, upstream, now);
+        let flight = || Flight::probe(zone, (upstream, over), now);
         let life = if suspect.is_some() { SUSPECT_LIFE } else { PROBE_LIFE };
         // Its name is random: if it is not the first, there is no room.
         if let Joined::First(ticket) = self.inflight.join(&key, ask, now + life, flight) {

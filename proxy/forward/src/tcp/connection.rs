@@ -1,15 +1,13 @@
 //! One connection to an upstream, from connect to close.
 
 mod established;
+mod stream;
 
-use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
@@ -20,6 +18,7 @@ use crate::flights::FlightError;
 use crate::inbox::{Inbox, TcpReport};
 use established::Established;
 use observe::WorkerStats;
+use stream::{Remote, Stream, open};
 
 /// What a connection's task needs beside the connection.
 pub(super) struct Task {
@@ -35,10 +34,10 @@ pub(super) struct Task {
 impl Task {
     /// Runs the connection until it is idle or broken. All that was given to it
     /// is reported, whatever happens.
-    pub(super) async fn run(mut self, addr: SocketAddr, mut rx: Receiver<Job>) {
+    pub(super) async fn run(mut self, to: Remote, mut rx: Receiver<Job>) {
         let Some(first) = rx.recv().await else { return };
         let mut jobs = vec![first];
-        match self.connect(addr, &mut jobs, &mut rx).await {
+        match self.connect(to, &mut jobs, &mut rx).await {
             Ok(stream) => {
                 relock(&self.places).set_stalled(self.connection, false);
                 let mut connection = Established::new(stream);
@@ -59,16 +58,16 @@ impl Task {
     /// Connects. What waits for it too long is asked elsewhere meanwhile.
     async fn connect(
         &mut self,
-        addr: SocketAddr,
+        to: Remote,
         jobs: &mut Vec<Job>,
         rx: &mut Receiver<Job>,
-    ) -> Result<TcpStream, UpstreamFailure> {
+    ) -> Result<Stream, UpstreamFailure> {
         let until = Instant::now() + CONNECT_TIMEOUT;
         let until = jobs
             .first()
             .map_or(until, |job| until.min(job.ask.deadline));
-        let mut connect = pin!(TcpStream::connect(addr));
-        let connected = match timeout(STALL, &mut connect).await {
+        let mut connect = pin!(open(to));
+        match timeout(STALL, &mut connect).await {
             Ok(connected) => connected,
             Err(_) => {
                 relock(&self.places).set_stalled(self.connection, true);
@@ -78,8 +77,7 @@ impl Task {
                 let connected = timeout_at(until, connect).await;
                 connected.map_err(|_| UpstreamFailure::Connect)?
             }
-        };
-        connected.map_err(|error| failure_of(&error))
+        }
     }
 
     /// Without a connection nothing that waits for it can be asked. To ask it
@@ -207,14 +205,6 @@ impl Task {
     fn unasked(&mut self, job: &Job) {
         let error = FlightError::Unasked { ticket: job.ask.ticket };
         self.reports.push(TcpReport::Error(error));
-    }
-}
-
-fn failure_of(error: &io::Error) -> UpstreamFailure {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => UpstreamFailure::Refused,
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => UpstreamFailure::Closed,
-        _ => UpstreamFailure::Connect,
     }
 }
 

@@ -3,19 +3,17 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use socket2::SockRef;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use super::failure_of;
+use super::stream::{Stream, failure_of};
 use crate::UpstreamFailure;
 use crate::accept::{NotAnAnswer, judge};
 use crate::tcp::Job;
 
 /// The connection, once it stands.
 pub(super) struct Established {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     pending: HashMap<u16, Pending>,
     /// What was read and is no whole frame yet: one frame and one read at most.
     pub(super) input: Vec<u8>,
@@ -31,13 +29,7 @@ struct Pending {
 }
 
 impl Established {
-    pub(super) fn new(stream: TcpStream) -> Self {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "cannot set TCP_NODELAY");
-        }
-        if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(USER_TIMEOUT)) {
-            tracing::debug!(%error, "cannot set TCP_USER_TIMEOUT");
-        }
+    pub(super) fn new(stream: Stream) -> Self {
         Self {
             stream,
             pending: HashMap::new(),
@@ -62,7 +54,12 @@ impl Established {
             output.extend(&*message);
             self.pending.insert(id, Pending { job, written });
         }
-        match timeout(WRITE_TIMEOUT, self.stream.write_all(&output)).await {
+        let write = async {
+            self.stream.write_all(&output).await?;
+            // TLS keeps what fits into no record.
+            self.stream.flush().await
+        };
+        match timeout(WRITE_TIMEOUT, write).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(failure_of(&error)),
             Err(_) => Err(UpstreamFailure::Closed),
@@ -141,6 +138,3 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A peer that takes no octets for so long is gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// A peer whose system acknowledges nothing for so long is gone.
-const USER_TIMEOUT: Duration = Duration::from_secs(2);
