@@ -92,6 +92,7 @@ impl Stream {
             qtype,
             rcode: if has_data { Rcode::NOERROR } else { Rcode::NXDOMAIN },
             origin: Origin::Cache,
+            first: None,
             upstream: None,
             flags: QueryFlags::ANSWERED.with_if(QueryFlags::DATA, has_data),
         };

@@ -59,6 +59,7 @@ impl Service {
                     stats.stale_answers.add(1);
                 }
                 let record = Record { origin, ..Record::of(query, peer, arrived) };
+                let record = record.remembering(&entry.head);
                 let rendered = self.resolver.answer(query, entry, terms, out);
                 (rendered, record, query.question.qname)
             }

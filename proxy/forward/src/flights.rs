@@ -303,7 +303,8 @@ impl Flights {
                 let reason = UpstreamFailure::Silent.index();
                 self.stats.upstream_failures.add(reason);
             }
-            keep = Some(self.failures.head(&open.key, entry.head, now));
+            let head = Head { first: Some(origin.first(upstream)), ..entry.head };
+            keep = Some(self.failures.head(&open.key, head, now));
         }
         entry.head.ede = said.or(entry.head.ede);
         if let Some(errno) = errno {

@@ -137,7 +137,7 @@ impl Replies {
         if matches!(ask.reply_to, ReplyTo::Refresh) {
             return;
         }
-        let record = record(ask, outcome, now);
+        let record = record(ask, outcome, now).map(|record| record.remembering(&entry.head));
         let waited = now.saturating_since(ask.arrived);
         let rcode = match &ask.reply_to {
             ReplyTo::Udp { .. } if waited > TOO_LATE => {

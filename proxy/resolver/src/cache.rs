@@ -13,7 +13,7 @@ mod key;
 pub use key::{Key, KeyHasher, KeyView};
 
 mod entry;
-pub use entry::{Entry, EntryView, Head, Kind};
+pub use entry::{Entry, EntryView, FirstFailure, Head, Kind};
 
 mod inspect;
 pub use inspect::{Flush, Stored};

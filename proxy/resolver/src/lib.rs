@@ -25,7 +25,7 @@ mod special;
 
 pub use answer::render;
 pub use cache::{
-    Admitted, BATCH, Cache, CacheConfig, Entry, EntryView, Flush, Head, Key, KeyHasher, KeyView,
+    Admitted, BATCH, Cache, CacheConfig, Entry, EntryView, FirstFailure, Flush, Head, Key, KeyHasher, KeyView,
     Kind, Stored, admit,
 };
 pub use clock::{Clock, Moment};

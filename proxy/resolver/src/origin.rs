@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dns::{ExtendedError, Flags, Rcode};
 
-use crate::cache::{self, Entry, Head, Kind};
+use crate::cache::{self, Entry, FirstFailure, Head, Kind};
 use crate::clock::Moment;
 use crate::query::Retained;
 
@@ -159,6 +159,20 @@ impl Origin {
             Kind::Positive | Kind::Negative if head.stale => Self::Stale,
             Kind::Positive | Kind::Negative => Self::Cache,
         }
+    }
+
+    /// Notes this origin, and the number of its upstream, for a failure that is kept.
+    pub fn first(self, upstream: Option<usize>) -> FirstFailure {
+        let upstream = upstream.and_then(|number| u8::try_from(number).ok());
+        FirstFailure { origin: self as u8, upstream }
+    }
+
+    /// What failed when the failure was kept that the cache had, and the number of
+    /// the upstream; `None` for answers.
+    pub fn of_first(head: &Head) -> Option<(Self, Option<u8>)> {
+        let first = head.first.filter(|_| head.kind == Kind::Failure)?;
+        let origin = Self::ALL.get(usize::from(first.origin))?;
+        Some((*origin, first.upstream))
     }
 
     /// Judges a response of an upstream with another code than NOERROR and

@@ -181,7 +181,7 @@ fn any(query: &Query<'_>, now: Moment) -> Option<Entry> {
     let header = Header { id: 0, flags: Flags(Flags::QR), counts: [1, 1, 0, 0] };
     composer.finish(&header).ok()?;
     let (kind, rcode) = (Kind::Positive, Rcode::NOERROR);
-    let head = Head { kind, rcode, ede: None, born: now, expires: now, stale: false };
+    let head = Head { kind, rcode, ede: None, born: now, expires: now, stale: false, first: None };
     // One record that always fits needs no offset to be cut or aged by.
     Some(Entry { head, message, ttls: Vec::new(), text: Vec::new() })
 }

@@ -64,7 +64,7 @@ fn entry(query: &Retained, what: u8, length: u8, ttl: Duration, now: Moment) -> 
         _ => Kind::Failure,
     };
     let (rcode, expires) = (Rcode::NOERROR, now + ttl);
-    let head = Head { kind, rcode, ede: None, born: now, expires, stale: false };
+    let head = Head { kind, rcode, ede: None, born: now, expires, stale: false, first: None };
     let ttls = vec![0; usize::from(length % 4) * 2];
     Entry { head, message, ttls, text: Vec::new() }
 }

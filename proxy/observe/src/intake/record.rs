@@ -6,7 +6,7 @@ use std::ops::BitOr;
 use std::time::Duration;
 
 use dns::{Flags, Header, Rcode, Rtype};
-use resolver::{Moment, Origin, Query};
+use resolver::{Head, Moment, Origin, Query};
 
 /// One query of a client and what became of it; the name comes beside it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,6 +27,8 @@ pub struct Record {
     pub rcode: Rcode,
     /// Where the response came from, or why there is none.
     pub origin: Origin,
+    /// Of a cached failure, the origin that it had when it was kept.
+    pub first: Option<Origin>,
     /// The number of the upstream that answered, or that failed last.
     pub upstream: Option<u8>,
     /// What else is known.
@@ -116,9 +118,25 @@ impl Record {
             qtype: Rtype(0),
             rcode: Rcode::NOERROR,
             origin: Origin::Rejected,
+            first: None,
             upstream: None,
             flags: QueryFlags::default(),
         }
+    }
+
+    /// Adds what failed when a failure was kept that the cache had.
+    #[must_use]
+    pub fn remembering(mut self, head: &Head) -> Self {
+        if let Some((first, upstream)) = Origin::of_first(head) {
+            (self.first, self.upstream) = (Some(first), upstream);
+        }
+        self
+    }
+
+    /// The origin that it is counted for: what failed, also where that is
+    /// remembered.
+    pub fn counted(&self) -> Origin {
+        self.first.unwrap_or(self.origin)
     }
 
     /// Adds what the client was told.
@@ -157,7 +175,10 @@ impl Record {
             u64::from(micros),
             shorts([
                 self.flags.0,
-                u16::from(self.origin as u8),
+                u16::from_be_bytes([
+                    self.first.map_or(NO_ORIGIN, |first| first as u8),
+                    self.origin as u8,
+                ]),
                 u16::from(upstream),
                 u16::from(name_len),
             ]),
@@ -169,7 +190,8 @@ impl Record {
         let [arrived, high, low, question, micros, rest] = words;
         let [port, id, qtype, rcode] = split(question);
         let [flags, origin, upstream, name_len] = split(rest);
-        let [[.., upstream], [.., name_len]] = [upstream, name_len].map(u16::to_be_bytes);
+        let [[.., upstream], [.., name_len], [first, origin]] =
+            [upstream, name_len, origin].map(u16::to_be_bytes);
         let record = Self {
             arrived: Moment::from_micros(arrived),
             took: Duration::from_micros(micros),
@@ -182,6 +204,7 @@ impl Record {
             origin: *Origin::ALL
                 .get(usize::from(origin))
                 .unwrap_or(&Origin::Rejected),
+            first: Origin::ALL.get(usize::from(first)).copied(),
             upstream: (upstream != NO_UPSTREAM).then_some(upstream),
             flags: QueryFlags(flags),
         };
@@ -214,6 +237,9 @@ fn split(word: u64) -> [u16; 4] {
 
 const NO_UPSTREAM: u8 = u8::MAX;
 
+/// There are fewer origins.
+const NO_ORIGIN: u8 = u8::MAX;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,11 +257,12 @@ mod tests {
                     qtype: Rtype::AAAA,
                     rcode: Rcode::BADVERS,
                     origin: *origin,
+                    first: Some(*origin),
                     upstream: Some(7),
                     flags: QueryFlags::TCP | QueryFlags::AA | QueryFlags::ANSWERED,
                 };
                 assert_eq!(Record::unpack(record.pack(255)), (record, 255));
-                let nobody = Record { upstream: None, ..record };
+                let nobody = Record { upstream: None, first: None, ..record };
                 assert_eq!(Record::unpack(nobody.pack(0)), (nobody, 0));
             }
         }
@@ -259,6 +286,7 @@ mod tests {
             qtype: Rtype::A,
             rcode: Rcode::NOERROR,
             origin: Origin::Cache,
+            first: None,
             upstream: None,
             flags: QueryFlags::default(),
         };

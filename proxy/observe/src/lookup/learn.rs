@@ -247,6 +247,7 @@ mod tests {
                 qtype: Rtype::A,
                 rcode: if has_data { Rcode::NOERROR } else { Rcode::NXDOMAIN },
                 origin: Origin::Cache,
+                first: None,
                 upstream: None,
                 flags: QueryFlags::ANSWERED.with_if(QueryFlags::DATA, has_data),
             };

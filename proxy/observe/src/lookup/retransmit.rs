@@ -257,6 +257,7 @@ mod tests {
             qtype: Rtype::A,
             rcode: Rcode::NOERROR,
             origin: Origin::Cache,
+            first: None,
             upstream: None,
             flags: QueryFlags::ANSWERED,
         }

@@ -31,6 +31,18 @@ pub struct Head {
     pub expires: Moment,
     /// Its TTL is over, and no upstream had an answer in time (RFC 8767).
     pub stale: bool,
+    /// Of a failure that is kept: what failed.
+    pub first: Option<FirstFailure>,
+}
+
+/// What failed when a failure was kept, as numbers: this module does not know what
+/// they stand for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct FirstFailure {
+    /// The index of its origin.
+    pub origin: u8,
+    /// The number of the upstream.
+    pub upstream: Option<u8>,
 }
 
 /// A composed response: compressed under its question, without OPT.

@@ -54,7 +54,7 @@ pub fn admit(
     };
     let Composed { kind, rcode, ede, least_ttl, octets, ttls } = composed;
     let expires = now + Duration::from_secs(least_ttl.unwrap_or_default().into());
-    let head = Head { kind, rcode, ede, born: now, expires, stale: false };
+    let head = Head { kind, rcode, ede, born: now, expires, stale: false, first: None };
     let truncated = header.flags.has(Flags::TC);
     let cacheable = kind != Kind::Failure && !truncated && least_ttl.is_some_and(|ttl| ttl > 0);
     let entry = Entry { head, message: octets, ttls, text: Vec::new() };
@@ -126,7 +126,7 @@ pub(crate) fn failure(
     let kind = Kind::Failure;
     let text = error.text.iter().take(ExtendedError::MAX_TEXT).copied();
     let (ede, expires) = (Some(error.code), now + ttl);
-    let head = Head { kind, rcode, ede, born: now, expires, stale: false };
+    let head = Head { kind, rcode, ede, born: now, expires, stale: false, first: None };
     Entry { head, message, ttls: Vec::new(), text: text.collect() }
 }
 

@@ -62,6 +62,7 @@ impl World {
             qtype: Rtype::A,
             rcode,
             origin: if failed { Origin::Timeout } else { Origin::Upstream },
+            first: None,
             upstream: None,
             flags: QueryFlags::ANSWERED.with_if(QueryFlags::DATA, rcode == Rcode::NOERROR),
         };

@@ -19,6 +19,7 @@ fn record(number: u64) -> Record {
         qtype: Rtype::A,
         rcode: Rcode::NOERROR,
         origin: Origin::Cache,
+        first: None,
         upstream: None,
         flags: QueryFlags::ANSWERED,
     }

@@ -216,6 +216,7 @@ impl Pod {
             qtype,
             rcode: if has_data { Rcode::NOERROR } else { Rcode::NXDOMAIN },
             origin: Origin::Cache,
+            first: None,
             upstream: None,
             flags,
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use dns::{ExtendedError, Rcode};
 
 use super::UNIT;
-use crate::cache::entry::{EntryView, Head, Kind};
+use crate::cache::entry::{EntryView, FirstFailure, Head, Kind};
 use crate::cache::key::KeyView;
 use crate::clock::Moment;
 
@@ -94,6 +94,9 @@ impl EntryHeader {
             Kind::Failure => 2,
         };
         let ede = self.head.ede.unwrap_or(NO_EDE);
+        let first = self.head.first.map_or([NONE; 2], |first| {
+            [first.origin, first.upstream.unwrap_or(NONE)]
+        });
         dns::put_u16(place, 0, self.message_len)?;
         dns::put_u16(place, 2, self.ttls)?;
         dns::put_octets(place, 4, &[kind, self.bits, self.uses, self.text_len])?;
@@ -102,6 +105,7 @@ impl EntryHeader {
         dns::put_octets(place, 24, &self.head.expires.as_micros().to_be_bytes())?;
         dns::put_u16(place, 32, self.head.rcode.0)?;
         dns::put_u16(place, 34, ede)?;
+        dns::put_octets(place, 36, &first)?;
         dns::put_octets(place, Self::LEN, entry.message)?;
         let ttls = Self::LEN + entry.message.len();
         dns::put_octets(place, ttls, entry.ttls)?;
@@ -119,6 +123,8 @@ impl EntryHeader {
             1 => Kind::Negative,
             _ => Kind::Failure,
         };
+        let &[origin, upstream] = place.get(36..38)? else { return None };
+        let upstream = (upstream != NONE).then_some(upstream);
         let head = Head {
             kind,
             rcode: Rcode(dns::get_u16(place, 32)?),
@@ -126,6 +132,7 @@ impl EntryHeader {
             born: Moment::from_micros(read_u64(place, 16)?),
             expires: Moment::from_micros(read_u64(place, 24)?),
             stale,
+            first: (origin != NONE).then_some(FirstFailure { origin, upstream }),
         };
         let (hash, ttls) = (read_u64(place, 8)?, dns::get_u16(place, 2)?);
         let (uses, refreshing) = (uses & !REFRESHING, uses & REFRESHING != 0);
@@ -216,6 +223,9 @@ const KIND_AT: usize = 4;
 const BITS_AT: usize = 5;
 const USES_AT: usize = 6;
 const HASH_AT: usize = 8;
+
+/// Stands for no origin, and for no upstream: there are fewer of both.
+const NONE: u8 = u8::MAX;
 
 /// Stands for no Extended DNS Error; private use ends below it (RFC 8914).
 const NO_EDE: u16 = u16::MAX;
