@@ -326,8 +326,11 @@ fn look_for_loops(config: &Config, forwarder: &Forwarder, clock: Clock) {
 /// Makes the accounts, with nothing in them.
 fn accounts(config: &Config, forwarder: &Forwarder, clock: Clock) -> Observer {
     let zones: Vec<_> = config.zones.iter().map(|zone| zone.suffix).collect();
-    let upstreams = forwarder.upstreams().len();
-    Observer::new(config.observe.clone(), &zones, upstreams, clock.now())
+    let upstreams = forwarder.upstreams();
+    let mut accounts =
+        Observer::new(config.observe.clone(), &zones, upstreams.len(), clock.now());
+    accounts.reload(&zones, &upstreams);
+    accounts
 }
 
 /// Starts the thread that keeps the accounts; it ends once the last is true.

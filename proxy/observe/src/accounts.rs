@@ -9,6 +9,9 @@ mod name_tallies;
 pub use name_tallies::{Dropped, NameTallies, Totals};
 pub(crate) use name_tallies::{Kind, Named, Tally, Way};
 
+mod failing;
+pub use failing::{FailedTypes, FailingName, FailingNames, NameFailure, failing_now};
+
 mod client;
 pub use client::Client;
 pub(crate) use client::{count, count_found, note};

@@ -66,9 +66,10 @@ pub use lookup::{
 
 mod accounts;
 pub use accounts::{
-    ADDRESS, Account, Client, Clients, DnsOption, Dropped, Identities, Identity, LATE,
-    NO_NAMESPACE, NameTallies, Slot, Totals, UpstreamAccount, WatchState, WatchStatus, Workload,
-    Workloads, ZoneAccount, ZoneAccounts, client_key, quantile_ms,
+    ADDRESS, Account, Client, Clients, DnsOption, Dropped, FailedTypes, FailingName, FailingNames,
+    Identities, Identity, LATE, NO_NAMESPACE, NameFailure, NameTallies, Slot, Totals,
+    UpstreamAccount, WatchState, WatchStatus, Workload, Workloads, ZoneAccount, ZoneAccounts,
+    client_key, failing_now, quantile_ms,
 };
 
 mod advice;

@@ -1,5 +1,6 @@
 //! What is known about the traffic: every record goes through here.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use dns::Name;
@@ -39,6 +40,8 @@ pub struct Observer {
     pub(crate) workloads: Workloads,
     /// Its upstreams, by their number.
     pub(crate) upstreams: Vec<UpstreamAccount>,
+    /// Their addresses, as far as they are known.
+    pub(crate) upstream_addrs: Vec<SocketAddr>,
     /// Responses by the forward zone of their names.
     pub(crate) zones: ZoneAccounts,
     /// The names asked most, in wire form.
@@ -83,6 +86,7 @@ impl Observer {
             watch: None,
             workloads: Workloads::new(&config),
             upstreams: vec![UpstreamAccount::new(now); upstreams],
+            upstream_addrs: Vec::new(),
             zones: ZoneAccounts::new(zones, now),
             top_names: HeavyHitters::new(config.top),
             top_misses: HeavyHitters::new(config.top),
@@ -103,12 +107,13 @@ impl Observer {
         }
     }
 
-    /// Goes on with these forward zones and so many upstreams; numbers of upstreams
-    /// stay what they are.
-    pub fn reload(&mut self, zones: &[Name], upstreams: usize) {
+    /// Goes on with these forward zones and upstreams, by their number; numbers stay
+    /// what they are.
+    pub fn reload(&mut self, zones: &[Name], upstreams: &[SocketAddr]) {
         let more = UpstreamAccount::new(self.now);
         self.upstreams
-            .resize(upstreams.max(self.upstreams.len()), more);
+            .resize(upstreams.len().max(self.upstreams.len()), more);
+        self.upstream_addrs = upstreams.to_vec();
         self.zones.reload(zones, self.now);
     }
 
@@ -160,7 +165,7 @@ impl Observer {
             self.top_misses.add_hashed(event.qname, marks.name, 1);
         }
         if !event.record.flags.has(QueryFlags::REPEATED) {
-            self.history.add(event.record.origin.index(), now);
+            self.history.add(event.record.counted().index(), now);
         }
         self.zones.note(event, now);
         let upstream = event.record.upstream.map(usize::from);
@@ -196,6 +201,8 @@ impl Observer {
             self.top_misses.decay();
             self.top_clients.decay();
             self.top_pairs.decay();
+            self.clients.iter_mut().for_each(|client| client.failing.decay());
+            self.workloads.decay();
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The observer's thread, and its accounts for everybody who reads them.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -54,9 +54,9 @@ impl ObserverHandle {
         }
     }
 
-    /// Accounts for these forward zones and so many upstreams from now on. Accounts
+    /// Accounts for these forward zones and upstreams from now on. Accounts
     /// of zones that stay, and of all upstreams, go on.
-    pub fn reload(&self, zones: &[Name], upstreams: usize) {
+    pub fn reload(&self, zones: &[Name], upstreams: &[SocketAddr]) {
         self.lock().reload(zones, upstreams);
     }
 

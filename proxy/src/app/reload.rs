@@ -41,7 +41,7 @@ impl App {
                 .context("cannot forward by other zones")?;
             let zones: Vec<_> = new.zones.iter().map(|zone| zone.suffix).collect();
             self.observer
-                .reload(&zones, self.forwarder.upstreams().len());
+                .reload(&zones, &self.forwarder.upstreams());
         }
         self.service.allow.set(new.allowed());
         self.service.resolver.set_rotate(new.cache.rotate);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use resolver::{Moment, Origin};
 
+use super::failing::FailingNames;
 use super::identity::Identity;
 use super::name_tallies::{NameTallies, Named};
 use crate::config::ObserveConfig;
@@ -23,6 +24,8 @@ pub struct Client {
     pub(crate) counters: Counters,
     /// Its responses by where they came from.
     pub(crate) origins: Windows<{ Origin::COUNT }>,
+    /// Its names that failed lately.
+    pub(crate) failing: FailingNames,
     /// Its lookups by name.
     pub(crate) tallies: NameTallies,
     /// What is known about its resolv.conf.
@@ -52,6 +55,7 @@ impl Client {
             addr,
             counters: Counters::new(now),
             origins: Windows::new(now),
+            failing: FailingNames::default(),
             tallies: NameTallies::new(config.names_per_client),
             learner: (search.source == Source::Unknown).then(Box::default),
             search,
@@ -68,6 +72,9 @@ impl Client {
     /// Counts one query.
     pub(crate) fn note(&mut self, event: &QueryEvent<'_>, now: Moment) {
         note(&mut self.counters, &mut self.origins, event, now);
+        if event.record.origin.is_failure() {
+            self.failing.note(event, now);
+        }
         self.last = self.last.max(event.record.arrived);
         self.ports |= 1 << (event.record.port % 64);
         self.asked = self.asked.saturating_add(1);
@@ -162,6 +169,12 @@ impl Client {
         &self.origins
     }
 
+    /// Returns its names that failed lately.
+    #[must_use]
+    pub const fn failing(&self) -> &FailingNames {
+        &self.failing
+    }
+
     /// Returns its lookups by name.
     #[must_use]
     pub const fn tallies(&self) -> &NameTallies {
@@ -220,9 +233,14 @@ pub(crate) fn note(
     if record.flags.has(QueryFlags::REPEATED) {
         return;
     }
-    origins.add(record.origin.index(), 1, now);
+    origins.add(record.counted().index(), 1, now);
     if record.origin.is_failure() {
+        let remembered = record.origin == Origin::CachedFailure;
         counters.add(Count::Failed as usize, 1, now);
+        counters.add(Count::Remembered as usize, remembered.into(), now);
+    }
+    if record.origin == Origin::Stale {
+        counters.add(Count::Stale as usize, 1, now);
     }
 }
 

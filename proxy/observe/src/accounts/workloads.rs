@@ -8,6 +8,7 @@ use foldhash::quality::RandomState;
 use resolver::{Moment, Origin};
 
 use super::client::Client;
+use super::failing::FailingNames;
 use super::identity::Workload;
 use super::name_tallies::NameTallies;
 use crate::config::ObserveConfig;
@@ -21,6 +22,8 @@ pub struct Account {
     pub counters: Counters,
     /// Their responses by where they came from.
     pub origins: Windows<{ Origin::COUNT }>,
+    /// Their names that failed lately.
+    pub failing: FailingNames,
     /// Their lookups by name, of all those with this search list.
     pub tallies: NameTallies,
     /// What is known about their resolv.conf: of those that are known the one
@@ -52,6 +55,7 @@ impl Account {
         Self {
             counters: Counters::new(now),
             origins: Windows::new(now),
+            failing: FailingNames::default(),
             tallies: NameTallies::new(names),
             search: Search::unknown(),
             guess: None,
@@ -67,6 +71,7 @@ impl Account {
     pub fn add(&mut self, client: &Client) {
         self.counters.merge(&client.counters);
         self.origins.merge(&client.origins);
+        self.failing.merge(&client.failing);
         self.first = self.first.min(client.first);
         self.last = self.last.max(client.last);
         self.open_lookups += client.lookups.len();
@@ -133,6 +138,12 @@ impl Workloads {
         for account in self.gone.values_mut() {
             account.counters.advance(now);
             account.origins.advance(now);
+        }
+    }
+
+    pub(crate) fn decay(&mut self) {
+        for account in self.gone.values_mut() {
+            account.failing.decay();
         }
     }
 

@@ -49,7 +49,7 @@ impl ZoneAccounts {
             .filter(holds)
             .max_by_key(|zone| zone.suffix.as_wire().len());
         if let Some(zone) = longest {
-            zone.origins.add(event.record.origin.index(), 1, now);
+            zone.origins.add(event.record.counted().index(), 1, now);
         }
     }
 

@@ -1,5 +1,7 @@
 //! The accounts as readers see them: everything, and nothing to change.
 
+use std::net::SocketAddr;
+
 use resolver::{Moment, Origin};
 
 use super::Observer;
@@ -57,6 +59,12 @@ impl Observer {
     /// Returns the upstreams, by number.
     pub fn upstreams(&self) -> &[UpstreamAccount] {
         &self.upstreams
+    }
+
+    /// Returns the address of an upstream by its number, if it is known.
+    #[must_use]
+    pub fn upstream_addr(&self, number: u8) -> Option<SocketAddr> {
+        self.upstream_addrs.get(usize::from(number)).copied()
     }
 
     /// Returns the responses by forward zone.

@@ -44,10 +44,14 @@ pub enum Count {
     AgainAnswered,
     /// Retransmits sent after a failure.
     AgainFailed,
+    /// Failed responses that repeat a remembered failure.
+    Remembered,
+    /// Responses with an answer whose TTL was over.
+    Stale,
 }
 
 /// How many kinds there are.
-pub const COUNTS: usize = Count::AgainFailed as usize + 1;
+pub const COUNTS: usize = Count::Stale as usize + 1;
 
 /// The counts of somebody in all windows.
 pub type Counters = Windows<COUNTS>;
@@ -106,40 +110,50 @@ pub struct Figures {
     pub retransmits_answered: u64,
     /// Of those, sent after a failure.
     pub retransmits_failed: u64,
+    /// Of the failed responses, those that repeat a failure that the cache remembered.
+    #[serde(default)]
+    pub remembered: u64,
+    /// Responses with an answer whose TTL was over, as no upstream answered in time.
+    #[serde(default)]
+    pub stale: u64,
 }
 
 impl Figures {
     /// Reads the counts of a window.
     pub fn of(counters: &Counters, window: Window) -> Self {
         let sums = counters.sum(window);
-        let [queries, failed, upstream_questions, lookups, steps, lookup_queries, ..] = sums;
-        let [_, _, _, _, _, _, wasted_queries, wasted_micros, partial, captured, ..] = sums;
-        let [.., external, cluster, fqdn_no_dot, nonexistent, lookups_failed, _, _, _] = sums;
-        let [.., waiting, answered, failures] = sums;
+        let of = |count: Count| sums.get(count as usize).copied().unwrap_or_default();
+        let (queries, asked) = (of(Count::Queries), of(Count::Asked));
+        let (lookups, steps) = (of(Count::Lookups), of(Count::Steps));
+        let (lookup_queries, wasted) = (of(Count::LookupQueries), of(Count::WastedQueries));
+        let [waiting, answered, failures] =
+            [Count::AgainWaiting, Count::AgainAnswered, Count::AgainFailed].map(of);
         Self {
             queries,
-            failed,
-            upstream_questions,
-            upstream_ratio: share(upstream_questions, queries),
+            failed: of(Count::Failed),
+            upstream_questions: asked,
+            upstream_ratio: share(asked, queries),
             lookups,
             steps,
             lookup_queries,
-            wasted_queries,
-            wasted_ratio: share(wasted_queries, lookup_queries),
+            wasted_queries: wasted,
+            wasted_ratio: share(wasted, lookup_queries),
             amplification: share(steps, lookups),
-            upstream_amplification: share(upstream_questions, lookups),
-            wasted_ms_per_lookup: share(wasted_micros, lookups) / 1000.0,
-            external,
-            cluster,
-            fqdn_no_dot,
-            nonexistent,
-            lookups_failed,
-            partial,
-            captured,
+            upstream_amplification: share(asked, lookups),
+            wasted_ms_per_lookup: share(of(Count::WastedMicros), lookups) / 1000.0,
+            external: of(Count::External),
+            cluster: of(Count::Cluster),
+            fqdn_no_dot: of(Count::FqdnNoDot),
+            nonexistent: of(Count::Nonexistent),
+            lookups_failed: of(Count::FailedLookups),
+            partial: of(Count::Partial),
+            captured: of(Count::Captured),
             retransmits: waiting + answered + failures,
             retransmits_waiting: waiting,
             retransmits_answered: answered,
             retransmits_failed: failures,
+            remembered: of(Count::Remembered),
+            stale: of(Count::Stale),
         }
     }
 }
@@ -176,6 +190,7 @@ mod tests {
         let again =
             [figures.retransmits_waiting, figures.retransmits_answered, figures.retransmits_failed];
         assert_eq!((again, figures.retransmits), ([16, 17, 18], 51));
+        assert_eq!((figures.remembered, figures.stale), (19, 20));
         assert_eq!((figures.amplification, figures.wasted_ratio), (1.25, 7.0 / 6.0));
         assert_eq!(figures.upstream_amplification, 0.75);
     }

@@ -142,6 +142,19 @@ impl<const N: usize> Windows<N> {
         }
     }
 
+    /// Returns the sums over the ten seconds that run, as of `now`.
+    #[must_use]
+    pub fn running_ten(&self, now: Moment) -> [u64; N] {
+        if now.as_secs() / 10 > self.second / 10 {
+            return [0; N];
+        }
+        let mut sums = self.running;
+        for (sum, count) in sums.iter_mut().zip(self.tens.first().unwrap_or(&[0; N])) {
+            *sum = sum.saturating_add(u64::from(*count));
+        }
+        sums
+    }
+
     /// Returns the sums over a window, as of the last
     /// [`advance`](Self::advance).
     pub fn sum(&self, window: Window) -> [u64; N] {
@@ -243,6 +256,17 @@ mod tests {
         one.advance(at(81));
         other.merge(&one);
         assert_eq!(sums(&other), sums(&both));
+    }
+
+    #[test]
+    fn the_ten_seconds_that_run_are_there_at_once() {
+        let mut windows = Windows::<1>::new(at(0));
+        windows.add(0, 3, at(9));
+        assert_eq!(windows.running_ten(at(9)), [3]);
+        windows.add(0, 5, at(10));
+        windows.add(0, 7, at(12));
+        assert_eq!(windows.running_ten(at(12)), [12]);
+        assert_eq!((windows.running_ten(at(19)), windows.running_ten(at(20))), ([12], [0]));
     }
 
     #[test]
