@@ -12,6 +12,9 @@ pub use client::{ClientCopy, ClientDetail, NameView, ReadyPatch, ResolverView, S
 mod clients;
 pub use clients::{ClientPage, ClientView, Order, Windowed};
 
+mod failing;
+pub use failing::{FailingNameView, FailingNow};
+
 mod failures;
 pub use failures::{ClientFailures, FailurePage, OriginView, ZoneFailures, ZoneFigures};
 
@@ -20,6 +23,9 @@ pub use lookups::{LookupPage, Pair};
 
 mod loops;
 pub use loops::{AskerView, LoopPage, LoopView};
+
+mod next_step;
+pub use next_step::NextStep;
 
 mod redact;
 pub use redact::{Redacted, redacted_workload};

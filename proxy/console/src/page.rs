@@ -90,6 +90,7 @@ fn sections(seen: &frame::View<'_>) -> Markup {
     html! {
         (verdict::section(seen))
         (flow::section(seen))
+        (failing::names(seen))
         (failing::over_time(seen))
         (waste::section(seen))
         (failing::section(seen))

@@ -9,6 +9,9 @@ pub(crate) use advice::{
     saving, short_action, warning,
 };
 
+mod failing;
+pub(crate) use failing::{failing_name, failing_names, what_fails};
+
 mod figures;
 pub(crate) use figures::FIGURES;
 

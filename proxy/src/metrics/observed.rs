@@ -86,6 +86,11 @@ const COUNTED: &[(&str, &str, Count)] = &[
         Count::WastedQueries,
     ),
     (
+        "fivedots_remembered_failures_total",
+        "Failed responses that repeat a remembered failure.",
+        Count::Remembered,
+    ),
+    (
         "fivedots_captured_lookups_total",
         "Lookups that a wildcard under the search list answered.",
         Count::Captured,

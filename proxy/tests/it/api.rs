@@ -113,7 +113,7 @@ const OWN: u64 = 1;
 
 #[test]
 fn every_query_is_on_the_account_of_its_client() {
-    let (_upstream, proxy) = world();
+    let (upstream, proxy) = world();
     let pods = ["127.0.0.2", "127.0.0.3"].map(|addr| Pod::new(addr, proxy.listen));
     for _ in 0..5 {
         assert_eq!(pods[0].ask("web.test.", A), 0);
@@ -133,7 +133,13 @@ fn every_query_is_on_the_account_of_its_client() {
     assert_eq!(asked("127.0.0.2"), (5, 0, 1));
     assert_eq!(asked("127.0.0.3"), (3, 2, 1));
     let one: serde_json::Value = page(&proxy, "/api/v1/clients/127.0.0.3");
-    assert_eq!(one["failures"]["cached_failure"], 1, "{one}");
+    assert_eq!(one["failures"]["upstream_error"], 2, "{one}");
+    assert_eq!(one["total"]["remembered"], 1, "{one}");
+    let name = &one["failing"][0];
+    let upstream = upstream.addr().to_string();
+    assert_eq!((&name["name"], &name["total"]), (&"x.broken.test.".into(), &2.into()), "{one}");
+    assert_eq!((&name["rcode"], &name["upstream"]), (&"SERVFAIL".into(), &upstream.into()));
+    assert_eq!((&name["origin"], &name["types"]), (&"upstream_error".into(), &"A".into()));
     assert_eq!(get(proxy.admin, "/api/v1/clients/127.0.0.9").status, 404);
     let workloads: WorkloadPage = page(&proxy, "/api/v1/workloads?order=failed&limit=1");
     let unlucky = &workloads.workloads[0];
@@ -151,6 +157,9 @@ fn every_query_is_on_the_account_of_its_client() {
         .sum();
     assert_eq!(failed, 2);
     assert_eq!(failures.clients.len(), 1);
+    assert_eq!(failures.failing_now.unwrap().origin, "upstream_error");
+    let [name] = &failures.names[..] else { panic!("{:?}", failures.names) };
+    assert_eq!((&*name.name, &*name.workload.name), ("x.broken.test.", "127.0.0.3"));
     let zone = &failures.zones[0];
     assert_eq!((zone.zone.as_str(), zone.failures.values().sum::<u64>()), (".", 2));
     let total = zone.figures.total;

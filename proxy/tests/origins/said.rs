@@ -136,7 +136,14 @@ fn a_failure_that_is_kept_gives_its_first_reason() {
     }
     first.compare_told(&told[0]);
     again.compare_told(&told[1]);
-    again.compare_client(&proxy);
+    let page = first.compare_client(&proxy);
+    let named = page.names.iter().filter(|name| name.workload.name == CLIENT.to_string());
+    let named: Vec<_> = named.collect();
+    assert!(!named.is_empty());
+    for name in named {
+        assert_eq!((&*name.origin, name.upstream), ("relayed", Some(resolver.addr())));
+        assert!(name.since_s <= name.last_s + 1 + SOON.as_secs(), "{name:?}");
+    }
 }
 
 /// A recursor that cannot resolve anything.

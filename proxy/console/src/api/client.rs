@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::clients::ClientView;
+use super::failing::FailingNameView;
 use super::{SCHEMA, text_of};
 use crate::patch::{Owner, OwnerError, Patch};
 use observe::{
@@ -29,6 +30,9 @@ pub struct ClientDetail {
     pub open_lookups: usize,
     /// The names with the most queries.
     pub names: Vec<NameView>,
+    /// The names that fail, at most eight.
+    #[serde(default)]
+    pub failing: Vec<FailingNameView>,
     /// What another ndots would save and break; null while the search list is
     /// unknown.
     pub advice: Option<Advice>,
@@ -91,6 +95,7 @@ pub struct ClientCopy {
     guess: Option<Guess>,
     open_lookups: usize,
     identity: Option<Arc<Identity>>,
+    failing: Vec<FailingNameView>,
 }
 
 impl ClientCopy {
@@ -103,6 +108,7 @@ impl ClientCopy {
             guess: client.library(),
             open_lookups: client.open_lookups(),
             identity: client.identity().cloned(),
+            failing: failing(addr, client, observer),
         }
     }
 
@@ -134,10 +140,18 @@ impl ClientCopy {
             resolver: self.guess.map(ResolverView::of),
             open_lookups: self.open_lookups,
             names: names(&self.bases),
+            failing: self.failing,
             advice,
             patch,
         })
     }
+}
+
+fn failing(addr: IpAddr, client: &Client, observer: &Observer) -> Vec<FailingNameView> {
+    let workload = client
+        .identity()
+        .map_or_else(|| Workload::of_addr(addr), |identity| (*identity.workload).clone());
+    FailingNameView::of(client.failing(), &workload, observer, |_| vec![addr])
 }
 
 impl ReadyPatch {

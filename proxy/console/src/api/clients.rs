@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
+use super::failing::FailingNow;
 use observe::{Client, Count, Counters, Figures, Observer, Window, Workload};
 use resolver::Origin;
 
@@ -40,6 +41,12 @@ pub struct ClientView {
     pub figures: Windowed<Figures>,
     /// Failures since the start by origin; origins without any are left out.
     pub failures: BTreeMap<String, u64>,
+    /// Those of the last minute.
+    #[serde(default)]
+    pub failures_60s: BTreeMap<String, u64>,
+    /// What fails now; null without failures for a minute.
+    #[serde(default)]
+    pub failing_now: Option<FailingNow>,
 }
 
 /// The same for each window.
@@ -136,6 +143,8 @@ impl ClientView {
             last_seen_s: since(client.last()),
             figures: Windowed::of(client.counters()),
             failures: failures(&client.origins().sum(Window::Start)),
+            failures_60s: failures(&client.origins().sum(Window::Minute)),
+            failing_now: FailingNow::of(client.origins(), observer),
         }
     }
 }

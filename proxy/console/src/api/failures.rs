@@ -5,9 +5,10 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::failing::{FailingNameView, FailingNow};
 use super::SCHEMA;
 use super::clients::{ClientPage, Order, Windowed, failures};
-use observe::{Observer, Window, ZoneAccount};
+use observe::{Observer, Window, Workload, ZoneAccount};
 use resolver::Origin;
 
 /// Failed responses.
@@ -21,6 +22,12 @@ pub struct FailurePage {
     pub zones: Vec<ZoneFailures>,
     /// The clients with the most failures.
     pub clients: Vec<ClientFailures>,
+    /// What fails now; null without failures for a minute.
+    #[serde(default)]
+    pub failing_now: Option<FailingNow>,
+    /// The names that fail most, each for each workload; at most eight of a client.
+    #[serde(default)]
+    pub names: Vec<FailingNameView>,
 }
 
 /// One origin of failures.
@@ -48,6 +55,9 @@ pub struct ZoneFailures {
     pub figures: Windowed<ZoneFigures>,
     /// Failures since the start by origin.
     pub failures: BTreeMap<String, u64>,
+    /// Those of the last minute.
+    #[serde(default)]
+    pub failures_60s: BTreeMap<String, u64>,
 }
 
 /// How many of a zone's queries failed.
@@ -64,11 +74,23 @@ pub struct ZoneFigures {
 pub struct ClientFailures {
     /// Its address.
     pub client: IpAddr,
+    /// The workload of its pod; null if unknown.
+    #[serde(default)]
+    pub workload: Option<Workload>,
+    /// The name of the pod; null if unknown.
+    #[serde(default)]
+    pub pod: Option<String>,
     /// Its failed responses, by window.
     #[serde(flatten)]
     pub failed: Windowed<u64>,
     /// Since the start by origin.
     pub failures: BTreeMap<String, u64>,
+    /// Those of the last minute.
+    #[serde(default)]
+    pub failures_60s: BTreeMap<String, u64>,
+    /// What fails now; null without failures for a minute.
+    #[serde(default)]
+    pub failing_now: Option<FailingNow>,
 }
 
 impl FailurePage {
@@ -79,6 +101,8 @@ impl FailurePage {
             origins: origins(observer),
             zones: observer.zones().iter().map(ZoneFailures::of).collect(),
             clients: clients(observer, limit),
+            failing_now: FailingNow::of(observer.origins(), observer),
+            names: FailingNameView::all(observer, limit),
         }
     }
 }
@@ -89,6 +113,7 @@ impl ZoneFailures {
             zone: zone.suffix.to_string(),
             figures: Windowed::each(|window| ZoneFigures::of(&zone.origins.sum(window))),
             failures: failures(&zone.origins.sum(Window::Start)),
+            failures_60s: failures(&zone.origins.sum(Window::Minute)),
         }
     }
 }
@@ -123,6 +148,8 @@ fn clients(observer: &Observer, limit: usize) -> Vec<ClientFailures> {
         .filter(|client| client.figures.total.failed > 0);
     let failed = |client: super::ClientView| ClientFailures {
         client: client.client,
+        workload: client.workload,
+        pod: client.pod,
         failed: Windowed {
             second: client.figures.second.failed,
             ten_seconds: client.figures.ten_seconds.failed,
@@ -130,6 +157,8 @@ fn clients(observer: &Observer, limit: usize) -> Vec<ClientFailures> {
             total: client.figures.total.failed,
         },
         failures: client.failures,
+        failures_60s: client.failures_60s,
+        failing_now: client.failing_now,
     };
     failing.map(failed).collect()
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{
-    Busiest, CachePage, ClientDetail, ClientPage, ClientView, FailurePage, LookupPage, LoopPage,
+    Busiest, CachePage, ClientDetail, ClientPage, ClientView, FailingNameView, FailurePage, LookupPage, LoopPage,
     LoopView, NameView, SearchView, Summary, WorkloadDetail, WorkloadPage, WorkloadView,
 };
 use crate::redact::Veil;
@@ -56,6 +56,7 @@ impl Redacted for WorkloadDetail {
         hide_view(&mut self.view, veil);
         hide_search(&mut self.search, veil);
         hide_looked_up(&mut self.names, veil);
+        hide_failing(&mut self.failing, veil);
         for member in &mut self.members {
             hide_client(member, veil);
         }
@@ -72,6 +73,7 @@ impl Redacted for ClientDetail {
         hide_client(&mut self.view, veil);
         hide_search(&mut self.search, veil);
         hide_looked_up(&mut self.names, veil);
+        hide_failing(&mut self.failing, veil);
         if let Some(advice) = &mut self.advice {
             hide_advice(advice, veil);
         }
@@ -105,7 +107,10 @@ impl Redacted for FailurePage {
         }
         for view in &mut self.clients {
             view.client = veil.client(view.client);
+            view.workload = view.workload.take().map(|one| redacted_workload(one, veil));
+            view.pod = view.pod.take().map(|pod| veil.word(pod));
         }
+        hide_failing(&mut self.names, veil);
         self
     }
 }
@@ -188,6 +193,17 @@ fn hide_search(search: &mut SearchView, veil: &Veil) {
 fn hide_looked_up(names: &mut [NameView], veil: &Veil) {
     for view in names {
         hide(&mut view.name, veil);
+    }
+}
+
+fn hide_failing(names: &mut [FailingNameView], veil: &Veil) {
+    for view in names {
+        let name = veil.name(std::mem::take(&mut view.name));
+        view.rename(name);
+        view.workload = redacted_workload(view.workload.clone(), veil);
+        for client in &mut view.clients {
+            *client = veil.client(*client);
+        }
     }
 }
 

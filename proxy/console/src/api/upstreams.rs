@@ -31,6 +31,9 @@ pub struct UpstreamView {
     pub windows: Windowed<UpstreamWindow>,
     /// Queries that failed there in the end, since the start.
     pub failures: BTreeMap<String, u64>,
+    /// Those of the last minute.
+    #[serde(default)]
+    pub failures_60s: BTreeMap<String, u64>,
 }
 
 /// The health of an upstream in the last minute, from the traffic alone: no probe
@@ -71,6 +74,7 @@ impl UpstreamPage {
             health: UpstreamHealth::of(&UpstreamWindow::of(account, Window::Minute)),
             windows: Windowed::each(|window| UpstreamWindow::of(account, window)),
             failures: failures(&account.origins.sum(Window::Start)),
+            failures_60s: failures(&account.origins.sum(Window::Minute)),
         };
         Self { schema: SCHEMA, upstreams: views.map(view).collect() }
     }

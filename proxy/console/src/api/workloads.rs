@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::SCHEMA;
 use super::client::{NameView, ReadyPatch, ResolverView, SearchView, names};
 use super::clients::{ClientView, Order, Windowed, failures, rank};
+use super::failing::{FailingNameView, FailingNow};
 use observe::{
     Account, Advice, Client, Current, DnsOption, Figures, Observer, Source, Window, Workload,
     advise,
@@ -72,6 +73,12 @@ pub struct WorkloadView {
     pub figures: Windowed<Figures>,
     /// Failures since the start by origin; origins without any are left out.
     pub failures: BTreeMap<String, u64>,
+    /// Those of the last minute.
+    #[serde(default)]
+    pub failures_60s: BTreeMap<String, u64>,
+    /// What fails now; null without failures for a minute.
+    #[serde(default)]
+    pub failing_now: Option<FailingNow>,
     /// What another ndots would save and break; null while the search list is
     /// unknown.
     pub advice: Option<Advice>,
@@ -96,6 +103,9 @@ pub struct WorkloadDetail {
     pub open_lookups: usize,
     /// The names that they look up most.
     pub names: Vec<NameView>,
+    /// The names that fail, at most eight.
+    #[serde(default)]
+    pub failing: Vec<FailingNameView>,
     /// Its clients with their own figures.
     pub members: Vec<ClientView>,
 }
@@ -108,6 +118,8 @@ pub struct WorkloadCopy {
     account: Account,
     pods: usize,
     options: Option<Vec<DnsOption>>,
+    failing: Vec<FailingNameView>,
+    failing_now: Option<FailingNow>,
     members: Vec<ClientView>,
     ages: [u64; 2],
 }
@@ -228,8 +240,15 @@ impl WorkloadCopy {
         let youngest = clients.last().and_then(|(_, client)| client.identity());
         let since = |moment| observer.now().saturating_since(moment).as_secs();
         clients.sort_unstable_by_key(|(addr, _)| *addr);
+        let who = |name: &[u8]| {
+            let fails = |client: &Client| client.failing().iter().any(|(other, _)| other == name);
+            let clients = clients.iter().filter(|(_, client)| fails(client));
+            clients.map(|(addr, _)| *addr).collect()
+        };
         Self {
             workload: Arc::clone(workload),
+            failing: FailingNameView::of(&account.failing, workload, observer, who),
+            failing_now: FailingNow::of(&account.origins, observer),
             pods: observer.names().pods_of(workload),
             options: youngest.map(|identity| identity.options.clone()),
             members: clients
@@ -248,6 +267,7 @@ impl WorkloadCopy {
         let (search, guess) = (SearchView::of(&self.account.search), self.account.guess);
         let open_lookups = self.account.open_lookups;
         let names = names(&self.account.tallies);
+        let failing = std::mem::take(&mut self.failing);
         let mut view = self.view();
         view.clients = clients;
         WorkloadDetail {
@@ -257,6 +277,7 @@ impl WorkloadCopy {
             resolver: guess.map(ResolverView::of),
             open_lookups,
             names,
+            failing,
             members,
         }
     }
@@ -288,6 +309,8 @@ impl WorkloadCopy {
             last_seen_s,
             figures: Windowed::of(&account.counters),
             failures: failures(&account.origins.sum(Window::Start)),
+            failures_60s: failures(&account.origins.sum(Window::Minute)),
+            failing_now: self.failing_now,
             advice,
             patch,
         }

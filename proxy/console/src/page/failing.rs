@@ -4,11 +4,12 @@ use maud::{Markup, html};
 
 use super::chart::{fill, patterns, swatch};
 use super::frame::{self, View, head, number, scrolled};
+use super::links::Links;
 use super::snapshot::ROWS;
 use super::who;
-use crate::api::{OriginView, WorkloadDetail, WorkloadView};
-use crate::words::{count, label, meaning, percent, ratio, span};
-use observe::TENS;
+use crate::api::{FailingNameView, OriginView, WorkloadDetail, WorkloadView};
+use crate::words::{count, failing_name, label, meaning, percent, ratio, span, what_fails};
+use observe::{TENS, Window};
 
 /// The failures of the last ten minutes, by origin, and what each means.
 pub(super) fn over_time(seen: &View<'_>) -> Markup {
@@ -48,19 +49,75 @@ pub(super) fn unlucky<'a>(seen: &View<'a>) -> Vec<&'a WorkloadDetail> {
     who::heaviest(seen, |figures| figures.failed)
 }
 
-/// The most common origin of a workload's failures since the start, and what it
-/// means.
+/// What fails for a workload now, or else the most common origin of its failures
+/// since the start, and what it means.
 pub(super) fn mostly(view: &WorkloadView) -> Option<(String, &'static str)> {
-    // A cached failure had another origin before.
-    let is_cause = |label: &str| label != "cached_failure";
-    let most = |with_cached: bool| {
-        let failures = view.failures.iter();
-        failures
-            .filter(|(label, _)| with_cached || is_cause(label))
-            .max_by_key(|(_, count)| **count)
+    let origin = match &view.failing_now {
+        Some(now) => &now.origin,
+        None => view.failures.iter().max_by_key(|(_, count)| **count)?.0,
     };
-    let (origin, _) = most(false).or_else(|| most(true))?;
     Some((label(origin), meaning(origin)))
+}
+
+/// Those of the names that failed in a window.
+pub(super) fn failing_in(
+    names: &[FailingNameView],
+    window: Window,
+) -> impl Iterator<Item = &FailingNameView> {
+    names
+        .iter()
+        .filter(move |name| *name.failed.get(window) > 0)
+}
+
+/// Since when something fails; the script writes the time of day.
+pub(super) fn since(seconds: u64) -> Markup {
+    html! { span data-ago=(seconds) { "for " (span(seconds)) } }
+}
+
+/// The names that fail, each for each workload.
+pub(super) fn names(seen: &View<'_>) -> Markup {
+    let names: Vec<_> = failing_in(&seen.all.failures.names, seen.window)
+        .take(ROWS)
+        .collect();
+    let body = html! {
+        @if names.is_empty() {
+            p.none { "No name failed." }
+        } @else {
+            (name_table(&names, seen.window, Some(seen.links)))
+        }
+    };
+    frame::section("failing-names", "Names that fail", &body)
+}
+
+/// A table of names that fail; with `links` also for whom.
+pub(super) fn name_table(
+    names: &[&FailingNameView],
+    window: Window,
+    links: Option<Links>,
+) -> Markup {
+    let columns =
+        [("name", ""), ("for", ""), ("failed", "n"), ("what fails", ""), ("since", "n far")];
+    let shown = |(title, _): &&(&str, &str)| links.is_some() || *title != "for";
+    let columns: Vec<_> = columns.iter().filter(shown).copied().collect();
+    let row = |name: &FailingNameView| {
+        let failed = *name.failed.get(window);
+        html! {
+            tr {
+                th scope="row" { (failing_name(name)) }
+                @if let Some(links) = links { td { (who::owner(&name.workload, links)) } }
+                (number(failed, &count(failed)))
+                td { (what_fails(name)) }
+                td.n.far data-v=(name.since_s) { (since(name.since_s)) }
+            }
+        }
+    };
+    let table = html! {
+        table #failing-name-table {
+            (head(&columns))
+            tbody { @for name in names { (row(name)) } }
+        }
+    };
+    scrolled("Names that fail", &table)
 }
 
 fn row(seen: &View<'_>, view: &WorkloadView) -> Markup {

@@ -104,6 +104,11 @@
       });
       if (sorted.has(table.id)) sort(table, sorted.get(table.id));
     }
+    for (const time of document.querySelectorAll("[data-ago]")) {
+      const at = new Date(fresh - time.dataset.ago * 1000);
+      const day = at.toDateString() === fresh.toDateString() ? "" : at.toLocaleDateString() + " ";
+      time.textContent = "since " + day + clock(at).slice(0, 5);
+    }
     for (const button of document.querySelectorAll("button[data-copy]")) {
       button.addEventListener("click", () => copy(button));
     }

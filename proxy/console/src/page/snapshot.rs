@@ -54,7 +54,7 @@ impl NodeCopy {
             workloads: WorkloadsCopy::of_any(observer, &orders, ROWS),
             evicted: observer.clients().evicted(),
             lookups: LookupPage::of(observer, 0),
-            failures: FailurePage::of(observer, 0),
+            failures: FailurePage::of(observer, ROWS),
             cache: CachePage::of(observer, usage, ROWS),
             upstreams: UpstreamPage::of(observer, addrs),
         }

@@ -5,16 +5,17 @@ use std::fmt::Display;
 
 use maud::{Markup, html};
 
+use super::failing::{failing_in, name_table, since};
 use super::frame::{self, copyable, head, number, scrolled};
 use super::links::Links;
 use super::waste::Proposal;
 use super::who;
 use crate::api::{
-    ClientDetail, ClientView, NameView, ResolverView, SearchView, Windowed, WorkloadDetail,
+    ClientDetail, ClientView, FailingNameView, NameView, ResolverView, SearchView, Windowed, WorkloadDetail,
 };
 use crate::redact::Redact;
-use crate::words::{FIGURES, action, count, label, span};
-use observe::Figures;
+use crate::words::{FIGURES, action, count, failing_name, label, meaning, span, what_fails};
+use observe::{Figures, Window};
 
 /// One client or one workload.
 pub(super) struct Subject<'a> {
@@ -23,6 +24,8 @@ pub(super) struct Subject<'a> {
     proposal: Proposal<'a>,
     figures: &'a Windowed<Figures>,
     failures: &'a BTreeMap<String, u64>,
+    failures_60s: &'a BTreeMap<String, u64>,
+    failing: &'a [FailingNameView],
     names: &'a [NameView],
     search: &'a SearchView,
     resolver: Option<&'a ResolverView>,
@@ -41,6 +44,8 @@ impl<'a> Subject<'a> {
             proposal: Proposal::of_client(detail),
             figures: &detail.view.figures,
             failures: &detail.view.failures,
+            failures_60s: &detail.view.failures_60s,
+            failing: &detail.failing,
             names: &detail.names,
             search: &detail.search,
             resolver: detail.resolver.as_ref(),
@@ -57,6 +62,8 @@ impl<'a> Subject<'a> {
             proposal: Proposal::of(detail),
             figures: &detail.view.figures,
             failures: &detail.view.failures,
+            failures_60s: &detail.view.failures_60s,
+            failing: &detail.failing,
             names: &detail.names,
             search: &detail.search,
             resolver: detail.resolver.as_ref(),
@@ -67,23 +74,32 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// All its sections.
+/// All its sections. What fails comes before what could be better.
 pub(super) fn sections(subject: &Subject<'_>) -> Markup {
     html! {
+        (title(subject))
+        @if !subject.failures_60s.is_empty() { (failures(subject)) }
         (advice(subject))
         (figures(subject))
         (names(subject.names))
         @if let Some(members) = subject.members { (pods(members, subject.links)) }
-        (failures(subject.failures))
+        @if subject.failures_60s.is_empty() { (failures(subject)) }
         (resolver(subject))
+    }
+}
+
+fn title(subject: &Subject<'_>) -> Markup {
+    html! {
+        section id="who" {
+            p { a href=(subject.links.to(".")) { "Back to the node" } }
+            h2 { (subject.title) }
+        }
     }
 }
 
 fn advice(subject: &Subject<'_>) -> Markup {
     let proposal = &subject.proposal;
     let body = html! {
-        p { a href=(subject.links.to(".")) { "Back to the node" } }
-        h2 { (subject.title) }
         div.cards {
             article {
                 h3 { "Recommended change" }
@@ -204,14 +220,46 @@ fn names(names: &[NameView]) -> Markup {
     frame::section("names", "Names it looks up", &body)
 }
 
-fn failures(failures: &BTreeMap<String, u64>) -> Markup {
+fn failures(subject: &Subject<'_>) -> Markup {
+    let names: Vec<_> = subject.failing.iter().collect();
+    let recent = failing_in(subject.failing, Window::Minute).next();
     let body = html! {
-        @if failures.is_empty() { p.none { "No failed queries." } }
-        dl.pairs {
-            @for (origin, failed) in failures { dt { (label(origin)) } dd { (count(*failed)) } }
+        @if let Some(name) = recent {
+            article.bad {
+                p.big { (failing_name(name)) }
+                p { b { (what_fails(name)) } ", " (since(name.since_s)) ": " (name.meaning) "." }
+                p { "Next: " (name.next.check) }
+                (copyable("next", &name.next.command))
+            }
+        }
+        @if subject.failures.is_empty() {
+            p.none { "No failed queries." }
+        } @else { (origins(subject)) }
+        @if !names.is_empty() { (name_table(&names, Window::Start, None)) }
+    };
+    frame::section("failures", "Failures", &body)
+}
+
+/// Failures by origin, and what each means.
+fn origins(subject: &Subject<'_>) -> Markup {
+    let columns = [("origin", ""), ("1 min", "n"), ("since start", "n"), ("meaning", "")];
+    let table = html! {
+        table #origin-table {
+            (head(&columns))
+            tbody {
+                @for (origin, failed) in subject.failures {
+                    @let recent = subject.failures_60s.get(origin).copied().unwrap_or_default();
+                    tr {
+                        th scope="row" { (label(origin)) }
+                        (number(recent, &count(recent)))
+                        (number(*failed, &count(*failed)))
+                        td { (meaning(origin)) }
+                    }
+                }
+            }
         }
     };
-    frame::section("failures", "Failures by origin, since the start", &body)
+    scrolled("Failures by origin", &table)
 }
 
 fn resolver(subject: &Subject<'_>) -> Markup {

@@ -6,8 +6,8 @@ use maud::{Markup, html};
 use super::frame::{self, View, copyable, figures};
 use super::waste::{Proposal, wasteful};
 use super::who;
-use crate::api::{LoopView, WorkloadView};
-use crate::words::{action, count, percent, ratio};
+use crate::api::{LoopView, WorkloadDetail, WorkloadView};
+use crate::words::{action, count, failing_names, percent, ratio, what_fails};
 use resolver::Origin;
 
 /// The section.
@@ -29,7 +29,7 @@ fn cards(seen: &View<'_>) -> Markup {
                 None => (nothing("Wastes most", "No wasted queries: every lookup succeeded on its first name."))
             }
             @match failing {
-                Some(detail) => (fails(seen, &detail.view)),
+                Some(detail) => (fails(seen, detail)),
                 None => (nothing("Fails most", "No failures: every query got an answer."))
             }
             @if let Some(active) = active { (forwarding_loop(active)) }
@@ -69,19 +69,35 @@ fn change(proposal: &Proposal<'_>) -> Markup {
     }
 }
 
-fn fails(seen: &View<'_>, view: &WorkloadView) -> Markup {
+fn fails(seen: &View<'_>, detail: &WorkloadDetail) -> Markup {
+    let view = &detail.view;
     let figures = seen.of_window(&view.figures);
+    let names: Vec<_> = super::failing::failing_in(&detail.failing, seen.window).collect();
+    let (failing, verb) = failing_names(&names);
     html! {
         article.bad {
             h3 { "Fails most" }
-            p.big { (who::link(view, seen.links)) }
+            @match names.first() {
+                Some(name) => {
+                    p.big { (failing) }
+                    p {
+                        (verb) " for " (who::link(view, seen.links)) ": " b { (what_fails(name)) } ", "
+                        (super::failing::since(name.since_s)) "."
+                    }
+                }
+                None => p.big { (who::link(view, seen.links)) }
+            }
             p {
                 b { (percent(ratio(figures.failed, figures.queries))) } " of its "
                 (seen.rate(figures.queries)) " queries per second fail, "
                 (count(figures.failed)) " in total."
             }
             @if let Some((origin, meaning)) = super::failing::mostly(view) {
-                p { "Mostly " b { (origin) } ": " (meaning) "." }
+                p { "Cause: " b { (origin) } ", " (meaning) "." }
+            }
+            @if let Some(name) = names.first() {
+                p { "Next: " (name.next.check) }
+                (copyable("next-first", &name.next.command))
             }
         }
     }

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use super::frame::View;
 use super::links::Links;
 use crate::api::{WorkloadDetail, WorkloadView};
-use observe::{Figures, NO_NAMESPACE};
+use observe::{ADDRESS, Figures, NO_NAMESPACE, Workload};
 
 /// The workloads of the snapshot whose `weight` in the window is above zero, the
 /// heaviest first.
@@ -26,23 +26,28 @@ pub(super) fn heaviest<'a>(
 
 /// The name, with a link to its own page.
 pub(super) fn link(view: &WorkloadView, links: Links) -> Markup {
-    let WorkloadView { kind: of_kind, name, .. } = view;
-    if is_address(view) {
+    named([&view.namespace, &view.kind, &view.name], links)
+}
+
+fn named([namespace, of_kind, name]: [&String; 3], links: Links) -> Markup {
+    if of_kind == ADDRESS {
         return html! { a href=(links.to(format_args!("clients/{name}"))) { (name) } };
     }
-    let namespace = if view.namespace.is_empty() { NO_NAMESPACE } else { &view.namespace };
+    let within = if namespace.is_empty() { NO_NAMESPACE } else { namespace };
     html! {
-        a href=(links.to(format_args!("workloads/{namespace}/{of_kind}/{name}"))) { (name) }
-        " " span.kind { (kind(view)) }
+        a href=(links.to(format_args!("workloads/{within}/{of_kind}/{name}"))) { (name) }
+        " " span.kind { (kind(namespace, of_kind)) }
     }
 }
 
+/// A workload without figures, with a link to its own page.
+pub(super) fn owner(workload: &Workload, links: Links) -> Markup {
+    named([&workload.namespace, &workload.kind, &workload.name], links)
+}
+
 /// What is shown beside the name.
-fn kind(view: &WorkloadView) -> String {
-    if view.namespace.is_empty() {
-        return view.kind.clone();
-    }
-    format!("{} in {}", view.kind, view.namespace)
+fn kind(namespace: &str, kind: &str) -> String {
+    if namespace.is_empty() { kind.to_owned() } else { format!("{kind} in {namespace}") }
 }
 
 /// A client, with a link to its own page.
@@ -53,8 +58,4 @@ pub(super) fn client(addr: IpAddr, links: Links) -> Markup {
 /// An id of the workload that is unique on a page.
 pub(super) fn id(view: &WorkloadView) -> String {
     format!("{}-{}-{}", view.namespace, view.kind, view.name)
-}
-
-fn is_address(view: &WorkloadView) -> bool {
-    view.kind == "address"
 }

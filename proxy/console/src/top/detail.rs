@@ -8,12 +8,12 @@ use ratatui::text::{Line, Span};
 use super::row::Row;
 use super::state::{RowDetail, State};
 use super::style::Styles;
+use crate::api::FailingNameView;
 use crate::words::{
     self, FIGURES, action, change, count, effect, forecast, meaning, percent, ratio, recommended,
 };
 use observe::Change;
 use observe::{Figures, Window};
-use resolver::Origin;
 
 /// The four most important lines about the row under the cursor.
 pub(super) fn brief(state: &State, styles: Styles, width: usize) -> Vec<Line<'static>> {
@@ -21,15 +21,21 @@ pub(super) fn brief(state: &State, styles: Styles, width: usize) -> Vec<Line<'st
     let detail = state.detail();
     let mut page = LabeledLines { lines: Vec::new(), styles, width };
     page.add("advice", detail.map_or_else(waiting, in_full));
-    let failed = row.why().map_or_else(
-        || "no failures".to_owned(),
-        |(origin, count)| {
+    let names = detail.map(|detail| row.failing_names(&detail.failing));
+    let names = names.unwrap_or_default();
+    let failed = match (names.first(), row.why()) {
+        (Some(name), _) => {
+            let ((failing, _), since) = (words::failing_names(&names), words::span(name.since_s));
+            format!("{failing}: {} for {since}", words::what_fails(name))
+        }
+        (None, None) => "no failures".to_owned(),
+        (None, Some((origin, count))) => {
             let all: u64 = row.failures.values().sum();
             let of = if all > count { format!(" of {all}") } else { String::new() };
             let (count, meaning) = (words::count(count), meaning(origin));
             format!("{count}{of} {}: {meaning}", words::label(origin))
-        },
-    );
+        }
+    };
     page.add("failed", failed);
     page.add("search", detail.map_or_else(waiting, search));
     page.add("lookups", ends(row.figures.get(state.shown_window())));
@@ -47,6 +53,9 @@ pub(super) fn full(state: &State, styles: Styles, width: usize) -> Vec<Line<'sta
         None => page.add("advice", waiting()),
     }
     failures(&mut page, row);
+    if let Some(detail) = state.detail() {
+        failing_names(&mut page, detail);
+    }
     if let Some(detail) = state.detail() {
         page.add("search", search(detail));
         let resolver = detail.resolver.as_ref().map_or_else(
@@ -167,8 +176,7 @@ fn alternatives(detail: &RowDetail) -> Vec<String> {
 
 fn failures(page: &mut LabeledLines, row: &Row) {
     let mut failures: Vec<_> = row.failures.iter().collect();
-    let is_repeat = |origin: &str| origin == Origin::CachedFailure.label();
-    failures.sort_by_key(|(origin, count)| (is_repeat(origin), Reverse(**count)));
+    failures.sort_by_key(|(_, count)| Reverse(**count));
     if failures.is_empty() {
         page.add("failed", "no failures");
     }
@@ -178,6 +186,21 @@ fn failures(page: &mut LabeledLines, row: &Row) {
             format!("{} {}: {}", words::count(*count), words::label(origin), meaning(origin))
         }),
     );
+}
+
+/// The names that fail, and what to do about the first.
+fn failing_names(page: &mut LabeledLines, detail: &RowDetail) {
+    let recent = detail.failing.iter().filter(|name| name.failed.minute > 0);
+    let line = |name: &FailingNameView| {
+        let (failed, since) = (count(name.failed.minute), words::span(name.since_s));
+        let (failing, what) = (words::failing_name(name), words::what_fails(name));
+        format!("{failed:>9} in 60 s {failing}: {what} for {since}")
+    };
+    page.list("names", recent.clone().map(line));
+    if let Some(first) = recent.clone().next() {
+        page.add("next", first.next.check.clone());
+        page.lines.push(self::line("", first.next.command.clone(), page.styles));
+    }
 }
 
 fn search(detail: &RowDetail) -> String {

@@ -89,7 +89,7 @@ impl Fetcher {
         more: usize,
     ) -> Result<Fetched, AdminClientError> {
         let summary: Summary = self.get("summary?limit=1").await?;
-        let failures: FailurePage = self.get("failures?limit=1").await?;
+        let failures: FailurePage = self.get(&format!("failures?limit={FAILING_NAMES}")).await?;
         let loops: LoopPage = self.get("loops?limit=8").await?;
         let lookups: LookupPage = self.get(&format!("lookups?limit={PAIRS}")).await?;
         let (known, rows) = self.rows(selection.kind, selection.order, ROWS).await?;
@@ -210,6 +210,9 @@ const WORKLOADS: usize = 40;
 /// Rows with the most failures that are fetched: the first of them may be part
 /// of a loop.
 const FAILING_ROWS: usize = 4;
+
+/// Names that fail that are fetched, to find those of the row that fails most.
+const FAILING_NAMES: usize = 100;
 
 /// Pairs of client and name that are fetched, to find those of one client.
 const PAIRS: usize = 200;

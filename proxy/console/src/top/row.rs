@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::admin_client;
-use crate::api::{ClientView, LoopPage, Windowed, WorkloadView};
+use crate::api::{ClientView, FailingNameView, LoopPage, Windowed, WorkloadView};
 use crate::words::label;
-use observe::{ADDRESS, Figures, Workload};
+use observe::{ADDRESS, Figures, NO_NAMESPACE, Workload};
 use resolver::Origin;
 
 /// A client or a workload.
@@ -21,6 +21,8 @@ pub(super) struct Row {
     pub figures: Windowed<Figures>,
     /// Its failures since the start by their origin.
     pub failures: BTreeMap<String, u64>,
+    /// The label of what fails now.
+    pub failing_now: Option<String>,
     /// Seconds since its last query.
     pub last_seen_s: u64,
 }
@@ -28,6 +30,7 @@ pub(super) struct Row {
 impl From<ClientView> for Row {
     fn from(view: ClientView) -> Self {
         let ClientView { client, figures, failures, last_seen_s, .. } = view;
+        let failing_now = view.failing_now.map(|now| now.origin);
         let (id, path) = (client.to_string(), format!("clients/{client}"));
         let title = match (view.workload, view.pod) {
             (Some(Workload { namespace, .. }), Some(pod)) => {
@@ -35,7 +38,7 @@ impl From<ClientView> for Row {
             }
             _ => id.clone(),
         };
-        Self { id, title, path, figures, failures, last_seen_s }
+        Self { id, title, path, figures, failures, failing_now, last_seen_s }
     }
 }
 
@@ -43,8 +46,8 @@ impl From<WorkloadView> for Row {
     fn from(view: WorkloadView) -> Self {
         let WorkloadView { namespace, kind, name, pods, .. } = view;
         let WorkloadView { figures, failures, last_seen_s, .. } = view;
-        let within = if namespace.is_empty() { "-" } else { namespace.as_str() };
-        let path = [within, &kind, &name].map(admin_client::encoded).join("/");
+        let failing_now = view.failing_now.map(|now| now.origin);
+        let path = path_of([&namespace, &kind, &name]);
         let id = match kind.as_str() {
             ADDRESS => name,
             _ if namespace.is_empty() => format!("{kind} {name}"),
@@ -56,7 +59,7 @@ impl From<WorkloadView> for Row {
             (1, _) => format!("{kind} {id}, 1 pod"),
             _ => format!("{kind} {id}, {pods} pods"),
         };
-        Self { id, title, path: format!("workloads/{path}"), figures, failures, last_seen_s }
+        Self { id, title, path, figures, failures, failing_now, last_seen_s }
     }
 }
 
@@ -72,19 +75,29 @@ impl Row {
             .max_by_key(failed)
     }
 
-    /// The most common origin of its failures. A cached failure repeats another
-    /// one, and counts only if there is nothing else.
+    /// What fails now, or else the most common origin of its failures, and how often
+    /// since the start.
     pub(super) fn why(&self) -> Option<(&str, u64)> {
-        let repeats = Origin::CachedFailure.label();
-        let rank = |(origin, count): &(&String, &u64)| (*origin != repeats, **count);
-        let (origin, count) = self.failures.iter().max_by_key(rank)?;
-        let others = self
-            .failures
-            .keys()
-            .any(|other| other != origin && other != repeats);
-        // Without others, the cached failures repeat this one.
-        let count = if others { *count } else { self.failures.values().sum() };
-        Some((origin, count))
+        let count = |origin: &str| self.failures.get(origin).copied().unwrap_or_default();
+        if let Some(now) = &self.failing_now {
+            return Some((now, count(now)));
+        }
+        let (origin, count) = self.failures.iter().max_by_key(|(_, count)| **count)?;
+        Some((origin, *count))
+    }
+
+    /// Those of `names` that failed for it in the last minute.
+    pub(super) fn failing_names<'a>(
+        &self,
+        names: &'a [FailingNameView],
+    ) -> Vec<&'a FailingNameView> {
+        let is_its = |name: &&FailingNameView| {
+            let Workload { namespace, kind, name: of_workload } = &name.workload;
+            self.path == path_of([namespace, kind, of_workload])
+                || name.clients.iter().any(|client| client.to_string() == self.id)
+        };
+        let recent = names.iter().filter(|name| name.failed.minute > 0);
+        recent.filter(is_its).collect()
     }
 
     /// Returns whether most of its failures are queries that came back in a loop.
@@ -102,4 +115,11 @@ impl Row {
             .any(|origin| label(origin).contains(text) || origin.contains(text));
         why || self.title.to_lowercase().contains(text)
     }
+}
+
+/// The page of a workload.
+fn path_of([namespace, kind, name]: [&String; 3]) -> String {
+    let within = if namespace.is_empty() { NO_NAMESPACE } else { namespace };
+    let path = [within, kind, name].map(admin_client::encoded).join("/");
+    format!("workloads/{path}")
 }

@@ -12,7 +12,7 @@ use super::{detail, table};
 use crate::api::{LoopView, Order};
 use crate::words::{self, count, meaning, percent, ratio, short_count, span};
 use observe::{Figures, Window};
-use resolver::{Moment, Origin};
+use resolver::Moment;
 
 /// Makes at most as many lines as the screen is high.
 pub(super) fn lines(state: &State, styles: Styles, size: Size, now: Moment) -> Vec<Line<'static>> {
@@ -175,8 +175,16 @@ fn notices(fetched: &Fetched, styles: Styles, width: usize) -> Vec<Line<'static>
     {
         let Figures { failed, queries, .. } = row.figures.minute;
         let (share, id) = (percent(ratio(failed, queries)), &row.id);
-        let (origin, meaning) = (words::label(origin), meaning(origin));
-        alarm(&format!("MOST FAILURES: {id}, {share} of its queries, {origin}: {meaning}"));
+        let names = row.failing_names(&fetched.failures.names);
+        let what = match names.first() {
+            Some(name) => {
+                let ((failing, verb), what) =
+                    (words::failing_names(&names), words::what_fails(name));
+                format!("{failing} {verb}: {what} for {}", span(name.since_s))
+            }
+            None => format!("{}: {}", words::label(origin), meaning(origin)),
+        };
+        alarm(&format!("MOST FAILURES: {id}, {share} of its queries, {what}"));
     }
     let no_loop = if first.is_none() { "no loops  " } else { "" };
     match failing(fetched) {
@@ -202,12 +210,16 @@ fn failing(fetched: &Fetched) -> Option<String> {
     if failing.is_empty() {
         return None;
     }
-    let is_repeat = |label: &str| label == Origin::CachedFailure.label();
-    failing.sort_by_key(|one| (is_repeat(&one.origin), Reverse(one.responses.minute)));
+    failing.sort_by_key(|one| Reverse(one.responses.minute));
     let each = failing.iter().map(|origin| {
         format!("{} {}", short_count(origin.responses.minute), words::label(&origin.origin))
     });
-    Some(format!("failures in 60 s: {}", each.collect::<Vec<_>>().join(", ")))
+    let each = each.collect::<Vec<_>>().join(", ");
+    let remembered = match fetched.summary.figures.minute.remembered {
+        0 => String::new(),
+        some => format!(" ({} of them remembered)", short_count(some)),
+    };
+    Some(format!("failures in 60 s: {each}{remembered}"))
 }
 
 /// The age of the figures, when the screen does not show the latest.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::row::Row;
 use crate::api::{
-    ClientView, FailurePage, LoopPage, Order, Pair, ReadyPatch, ResolverView, SearchView, Summary,
+    ClientView, FailingNameView, FailurePage, LoopPage, Order, Pair, ReadyPatch, ResolverView, SearchView, Summary,
 };
 use crate::words::short_rate;
 use observe::Advice;
@@ -89,6 +89,9 @@ pub(super) struct RowDetail {
     pub advice: Option<Advice>,
     /// How to change it.
     pub patch: Option<ReadyPatch>,
+    /// Its names that fail.
+    #[serde(default)]
+    pub failing: Vec<FailingNameView>,
     /// The clients of a workload with their own figures.
     #[serde(default)]
     pub members: Vec<ClientView>,

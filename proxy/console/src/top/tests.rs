@@ -55,6 +55,7 @@ fn row(client: &str, lookups: u64, wasted: u64, failures: &[(&str, u64)]) -> Row
         path: format!("clients/{client}"),
         figures: figures(lookups, wasted, failed),
         failures: failures.collect(),
+        failing_now: None,
         last_seen_s: 1,
     }
 }
@@ -102,6 +103,7 @@ fn detail() -> RowDetail {
         resolver: Some(ResolverView { library: "glibc".to_owned(), confidence: 85 }),
         advice: Some(advice),
         patch: None,
+        failing: Vec::new(),
         members: Vec::new(),
     }
 }
@@ -146,6 +148,8 @@ fn fetched(rows: Vec<Row>) -> Fetched {
             origins: vec![origins],
             zones: Vec::new(),
             clients: Vec::new(),
+            failing_now: None,
+            names: Vec::new(),
         },
         loops: LoopPage {
             schema: SCHEMA,

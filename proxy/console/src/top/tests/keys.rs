@@ -140,16 +140,16 @@ fn windows_help_pause_and_quit() {
 }
 
 #[test]
-fn a_cached_failure_counts_for_its_origin() {
-    let why = |failures: &[(&str, u64)]| {
-        let row = row("10.0.0.1", 1, 0, failures);
+fn what_fails_now_goes_before_what_failed_most() {
+    let why = |failures: &[(&str, u64)], now: Option<&str>| {
+        let mut row = row("10.0.0.1", 1, 0, failures);
+        row.failing_now = now.map(str::to_owned);
         row.why().map(|(origin, count)| (origin.to_owned(), count))
     };
     let said = |origin: &str, count| Some((origin.to_owned(), count));
-    assert_eq!(why(&[("cached_failure", 90), ("timeout", 10)]), said("timeout", 100));
-    assert_eq!(why(&[("cached_failure", 9), ("relayed", 2), ("timeout", 1)]), said("relayed", 2));
-    assert_eq!(why(&[("cached_failure", 9)]), said("cached_failure", 9));
-    assert_eq!(why(&[]), None);
+    assert_eq!(why(&[("relayed", 2), ("timeout", 1)], None), said("relayed", 2));
+    assert_eq!(why(&[("relayed", 2), ("timeout", 1)], Some("timeout")), said("timeout", 1));
+    assert_eq!(why(&[], None), None);
 }
 
 #[test]
