@@ -94,6 +94,7 @@ impl Stream {
             origin: Origin::Cache,
             first: None,
             upstream: None,
+            errno: 0,
             flags: QueryFlags::ANSWERED.with_if(QueryFlags::DATA, has_data),
         };
         let name = Name::from_text(name).unwrap_or(Name::ROOT);

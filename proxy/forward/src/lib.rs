@@ -35,6 +35,7 @@ mod tcp;
 mod thread;
 mod tls;
 mod udp;
+mod unsent;
 mod upstream_health;
 mod zones;
 
@@ -46,6 +47,7 @@ pub use forwarder::{Forwarder, ForwarderThread};
 pub use loops::{Asker, Evidence, LoopEvent, Loops, Sighting};
 pub use observe::Transport;
 pub use tls::TlsServer;
+pub use unsent::note_unsent;
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use dns::{Header, Rcode};
 
 use crate::flights::Closed;
 use crate::stale;
+use crate::unsent::note_unsent;
 use crate::{Ask, ReplyTo, TcpReply};
 use observe::{QueryFlags, Record, Writer};
 use observe::{ResponseSource, WorkerStats, rcode_index};
@@ -145,7 +146,7 @@ impl Replies {
                 None
             }
             ReplyTo::Udp { socket, .. } => {
-                self.turn_to(socket);
+                self.turn_to(socket, now);
                 self.datagram(ask, entry, record.as_ref(), now)
             }
             ReplyTo::Tcp(reply) => self.message(ask, reply, entry, record.as_ref(), now),
@@ -179,13 +180,14 @@ impl Replies {
     }
 
     /// Sends what is left in the batch.
-    pub(crate) fn flush(&mut self) {
+    pub(crate) fn flush(&mut self, now: Moment) {
         let Some(socket) = &self.socket else { return };
         let queued = self.batch.len();
         let unsent = match socket.send_batch(&mut self.batch) {
             Ok(report) => report.failed,
             Err(_) => queued,
         };
+        note_unsent(&self.batch, &mut self.notes, now);
         self.stats
             .unsent_responses
             .add(u64::try_from(unsent).unwrap_or(u64::MAX));
@@ -193,13 +195,13 @@ impl Replies {
     }
 
     /// A batch belongs to one socket.
-    fn turn_to(&mut self, socket: &Arc<udp::Socket>) {
+    fn turn_to(&mut self, socket: &Arc<udp::Socket>, now: Moment) {
         let same = self
             .socket
             .as_ref()
             .is_some_and(|current| Arc::ptr_eq(current, socket));
         if !same || self.batch.is_full() {
-            self.flush();
+            self.flush(now);
             self.socket = Some(Arc::clone(socket));
         }
     }

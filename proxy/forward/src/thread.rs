@@ -269,7 +269,7 @@ impl UpstreamThread {
             self.flights.error(FlightError::NotPermitted(from), now);
         }
         self.carry_out(&mut round.actions, now);
-        self.replies.flush();
+        self.replies.flush(now);
     }
 }
 

@@ -8,7 +8,7 @@ use resolver::{Moment, Origin};
 
 use crate::accounts::{
     Clients, Identities, Slot, UpstreamAccount, WatchStatus, Workloads, ZoneAccounts, client_key,
-    note,
+    is_answer, note, note_unsent,
 };
 use crate::config::ObserveConfig;
 use crate::intake::{Batch, QueryEvent, QueryFlags};
@@ -145,11 +145,27 @@ impl Observer {
     }
 
     fn take_marked(&mut self, event: &QueryEvent<'_>, marks: Marks) {
+        if event.record.origin == Origin::Unsent {
+            return self.take_unsent(event);
+        }
         self.note(event, marks);
         let repeated = self.retransmits.judge(event, marks.query);
         self.place(event, marks.name, repeated);
         if let Some((addr, asked)) = self.clients.take_forgotten() {
             self.top_clients.add(&client_key(addr), asked.into());
+        }
+    }
+
+    /// Counts a response that could not be sent; its query has been counted.
+    fn take_unsent(&mut self, event: &QueryEvent<'_>) {
+        let now = self.now;
+        note_unsent(&mut self.node, &mut self.origins, &event.record, now);
+        if let Some(client) = self.clients.get_mut(event.record.client) {
+            client.note_unsent(event, now);
+        }
+        if is_answer(event.record.rcode) {
+            self.history.add(Origin::Unsent.index(), now);
+            self.zones.note(event, now);
         }
     }
 
@@ -201,7 +217,9 @@ impl Observer {
             self.top_misses.decay();
             self.top_clients.decay();
             self.top_pairs.decay();
-            self.clients.iter_mut().for_each(|client| client.failing.decay());
+            self.clients
+                .iter_mut()
+                .for_each(|client| client.failing.decay());
             self.workloads.decay();
         }
     }

@@ -25,8 +25,8 @@ mod special;
 
 pub use answer::render;
 pub use cache::{
-    Admitted, BATCH, Cache, CacheConfig, Entry, EntryView, FirstFailure, Flush, Head, Key, KeyHasher, KeyView,
-    Kind, Stored, admit,
+    Admitted, BATCH, Cache, CacheConfig, Entry, EntryView, FirstFailure, Flush, Head, Key,
+    KeyHasher, KeyView, Kind, Stored, admit,
 };
 pub use clock::{Clock, Moment};
 pub use held::{Held, Room};

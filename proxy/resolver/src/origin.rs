@@ -44,6 +44,9 @@ pub enum Origin {
     /// The kernel refused to send: EPERM is a full conntrack table or a
     /// firewall rule.
     SendFailed,
+    /// The kernel refused to send the answer to the client: EPERM is a full conntrack
+    /// table or a firewall rule.
+    Unsent,
     /// Too many queries in flight.
     Limit,
     /// The client is above the rate that the configuration allows.
@@ -72,6 +75,7 @@ impl Origin {
         Self::Timeout,
         Self::ConnectRefused,
         Self::SendFailed,
+        Self::Unsent,
         Self::Limit,
         Self::Rate,
         Self::NoZone,
@@ -85,6 +89,12 @@ impl Origin {
     /// The place in [`Origin::ALL`].
     pub const fn index(self) -> usize {
         self as usize
+    }
+
+    /// Says whether it stands for a response of its own. That one could not be sent
+    /// comes on top of where it is from.
+    pub const fn is_response(self) -> bool {
+        !matches!(self, Self::Unsent)
     }
 
     /// Says whether the response is a failure for the client.
@@ -108,6 +118,7 @@ impl Origin {
             Self::Timeout => "timeout",
             Self::ConnectRefused => "connect_refused",
             Self::SendFailed => "send_failed",
+            Self::Unsent => "unsent",
             Self::Limit => "limit",
             Self::Rate => "rate",
             Self::NoZone => "no_zone",
@@ -139,6 +150,10 @@ impl Origin {
             Self::ConnectRefused => "nothing listens at the upstream: no Pod, or no endpoint",
             Self::SendFailed => {
                 "the kernel refused to send: a full conntrack table, or a firewall rule"
+            }
+            Self::Unsent => {
+                "the kernel refused to send the answer to the client: a full conntrack table, or a \
+                 firewall rule on this node"
             }
             Self::Limit => {
                 "over its share: this client had the most queries in flight, and there was no room"

@@ -38,7 +38,8 @@ pub fn special(query: &Retained, now: Moment) -> Option<Entry> {
     composer.finish(&Header { id: 0, flags, counts }).ok()?;
     let kind = if address.is_some() { Kind::Positive } else { Kind::Negative };
     let expires = now + Duration::from_secs(TTL.into());
-    let head = Head { kind, rcode: denied, ede: None, born: now, expires, stale: false, first: None };
+    let head =
+        Head { kind, rcode: denied, ede: None, born: now, expires, stale: false, first: None };
     // At most one record, which always fits.
     Some(Entry { head, message, ttls: Vec::new(), text: Vec::new() })
 }

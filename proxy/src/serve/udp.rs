@@ -12,7 +12,7 @@ use super::{
     Accounts, Allow, Outcome, Sender, Service, ask, note_refused, refresh, refuse, turn_away,
 };
 use crate::live::View;
-use forward::{Ask, ReplyTo};
+use forward::{Ask, ReplyTo, note_unsent};
 use observe::{QueryFlags, ResponseSource, Transport, WorkerStats, Writer};
 use resolver::{BATCH, Decision, Limit, Moment, Terms};
 
@@ -118,7 +118,7 @@ impl UdpWorker {
             hits += u64::from(matches!(decision, Decision::Answer(..)));
             self.act(recv, place, &decision, now);
         });
-        self.flush();
+        self.flush(now);
         if hits > 0 {
             // The second look at the clock in a batch: it is what shows how
             // long an answer from the cache takes.
@@ -179,10 +179,10 @@ impl UdpWorker {
                 self.send.commit(len, Some(*peer), *local);
             }
         }
-        self.flush();
+        self.flush(now);
     }
 
-    fn flush(&mut self) {
+    fn flush(&mut self, now: Moment) {
         if self.send.is_empty() {
             return;
         }
@@ -191,6 +191,9 @@ impl UdpWorker {
             Ok(report) => report.failed,
             Err(_) => queued,
         };
+        if unsent > 0 {
+            note_unsent(&self.send, &mut self.notes, now);
+        }
         self.stats
             .unsent_responses
             .add(u64::try_from(unsent).unwrap_or(u64::MAX));

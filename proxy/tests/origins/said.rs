@@ -137,7 +137,10 @@ fn a_failure_that_is_kept_gives_its_first_reason() {
     first.compare_told(&told[0]);
     again.compare_told(&told[1]);
     let page = first.compare_client(&proxy);
-    let named = page.names.iter().filter(|name| name.workload.name == CLIENT.to_string());
+    let named = page
+        .names
+        .iter()
+        .filter(|name| name.workload.name == CLIENT.to_string());
     let named: Vec<_> = named.collect();
     assert!(!named.is_empty());
     for name in named {

@@ -18,7 +18,7 @@ mod recv;
 pub use recv::{Datagram, RecvBatch};
 
 mod send;
-pub use send::{SendBatch, SendFailure, SendReport};
+pub use send::{SendBatch, SendFailure, SendReport, Unsent};
 
 mod segmented;
 pub use segmented::SegmentedBatch;

@@ -40,6 +40,17 @@ pub struct SendFailure {
     pub errno: i32,
 }
 
+/// A datagram that could not be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Unsent<'a> {
+    /// Its octets.
+    pub octets: &'a [u8],
+    /// Who was to have it; `None` on a connected socket.
+    pub peer: Option<SocketAddr>,
+    /// The system's error number.
+    pub errno: i32,
+}
+
 /// What became of a batch.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct SendReport {
@@ -79,6 +90,19 @@ impl SendBatch {
     /// order of the batch.
     pub fn failures(&self) -> &[SendFailure] {
         &self.failures
+    }
+
+    /// Returns the octets and the peers of those, until others are queued.
+    pub fn unsent(&self) -> impl Iterator<Item = Unsent<'_>> {
+        let Storage { slots, buffers, buffer_len, .. } = &self.storage;
+        self.failures
+            .iter()
+            .filter_map(|SendFailure { index, errno }| {
+                let slot = slots.get(*index)?;
+                let octets = buffers.chunks_exact(*buffer_len).nth(*index)?;
+                let octets = octets.get(..slot.len)?;
+                Some(Unsent { octets, peer: slot.peer.addr(), errno: *errno })
+            })
     }
 
     /// Returns how many datagrams the batch has room for.

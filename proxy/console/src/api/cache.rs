@@ -80,7 +80,9 @@ impl CacheWindow {
     #[expect(clippy::cast_precision_loss, reason = "a ratio to look at")]
     fn of(origins: &[u64; Origin::COUNT]) -> Self {
         let ended = || Origin::ALL.iter().zip(origins);
-        let looked_up = |origin: &Origin| !matches!(origin, Origin::Local | Origin::Rejected);
+        let looked_up = |origin: &Origin| {
+            origin.is_response() && !matches!(origin, Origin::Local | Origin::Rejected)
+        };
         let lookups: u64 = ended()
             .filter(|(origin, _)| looked_up(origin))
             .map(|(_, count)| count)

@@ -10,9 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::clients::Windowed;
 use super::next_step::NextStep;
 use super::text_of;
-use observe::{
-    FailingName, FailingNames, NameFailure, Observer, Windows, Workload, failing_now,
-};
+use observe::{FailingName, FailingNames, NameFailure, Observer, Windows, Workload, failing_now};
 use resolver::Origin;
 
 /// What fails for a client, a workload or the node now.
@@ -46,6 +44,8 @@ pub struct FailingNameView {
     pub upstream: Option<SocketAddr>,
     /// The RCODE that clients get.
     pub rcode: String,
+    /// The error of the system with which answers could not be sent; null without one.
+    pub error: Option<String>,
     /// Seconds since the first of the failures that followed one another within a
     /// minute.
     pub since_s: u64,
@@ -64,10 +64,7 @@ struct Group<'a> {
 
 impl FailingNow {
     /// Reads what fails now among responses by origin.
-    pub(super) fn of(
-        origins: &Windows<{ Origin::COUNT }>,
-        observer: &Observer,
-    ) -> Option<Self> {
+    pub(super) fn of(origins: &Windows<{ Origin::COUNT }>, observer: &Observer) -> Option<Self> {
         let origin = failing_now(origins, observer.now())?;
         Some(Self { origin: origin.label().to_owned(), meaning: origin.meaning().to_owned() })
     }
@@ -124,7 +121,7 @@ impl FailingNameView {
         observer: &Observer,
     ) -> Option<Self> {
         let now = observer.now();
-        let NameFailure { origin, upstream, rcode, since, last, .. } = failures.now(now)?;
+        let NameFailure { origin, upstream, rcode, errno, since, last, .. } = failures.now(now)?;
         let upstream = upstream.and_then(|number| observer.upstream_addr(number));
         Some(Self {
             next: NextStep::of(*origin, &name, upstream),
@@ -137,6 +134,7 @@ impl FailingNameView {
             meaning: origin.meaning().to_owned(),
             upstream,
             rcode: rcode.to_string(),
+            error: (*errno > 0).then(|| error_text(*errno)),
             since_s: now.saturating_since(*since).as_secs(),
             last_s: now.saturating_since(*last).as_secs(),
         })
@@ -144,7 +142,9 @@ impl FailingNameView {
 
     /// Replaces the name, and with it the command that has it.
     pub(super) fn rename(&mut self, name: String) {
-        let origin = Origin::ALL.iter().find(|origin| origin.label() == self.origin);
+        let origin = Origin::ALL
+            .iter()
+            .find(|origin| origin.label() == self.origin);
         if let Some(origin) = origin {
             self.next = NextStep::of(*origin, &name, self.upstream);
         }
@@ -166,4 +166,13 @@ fn sorted(mut views: Vec<FailingNameView>, limit: usize) -> Vec<FailingNameView>
     });
     views.truncate(limit);
     views
+}
+
+/// The system's text for an error, without its number.
+fn error_text(errno: u8) -> String {
+    let text = std::io::Error::from_raw_os_error(errno.into()).to_string();
+    text.split(" (os error")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::failing::{FailingNameView, FailingNow};
 use super::SCHEMA;
 use super::clients::{ClientPage, Order, Windowed, failures};
+use super::failing::{FailingNameView, FailingNow};
 use observe::{Observer, Window, Workload, ZoneAccount};
 use resolver::Origin;
 
@@ -120,9 +120,14 @@ impl ZoneFailures {
 
 impl ZoneFigures {
     fn of(origins: &[u64; Origin::COUNT]) -> Self {
-        let ended = Origin::ALL.iter().zip(origins);
-        let failed = ended.filter(|(origin, _)| origin.is_failure());
-        Self { queries: origins.iter().sum(), failed: failed.map(|(_, count)| count).sum() }
+        let sum = |of: fn(Origin) -> bool| {
+            let ended = Origin::ALL.iter().zip(origins);
+            ended
+                .filter(|(origin, _)| of(**origin))
+                .map(|(_, count)| count)
+                .sum()
+        };
+        Self { queries: sum(Origin::is_response), failed: sum(Origin::is_failure) }
     }
 }
 

@@ -40,7 +40,10 @@ impl NextStep {
             ),
             Origin::UpstreamRefused => (
                 "See whether the upstream serves this zone, and its limit of concurrent queries.",
-                format!("{dig}; {}", coredns("get configmap coredns -o yaml | grep max_concurrent")),
+                format!(
+                    "{dig}; {}",
+                    coredns("get configmap coredns -o yaml | grep max_concurrent")
+                ),
             ),
             Origin::Timeout => (
                 "Ask the upstream from this node. No answer here either: a dead Pod, stale \
@@ -51,7 +54,7 @@ impl NextStep {
                 "See whether the DNS Service has endpoints, and whether their Pods are ready.",
                 coredns("get endpointslices,pods -l k8s-app=kube-dns -o wide"),
             ),
-            Origin::SendFailed => (CONNTRACK_CHECK, CONNTRACK.to_owned()),
+            Origin::SendFailed | Origin::Unsent => (CONNTRACK_CHECK, CONNTRACK.to_owned()),
             Origin::NoZone => (
                 "See which zones are configured: none holds this name.",
                 "fivedots config check FILE".to_owned(),
@@ -65,10 +68,9 @@ impl NextStep {
                 "See what this client queries so often, and make it cache or ask less.",
                 "fivedots top".to_owned(),
             ),
-            Origin::Rejected => (
-                "See which messages of this client are malformed.",
-                "fivedots tap".to_owned(),
-            ),
+            Origin::Rejected => {
+                ("See which messages of this client are malformed.", "fivedots tap".to_owned())
+            }
             _ => ("See what failed at first.", format!("fivedots tap --name {name}")),
         };
         Self { check: check.to_owned(), command }

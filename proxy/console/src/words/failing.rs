@@ -5,9 +5,16 @@ use resolver::Origin;
 
 /// Writes what fails for a name and where, such as `SERVFAIL from 10.0.0.2:53`.
 pub(crate) fn what_fails(view: &FailingNameView) -> String {
-    let Some(origin) = Origin::ALL.iter().find(|origin| origin.label() == view.origin) else {
+    let Some(origin) = Origin::ALL
+        .iter()
+        .find(|origin| origin.label() == view.origin)
+    else {
         return super::label(&view.origin);
     };
+    if *origin == Origin::Unsent {
+        let error = view.error.as_deref().unwrap_or("refused by the kernel");
+        return format!("answers cannot be sent to the client ({error})");
+    }
     let Some(upstream) = view.upstream else { return origin.meaning().to_owned() };
     let rcode = &view.rcode;
     match origin {
@@ -39,7 +46,9 @@ pub(crate) fn failing_names(names: &[&FailingNameView]) -> (String, &'static str
     let more = names.len() - 1;
     match common_suffix(names) {
         _ if more == 0 => (failing_name(first), "fails"),
-        Some(suffix) if more >= SEVERAL => (format!("{} names under {suffix}", names.len()), "fail"),
+        Some(suffix) if more >= SEVERAL => {
+            (format!("{} names under {suffix}", names.len()), "fail")
+        }
         _ => (format!("{} and {more} more", failing_name(first)), "fail"),
     }
 }
@@ -80,6 +89,7 @@ mod tests {
             meaning: origin.meaning().to_owned(),
             upstream: Some("10.0.0.2:53".parse().unwrap()),
             rcode: "SERVFAIL".to_owned(),
+            error: None,
             since_s: 0,
             last_s: 0,
             next: NextStep::default(),

@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use dns::Rcode;
 use resolver::{Moment, Origin};
 
 use super::failing::FailingNames;
 use super::identity::Identity;
 use super::name_tallies::{NameTallies, Named};
 use crate::config::ObserveConfig;
-use crate::intake::{QueryEvent, QueryFlags};
+use crate::intake::{QueryEvent, QueryFlags, Record};
 use crate::lookup::{
     Ending, Guess, Learner, Lookup, LookupContext, OpenLookups, Placed, Repeated, Search, Source,
 };
@@ -79,6 +80,14 @@ impl Client {
         self.ports |= 1 << (event.record.port % 64);
         self.asked = self.asked.saturating_add(1);
         self.touched = true;
+    }
+
+    /// Counts a response that could not be sent to it.
+    pub(crate) fn note_unsent(&mut self, event: &QueryEvent<'_>, now: Moment) {
+        note_unsent(&mut self.counters, &mut self.origins, &event.record, now);
+        if is_answer(event.record.rcode) {
+            self.failing.note(event, now);
+        }
     }
 
     /// Puts a query to the lookup it belongs to, once its turn has come; `asked`
@@ -242,6 +251,26 @@ pub(crate) fn note(
     if record.origin == Origin::Stale {
         counters.add(Count::Stale as usize, 1, now);
     }
+}
+
+/// Counts a response that could not be sent. One that was a failure has been counted
+/// as one.
+pub(crate) fn note_unsent(
+    counters: &mut Counters,
+    origins: &mut Windows<{ Origin::COUNT }>,
+    record: &Record,
+    now: Moment,
+) {
+    counters.add(Count::Unsent as usize, 1, now);
+    if is_answer(record.rcode) {
+        counters.add(Count::Failed as usize, 1, now);
+        origins.add(Origin::Unsent.index(), 1, now);
+    }
+}
+
+/// Says whether a response with this code was of use, had it arrived.
+pub(crate) const fn is_answer(rcode: Rcode) -> bool {
+    matches!(rcode, Rcode::NOERROR | Rcode::NXDOMAIN)
 }
 
 /// Counts a lookup that found its name at once.

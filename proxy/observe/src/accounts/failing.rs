@@ -33,6 +33,8 @@ pub struct NameFailure {
     pub upstream: Option<u8>,
     /// The code that clients got.
     pub rcode: Rcode,
+    /// The error number of the system; 0 without one.
+    pub errno: u8,
     /// How many responses.
     responses: Windows<1>,
     /// The first of those that followed one another within a minute.
@@ -97,12 +99,14 @@ impl FailingName {
         let (origin, upstream) = (record.counted(), record.upstream);
         let is_same = |kind: &&mut NameFailure| kind.origin == origin && kind.upstream == upstream;
         if let Some(kind) = self.kinds.iter_mut().find(is_same) {
+            kind.errno = record.errno;
             return kind.note(record.rcode, now);
         }
         let mut kind = NameFailure {
             origin,
             upstream,
             rcode: record.rcode,
+            errno: record.errno,
             responses: Windows::new(now),
             since: now,
             last: now,
@@ -168,7 +172,11 @@ impl NameFailure {
 
     fn merge(&mut self, other: &Self) {
         self.responses.merge(&other.responses);
-        let apart = self.last.max(other.last).saturating_since(self.last.min(other.last)) > QUIET;
+        let apart = self
+            .last
+            .max(other.last)
+            .saturating_since(self.last.min(other.last))
+            > QUIET;
         let later = if self.last >= other.last { self.since } else { other.since };
         self.since = if apart { later } else { self.since.min(other.since) };
         self.last = self.last.max(other.last);
@@ -216,7 +224,9 @@ pub fn failing_now(origins: &Windows<{ Origin::COUNT }>, now: Moment) -> Option<
         .find_map(|sums| {
             let failed = Origin::ALL.iter().zip(sums);
             let failed = failed.filter(|(origin, count)| origin.is_failure() && *count > 0);
-            failed.max_by_key(|(_, count)| *count).map(|(origin, _)| *origin)
+            failed
+                .max_by_key(|(_, count)| *count)
+                .map(|(origin, _)| *origin)
         })
 }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::ops::BitOr;
 use std::time::Duration;
 
-use dns::{Flags, Header, Rcode, Rtype};
+use dns::{Flags, Header, Question, Rcode, Rtype};
 use resolver::{Head, Moment, Origin, Query};
 
 /// One query of a client and what became of it; the name comes beside it.
@@ -31,6 +31,9 @@ pub struct Record {
     pub first: Option<Origin>,
     /// The number of the upstream that answered, or that failed last.
     pub upstream: Option<u8>,
+    /// The error number of the system with which the response could not be sent; 0
+    /// without an error.
+    pub errno: u8,
     /// What else is known.
     pub flags: QueryFlags,
 }
@@ -120,8 +123,28 @@ impl Record {
             origin: Origin::Rejected,
             first: None,
             upstream: None,
+            errno: 0,
             flags: QueryFlags::default(),
         }
+    }
+
+    /// Makes the record of a response that could not be sent to `peer`, beside the one
+    /// of its query, and returns it with the name; `None` for octets that are none.
+    pub fn unsent(
+        response: &[u8],
+        peer: SocketAddr,
+        errno: i32,
+        now: Moment,
+    ) -> Option<(Self, &[u8])> {
+        let (header, question) = (Header::parse(response)?, Question::parse(response).ok()?);
+        let record = Self {
+            qtype: question.qtype,
+            rcode: header.flags.rcode(),
+            origin: Origin::Unsent,
+            errno: u8::try_from(errno).unwrap_or(u8::MAX),
+            ..Self::unparsed(header.id, peer, now)
+        };
+        Some((record, question.qname))
     }
 
     /// Adds what failed when a failure was kept that the cache had.
@@ -180,7 +203,7 @@ impl Record {
                     self.origin as u8,
                 ]),
                 u16::from(upstream),
-                u16::from(name_len),
+                u16::from_be_bytes([self.errno, name_len]),
             ]),
         ]
     }
@@ -190,7 +213,7 @@ impl Record {
         let [arrived, high, low, question, micros, rest] = words;
         let [port, id, qtype, rcode] = split(question);
         let [flags, origin, upstream, name_len] = split(rest);
-        let [[.., upstream], [.., name_len], [first, origin]] =
+        let [[.., upstream], [errno, name_len], [first, origin]] =
             [upstream, name_len, origin].map(u16::to_be_bytes);
         let record = Self {
             arrived: Moment::from_micros(arrived),
@@ -206,6 +229,7 @@ impl Record {
                 .unwrap_or(&Origin::Rejected),
             first: Origin::ALL.get(usize::from(first)).copied(),
             upstream: (upstream != NO_UPSTREAM).then_some(upstream),
+            errno,
             flags: QueryFlags(flags),
         };
         (record, name_len)
@@ -259,6 +283,7 @@ mod tests {
                     origin: *origin,
                     first: Some(*origin),
                     upstream: Some(7),
+                    errno: 133,
                     flags: QueryFlags::TCP | QueryFlags::AA | QueryFlags::ANSWERED,
                 };
                 assert_eq!(Record::unpack(record.pack(255)), (record, 255));
@@ -288,6 +313,7 @@ mod tests {
             origin: Origin::Cache,
             first: None,
             upstream: None,
+            errno: 0,
             flags: QueryFlags::default(),
         };
         let (seen, _) = Record::unpack(record.pack(1));

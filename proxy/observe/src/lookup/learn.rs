@@ -249,6 +249,7 @@ mod tests {
                 origin: Origin::Cache,
                 first: None,
                 upstream: None,
+                errno: 0,
                 flags: QueryFlags::ANSWERED.with_if(QueryFlags::DATA, has_data),
             };
             let qname = wire(name);

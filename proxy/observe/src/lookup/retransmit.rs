@@ -259,6 +259,7 @@ mod tests {
             origin: Origin::Cache,
             first: None,
             upstream: None,
+            errno: 0,
             flags: QueryFlags::ANSWERED,
         }
     }

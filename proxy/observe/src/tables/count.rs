@@ -48,10 +48,12 @@ pub enum Count {
     Remembered,
     /// Responses with an answer whose TTL was over.
     Stale,
+    /// Responses that could not be sent to the client.
+    Unsent,
 }
 
 /// How many kinds there are.
-pub const COUNTS: usize = Count::Stale as usize + 1;
+pub const COUNTS: usize = Count::Unsent as usize + 1;
 
 /// The counts of somebody in all windows.
 pub type Counters = Windows<COUNTS>;
@@ -116,6 +118,9 @@ pub struct Figures {
     /// Responses with an answer whose TTL was over, as no upstream answered in time.
     #[serde(default)]
     pub stale: u64,
+    /// Responses that could not be sent to the client.
+    #[serde(default)]
+    pub unsent: u64,
 }
 
 impl Figures {
@@ -154,6 +159,7 @@ impl Figures {
             retransmits_failed: failures,
             remembered: of(Count::Remembered),
             stale: of(Count::Stale),
+            unsent: of(Count::Unsent),
         }
     }
 }
@@ -190,7 +196,7 @@ mod tests {
         let again =
             [figures.retransmits_waiting, figures.retransmits_answered, figures.retransmits_failed];
         assert_eq!((again, figures.retransmits), ([16, 17, 18], 51));
-        assert_eq!((figures.remembered, figures.stale), (19, 20));
+        assert_eq!((figures.remembered, figures.stale, figures.unsent), (19, 20, 21));
         assert_eq!((figures.amplification, figures.wasted_ratio), (1.25, 7.0 / 6.0));
         assert_eq!(figures.upstream_amplification, 0.75);
     }

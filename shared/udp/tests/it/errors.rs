@@ -101,7 +101,17 @@ fn one_datagram_that_cannot_leave_holds_back_no_other() {
         let first = batch.failures().first().map(|failure| failure.errno);
         assert_eq!(first, report.first_errno);
         assert!(batch.is_empty());
+        let unsent: Vec<_> = batch.unsent().map(|one| (one.octets, one.peer)).collect();
+        assert_eq!(unsent, [(&b"x"[..], to), (&b"y"[..], to)]);
+        assert!(
+            batch
+                .unsent()
+                .all(|one| Some(one.errno) == report.first_errno)
+        );
         assert_eq!(receive(&server, 3), ["a", "b", "c"]);
+        batch.push(b"d", to, None);
+        sender.send_batch(&mut batch).unwrap();
+        assert_eq!((batch.unsent().count(), receive(&server, 1)), (0, vec!["d".to_owned()]));
         assert_quiet(&server);
     }
 }

@@ -64,6 +64,7 @@ impl World {
             origin: if failed { Origin::Timeout } else { Origin::Upstream },
             first: None,
             upstream: None,
+            errno: 0,
             flags: QueryFlags::ANSWERED.with_if(QueryFlags::DATA, rcode == Rcode::NOERROR),
         };
         self.observer

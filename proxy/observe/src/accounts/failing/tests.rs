@@ -43,10 +43,15 @@ fn a_name_has_what_failed_where_and_since_when() {
     }
     let seen = find(&failing, &name);
     let kind = seen.now(at(140)).unwrap();
-    assert_eq!((kind.origin, kind.upstream, kind.rcode), (Origin::Relayed, Some(3), Rcode::SERVFAIL));
+    assert_eq!(
+        (kind.origin, kind.upstream, kind.rcode),
+        (Origin::Relayed, Some(3), Rcode::SERVFAIL)
+    );
     assert_eq!((kind.since, kind.last), (at(100), at(139)));
     assert_eq!(seen.types().text(), "AAAA");
-    let failed = Window::ALL.iter().map(|window| seen.failed(*window, at(140)));
+    let failed = Window::ALL
+        .iter()
+        .map(|window| seen.failed(*window, at(140)));
     assert_eq!(failed.collect::<Vec<_>>(), [1, 10, 40, 40]);
     // After a pause they begin anew.
     fail(&mut failing, &name, Origin::Relayed, 3, 139 + 61);
@@ -61,7 +66,10 @@ fn another_origin_is_what_fails_within_ten_seconds() {
         let mut note = |failing: &mut FailingNames, origin: Origin, second| {
             fail(failing, &name, origin, 0, second);
             origins.add(origin.index(), 1, at(second));
-            (find(failing, &name).now(at(second)).unwrap().origin, failing_now(&origins, at(second)))
+            (
+                find(failing, &name).now(at(second)).unwrap().origin,
+                failing_now(&origins, at(second)),
+            )
         };
         for second in 0..600 + change {
             note(&mut failing, Origin::Relayed, second);
@@ -124,7 +132,10 @@ fn clients_of_a_workload_are_put_together() {
     empty.merge(&other);
     let seen = find(&empty, &name);
     assert_eq!(seen.failed(Window::Start, at(9)), 3);
-    let timeout = seen.kinds.iter().find(|kind| kind.origin == Origin::Timeout);
+    let timeout = seen
+        .kinds
+        .iter()
+        .find(|kind| kind.origin == Origin::Timeout);
     assert_eq!(timeout.map(|kind| (kind.since, kind.last)), Some((at(5), at(9))));
     assert!(at(9).saturating_since(at(5)) < Duration::from_secs(10));
 }

@@ -21,6 +21,7 @@ fn record(number: u64) -> Record {
         origin: Origin::Cache,
         first: None,
         upstream: None,
+        errno: 0,
         flags: QueryFlags::ANSWERED,
     }
 }

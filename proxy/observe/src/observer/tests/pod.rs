@@ -218,6 +218,7 @@ impl Pod {
             origin: Origin::Cache,
             first: None,
             upstream: None,
+            errno: 0,
             flags,
         };
         let qname = Name::from_text(name).unwrap().folded().as_wire().into();

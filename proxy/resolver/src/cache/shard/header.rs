@@ -94,9 +94,10 @@ impl EntryHeader {
             Kind::Failure => 2,
         };
         let ede = self.head.ede.unwrap_or(NO_EDE);
-        let first = self.head.first.map_or([NONE; 2], |first| {
-            [first.origin, first.upstream.unwrap_or(NONE)]
-        });
+        let first = self
+            .head
+            .first
+            .map_or([NONE; 2], |first| [first.origin, first.upstream.unwrap_or(NONE)]);
         dns::put_u16(place, 0, self.message_len)?;
         dns::put_u16(place, 2, self.ttls)?;
         dns::put_octets(place, 4, &[kind, self.bits, self.uses, self.text_len])?;
