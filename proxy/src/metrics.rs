@@ -84,7 +84,7 @@ impl Metrics {
         series.upstreams();
         let gauges = GAUGES.map(|(name, help, read)| (series.gauge(name, help, &[]), read));
         let evictions = "fivedots_cache_evictions_total";
-        let evictions = series.counter(evictions, "Answers driven out before they expired.", &[]);
+        let evictions = series.counter(evictions, "Answers evicted before they expired.", &[]);
         let loops = series.loops();
         let process = Process::new(&series, &sources);
         let version = [("version", env!("CARGO_PKG_VERSION"))];
@@ -130,8 +130,13 @@ impl Metrics {
             }
         });
         let mut text = self.exporter.render();
-        let name = "fivedots_response_seconds";
         // Writing to a String cannot fail.
+        let upstreams = self.sources.forwarder.upstreams();
+        let ledger = &self.sources.ledger;
+        ledger
+            .read(|observer| observed::upstreams(observer, &upstreams, &mut text))
+            .unwrap_or_default();
+        let name = "fivedots_response_seconds";
         head(name, "From a query's arrival to its response.", &mut text).unwrap_or_default();
         for origin in ResponseSource::ALL {
             let sum = stats.sum_histogram(|worker| match origin {

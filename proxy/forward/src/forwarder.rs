@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use dns::Name;
 use observe::{Beat, Recorders};
 use resolver::{Cache, Clock, KeyHasher};
 use tokio::runtime::Handle;
@@ -121,6 +122,17 @@ impl Forwarder {
     /// Returns the upstreams in the order of their numbers, with those that were.
     pub fn upstreams(&self) -> Vec<SocketAddr> {
         self.zones().upstreams().to_vec()
+    }
+
+    /// Returns the upstreams in the order of their numbers, each with the zones that it
+    /// is asked for; those that were have none.
+    pub fn upstream_zones(&self) -> Vec<(SocketAddr, Vec<Name>)> {
+        let zones = self.zones();
+        let of = |(number, addr): (usize, &SocketAddr)| {
+            let asked = zones.iter().filter(|zone| zone.upstreams.contains(&number));
+            (*addr, asked.map(|zone| zone.suffix).collect())
+        };
+        zones.upstreams().iter().enumerate().map(of).collect()
     }
 
     fn zones(&self) -> Arc<Zones> {

@@ -1,6 +1,9 @@
 //! The accounts of the observer, as series. Their labels are closed sets: no client
 //! and no name is ever in one.
 
+use std::fmt::{self, Write as _};
+use std::net::SocketAddr;
+
 use super::{Series, float};
 use observe::{Again, Count, End, Observer, Window};
 use resolver::Origin;
@@ -105,4 +108,28 @@ fn sum(observer: &Observer, at: usize) -> u64 {
 fn origin_sum(observer: &Observer, at: usize) -> u64 {
     let sums = observer.origins().sum(Window::Start);
     sums.get(at).copied().unwrap_or_default()
+}
+
+/// Writes what became of the questions to each upstream. The label is an address of the
+/// configuration: as many as that has had since the start, 255 at most.
+pub(super) fn upstreams(
+    observer: &Observer,
+    upstreams: &[SocketAddr],
+    text: &mut String,
+) -> fmt::Result {
+    let name = "fivedots_upstream_questions_total";
+    writeln!(text, "# HELP {name} Questions to each upstream, by how they ended.")?;
+    writeln!(text, "# TYPE {name} counter")?;
+    for (addr, account) in upstreams.iter().zip(observer.upstreams()) {
+        let ended = account.origins.sum(Window::Start);
+        let sum = |fails: bool| -> u64 {
+            let origins = Origin::ALL.iter().zip(ended);
+            let some = origins.filter(|(origin, _)| origin.is_failure() == fails);
+            some.map(|(_, count)| count).sum()
+        };
+        for (result, count) in [("answered", sum(false)), ("failed", sum(true))] {
+            writeln!(text, "{name}{{upstream=\"{addr}\",result=\"{result}\"}} {count}")?;
+        }
+    }
+    Ok(())
 }

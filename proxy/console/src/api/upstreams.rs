@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use dns::Name;
 use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
@@ -24,6 +25,9 @@ pub struct UpstreamPage {
 pub struct UpstreamView {
     /// Its address.
     pub upstream: SocketAddr,
+    /// The forward zones that it is asked for.
+    #[serde(default)]
+    pub zones: Vec<String>,
     /// Its health in the last minute.
     pub health: UpstreamHealth,
     /// Its figures, by window.
@@ -66,16 +70,18 @@ pub struct UpstreamWindow {
 }
 
 impl UpstreamPage {
-    /// Takes the upstreams of `observer`, whose addresses are `addrs`.
-    pub fn of(observer: &Observer, addrs: &[SocketAddr]) -> Self {
-        let views = addrs.iter().zip(observer.upstreams());
-        let view = |(addr, account): (&SocketAddr, &UpstreamAccount)| UpstreamView {
-            upstream: *addr,
-            health: UpstreamHealth::of(&UpstreamWindow::of(account, Window::Minute)),
-            windows: Windowed::each(|window| UpstreamWindow::of(account, window)),
-            failures: failures(&account.origins.sum(Window::Start)),
-            failures_60s: failures(&account.origins.sum(Window::Minute)),
-        };
+    /// Takes the upstreams of `observer`, whose addresses and zones these are.
+    pub fn of(observer: &Observer, upstreams: &[(SocketAddr, Vec<Name>)]) -> Self {
+        let views = upstreams.iter().zip(observer.upstreams());
+        let view =
+            |((addr, zones), account): (&(SocketAddr, Vec<Name>), &UpstreamAccount)| UpstreamView {
+                upstream: *addr,
+                zones: zones.iter().map(Name::to_string).collect(),
+                health: UpstreamHealth::of(&UpstreamWindow::of(account, Window::Minute)),
+                windows: Windowed::each(|window| UpstreamWindow::of(account, window)),
+                failures: failures(&account.origins.sum(Window::Start)),
+                failures_60s: failures(&account.origins.sum(Window::Minute)),
+            };
         Self { schema: SCHEMA, upstreams: views.map(view).collect() }
     }
 }

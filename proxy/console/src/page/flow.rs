@@ -42,7 +42,7 @@ fn sources(seen: &View<'_>) -> Vec<FlowEnd> {
     let mut ends: Vec<FlowEnd> = busiest
         .map(|detail| {
             let figures = seen.of_window(&detail.view.figures);
-            let name = who::link(&detail.view, seen.links);
+            let name = who::short(&detail.view, seen.links);
             FlowEnd { name, queries: figures.queries, failed: figures.failed }
         })
         .collect();
@@ -64,7 +64,12 @@ fn targets(seen: &View<'_>) -> Vec<FlowEnd> {
     for upstream in &seen.all.upstreams.upstreams {
         let window = seen.of_window(&upstream.windows);
         ends.push(FlowEnd {
-            name: html! { (upstream.upstream) },
+            name: html! {
+                (upstream.upstream)
+                @if !upstream.zones.is_empty() {
+                    " " span.namespace { "for " (upstream.zones.join(" ")) }
+                }
+            },
             queries: window.answered + window.failed,
             failed: window.failed,
         });
