@@ -281,7 +281,7 @@ fn follow(config: &Config, forwarder: &Forwarder) -> watch::Sender<Config> {
 /// Makes what the admin listener has of the configuration.
 fn settings(config: &Config) -> Settings {
     let settings = Settings::default();
-    settings.set(&config.to_toml(), &config.admin_hosts);
+    settings.set(&config.to_toml(), &config.admin_hosts, config.listen.first().copied());
     settings
 }
 
@@ -327,8 +327,7 @@ fn look_for_loops(config: &Config, forwarder: &Forwarder, clock: Clock) {
 fn accounts(config: &Config, forwarder: &Forwarder, clock: Clock) -> Observer {
     let zones: Vec<_> = config.zones.iter().map(|zone| zone.suffix).collect();
     let upstreams = forwarder.upstreams();
-    let mut accounts =
-        Observer::new(config.observe.clone(), &zones, upstreams.len(), clock.now());
+    let mut accounts = Observer::new(config.observe.clone(), &zones, upstreams.len(), clock.now());
     accounts.reload(&zones, &upstreams);
     accounts
 }

@@ -4,6 +4,7 @@
 mod listener;
 pub use listener::{AdminAddr, AdminListener, SocketFile};
 
+mod answers;
 mod api;
 mod cache;
 mod host;
@@ -11,11 +12,11 @@ pub(crate) use cache::INTENT;
 mod pages;
 mod tap;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -55,13 +56,14 @@ pub struct Settings {
 struct InForce {
     config: Arc<str>,
     hosts: Arc<[String]>,
+    listen: Option<SocketAddr>,
 }
 
 impl Settings {
-    /// Sets the configuration in force, as a file, and the names that requests may
-    /// have as their Host.
-    pub fn set(&self, config: &str, hosts: &[String]) {
-        let new = InForce { config: config.into(), hosts: hosts.into() };
+    /// Sets the configuration in force, as a file, the names that requests may have as
+    /// their Host, and the first address that clients query.
+    pub fn set(&self, config: &str, hosts: &[String], listen: Option<SocketAddr>) {
+        let new = InForce { config: config.into(), hosts: hosts.into(), listen };
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = new;
     }
 
@@ -109,6 +111,7 @@ fn routes(state: AdminState) -> Router {
         .route("/status", get(async move || Json(CacheUsage::of(&state.cache, &state.forwarder))))
         .route("/version", get(async || concat!(env!("CARGO_PKG_VERSION"), "\n")))
         .layer(hosts)
+        .layer(from_fn(answers::complete))
 }
 
 /// Makes an answer on a thread of the pool for blocking work.

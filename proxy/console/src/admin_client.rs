@@ -9,6 +9,7 @@ use hyper::client::conn::http1;
 use hyper::{Method, Request, header};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
@@ -174,8 +175,17 @@ async fn request(
     }
     let text = Limited::new(response.into_body(), MAX_LINE).collect().await;
     let text = text.map(Collected::to_bytes).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    Err(bad_response(addr, path, format_args!("{status}: {}", text.trim_end())))
+    Err(bad_response(addr, path, format_args!("{status}: {}", error_of(&text))))
+}
+
+/// The sentence in an error of the API.
+fn error_of(body: &[u8]) -> String {
+    let page: Option<Value> = serde_json::from_slice(body).ok();
+    let error = page.as_ref().and_then(|page| page.get("error")?.as_str());
+    match error {
+        Some(error) => error.to_owned(),
+        None => String::from_utf8_lossy(body).trim_end().to_owned(),
+    }
 }
 
 /// Percent-encodes a value for the query of a URL.

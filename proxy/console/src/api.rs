@@ -18,6 +18,9 @@ pub use failing::{FailingNameView, FailingNow};
 mod failures;
 pub use failures::{ClientFailures, FailurePage, OriginView, ZoneFailures, ZoneFigures};
 
+mod kubernetes;
+pub use kubernetes::KubernetesView;
+
 mod lookups;
 pub use lookups::{LookupPage, Pair};
 
@@ -43,9 +46,7 @@ mod upstreams;
 pub use upstreams::{UpstreamHealth, UpstreamPage, UpstreamView, UpstreamWindow};
 
 mod workloads;
-pub use workloads::{
-    KubernetesView, WorkloadCopy, WorkloadDetail, WorkloadPage, WorkloadView, WorkloadsCopy,
-};
+pub use workloads::{WorkloadCopy, WorkloadDetail, WorkloadPage, WorkloadView, WorkloadsCopy};
 
 /// The version of every page.
 pub const SCHEMA: u32 = 1;

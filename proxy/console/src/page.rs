@@ -56,7 +56,7 @@ pub(crate) const ICON: &str = include_str!("page/icon.svg");
 pub(crate) fn node(snapshot: &Snapshot, params: PageParams) -> String {
     let seen = frame::View::of(snapshot, params);
     let body = match seen.content() {
-        frame::Content::NoClients => frame::no_clients(seen.links),
+        frame::Content::NoClients => frame::no_clients(&seen),
         frame::Content::FirstWindow => frame::first_window(seen.links),
         frame::Content::Figures => sections(&seen),
     };

@@ -1,13 +1,20 @@
-//! `fivedots stats`: the summary of a running proxy, once.
+//! `fivedots stats`: the summary of a running proxy, once, on a screen of 24 lines.
 
 use std::fmt;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::admin_client::{self, AdminClientError};
-use crate::api::{Busiest, FailurePage, LoopPage, Summary};
+use crate::api::{
+    FailingNameView, FailurePage, LoopPage, Summary, UpstreamPage, UpstreamView, WorkloadPage,
+    WorkloadView,
+};
 use crate::args::{ProxyArgs, StatsArgs};
-use crate::words::{FIGURES, count, label, span};
+use crate::words::{
+    self, FIGURES, count, failing_name, label, meaning, millis, percent, ratio, span, what_fails,
+};
+use observe::ADDRESS;
 
 /// Reads a proxy and returns its summary as text, or with `--json` as JSON.
 ///
@@ -15,55 +22,78 @@ use crate::words::{FIGURES, count, label, span};
 ///
 /// When the proxy cannot be read.
 pub async fn text(args: &StatsArgs) -> Result<String, AdminClientError> {
-    let ProxyArgs { admin, redact } = &args.proxy;
-    let redact = redact
-        .as_ref()
-        .map(|what| format!("?redact={}", admin_client::encoded(what)));
-    let redact = redact.unwrap_or_default();
-    let path = |name| format!("/api/v1/{name}{redact}");
     if args.json {
-        let page: Value = admin_client::get(admin, &path("summary")).await?;
+        let page: Value = get(&args.proxy, "summary").await?;
         return Ok(format!("{page:#}"));
     }
-    let summary: Summary = admin_client::get(admin, &path("summary")).await?;
-    let failures: FailurePage = admin_client::get(admin, &path("failures")).await?;
-    let loops: LoopPage = admin_client::get(admin, &path("loops")).await?;
-    let text = StatsText { summary: &summary, failures: &failures, loops: &loops };
+    let text = StatsText {
+        summary: get(&args.proxy, "summary").await?,
+        failures: get(&args.proxy, "failures").await?,
+        loops: get(&args.proxy, "loops").await?,
+        upstreams: get(&args.proxy, "upstreams").await?,
+        wasteful: get(&args.proxy, &format!("workloads?order=wasted&limit={FEW}")).await?,
+        failing: get(&args.proxy, &format!("workloads?order=failed&limit={FEW}&advice=false"))
+            .await?,
+    };
     Ok(text.to_string())
 }
 
-/// The summary as text.
-struct StatsText<'a> {
-    summary: &'a Summary,
-    failures: &'a FailurePage,
-    loops: &'a LoopPage,
+async fn get<T: DeserializeOwned>(proxy: &ProxyArgs, page: &str) -> Result<T, AdminClientError> {
+    let sign = if page.contains('?') { '&' } else { '?' };
+    let redact = proxy
+        .redact
+        .as_ref()
+        .map(|what| admin_client::encoded(what));
+    let redact = redact.map(|what| format!("{sign}redact={what}"));
+    let path = format!("/api/v1/{page}{}", redact.unwrap_or_default());
+    admin_client::get(&proxy.admin, &path).await
 }
 
-impl fmt::Display for StatsText<'_> {
+/// The summary as text.
+struct StatsText {
+    summary: Summary,
+    failures: FailurePage,
+    loops: LoopPage,
+    upstreams: UpstreamPage,
+    wasteful: WorkloadPage,
+    failing: WorkloadPage,
+}
+
+impl fmt::Display for StatsText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Summary { uptime_s, records, missed_records, clients, .. } = self.summary;
-        let (up, records) = (span(*uptime_s), count(*records));
-        writeln!(f, "up {up}, {clients} clients, {records} queries counted")?;
-        if *missed_records > 0 {
-            let missed = count(*missed_records);
-            writeln!(
-                f,
-                "{missed} queries not counted: they arrived faster than the observer reads"
-            )?;
-        }
+        let (up, workloads) = (span(uptime_s), self.wasteful.known);
+        let missed = match missed_records {
+            0 => String::new(),
+            some => format!(" ({} more came too fast)", count(some)),
+        };
+        let records = count(records);
+        let head =
+            format!("up {up}, {clients} clients of {workloads} workloads, {records} queries");
+        writeln!(f, "{}", cut(&(head + &missed)))?;
         self.figures(f)?;
-        self.failed(f)?;
-        self.loops(f)?;
-        busiest(f, "most queried names, recently", &self.summary.top_names)?;
-        busiest(f, "clients with the most queries, recently", &self.summary.top_clients)
+        let lists = [
+            ("failing", self.failing()),
+            ("loops", self.loops()),
+            ("wasting", self.wasteful()),
+            ("upstreams", self.upstreams()),
+            ("names", self.names()),
+        ];
+        for (title, lines) in lists {
+            for (n, line) in lines.iter().enumerate() {
+                let title = if n == 0 { title } else { "" };
+                writeln!(f, "{}", cut(&format!("{title:10}{line}")))?;
+            }
+        }
+        Ok(())
     }
 }
 
-impl StatsText<'_> {
+impl StatsText {
     fn figures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\n{:28}{:>12}{:>12}{:>12}", "", "10 s", "60 s", "total")?;
+        writeln!(f, "{:28}{:>12}{:>12}{:>12}", "", "10 s", "60 s", "total")?;
         let figures = &self.summary.figures;
-        for row in &FIGURES {
+        for row in FIGURES.iter().filter(|row| row.is_key) {
             let windows = [&figures.ten_seconds, &figures.minute, &figures.total];
             let [ten, minute, total] = windows.map(row.read);
             writeln!(f, "{:28}{ten:>12}{minute:>12}{total:>12}", row.label)?;
@@ -71,50 +101,124 @@ impl StatsText<'_> {
         Ok(())
     }
 
-    fn failed(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\nfailures by origin")?;
-        let all = self.failures.origins.iter();
-        let mut failed = all.filter(|origin| origin.responses.total > 0).peekable();
-        if failed.peek().is_none() {
-            return writeln!(f, "  none");
-        }
-        for origin in failed {
-            let responses = &origin.responses;
-            let windows = [responses.ten_seconds, responses.minute, responses.total];
-            let [ten, minute, total] = windows.map(count);
-            writeln!(f, "  {:26}{ten:>12}{minute:>12}{total:>12}", label(&origin.origin))?;
-            writeln!(f, "    {}", origin.meaning)?;
-        }
-        Ok(())
+    /// Who fails, by how much, and why; since the start where the last minute has none.
+    fn failing(&self) -> Vec<String> {
+        let views = self.failing.workloads.iter();
+        let failing = views.filter(|view| view.figures.total.failed > 0);
+        let lines: Vec<_> = failing.map(|view| self.fails(view)).collect();
+        if lines.is_empty() { vec!["nothing: every query got an answer".to_owned()] } else { lines }
     }
 
-    fn loops(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = self.loops.loops.iter();
-        let mut active = all.filter(|seen| seen.active).peekable();
-        if active.peek().is_some() {
-            writeln!(f, "\nforwarding loops")?;
-        }
-        for seen in active {
-            let (times, ago) = (count(seen.count), span(seen.last_seen_s));
-            let evidence = label(&seen.evidence);
-            writeln!(f, "  names in {}: {}", seen.zone, seen.hops.join(" -> "))?;
-            writeln!(f, "    evidence: {evidence}; seen {times} times, last {ago} ago")?;
-        }
-        Ok(())
+    fn fails(&self, view: &WorkloadView) -> String {
+        let (recent, total) = (&view.figures.minute, &view.figures.total);
+        let (figures, over) = if recent.failed > 0 { (recent, "60 s") } else { (total, "total") };
+        let share = percent(ratio(figures.failed, figures.queries));
+        let is_its = |name: &&FailingNameView| {
+            name.workload.kind == view.kind
+                && name.workload.name == view.name
+                && name.workload.namespace == view.namespace
+        };
+        let why = match self.failures.names.iter().find(is_its) {
+            Some(name) => {
+                let since = span(name.since_s);
+                format!("{}: {} for {since}", failing_name(name), what_fails(name))
+            }
+            None => {
+                let most = view.failures.iter().max_by_key(|(_, count)| **count);
+                most.map_or_else(String::new, |(origin, _)| {
+                    format!("{}: {}", label(origin), meaning(origin))
+                })
+            }
+        };
+        format!("{} {share} ({over}), {why}", title_of(view))
+    }
+
+    fn loops(&self) -> Vec<String> {
+        let active = self.loops.loops.iter().filter(|seen| seen.active);
+        let line = |seen: &crate::api::LoopView| {
+            format!("names in {}: {}", seen.zone, seen.hops.join(" -> "))
+        };
+        active.map(line).take(LOOPS).collect()
+    }
+
+    fn wasteful(&self) -> Vec<String> {
+        let views = self.wasteful.workloads.iter();
+        let wasteful = views.filter(|view| view.figures.total.wasted_queries > 0);
+        let line = |view: &WorkloadView| {
+            let share = percent(view.figures.total.wasted_ratio);
+            let action = words::action(view.advice.as_ref());
+            let saving = view.advice.as_ref();
+            let saving = saving.and_then(|advice| words::saving(advice, None));
+            let saving = saving.map_or_else(String::new, |saving| format!(", saves {saving}"));
+            format!("{} {share}: {action}{saving}", title_of(view))
+        };
+        let lines: Vec<_> = wasteful.map(line).collect();
+        if lines.is_empty() { vec!["nothing".to_owned()] } else { lines }
+    }
+
+    fn upstreams(&self) -> Vec<String> {
+        let line = |view: &UpstreamView| {
+            let total = &view.windows.total;
+            let (p50, p99) = (millis(total.p50_ms), millis(total.p99_ms));
+            let (addr, health) = (view.upstream, view.health.label());
+            let (answered, failed) = (count(total.answered), count(total.failed));
+            format!("{addr} {health}: {answered} answered, {failed} failed, p50 {p50}, p99 {p99}")
+        };
+        self.upstreams
+            .upstreams
+            .iter()
+            .map(line)
+            .take(FEW)
+            .collect()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let names = self.summary.top_names.iter().take(FEW);
+        let names: Vec<_> = names.map(|name| name.key.as_str()).collect();
+        if names.is_empty() { Vec::new() } else { vec![format!("most: {}", names.join(", "))] }
     }
 }
 
-fn busiest(f: &mut fmt::Formatter<'_>, title: &str, busiest: &[Busiest]) -> fmt::Result {
-    writeln!(f, "\n{title}")?;
-    if busiest.is_empty() {
-        return writeln!(f, "  none");
+fn title_of(view: &WorkloadView) -> String {
+    match view.namespace.as_str() {
+        _ if view.kind == ADDRESS => view.name.clone(),
+        "" => format!("{} {}", view.kind, view.name),
+        namespace => format!("{namespace}/{}", view.name),
     }
-    for Busiest { key, weight, error } in busiest.iter().take(ROWS_SHOWN) {
-        let doubt = if *error > 0 { format!(" (up to {error} fewer)") } else { String::new() };
-        writeln!(f, "  {weight:>10}{doubt}  {key}")?;
-    }
-    Ok(())
 }
 
-/// Rows of each list: the whole text fits on a screen of sixty lines.
-const ROWS_SHOWN: usize = 8;
+/// Cuts a line to the width of a terminal; a cut one ends in `~`.
+fn cut(line: &str) -> String {
+    match line.char_indices().nth(WIDTH) {
+        None => line.to_owned(),
+        Some(_) => line.chars().take(WIDTH - 1).chain(['~']).collect(),
+    }
+}
+
+/// Rows of each list.
+const FEW: usize = 3;
+
+/// Loops that are shown; there are seldom two.
+const LOOPS: usize = 2;
+
+/// Columns of the smallest terminal that is usual.
+const WIDTH: usize = 80;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_line_is_cut_to_a_screen() {
+        let long = "x".repeat(90);
+        assert_eq!((cut(&long).len(), cut("short")), (WIDTH, "short".to_owned()));
+        assert!(cut(&long).ends_with('~'));
+    }
+
+    /// Two lines of head, the figures, three of each list and two loops.
+    #[test]
+    fn it_fits_on_a_screen() {
+        let figures = FIGURES.iter().filter(|row| row.is_key).count();
+        assert!(figures + 3 * FEW + LOOPS + 3 < 25);
+    }
+}

@@ -40,8 +40,7 @@ impl App {
                 .replace_zones(&new.zones)
                 .context("cannot forward by other zones")?;
             let zones: Vec<_> = new.zones.iter().map(|zone| zone.suffix).collect();
-            self.observer
-                .reload(&zones, &self.forwarder.upstreams());
+            self.observer.reload(&zones, &self.forwarder.upstreams());
         }
         self.service.allow.set(new.allowed());
         self.service.resolver.set_rotate(new.cache.rotate);
@@ -49,7 +48,8 @@ impl App {
         let descriptors = Descriptors::divide(upstreams, new.tcp.max_connections);
         let tcp = TcpConfig { max_connections: descriptors.tcp, ..new.tcp };
         self.clients.tcp.reload(tcp);
-        self.settings.set(&new.to_toml(), &new.admin_hosts);
+        let listen = new.listen.first().copied();
+        self.settings.set(&new.to_toml(), &new.admin_hosts, listen);
         self.in_force.send_replace(new.clone());
         tracing::info!("configuration reloaded");
         *config = new;

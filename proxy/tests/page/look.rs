@@ -232,7 +232,7 @@ fn shows_the_numbers_of_the_api(browser: &mut Browser, cluster: &Cluster) {
     assert_eq!(sorted(&table(browser, "failing-table", 1)), sorted(&failed));
     let upstreams = &api(cluster, "upstreams")["upstreams"];
     let answered = rows(upstreams, "upstream", |row| row["total"]["answered"].clone());
-    let shown = table(browser, "upstream-table", 2);
+    let shown = table(browser, "upstream-table", 3);
     let shown: Value = shown
         .as_array()
         .unwrap()

@@ -196,15 +196,9 @@ async fn loops(State(state): State<AdminState>, Query(params): Query<ListParams>
     .await
 }
 
-async fn upstreams(State(state): State<AdminState>) -> Response {
-    off_runtime(move || {
-        let addrs = state.forwarder.upstreams();
-        let page = state
-            .observer
-            .read(|observer| UpstreamPage::of(observer, &addrs));
-        Json(page).into_response()
-    })
-    .await
+async fn upstreams(State(state): State<AdminState>, Query(params): Query<ListParams>) -> Response {
+    let upstreams = state.forwarder.upstream_zones();
+    page(state, params.redact, move |observer| UpstreamPage::of(observer, &upstreams)).await
 }
 
 /// Rows of a list: as many clients as have accounts by default. The accounts stand

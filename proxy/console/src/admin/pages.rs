@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use axum::Router;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
@@ -30,14 +30,16 @@ pub(super) fn routes(state: AdminState) -> Router {
 
 async fn node(State(state): State<AdminState>, Query(params): Query<PageParams>) -> Response {
     rendered(move || {
-        let addrs = state.forwarder.upstreams();
+        let upstreams = state.forwarder.upstream_zones();
         let usage = CacheUsage::of(&state.cache, &state.forwarder);
         let reading = state
             .observer
-            .read(|observer| NodeCopy::of(observer, &addrs, usage));
+            .read(|observer| NodeCopy::of(observer, &upstreams, usage));
         let loops = LoopPage::of(state.forwarder.loops(), LOOPS, state.clock.now());
         let veil = state.pseudonyms.veil(params.redact);
-        (StatusCode::OK, page::node(&reading.finish(loops, &veil), params))
+        let mut snapshot = reading.finish(loops, &veil);
+        snapshot.listen = state.settings.get().listen;
+        (StatusCode::OK, page::node(&snapshot, params))
     })
     .await
 }
@@ -109,25 +111,15 @@ async fn rendered(render: impl FnOnce() -> (StatusCode, String) + Send + 'static
         (StatusCode::BAD_REQUEST, text) => (StatusCode::BAD_REQUEST, text).into_response(),
         (status, text) => {
             let html = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
-            (status, html, HEADERS, text).into_response()
+            (status, html, text).into_response()
         }
     })
     .await
 }
 
 fn asset(kind: &'static str, text: &'static str) -> Response {
-    ([(header::CONTENT_TYPE, kind)], HEADERS, text).into_response()
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
 }
-
-/// No caching, so that a page never meets the script of another version; and no
-/// referrer for other hosts.
-const HEADERS: [(HeaderName, &str); 5] = [
-    (header::CACHE_CONTROL, "no-store"),
-    (header::CONTENT_SECURITY_POLICY, page::POLICY),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-];
 
 /// Loops on the page; there are seldom two.
 const LOOPS: usize = 5;

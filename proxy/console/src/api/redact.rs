@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use super::{
-    Busiest, CachePage, ClientDetail, ClientPage, ClientView, FailingNameView, FailurePage, LookupPage, LoopPage,
-    LoopView, NameView, SearchView, Summary, WorkloadDetail, WorkloadPage, WorkloadView,
+    Busiest, CachePage, ClientDetail, ClientPage, ClientView, FailingNameView, FailurePage,
+    LookupPage, LoopPage, LoopView, NameView, SearchView, Summary, UpstreamPage, WorkloadDetail,
+    WorkloadPage, WorkloadView,
 };
 use crate::redact::Veil;
 use observe::{ADDRESS, Advice, AffectedNames, Workload};
@@ -111,6 +112,15 @@ impl Redacted for FailurePage {
             view.pod = view.pod.take().map(|pod| veil.word(pod));
         }
         hide_failing(&mut self.names, veil);
+        self
+    }
+}
+
+impl Redacted for UpstreamPage {
+    fn redacted(mut self, veil: &Veil) -> Self {
+        for zone in self.upstreams.iter_mut().flat_map(|view| &mut view.zones) {
+            hide(zone, veil);
+        }
         self
     }
 }

@@ -1,5 +1,7 @@
 //! The frame of every page, and what it shows without figures.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::links::Links;
@@ -189,8 +191,12 @@ fn figure(what: &str, value: &str) -> Markup {
 }
 
 /// No client has sent a query.
-pub(super) fn no_clients(links: Links) -> Markup {
-    let command = "dig @ADDRESS -p PORT kubernetes.default.svc.cluster.local";
+pub(super) fn no_clients(seen: &View<'_>) -> Markup {
+    let (addr, port) = seen.all.listen.map_or_else(
+        || ("ADDRESS".to_owned(), "PORT".to_owned()),
+        |listen| (reachable(listen.ip()).to_string(), listen.port().to_string()),
+    );
+    let command = format!("dig @{addr} -p {port} kubernetes.default.svc.cluster.local");
     section(
         "empty",
         "No queries yet",
@@ -198,16 +204,24 @@ pub(super) fn no_clients(links: Links) -> Markup {
             (PreEscaped(EMPTY))
             p {
                 "Fivedots is running, and no client has sent it a query. A query appears here \
-                within a second of its answer. To send one, use the listen address in "
-                a href=(links.to_file("config")) { "config" } ":"
+                within a second of its answer. To send one:"
             }
-            (copyable("try", command))
+            (copyable("try", &command))
             p {
                 "If pods should be using this node by now, check that " code { "nameserver" }
                 " in their " code { "/etc/resolv.conf" } " is that address."
             }
         },
     )
+}
+
+/// The address of this host, for one that stands for all of them.
+fn reachable(addr: IpAddr) -> IpAddr {
+    match addr {
+        IpAddr::V4(addr) if addr.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(addr) if addr.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        addr => addr,
+    }
 }
 
 /// The first window is not complete.

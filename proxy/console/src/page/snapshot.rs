@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use dns::Name;
+
 use crate::api::{
     CachePage, CacheUsage, FailurePage, LookupPage, LoopPage, Order, Redacted, Summary,
     UpstreamPage, WorkloadDetail, WorkloadsCopy,
@@ -43,11 +45,17 @@ pub(crate) struct Snapshot {
     pub(crate) upstreams: UpstreamPage,
     /// Forwarding loops.
     pub(crate) loops: LoopPage,
+    /// The first address that clients query.
+    pub(crate) listen: Option<SocketAddr>,
 }
 
 impl NodeCopy {
-    /// Copies what the page shows of `observer`, whose upstreams are `addrs`.
-    pub(crate) fn of(observer: &Observer, addrs: &[SocketAddr], usage: CacheUsage) -> Self {
+    /// Copies what the page shows of `observer`, whose upstreams these are.
+    pub(crate) fn of(
+        observer: &Observer,
+        upstreams: &[(SocketAddr, Vec<Name>)],
+        usage: CacheUsage,
+    ) -> Self {
         let orders = [Order::Wasted, Order::Failed, Order::Queries];
         Self {
             summary: Summary::of(observer, ROWS),
@@ -56,7 +64,7 @@ impl NodeCopy {
             lookups: LookupPage::of(observer, 0),
             failures: FailurePage::of(observer, ROWS),
             cache: CachePage::of(observer, usage, ROWS),
-            upstreams: UpstreamPage::of(observer, addrs),
+            upstreams: UpstreamPage::of(observer, upstreams),
         }
     }
 
@@ -73,6 +81,7 @@ impl NodeCopy {
             cache: self.cache,
             upstreams: self.upstreams,
             loops,
+            listen: None,
         };
         snapshot.redacted(veil)
     }
@@ -87,6 +96,7 @@ impl Redacted for Snapshot {
             lookups: self.lookups.redacted(veil),
             failures: self.failures.redacted(veil),
             cache: self.cache.redacted(veil),
+            upstreams: self.upstreams.redacted(veil),
             loops: self.loops.redacted(veil),
             ..self
         }

@@ -11,7 +11,8 @@ use super::links::Links;
 use super::waste::Proposal;
 use super::who;
 use crate::api::{
-    ClientDetail, ClientView, FailingNameView, NameView, ResolverView, SearchView, Windowed, WorkloadDetail,
+    ClientDetail, ClientView, FailingNameView, NameView, ResolverView, SearchView, Windowed,
+    WorkloadDetail,
 };
 use crate::redact::Redact;
 use crate::words::{FIGURES, action, count, failing_name, label, meaning, span, what_fails};
@@ -157,7 +158,7 @@ fn pods(members: &[ClientView], links: Links) -> Markup {
         let total = &member.figures.total;
         html! {
             tr {
-                th scope="row" { (who::client(member.client, links)) }
+                th scope="row" { (who::client(member.client, links)) @if let Some(pod) = &member.pod { " " span.kind { (pod) } } }
                 (number(total.queries, &count(total.queries)))
                 (number(total.wasted_queries, &count(total.wasted_queries)))
                 (number(total.failed, &count(total.failed)))

@@ -45,6 +45,14 @@ pub(super) fn owner(workload: &Workload, links: Links) -> Markup {
     named([&workload.namespace, &workload.kind, &workload.name], links)
 }
 
+/// The name with its namespace, where there is little room.
+pub(super) fn short(view: &WorkloadView, links: Links) -> Markup {
+    html! {
+        @if !view.namespace.is_empty() { span.namespace { (view.namespace) "/" } }
+        (link(view, links))
+    }
+}
+
 /// What is shown beside the name.
 fn kind(namespace: &str, kind: &str) -> String {
     if namespace.is_empty() { kind.to_owned() } else { format!("{kind} in {namespace}") }

@@ -1,6 +1,7 @@
 //! One row in detail: what to change, what fails and why, what it looks up.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ratatui::text::{Line, Span};
@@ -199,7 +200,8 @@ fn failing_names(page: &mut LabeledLines, detail: &RowDetail) {
     page.list("names", recent.clone().map(line));
     if let Some(first) = recent.clone().next() {
         page.add("next", first.next.check.clone());
-        page.lines.push(self::line("", first.next.command.clone(), page.styles));
+        page.lines
+            .push(self::line("", first.next.command.clone(), page.styles));
     }
 }
 
@@ -264,16 +266,22 @@ fn names(lines: &mut Vec<Line<'static>>, state: &State, row: &Row, styles: Style
         .map(|detail| detail.members.as_slice())
         .unwrap_or_default();
     let is_its = |client: IpAddr| {
-        client.to_string() == row.id || members.iter().any(|member| member.client == client)
+        row.client == Some(client) || members.iter().any(|member| member.client == client)
     };
-    let mine = pairs.filter(|pair| is_its(pair.client));
-    let mut mine = mine.take(NAMES).peekable();
-    if mine.peek().is_some() {
-        lines.push(Line::default());
-        lines.push(Line::styled("recently wasted queries, by name", styles.heading()));
+    // Several pods of a workload query the same name.
+    let mut weights: BTreeMap<&str, u64> = BTreeMap::new();
+    for pair in pairs.filter(|pair| is_its(pair.client)) {
+        *weights.entry(&pair.name).or_default() += pair.weight;
     }
-    for pair in mine {
-        lines.push(Line::from(format!("{:>9}  {}", count(pair.weight), pair.name)));
+    if weights.is_empty() {
+        return;
+    }
+    let mut heaviest: Vec<_> = weights.into_iter().collect();
+    heaviest.sort_by_key(|(name, weight)| (Reverse(*weight), *name));
+    lines.push(Line::default());
+    lines.push(Line::styled("recently wasted queries, by name", styles.heading()));
+    for (name, weight) in heaviest.into_iter().take(NAMES) {
+        lines.push(Line::from(format!("{:>9}  {name}", count(weight))));
     }
 }
 

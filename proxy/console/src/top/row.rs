@@ -1,6 +1,7 @@
 //! A client or a workload, as a row of the list.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use crate::admin_client;
 use crate::api::{ClientView, FailingNameView, LoopPage, Windowed, WorkloadView};
@@ -11,8 +12,12 @@ use resolver::Origin;
 /// A client or a workload.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
-    /// As on the screen.
+    /// What it is known by from fetch to fetch.
     pub id: String,
+    /// As on the screen.
+    pub name: String,
+    /// The address, of a client.
+    pub client: Option<IpAddr>,
     /// The same at full length, with what it is.
     pub title: String,
     /// Its page.
@@ -32,13 +37,17 @@ impl From<ClientView> for Row {
         let ClientView { client, figures, failures, last_seen_s, .. } = view;
         let failing_now = view.failing_now.map(|now| now.origin);
         let (id, path) = (client.to_string(), format!("clients/{client}"));
-        let title = match (view.workload, view.pod) {
+        let (name, title) = match (view.workload, view.pod) {
             (Some(Workload { namespace, .. }), Some(pod)) => {
-                format!("{id}, pod {pod} in {namespace}")
+                (format!("{namespace}/{pod}"), format!("{id}, pod {pod} in {namespace}"))
             }
-            _ => id.clone(),
+            (Some(Workload { kind, name, .. }), None) => {
+                (format!("{kind} {name}"), format!("{id}, {kind} {name}"))
+            }
+            _ => (id.clone(), id.clone()),
         };
-        Self { id, title, path, figures, failures, failing_now, last_seen_s }
+        let client = Some(client);
+        Self { id, name, client, title, path, figures, failures, failing_now, last_seen_s }
     }
 }
 
@@ -59,7 +68,8 @@ impl From<WorkloadView> for Row {
             (1, _) => format!("{kind} {id}, 1 pod"),
             _ => format!("{kind} {id}, {pods} pods"),
         };
-        Self { id, title, path, figures, failures, failing_now, last_seen_s }
+        let (name, client) = (id.clone(), None);
+        Self { id, name, client, title, path, figures, failures, failing_now, last_seen_s }
     }
 }
 
@@ -94,7 +104,9 @@ impl Row {
         let is_its = |name: &&FailingNameView| {
             let Workload { namespace, kind, name: of_workload } = &name.workload;
             self.path == path_of([namespace, kind, of_workload])
-                || name.clients.iter().any(|client| client.to_string() == self.id)
+                || self
+                    .client
+                    .is_some_and(|client| name.clients.contains(&client))
         };
         let recent = names.iter().filter(|name| name.failed.minute > 0);
         recent.filter(is_its).collect()

@@ -64,6 +64,10 @@ fn list(
     } else {
         detail::brief(state, styles, width)
     };
+    // Rows go before what is said about one of them.
+    let wanted = (fetched.rows.len() + 1).min(FEW_ROWS);
+    let panel = panel.into_iter().take(room.saturating_sub(wanted));
+    let panel: Vec<_> = panel.collect();
     let room = room.saturating_sub(panel.len());
     let mut rows = table::lines(state, styles, width, room.saturating_sub(1), table::Cursor::Shown);
     rows.resize(room, Line::default());
@@ -174,7 +178,7 @@ fn notices(fetched: &Fetched, styles: Styles, width: usize) -> Vec<Line<'static>
         && let Some((origin, _)) = row.why()
     {
         let Figures { failed, queries, .. } = row.figures.minute;
-        let (share, id) = (percent(ratio(failed, queries)), &row.id);
+        let (share, id) = (percent(ratio(failed, queries)), &row.name);
         let names = row.failing_names(&fetched.failures.names);
         let what = match names.first() {
             Some(name) => {
@@ -311,6 +315,9 @@ fn help(styles: Styles) -> Vec<Line<'static>> {
     };
     HELP.iter().map(line).collect()
 }
+
+/// Lines that the heading and its rows have on the smallest screen, if there are as many.
+const FEW_ROWS: usize = 6;
 
 /// Lines from which a panel has room for advice, warnings and failures.
 const ROOMY: usize = 12;

@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use super::row::Row;
 use crate::api::{
-    ClientView, FailingNameView, FailurePage, LoopPage, Order, Pair, ReadyPatch, ResolverView, SearchView, Summary,
+    ClientView, FailingNameView, FailurePage, LoopPage, Order, Pair, ReadyPatch, ResolverView,
+    SearchView, Summary,
 };
 use crate::words::short_rate;
 use observe::Advice;

@@ -35,7 +35,7 @@ pub(super) fn lines(
         };
         return vec![Line::default(), Line::from(format!("  {text}"))];
     }
-    let longest = rows.iter().map(|row| row.id.chars().count()).max();
+    let longest = rows.iter().map(|row| row.name.chars().count()).max();
     let columns = columns(width, longest.unwrap_or_default());
     let place = state.place(&rows);
     let first = (place + 1).saturating_sub(room);
@@ -138,7 +138,7 @@ fn line(
 fn cell(field: Field, state: &State, row: &Row) -> String {
     let figures = row.figures.get(state.shown_window());
     match field {
-        Field::Name => row.id.clone(),
+        Field::Name => row.name.clone(),
         Field::Rate => state.rate(figures.queries),
         Field::Lookups => state.rate(figures.lookups),
         Field::Names => format!("{:.1}", figures.amplification),

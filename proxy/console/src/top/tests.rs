@@ -51,6 +51,8 @@ fn row(client: &str, lookups: u64, wasted: u64, failures: &[(&str, u64)]) -> Row
         .map(|(origin, count)| ((*origin).to_owned(), *count));
     Row {
         id: client.to_owned(),
+        name: client.to_owned(),
+        client: client.parse().ok(),
         title: client.to_owned(),
         path: format!("clients/{client}"),
         figures: figures(lookups, wasted, failed),

@@ -22,9 +22,12 @@ const fn more(label: &'static str, read: fn(&Figures) -> String) -> FigureRow {
 }
 
 /// All rows, in reading order.
-pub(crate) const FIGURES: [FigureRow; 18] = [
+pub(crate) const FIGURES: [FigureRow; 21] = [
     key("queries", |f| count(f.queries)),
     key("failed queries", |f| count(f.failed)),
+    more("failures remembered", |f| count(f.remembered)),
+    more("answers not sent", |f| count(f.unsent)),
+    more("stale answers", |f| count(f.stale)),
     more("upstream queries", |f| count(f.upstream_questions)),
     key("share sent upstream", |f| percent(f.upstream_ratio)),
     key("lookups", |f| count(f.lookups)),
