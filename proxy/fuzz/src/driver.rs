@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -67,6 +68,15 @@ impl Driver {
             self.kept.push(input);
         }
         None
+    }
+
+    /// Feeds an input once more, which was fed without a finding, and returns how long
+    /// that took.
+    #[expect(clippy::disallowed_methods, reason = "what is measured")]
+    pub fn time(&self, input: &[u8]) -> Duration {
+        let started = Instant::now();
+        (self.target.feed)(input);
+        started.elapsed()
     }
 
     /// How many inputs were fed.

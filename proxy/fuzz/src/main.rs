@@ -143,7 +143,11 @@ fn feed_for(driver: &mut Driver, length: Duration, shown: &Mutex<Vec<u8>>) -> Op
         }
         if before.elapsed() > TOO_SLOW {
             let input = shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            return Some(Finding { input, what: format!("takes {:?}", before.elapsed()) });
+            // The machine may have been busy with something else.
+            let took = (0..AGAIN).map(|_| driver.time(&input)).min();
+            if let Some(took) = took.filter(|took| *took > TOO_SLOW) {
+                return Some(Finding { input, what: format!("takes {took:?}") });
+            }
         }
     }
     None
@@ -173,6 +177,9 @@ fn complain(line: &str) {
 
 /// For one input; a thousand times what the slowest takes on a busy machine.
 const TOO_SLOW: Duration = Duration::from_secs(2);
+
+/// How often an input that took too long is fed again.
+const AGAIN: usize = 3;
 
 /// After the time is over: an input that takes longer has no end.
 const HANGS: Duration = Duration::from_secs(30);
