@@ -16,6 +16,7 @@ use resolver::Moment;
 /// The clients that asked lately, and whether each is within its rate.
 #[derive(Debug)]
 pub(crate) struct ClientRate {
+    per_second: NonZeroU32,
     limiter: RateLimiter<IpAddr, HashMapStateStore<IpAddr>, Now, NoOpMiddleware<Duration>>,
     now: Now,
 }
@@ -26,7 +27,12 @@ impl ClientRate {
         let now = Now::default();
         let quota = Quota::per_second(per_second);
         let limiter = RateLimiter::hashmap_with_clock(quota, now.clone());
-        Self { limiter, now }
+        Self { per_second, limiter, now }
+    }
+
+    /// Returns the rate.
+    pub(crate) const fn rate(&self) -> NonZeroU32 {
+        self.per_second
     }
 
     /// Notes a question of `client`, and returns whether it is within its rate.

@@ -73,6 +73,21 @@ struct Terms {
     max_inflight: usize,
 }
 
+impl Terms {
+    const fn of(config: &ForwardConfig) -> Self {
+        let ForwardConfig { deadline, cache, hop_option, max_waiters, max_inflight, .. } = *config;
+        Self { deadline, cache, hop_option, max_waiters, max_inflight }
+    }
+}
+
+const fn limits(config: &ForwardConfig) -> Limits {
+    Limits {
+        questions: config.max_inflight,
+        waiters: config.max_waiters,
+        waiting: config.max_inflight.saturating_mul(WAITING),
+    }
+}
+
 impl Flights {
     /// Starts with none. `secret` is that of this process, and `hasher` that of the
     /// keys of our own questions.
@@ -82,15 +97,9 @@ impl Flights {
         (secret, hasher): (Secret, KeyHasher),
         stats: Arc<WorkerStats>,
     ) -> Self {
-        let ForwardConfig { deadline, cache, hop_option, max_waiters, max_inflight, .. } = *config;
-        let limits = Limits {
-            questions: config.max_inflight,
-            waiters: config.max_waiters,
-            waiting: config.max_inflight.saturating_mul(WAITING),
-        };
         Self {
-            terms: Terms { deadline, cache, hop_option, max_waiters, max_inflight },
-            inflight: Inflight::new(limits),
+            terms: Terms::of(config),
+            inflight: Inflight::new(limits(config)),
             ports: Ports::new(zones.upstreams()),
             health: UpstreamHealth::new(zones.upstreams().len()),
             failures: Failures::default(),
@@ -192,6 +201,17 @@ impl Flights {
         self.ports.extend(zones.upstreams());
         self.health.extend(zones.upstreams().len());
         self.zones = zones;
+    }
+
+    /// Goes on within other bounds; its zones are of no interest. Questions in flight
+    /// keep their deadlines.
+    pub(crate) fn replace_bounds(&mut self, config: &ForwardConfig) {
+        self.terms = Terms::of(config);
+        self.inflight.set_limits(limits(config));
+        let rate = self.client_rate.as_ref().map(ClientRate::rate);
+        if rate != config.client_rate {
+            self.client_rate = config.client_rate.map(ClientRate::new);
+        }
     }
 
     /// Does what is due at `now`.

@@ -119,6 +119,12 @@ impl Forwarder {
         Ok(())
     }
 
+    /// Forwards within the bounds of `config` from here on, whose zones are of no
+    /// interest. Questions in flight keep their deadlines.
+    pub fn replace_bounds(&self, config: &ForwardConfig) {
+        self.inbox.replace_bounds(config);
+    }
+
     /// Returns the upstreams in the order of their numbers, with those that were.
     pub fn upstreams(&self) -> Vec<SocketAddr> {
         self.zones().upstreams().to_vec()

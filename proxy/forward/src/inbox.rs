@@ -11,9 +11,9 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use mio::{Poll, Token, Waker};
 
-use crate::Ask;
 use crate::flights::FlightError;
 use crate::zones::Zones;
+use crate::{Ask, ForwardConfig};
 use resolver::Ticket;
 
 /// The way to the upstream thread.
@@ -35,6 +35,8 @@ pub(crate) struct Arrivals {
     pub(crate) reports: Vec<TcpReport>,
     /// Zones that take the place of those in use.
     pub(crate) zones: Option<Arc<Zones>>,
+    /// Bounds, likewise.
+    pub(crate) bounds: Option<Box<ForwardConfig>>,
     /// How many asks each client has here; counted only where there are many.
     by_client: HashMap<IpAddr, usize, RandomState>,
 }
@@ -106,6 +108,15 @@ impl Inbox {
         let mut arrivals = self.lock();
         let wake = arrivals.is_empty();
         arrivals.zones = Some(zones);
+        drop(arrivals);
+        self.wake_if(wake);
+    }
+
+    /// Leaves other bounds for the thread.
+    pub(crate) fn replace_bounds(&self, bounds: &ForwardConfig) {
+        let mut arrivals = self.lock();
+        let wake = arrivals.is_empty();
+        arrivals.bounds = Some(Box::new(bounds.clone()));
         drop(arrivals);
         self.wake_if(wake);
     }

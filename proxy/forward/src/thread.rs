@@ -146,6 +146,9 @@ impl UpstreamThread {
             self.tcp.extend(&zones);
             self.flights.replace_zones(zones);
         }
+        if let Some(bounds) = round.arrivals.bounds.take() {
+            self.flights.replace_bounds(&bounds);
+        }
         for report in round.arrivals.reports.drain(..) {
             match report {
                 TcpReport::Answer { ticket, upstream, message } => {

@@ -40,6 +40,14 @@ impl Cache {
         Self { shards: std::array::from_fn(shard) }
     }
 
+    /// Uses other [`max_stale`](CacheConfig::max_stale) and
+    /// [`prefetch`](CacheConfig::prefetch) from here on; sizes stay.
+    pub fn set_policy(&self, config: &CacheConfig) {
+        for shard in &self.shards {
+            relock(shard).set_policy(config);
+        }
+    }
+
     /// Stores an answer; what it replaces or drives out is gone.
     ///
     /// An answer that is larger than half of a shard is not stored.

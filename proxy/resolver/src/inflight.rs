@@ -126,6 +126,11 @@ impl<W: Waiter, T> Inflight<W, T> {
         }
     }
 
+    /// Uses other limits from here on; those who wait go on.
+    pub const fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// Lets `waiter` wait for `key`; if it is the first, until `deadline`, with
     /// the state that `state` makes.
     pub fn join(

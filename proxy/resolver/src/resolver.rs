@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use dns::{Composer, Flags, Header, Rcode, Rtype};
 
 use crate::answer;
-use crate::cache::{BATCH, Cache, Entry, EntryView, Head, Key, KeyHasher, KeyView, Kind};
+use crate::cache::{
+    BATCH, Cache, CacheConfig, Entry, EntryView, Head, Key, KeyHasher, KeyView, Kind,
+};
 use crate::clock::Moment;
 use crate::query::{Query, QueryError};
 use crate::response::Rendered;
@@ -71,6 +73,11 @@ impl Resolver {
     /// Decides from `cache`; `rotate` rotates RRsets of addresses with each answer.
     pub fn new(cache: Arc<Cache>, hasher: KeyHasher, rotate: bool) -> Self {
         Self { cache, hasher, rotate: AtomicBool::new(rotate) }
+    }
+
+    /// Has the cache keep and refresh answers by another policy from here on.
+    pub fn set_policy(&self, config: &CacheConfig) {
+        self.cache.set_policy(config);
     }
 
     /// Rotates, or does not, from here on.

@@ -42,6 +42,8 @@ impl App {
             let zones: Vec<_> = new.zones.iter().map(|zone| zone.suffix).collect();
             self.observer.reload(&zones, &self.forwarder.upstreams());
         }
+        self.forwarder.replace_bounds(&new.forward_config());
+        self.service.resolver.set_policy(&new.cache);
         self.service.allow.set(new.allowed());
         self.service.resolver.set_rotate(new.cache.rotate);
         let upstreams = self.forwarder.upstreams().len();

@@ -1,6 +1,7 @@
 //! What a reload can put in force, and which keys need a restart.
 
-use super::Config;
+use super::{Config, ForwardLimits, LoopConfig};
+use crate::serve::TcpConfig;
 use resolver::CacheConfig;
 
 impl Config {
@@ -13,9 +14,11 @@ impl Config {
             ("metrics", self.metrics != old.metrics),
             ("admin", self.admin != old.admin),
             ("log_format", self.log_format != old.log_format),
-            ("cache (all but rotate)", self.cache_but_rotate() != old.cache_but_rotate()),
-            ("forward", self.forward != old.forward),
-            ("loop", self.loops_of_keys() != old.loops_of_keys()),
+            ("cache.size", self.cache.bytes != old.cache.bytes),
+            ("cache.negative_share", self.cache.negative_share != old.cache.negative_share),
+            ("forward.max_inflight", self.forward.max_inflight != old.forward.max_inflight),
+            ("tcp.max_unread", self.tcp.max_unread != old.tcp.max_unread),
+            ("loop.probe_interval", self.loops.probe_interval != old.loops.probe_interval),
             ("observe", self.observe != old.observe),
             ("kubernetes", self.kubernetes != old.kubernetes),
         ];
@@ -30,20 +33,17 @@ impl Config {
             networks: self.networks,
             zones: self.zones,
             follows_resolv_conf: self.follows_resolv_conf,
-            tcp: self.tcp,
+            tcp: TcpConfig { max_unread: old.tcp.max_unread, ..self.tcp },
             admin_hosts: self.admin_hosts,
-            cache: CacheConfig { rotate: self.cache.rotate, ..old.cache },
+            cache: CacheConfig {
+                bytes: old.cache.bytes,
+                negative_share: old.cache.negative_share,
+                ..self.cache
+            },
+            forward: ForwardLimits { max_inflight: old.forward.max_inflight, ..self.forward },
+            loops: LoopConfig { hop_option: self.loops.hop_option, ..old.loops.clone() },
             ..old.clone()
         };
         (new, keys)
-    }
-
-    fn cache_but_rotate(&self) -> CacheConfig {
-        CacheConfig { rotate: false, ..self.cache }
-    }
-
-    /// What is written about loops; what was found follows from the zones.
-    fn loops_of_keys(&self) -> (std::time::Duration, bool) {
-        (self.loops.probe_interval, self.loops.hop_option)
     }
 }

@@ -187,6 +187,20 @@ fn a_bad_file_is_refused_with_line_field_and_value() {
             "f.toml:5: zone.transport: \"dot\" is none of",
         ),
         (
+            "version = 1\n[[zone]]\nsuffix = \"a\"\nupstreams = [\"::1\"]\n\
+             [[zone]]\nsuffix = \"A.\"\nupstreams = [\"::1\"]",
+            "f.toml:6: zone.suffix: \"A.\" has a zone already",
+        ),
+    ] {
+        let error = file(text).unwrap_err().to_string();
+        assert!(error.starts_with(said), "{text:?}:\n  {error}\n  {said}");
+    }
+}
+
+#[test]
+fn a_bad_zone_under_tls_is_refused_likewise() {
+    for (text, said) in [
+        (
             "version = 1\n[[zone]]\nsuffix = \"a\"\nupstreams = [\"::1\"]\ntransport = \"tls\"",
             "f.toml:5: zone.transport: \"tls\" needs tls_name",
         ),
@@ -198,11 +212,6 @@ fn a_bad_file_is_refused_with_line_field_and_value() {
             "version = 1\n[[zone]]\nsuffix = \"a\"\nupstreams = [\"::1\"]\ntransport = \"tls\"\n\
              tls_name = \"a\"\ntls_ca = \"/no/ca\"",
             "f.toml:7: zone.tls_ca: /no/ca: ",
-        ),
-        (
-            "version = 1\n[[zone]]\nsuffix = \"a\"\nupstreams = [\"::1\"]\n\
-             [[zone]]\nsuffix = \"A.\"\nupstreams = [\"::1\"]",
-            "f.toml:6: zone.suffix: \"A.\" has a zone already",
         ),
     ] {
         let error = file(text).unwrap_err().to_string();

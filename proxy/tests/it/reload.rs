@@ -104,6 +104,42 @@ fn a_wrong_file_changes_nothing_and_is_reported_with_its_line() {
     assert_eq!(addresses(&answer).len(), 1);
 }
 
+/// The bounds of forwarding and of the cache are those of the new file.
+#[test]
+fn bounds_are_replaced_too() {
+    let one = upstream("192.0.2.1");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config");
+    std::fs::write(&path, file(&one, "[cache]\nmax_ttl = \"40s\"")).unwrap();
+    let proxy = start(&path);
+    let client = proxy.client();
+    let ttl = |name: &str| client.udp(&query(name, "A")).unwrap().answers[0].ttl;
+    assert_eq!(ttl("a.test."), 40);
+    let more = "[cache]\nmax_ttl = \"20s\"\n[forward]\ndeadline = \"300ms\"\nclient_rate = 1";
+    std::fs::write(&path, file(&one, more)).unwrap();
+    proxy.process.signal("HUP").unwrap();
+    wait_for(&proxy, "applied", 1);
+    let asked = || client.udp(&query("slow.test.", "A")).unwrap();
+    assert_eq!(asked().metadata.response_code, ResponseCode::ServFail, "after 300 ms, not 2 s");
+    let limited = || {
+        client
+            .udp(&query("b.test.", "A"))
+            .unwrap()
+            .metadata
+            .response_code
+    };
+    assert_eq!(limited(), ResponseCode::ServFail, "a second question within a second");
+    assert!(eventually(SOON, || limited() == ResponseCode::NoError));
+    assert!(ttl("b.test.") <= 20);
+    // Taken from a restart on.
+    std::fs::write(&path, file(&one, "[forward]\nmax_inflight = 7")).unwrap();
+    proxy.process.signal("HUP").unwrap();
+    proxy
+        .process
+        .wait_for_line("forward.max_inflight", SOON)
+        .unwrap();
+}
+
 /// As the kubelet does it: the directory behind the link is replaced.
 #[test]
 fn the_swap_of_a_config_map_is_seen_without_a_signal() {

@@ -85,6 +85,11 @@ impl Shard {
         }
     }
 
+    /// Uses another policy from here on.
+    pub(super) fn set_policy(&mut self, config: &CacheConfig) {
+        (self.max_stale, self.prefetch) = (config.max_stale, config.prefetch);
+    }
+
     /// Stores an entry that was born just now, replacing what was under `key`.
     pub(super) fn insert(&mut self, key: &KeyView<'_>, entry: &EntryView<'_>) {
         self.touch_for_insert(key.hash);
