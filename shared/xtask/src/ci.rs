@@ -7,9 +7,9 @@ use anyhow::Result;
 use crate::lab::Lab;
 use crate::stages::Stages;
 use crate::test::{Options, Tested};
-use crate::{fuzz, lint, shell};
+use crate::{deb, fuzz, image, lint, shell};
 
-/// Lints, tests, fuzzes, then compares speed. Shows where the time went and, as the
+/// Lints, tests, fuzzes, packages, then compares speed. Shows where the time went and, as the
 /// very last line, the count of tests.
 ///
 /// # Errors
@@ -24,9 +24,11 @@ pub(crate) fn run() -> Result<ExitCode> {
     linted?;
     let tested = Tested::run(&Options::default(), &mut stages)?;
     // What comes below takes minutes, which a program that is wrong is not worth.
-    let more = tested
-        .is_good()
-        .then(|| feed(&mut stages).and_then(|()| compare(&mut stages)));
+    let more = tested.is_good().then(|| {
+        feed(&mut stages)
+            .and_then(|()| package(&mut stages))
+            .and_then(|()| compare(&mut stages))
+    });
     shell::say(&format!("\n{stages}"));
     let code = tested.finish();
     Ok(if matches!(more, Some(Err(_))) { ExitCode::FAILURE } else { code })
@@ -39,6 +41,17 @@ fn feed(stages: &mut Stages) -> Result<()> {
         shell::say(&format!("a fuzz target failed: {error:#}"));
     }
     fed
+}
+
+/// The image and the packages, of both platforms.
+fn package(stages: &mut Stages) -> Result<()> {
+    let packaged = stages
+        .time("image", || image::run(&image::Options::quick()))
+        .and_then(|_| stages.time("packages", || deb::run(&deb::Options::quick())));
+    if let Err(error) = &packaged {
+        shell::say(&format!("the image or a package is wrong: {error:#}"));
+    }
+    packaged.map(|_| ())
 }
 
 /// Two ratios of CPU per answer, with a wide margin.

@@ -8,8 +8,10 @@ mod check;
 mod ci;
 mod cluster;
 mod coredns;
+mod deb;
 mod demo;
 mod fuzz;
+mod image;
 mod lab;
 mod lint;
 mod referee;
@@ -104,6 +106,10 @@ enum Chore {
     /// Compares the load generator's reports with captures, in some thirty states of
     /// a server
     Referee,
+    /// Builds the container image for amd64 and arm64, and checks it
+    Image(image::Options),
+    /// Builds Debian packages for amd64 and arm64, and checks them
+    Deb(deb::Options),
     /// Everything that must pass before a change is in: lints, tests, a short lab
     Ci,
     /// Checks format, lints, documentation and, where cargo-deny is, licenses
@@ -112,6 +118,8 @@ enum Chore {
     Coredns,
     /// Builds the real kube-apiserver where it is missing, and prints its path
     Apiserver,
+    /// Builds the real helm where it is missing, and prints its path
+    Helm,
 }
 
 fn main() -> ExitCode {
@@ -126,10 +134,13 @@ fn main() -> ExitCode {
         Chore::Storms { arguments } => trials::run("storms", &arguments),
         Chore::Cluster { arguments } => cluster::run(&arguments),
         Chore::Referee => referee::run(),
+        Chore::Image(options) => image::run(&options),
+        Chore::Deb(options) => deb::run(&options),
         Chore::Ci => ci::run(),
         Chore::Lint => lint::run(),
         Chore::Coredns => coredns::run(),
         Chore::Apiserver => coredns::apiserver(),
+        Chore::Helm => coredns::helm(),
     };
     match outcome {
         Ok(code) => code,
