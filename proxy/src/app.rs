@@ -2,6 +2,7 @@
 
 mod budget;
 mod listeners;
+mod pages;
 mod reload;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,7 +12,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
@@ -19,21 +19,23 @@ use tokio::time::sleep;
 use crate::cli::RunArgs;
 use crate::config::Config;
 use crate::descriptors::Descriptors;
-use crate::health::{self, Health};
+use crate::health::Health;
 use crate::heartbeat::Heartbeats;
 use crate::kubernetes;
 use crate::live::Live;
 use crate::log::Log;
 use crate::memory::Budget;
-use crate::metrics::{self, Metrics, Sources};
+use crate::metrics::Sources;
+use crate::notify::Supervisor;
 use crate::reload::{Reloads, Watched};
 use crate::resolv_conf;
 use crate::serve::Service;
 use crate::shutdown::{Signals, Wish};
-use console::{AdminAddr, AdminListener, AdminState, Pseudonyms, Settings, bounded};
+use console::{AdminAddr, Settings};
 use forward::{Forwarder, ForwarderThread};
 use listeners::Listeners;
 use observe::{Beat, Observer, ObserverHandle, Recorders};
+use pages::Pages;
 use resolver::{Cache, Clock, KeyHasher, Resolver};
 
 /// Answers queries until SIGTERM or SIGINT, then what was asked already. On SIGHUP,
@@ -94,7 +96,7 @@ pub struct App {
     /// Ends the connections of clients.
     stop_tasks: watch::Sender<bool>,
     observer: ObserverHandle,
-    admin: AdminAddr,
+    pages: Pages,
     service: Service,
     settings: Settings,
     /// The configuration, for those who look at it again and again.
@@ -145,11 +147,11 @@ impl App {
             budget: budget(config, descriptors),
             reloads: Arc::default(),
         };
-        let (reloads, settings) = (Arc::clone(&sources.reloads), settings(config));
+        let (reloads, settings) = (Arc::clone(&sources.reloads), pages::settings(config));
         beats.add("observer", Arc::clone(observer.beat()));
         let beat = watch_over(&clients.health, beats);
-        let admin = administer(config, &sources, &settings, descriptors).await?;
-        publish(config.metrics, &clients.health, sources, descriptors).await?;
+        let pages =
+            Pages::start(config, (&clients.health, &settings), sources, descriptors).await?;
         Ok(Self {
             beat,
             clock,
@@ -160,7 +162,7 @@ impl App {
             stop_observer,
             stop_tasks,
             observer,
-            admin,
+            pages,
             service,
             settings,
             in_force,
@@ -171,7 +173,7 @@ impl App {
     /// Returns where the admin listener is; for port 0, with the port that the
     /// kernel chose.
     pub const fn admin(&self) -> &AdminAddr {
-        &self.admin
+        &self.pages.admin
     }
 
     /// Returns the accounts of the traffic.
@@ -196,6 +198,7 @@ impl App {
     /// signal, since no answer takes longer than the deadline.
     pub async fn drain(self) {
         self.clients.health.drain();
+        self.pages.make_way();
         self.stop_tasks.send_replace(true);
         self.clients.stop.store(true, Ordering::Relaxed);
         let (forwarder, client_threads) = (self.forwarder.clone(), self.clients.threads);
@@ -231,46 +234,6 @@ impl App {
     }
 }
 
-/// Starts the listener of metrics and health.
-async fn publish(
-    addr: SocketAddr,
-    health: &Arc<Health>,
-    sources: Sources,
-    descriptors: Descriptors,
-) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(addr)
-        .await
-        .with_context(|| format!("cannot listen on {addr} for metrics"))?;
-    let health = health::routes(Arc::clone(health), sources.forwarder.clone(), sources.clock);
-    let routes = metrics::routes(Arc::new(Metrics::new(sources))).merge(health);
-    tokio::spawn(async move { axum::serve(bounded(listener, descriptors.http), routes).await });
-    Ok(())
-}
-
-/// Starts the admin listener and returns where it is.
-async fn administer(
-    config: &Config,
-    sources: &Sources,
-    settings: &Settings,
-    descriptors: Descriptors,
-) -> anyhow::Result<AdminAddr> {
-    let addr = &config.admin;
-    let listener = AdminListener::bind(addr)
-        .await
-        .with_context(|| format!("cannot listen on {addr} for admin"))?;
-    let bound = listener.addr(addr)?;
-    let state = AdminState {
-        settings: settings.clone(),
-        cache: Arc::clone(&sources.cache),
-        forwarder: sources.forwarder.clone(),
-        observer: sources.ledger.clone(),
-        clock: sources.clock,
-        pseudonyms: Pseudonyms::default(),
-    };
-    tokio::spawn(listener.serve(state, descriptors.http));
-    Ok(bound)
-}
-
 /// Follows this node's resolv.conf; returns where a reload leaves the configuration.
 fn follow(config: &Config, forwarder: &Forwarder) -> watch::Sender<Config> {
     let (in_force, followed) = watch::channel(config.clone());
@@ -278,18 +241,14 @@ fn follow(config: &Config, forwarder: &Forwarder) -> watch::Sender<Config> {
     in_force
 }
 
-/// Makes what the admin listener has of the configuration.
-fn settings(config: &Config) -> Settings {
-    let settings = Settings::default();
-    settings.set(&config.to_toml(), &config.admin_hosts, config.listen.first().copied());
-    settings
-}
-
-/// Lets /livez watch all threads; returns the beat of the runtime's.
-fn watch_over(health: &Health, mut beats: Heartbeats) -> Arc<Beat> {
+/// Lets /livez and the supervisor watch all threads; returns the beat of the runtime's.
+fn watch_over(health: &Arc<Health>, mut beats: Heartbeats) -> Arc<Beat> {
     let beat = Arc::default();
     beats.add("runtime", Arc::clone(&beat));
     health.watch(beats);
+    if let Some(supervisor) = Supervisor::from_environment() {
+        tokio::spawn(supervisor.attend(Arc::clone(health)));
+    }
     beat
 }
 

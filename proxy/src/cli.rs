@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use console::{CacheCommand, StatsArgs, TapArgs, TopArgs};
+use console::{CacheCommand, ProbeCommand, StatsArgs, TapArgs, TopArgs};
 
 /// A node-local DNS cache for Kubernetes.
 #[derive(Debug, Parser)]
@@ -42,6 +42,12 @@ pub enum Command {
     /// Show or remove what a running proxy has cached.
     #[command(subcommand)]
     Cache(CacheCommand),
+    /// Ask a running proxy whether it is well: exit status 0 if it is.
+    ///
+    /// For probes: it asks the `socket` of the process in the same container, where no
+    /// other process answers.
+    #[command(subcommand)]
+    Probe(ProbeCommand),
     /// Check a configuration file, or print the defaults.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -81,6 +87,9 @@ pub struct RunArgs {
     /// Address of the admin listener (page and API), or `unix:PATH`.
     #[arg(long, value_name = "ADDR:PORT|unix:PATH")]
     pub admin: Option<String>,
+    /// Socket with all that both listeners have, for commands and probes.
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
     /// UDP threads for each address.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub workers: Option<u16>,

@@ -22,7 +22,7 @@ mod zones;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -74,6 +74,10 @@ pub struct Config {
     pub metrics: SocketAddr,
     /// Where everything else is.
     pub admin: AdminAddr,
+    /// The socket in the file system that has all of both, if any.
+    pub socket: Option<PathBuf>,
+    /// Whether another process may have the ports of metrics and admin as well.
+    pub share_ports: bool,
     /// Names that requests to it may have as their Host.
     pub admin_hosts: Vec<String>,
     /// How logs are written.

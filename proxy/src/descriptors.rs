@@ -59,7 +59,8 @@ pub fn open() -> Option<usize> {
     )
 }
 
-/// Sockets of the listeners and of the Kubernetes API, files that are read, and
+/// Sockets of the listeners and of the Kubernetes API, connections of the socket for
+/// commands, files that are read, and
 /// connections that have not been closed yet when their successor is taken.
 const SPARE: usize = 64;
 

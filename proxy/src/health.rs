@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use crate::heartbeat::Heartbeats;
 use forward::Forwarder;
 use forward::{LoopEvent, Sighting};
+use observe::{Transport, WorkerStats};
 use resolver::{Clock, Moment};
 
 /// What readiness depends on.
@@ -50,6 +51,11 @@ impl Health {
         self.draining.store(true, Ordering::Relaxed);
     }
 
+    /// Whether [`drain`](Self::drain) was called.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
     /// Watches these threads from here on.
     pub fn watch(&self, heartbeats: Heartbeats) {
         // Set once, at the start.
@@ -68,9 +74,16 @@ impl Health {
     ///
     /// The question is ANY of the root: answered without the cache or an
     /// upstream (RFC 8482), so it proves the sockets and threads, and works
-    /// while every upstream is dead.
-    pub async fn ask_ourselves(self: Arc<Self>, listening: SocketAddr) {
-        while ask(listening).await.is_err() {
+    /// while every upstream is dead. Another process may answer at the same address,
+    /// so one of `ours` must have taken a query as well; each question has another
+    /// source port, so it will.
+    pub async fn ask_ourselves(
+        self: Arc<Self>,
+        listening: SocketAddr,
+        ours: Vec<Arc<WorkerStats>>,
+    ) {
+        let took = |stats: &Arc<WorkerStats>| stats.queries.get(Transport::Udp.index()) > 0;
+        while ask(listening).await.is_err() || !ours.iter().any(took) {
             sleep(RETRY).await;
         }
         self.unanswered.fetch_sub(1, Ordering::Relaxed);
@@ -177,6 +190,27 @@ mod tests {
         assert_eq!(health.reasons(), [""; 0]);
         health.drain();
         assert_eq!(health.reasons(), ["draining"]);
+    }
+
+    /// A predecessor at the same address answers first, and again; only a query that
+    /// came to us proves our own socket and thread.
+    #[tokio::test]
+    async fn an_answer_of_another_process_is_no_proof() {
+        let health = Arc::new(Health::new(1));
+        let ours = Arc::new(WorkerStats::default());
+        let predecessor = UdpSocket::bind(("127.0.0.1", 0)).await.unwrap();
+        let listening = predecessor.local_addr().unwrap();
+        let asking = tokio::spawn(Arc::clone(&health).ask_ourselves(listening, vec![ours.clone()]));
+        let mut query = [0; 64];
+        for _ in 0..3 {
+            let (len, peer) = predecessor.recv_from(&mut query).await.unwrap();
+            assert_eq!(health.reasons().len(), 1);
+            query[2] |= 0x80;
+            predecessor.send_to(&query[..len], peer).await.unwrap();
+        }
+        ours.queries.add(Transport::Udp.index());
+        asking.await.unwrap();
+        assert_eq!(health.reasons(), [""; 0]);
     }
 
     #[test]

@@ -6,6 +6,8 @@ pub mod live;
 
 pub mod log;
 
+pub mod capabilities;
+
 pub mod descriptors;
 
 pub mod serve;
@@ -15,6 +17,8 @@ pub mod kubernetes;
 pub mod health;
 
 pub mod memory;
+
+pub mod notify;
 
 pub mod metrics;
 

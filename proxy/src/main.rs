@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use console::tap::{self, TapError};
-use console::{CacheCommand, StatsArgs, TapArgs, TopArgs, stats, top};
+use console::{CacheCommand, ProbeCommand, StatsArgs, TapArgs, TopArgs, stats, top};
+use proxy::capabilities::Capabilities;
 use proxy::cli::{Cli, Command, ConfigCommand, LogFormat, RunArgs};
 use proxy::config::{Config, DEFAULTS};
 use proxy::log::Log;
@@ -29,12 +30,15 @@ fn main() -> ExitCode {
         Command::Tap(args) => tap(&args),
         Command::Top(args) => top(&args),
         Command::Cache(command) => cache(&command),
+        Command::Probe(command) => probe(&command),
         Command::Config(ConfigCommand::Check { file }) => check(&file),
         Command::Config(ConfigCommand::Defaults) => say(DEFAULTS.trim_end()),
     }
 }
 
 fn run(args: &RunArgs) -> ExitCode {
+    // Threads have those of the thread that started them, so before any.
+    let capabilities = Capabilities::raise();
     let config = match Config::load(args) {
         Ok(config) => config,
         Err(error) => return fail(CONFIG, &error),
@@ -43,6 +47,7 @@ fn run(args: &RunArgs) -> ExitCode {
         Ok(log) => log,
         Err(error) => return fail(RUN, &format_args!("cannot start the log: {error}")),
     };
+    capabilities.log();
     let outcome = proxy::app::run(config, args, &log);
     log.flush(LAST_LINES);
     match outcome {
@@ -61,6 +66,14 @@ fn stats(args: &StatsArgs) -> ExitCode {
 
 fn cache(command: &CacheCommand) -> ExitCode {
     match wait_for(console::cache::text(command)) {
+        Ok(Ok(text)) => say(text.trim_end()),
+        Ok(Err(error)) => fail(RUN, &error),
+        Err(error) => fail(RUN, &error),
+    }
+}
+
+fn probe(command: &ProbeCommand) -> ExitCode {
+    match wait_for(console::probe::text(command)) {
         Ok(Ok(text)) => say(text.trim_end()),
         Ok(Err(error)) => fail(RUN, &error),
         Err(error) => fail(RUN, &error),

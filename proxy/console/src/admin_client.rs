@@ -59,6 +59,16 @@ pub(crate) async fn get<T: DeserializeOwned>(
     read(addr, Method::GET, path).await
 }
 
+/// Gets one page that is text.
+///
+/// # Errors
+///
+/// As [`get`].
+pub(crate) async fn text(addr: &AdminAddr, path: &str) -> Result<String, AdminClientError> {
+    let body = in_time(addr, Method::GET, path).await?;
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
 /// Has a proxy do something, and gets what it did.
 ///
 /// # Errors
@@ -76,9 +86,13 @@ async fn read<T: DeserializeOwned>(
     method: Method,
     path: &str,
 ) -> Result<T, AdminClientError> {
-    let fetched = timeout(ANSWER_TIMEOUT, fetch(addr, method, path)).await;
-    let body = fetched.map_err(|_| late(addr, ANSWER_TIMEOUT))??;
+    let body = in_time(addr, method, path).await?;
     serde_json::from_slice(&body).map_err(|error| bad_response(addr, path, error))
+}
+
+async fn in_time(addr: &AdminAddr, method: Method, path: &str) -> Result<Bytes, AdminClientError> {
+    let fetched = timeout(ANSWER_TIMEOUT, fetch(addr, method, path)).await;
+    fetched.map_err(|_| late(addr, ANSWER_TIMEOUT))?
 }
 
 /// Opens a page that is sent a line at a time.

@@ -1,6 +1,7 @@
 //! The flags of the commands that read a running proxy.
 
-use std::net::ToSocketAddrs as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
+use std::path::Path;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -17,13 +18,32 @@ pub struct ProxyArgs {
         long,
         visible_alias = "url",
         value_name = PROXY,
-        default_value = DEFAULT_PROXY,
+        default_value_t = default_proxy(),
         value_parser = parse_proxy
     )]
     pub admin: AdminAddr,
     /// Show pseudonyms for `names`, `clients`, or both: `names,clients`.
     #[arg(long, value_name = "names,clients", value_parser = parse_redact)]
     pub redact: Option<String>,
+}
+
+/// The subcommands of `probe`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ProbeCommand {
+    /// Exit with 0 while every thread makes its rounds.
+    Live {
+        /// Where the proxy is: its `socket`, as `unix:PATH`.
+        #[arg(long, value_name = PROXY, default_value_t = default_proxy(),
+            value_parser = parse_proxy)]
+        admin: AdminAddr,
+    },
+    /// Exit with 0 once every listen address answers.
+    Ready {
+        /// Where the proxy is: its `socket`, as `unix:PATH`.
+        #[arg(long, value_name = PROXY, default_value_t = default_proxy(),
+            value_parser = parse_proxy)]
+        admin: AdminAddr,
+    },
 }
 
 /// The flags of `stats`.
@@ -45,7 +65,7 @@ pub enum CacheCommand {
         /// The name.
         name: String,
         /// Admin listener of the proxy.
-        #[arg(long, visible_alias = "url", value_name = PROXY, default_value = DEFAULT_PROXY,
+        #[arg(long, visible_alias = "url", value_name = PROXY, default_value_t = default_proxy(),
             value_parser = parse_proxy)]
         admin: AdminAddr,
         /// Print JSON.
@@ -57,7 +77,7 @@ pub enum CacheCommand {
     /// Print how full the cache is, and its hits.
     Stats {
         /// Admin listener of the proxy.
-        #[arg(long, visible_alias = "url", value_name = PROXY, default_value = DEFAULT_PROXY,
+        #[arg(long, visible_alias = "url", value_name = PROXY, default_value_t = default_proxy(),
             value_parser = parse_proxy)]
         admin: AdminAddr,
     },
@@ -70,7 +90,7 @@ pub struct FlushArgs {
     #[command(flatten)]
     pub what: FlushWhat,
     /// Admin listener of the proxy.
-    #[arg(long, visible_alias = "url", value_name = PROXY, default_value = DEFAULT_PROXY,
+    #[arg(long, visible_alias = "url", value_name = PROXY, default_value_t = default_proxy(),
         value_parser = parse_proxy)]
     pub admin: AdminAddr,
 }
@@ -197,4 +217,17 @@ fn parse_latency(text: &str) -> Result<Duration, String> {
 }
 /// How the address of a proxy is written, and where one is by default.
 const PROXY: &str = "[http://]HOST:PORT|unix:PATH";
-const DEFAULT_PROXY: &str = "127.0.0.1:9254";
+
+/// The socket that images and units configure, where it is: it belongs to the process
+/// beside us, while a port of the node may belong to another one. Else the default of
+/// `admin`.
+fn default_proxy() -> AdminAddr {
+    let socket = Path::new(DEFAULT_SOCKET);
+    match socket.exists() {
+        true => AdminAddr::Unix(socket.to_owned()),
+        false => AdminAddr::Tcp(DEFAULT_ADMIN),
+    }
+}
+
+const DEFAULT_SOCKET: &str = "/run/fivedots/fivedots.sock";
+const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9254);

@@ -14,12 +14,36 @@ use std::time::Duration;
 
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, unix};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream, unix};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep};
 
 use resolver::{Clock, Place, Places};
+
+/// Whose the port of a listener is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Port {
+    /// Ours alone.
+    Own,
+    /// Other processes of this user may listen on it as well (`SO_REUSEPORT`): each
+    /// connection goes to one of them.
+    Shared,
+}
+
+/// Listens on `addr`, inside a runtime.
+///
+/// # Errors
+///
+/// When the system does not give the address.
+pub fn listen(addr: SocketAddr, port: Port) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Connections of a predecessor that are still closing keep the port busy otherwise.
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(port == Port::Shared)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
+}
 
 /// A listener with few connections, each of which ends soon after it falls silent.
 #[derive(Debug)]
@@ -358,6 +382,9 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Long enough for a descriptor to be closed elsewhere, short enough not to be felt.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// Connections that wait to be taken: as many as tokio and the standard library have.
+const BACKLOG: u32 = 1024;
 
 #[cfg(test)]
 mod tests;

@@ -24,7 +24,7 @@ mod words;
 pub mod api;
 
 mod http;
-pub use http::{Bounded, Connection, Source, bounded};
+pub use http::{Bounded, Connection, Port, Source, bounded, listen};
 
 mod page;
 
@@ -33,13 +33,16 @@ pub use admin::{AdminAddr, AdminListener, AdminState, Settings, SocketFile};
 
 mod args;
 pub use args::{
-    CacheCommand, FlushArgs, FlushWhat, ProxyArgs, StatsArgs, TapArgs, TopArgs, parse_admin,
+    CacheCommand, FlushArgs, FlushWhat, ProbeCommand, ProxyArgs, StatsArgs, TapArgs, TopArgs,
+    parse_admin,
 };
 
 mod admin_client;
 pub use admin_client::AdminClientError;
 
 pub mod cache;
+
+pub mod probe;
 
 pub mod stats;
 

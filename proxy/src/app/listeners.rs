@@ -5,9 +5,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
-use anyhow::Context as _;
 use tokio::sync::watch;
 
+use crate::capabilities::hint;
 use crate::config::Config;
 use crate::descriptors::Descriptors;
 use crate::health::Health;
@@ -53,7 +53,10 @@ impl Listeners {
         for addr in &config.listen {
             listeners
                 .listen((*addr, config.workers), service, recorders, beats)
-                .with_context(|| format!("cannot listen on {addr}"))?;
+                .map_err(|error| {
+                    let hint = hint(*addr, &error);
+                    error.context(format!("cannot listen on {addr}{hint}"))
+                })?;
         }
         Ok(listeners)
     }
@@ -73,13 +76,14 @@ impl Listeners {
         if self.threads.is_empty() {
             sockets.first().map(check_buffer);
         }
-        let mut open = Vec::new();
+        let (mut open, mut ours) = (Vec::new(), Vec::new());
         let task = tokio::spawn(self.tcp.clone().run(bind_tcp(bound)?));
         self.tasks.push((format!("tcp on {bound}"), task));
         for (n, socket) in sockets.into_iter().enumerate() {
             let (stop, (stats, notes)) = (Arc::clone(&self.stop), recorders.open());
             let name = format!("client-{n} on {bound}");
             beats.add(name.clone(), Arc::clone(&stats.beat));
+            ours.push(Arc::clone(&stats));
             let socket = Arc::new(socket);
             open.push(Arc::downgrade(&socket));
             let worker = UdpWorker::new(socket, service.clone(), (stats, notes), stop);
@@ -89,7 +93,7 @@ impl Listeners {
         }
         self.sockets.push((bound, open));
         tracing::info!(addr = %bound, "listening");
-        tokio::spawn(Arc::clone(&self.health).ask_ourselves(bound));
+        tokio::spawn(Arc::clone(&self.health).ask_ourselves(bound, ours));
         Ok(())
     }
 

@@ -13,6 +13,8 @@ impl Config {
             ("workers", self.workers != old.workers),
             ("metrics", self.metrics != old.metrics),
             ("admin", self.admin != old.admin),
+            ("socket", self.socket != old.socket),
+            ("share_ports", self.share_ports != old.share_ports),
             ("log_format", self.log_format != old.log_format),
             ("cache.size", self.cache.bytes != old.cache.bytes),
             ("cache.negative_share", self.cache.negative_share != old.cache.negative_share),

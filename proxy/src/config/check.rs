@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::ops::{Range, RangeInclusive};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::allow::Allowed;
@@ -55,6 +56,8 @@ pub(super) fn build(
             .or_else(|| file.metrics.map(|addr| addr.0))
             .unwrap_or(DEFAULT_METRICS),
         admin: admin(source, args)?,
+        socket: socket(source, args)?,
+        share_ports: file.share_ports.unwrap_or(false),
         log_format: log_format(source, args)?,
     };
     if config.admin == AdminAddr::Tcp(config.metrics) && config.metrics.port() != 0 {
@@ -190,6 +193,22 @@ fn admin(source: &Source, args: &RunArgs) -> Result<AdminAddr, ConfigError> {
         Some(at) => source.wrong(&at, &reason),
         None => ConfigError::Flags(format!("--admin: {reason}")),
     })
+}
+
+fn socket(source: &Source, args: &RunArgs) -> Result<Option<PathBuf>, ConfigError> {
+    let reason = |path: &Path| format!("{:?} is not an absolute path", path.display().to_string());
+    if let Some(path) = &args.socket {
+        return match path.is_absolute() {
+            true => Ok(Some(path.clone())),
+            false => Err(ConfigError::Flags(format!("--socket: {}", reason(path)))),
+        };
+    }
+    let Some(written) = &source.file.socket else { return Ok(None) };
+    let path = Path::new(written.get_ref());
+    match path.is_absolute() {
+        true => Ok(Some(path.to_owned())),
+        false => Err(source.wrong(&written.span(), &reason(path))),
+    }
 }
 
 fn log_format(source: &Source, args: &RunArgs) -> Result<LogFormat, ConfigError> {

@@ -47,6 +47,8 @@ pub(super) struct ConfigFile {
     pub(super) kubernetes: KubernetesTable,
     pub(super) metrics: Option<OwnAddr>,
     pub(super) admin: Option<Spanned<String>>,
+    pub(super) socket: Option<Spanned<String>>,
+    pub(super) share_ports: Option<bool>,
     pub(super) admin_hosts: Option<Spanned<Vec<String>>>,
     pub(super) log_format: Option<Spanned<String>>,
 }
@@ -217,6 +219,10 @@ fn write_top(config: &Config, text: &mut String) -> std::fmt::Result {
     writeln!(text, "workers = {}", config.workers)?;
     writeln!(text, "metrics = \"{}\"", config.metrics)?;
     writeln!(text, "admin = {}", toml::Value::from(config.admin.to_string()))?;
+    if let Some(socket) = &config.socket {
+        writeln!(text, "socket = {}", toml::Value::from(socket.display().to_string()))?;
+    }
+    writeln!(text, "share_ports = {}", config.share_ports)?;
     writeln!(text, "admin_hosts = {}", toml::Value::from(config.admin_hosts.clone()))?;
     writeln!(text, "log_format = {:?}", config.log_format.label())?;
     for zone in &config.zones {

@@ -5,6 +5,7 @@
 mod allow;
 mod api;
 mod cache;
+mod capabilities;
 mod cli;
 mod commands;
 mod coredns;
@@ -27,6 +28,7 @@ mod reload;
 mod resolv_conf;
 mod resolvers;
 mod serve;
+mod socket;
 mod table;
 mod tap;
 mod top;

@@ -7,10 +7,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use axum::Router;
 use tokio::net::{TcpListener, UnixListener};
 
 use super::{AdminState, routes};
-use crate::http::bounded;
+use crate::http::{Port, bounded, listen};
 pub use socket_file::SocketFile;
 
 /// The address of an admin listener.
@@ -49,8 +50,17 @@ impl AdminListener {
     /// Errors of the system; `AlreadyExists` for a file that is not a socket, and
     /// `AddrInUse` for a socket that a process listens on.
     pub async fn bind(addr: &AdminAddr) -> io::Result<Self> {
+        Self::bind_with(addr, Port::Own).await
+    }
+
+    /// The same on a TCP port that may be shared.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind).
+    pub async fn bind_with(addr: &AdminAddr, port: Port) -> io::Result<Self> {
         match addr {
-            AdminAddr::Tcp(addr) => TcpListener::bind(addr).await.map(Self::Tcp),
+            AdminAddr::Tcp(addr) => listen(*addr, port).map(Self::Tcp),
             AdminAddr::Unix(path) => {
                 let (listener, file) = socket_file::bind(path).await?;
                 Ok(Self::Unix(listener, file))
@@ -78,7 +88,21 @@ impl AdminListener {
     ///
     /// Never in practice: failed connections are skipped.
     pub async fn serve(self, state: AdminState, places: usize) -> io::Result<()> {
-        let routes = routes(state);
+        self.serve_with(Router::new(), state, places).await
+    }
+
+    /// The same with `more` routes beside those.
+    ///
+    /// # Errors
+    ///
+    /// As [`serve`](Self::serve).
+    pub async fn serve_with(
+        self,
+        more: Router,
+        state: AdminState,
+        places: usize,
+    ) -> io::Result<()> {
+        let routes = routes(state).merge(more);
         match self {
             Self::Tcp(listener) => axum::serve(bounded(listener, places), routes).await,
             Self::Unix(listener, _file) => axum::serve(bounded(listener, places), routes).await,

@@ -46,12 +46,13 @@ const CONSOLE: &[&[&str]] = &[
     &["admin"],
     &["args"],
     &["admin_client"],
-    &["cache", "stats", "tap", "top"],
+    &["cache", "probe", "stats", "tap", "top"],
 ];
 
 const PROXY: &[&[&str]] = &[
-    &["descriptors", "heartbeat", "live", "log", "memory", "reload"],
+    &["capabilities", "descriptors", "heartbeat", "live", "log", "memory", "reload"],
     &["cli", "health", "kubernetes", "metrics", "serve", "shutdown"],
+    &["notify"],
     &["config"],
     &["resolv_conf"],
     &["app"],

@@ -1,0 +1,106 @@
+//! The socket for commands and probes, and ports that two processes have.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use testbed::http::{Server, try_get};
+use testbed::{Fivedots, Process, eventually, fivedots, query};
+use upstream::Upstream;
+
+use crate::{PROGRAM, SOON};
+
+fn upstream() -> Upstream {
+    let zone = Upstream::builder().zone("test.", "web 60 A 10.0.0.1");
+    zone.start().unwrap()
+}
+
+/// What a command says on standard output, and whether it succeeded.
+fn command(arguments: &[&str]) -> (String, bool) {
+    let output = Command::new(PROGRAM).args(arguments).output().unwrap();
+    (String::from_utf8(output.stdout).unwrap(), output.status.success())
+}
+
+#[test]
+fn commands_and_probes_find_the_process_by_its_socket() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("fivedots.sock");
+    let upstream = upstream();
+    let proxy = Fivedots::start(upstream.addr(), &["--socket", path.to_str().unwrap()]);
+    proxy.client().udp(&query("web.test.", "A")).unwrap();
+    let admin = format!("unix:{}", path.display());
+    for (words, said) in [
+        (&["probe", "live"][..], "ok"),
+        (&["probe", "ready"], "ok"),
+        (&["stats"], "1 clients"),
+        (&["cache", "get", "web.test"], "10.0.0.1"),
+    ] {
+        let (text, succeeded) = command(&[words, &["--admin", &admin]].concat());
+        assert!(succeeded && text.contains(said), "{words:?}: {text}");
+    }
+    let page = try_get(Server::Unix(path.clone()), "/metrics").unwrap();
+    assert!(page.body.contains("fivedots_build_info"));
+    drop(proxy);
+    let (_, succeeded) = command(&["probe", "live", "--admin", &admin]);
+    assert!(!succeeded, "nothing is alive there");
+}
+
+/// Starts another process at the same addresses.
+fn beside(proxy: &Fivedots, upstream: SocketAddr, lines: &str, socket: &Path) -> Process {
+    let [listen, metrics, admin] = [proxy.listen, proxy.metrics, proxy.admin];
+    let upstream = upstream.to_string();
+    let addrs = [("--listen", listen), ("--metrics", metrics), ("--admin", admin)];
+    let flags = addrs.map(|(flag, addr)| [flag.to_owned(), addr.to_string()]);
+    let mut flags: Vec<_> = flags.as_flattened().iter().map(String::as_str).collect();
+    flags.extend(["--upstream", &upstream, "--socket", socket.to_str().unwrap()]);
+    fivedots::serve(&mut Command::new(PROGRAM), lines, &flags)
+        .unwrap_or_else(|error| panic!("{error:#}"))
+}
+
+/// An update with an overlap: the old process and the new one have the same ports, each
+/// is ready by its own socket, and the new one has them alone afterwards.
+#[test]
+fn ports_may_be_shared_for_an_update() {
+    let dir = tempfile::tempdir().unwrap();
+    let upstream = upstream();
+    let old = Fivedots::configured(upstream.addr(), "share_ports = true");
+    let path = dir.path().join("new.sock");
+    let new = beside(&old, upstream.addr(), "share_ports = true", &path);
+    let admin = format!("unix:{}", path.display());
+    let is_ready = || command(&["probe", "ready", "--admin", &admin]).1;
+    assert!(eventually(SOON, is_ready));
+    let [metrics, client] = [old.metrics, old.listen];
+    drop(old);
+    for _ in 0..20 {
+        assert_eq!(try_get(metrics, "/readyz").unwrap().status, 200);
+        testbed::Client::new(client)
+            .udp(&query("web.test.", "A"))
+            .unwrap();
+    }
+    drop(new);
+}
+
+/// Without it a second process is a mistake, and ends.
+#[test]
+fn ports_are_not_shared_by_accident() {
+    let upstream = upstream();
+    let proxy = Fivedots::start(upstream.addr(), &[]);
+    let mut second = Command::new(PROGRAM);
+    second
+        .args(["run", "--listen", "127.0.0.1:0", "--upstream", &upstream.addr().to_string()])
+        .args(["--admin", "127.0.0.1:0", "--metrics", &proxy.metrics.to_string()]);
+    let second = Process::spawn(&mut second).unwrap();
+    second.wait_for_line("cannot listen on", SOON).unwrap();
+    second.wait_for_line("for metrics", SOON).unwrap();
+}
+
+#[test]
+fn the_path_of_the_socket_is_whole() {
+    let output = Command::new(PROGRAM)
+        .args(["run", "--socket", "fivedots.sock"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("--socket: \"fivedots.sock\" is not an absolute path"), "{said}");
+}
