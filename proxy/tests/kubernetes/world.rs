@@ -28,14 +28,17 @@ pub(crate) struct Proxy {
 /// An API server with the namespace `shop` and our rights.
 pub(crate) fn api() -> Apiserver {
     let api = Apiserver::start().unwrap();
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/rbac.yaml");
-    let rights = std::fs::read_to_string(path).unwrap();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/base/node-cache.yaml");
+    let manifests = std::fs::read_to_string(path).unwrap();
     let rbac = "/apis/rbac.authorization.k8s.io/v1";
-    for part in rights.split("\n---\n") {
+    for part in manifests.split("\n---\n") {
         let kind = part.lines().find_map(|line| line.strip_prefix("kind: "));
         let to = match kind.unwrap() {
             "ServiceAccount" => "/api/v1/namespaces/kube-system/serviceaccounts".to_owned(),
-            kind => format!("{rbac}/{}s", kind.to_lowercase()),
+            kind @ ("ClusterRole" | "ClusterRoleBinding") => {
+                format!("{rbac}/{}s", kind.to_lowercase())
+            }
+            _ => continue,
         };
         // The API server makes `kube-system` itself, a moment after it is ready.
         let applied = || api.request("POST", &to, part).is_ok();

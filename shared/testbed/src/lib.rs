@@ -13,6 +13,7 @@ pub mod cluster;
 pub mod coredns;
 pub mod fivedots;
 mod go_program;
+pub mod helm;
 pub mod http;
 pub mod kubernetes;
 mod length;

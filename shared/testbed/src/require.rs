@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 use crate::apiserver;
 use crate::cluster;
 use crate::coredns::COREDNS;
+use crate::helm::HELM;
 use crate::path::{find_program, missing_program};
 
 /// A part of the outside world that not every machine has.
@@ -19,6 +20,9 @@ use crate::path::{find_program, missing_program};
 pub enum Component {
     /// The real CoreDNS: built already, or Go to build it.
     Coredns,
+    /// What checks deploy/: helm, built already or Go to build it, Prometheus with its
+    /// promtool, and systemd-analyze.
+    Deploy,
     /// Network namespaces: root, `ip` and `nsenter`.
     Netns,
     /// A real Kubernetes API server: built already, or Go to build it; and its
@@ -36,11 +40,12 @@ pub enum Component {
 
 impl Component {
     /// All, in the order of their words.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Apiserver,
         Self::Browser,
         Self::Cluster,
         Self::Coredns,
+        Self::Deploy,
         Self::Netns,
         Self::Tmux,
         Self::Tshark,
@@ -52,6 +57,7 @@ impl Component {
             Self::Browser => "browser",
             Self::Cluster => "cluster",
             Self::Coredns => "coredns",
+            Self::Deploy => "deploy",
             Self::Netns => "netns",
             Self::Tmux => "tmux",
             Self::Tshark => "tshark",
@@ -68,6 +74,9 @@ impl Component {
                 .then(|| format!("none of {} in PATH", BROWSERS.join(", "))),
             Self::Cluster => cluster::missing().or_else(missing_namespaces),
             Self::Coredns => COREDNS.missing(),
+            Self::Deploy => HELM
+                .missing()
+                .or_else(|| missing_program(&["prometheus", "promtool", "systemd-analyze"])),
             Self::Netns => missing_namespaces(),
             Self::Tmux => missing_program(&["tmux"]),
             Self::Tshark => missing_program(&["tshark", "dumpcap"]),

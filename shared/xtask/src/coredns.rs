@@ -1,4 +1,4 @@
-//! `cargo xtask coredns` and `cargo xtask apiserver`.
+//! `cargo xtask coredns`, `cargo xtask apiserver` and `cargo xtask helm`.
 
 use std::process::{Command, ExitCode};
 
@@ -16,7 +16,12 @@ pub(crate) fn apiserver() -> Result<ExitCode> {
     example("apiserver", &[])
 }
 
-/// Builds both, and the other parts of a cluster, with the programs of a build of the
+/// The same with helm.
+pub(crate) fn helm() -> Result<ExitCode> {
+    example("helm", &[])
+}
+
+/// Builds all, and the other parts of a cluster, with the programs of a build of the
 /// tests, which cargo alone would compile anew, with fewer features.
 ///
 /// # Errors
@@ -44,5 +49,5 @@ fn example(name: &str, arguments: &[&str]) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-const PROGRAMS: [(&str, &[&str]); 3] =
-    [("coredns", &[]), ("apiserver", &[]), ("cluster", &["parts"])];
+const PROGRAMS: [(&str, &[&str]); 4] =
+    [("coredns", &[]), ("apiserver", &[]), ("cluster", &["parts"]), ("helm", &[])];

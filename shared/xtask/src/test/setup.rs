@@ -6,7 +6,9 @@ use std::process::{Command, Stdio};
 use crate::{coredns, shell};
 
 /// Programs that tests start, with the Debian package that has each.
-const PROGRAMS: [(&str, &str); 22] = [
+const PROGRAMS: [(&str, &str); 28] = [
+    ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
+    ("/usr/aarch64-linux-gnu/include/stdlib.h", "libc6-dev-arm64-cross"),
     ("chromium", "chromium"),
     ("dig", "dnsutils"),
     ("nslookup", "dnsutils"),
@@ -29,10 +31,14 @@ const PROGRAMS: [(&str, &str); 22] = [
     ("conntrack", "conntrack"),
     ("curl", "curl"),
     ("openssl", "openssl"),
+    ("prometheus", "prometheus"),
+    ("promtool", "prometheus"),
+    ("qemu-aarch64", "qemu-user"),
+    ("systemd-analyze", "systemd"),
 ];
 
-/// Installs missing programs, builds CoreDNS and the parts of Kubernetes. What cannot be had is said
-/// here and skipped by the tests, which know best what they need.
+/// Installs missing programs, builds CoreDNS, the parts of Kubernetes, and helm. What cannot
+/// be had is said here and skipped by the tests, which know best what they need.
 pub(crate) fn run() {
     install_programs();
     if shell::has("go") {
