@@ -1,7 +1,7 @@
 //! The socket itself: how it is opened, and one system call per batch.
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
@@ -204,6 +204,28 @@ impl Socket {
         local: Option<LocalAddr>,
     ) -> io::Result<()> {
         sys::send_one(self.as_fd(), bytes, Some(peer), local)
+    }
+
+    /// Takes the socket out of those that share its port ([`Options::reuse_port`]): the
+    /// kernel hands what comes from here on to the others, or refuses it where there are
+    /// none. What was queued before can still be received, and it can still send.
+    ///
+    /// A close would throw the queue away, and one that is read until it is empty can
+    /// get another datagram just before it is closed. So it is connected, to itself: a
+    /// connected socket gets the datagrams of its peer alone.
+    ///
+    /// # Errors
+    ///
+    /// The system's error; none for a socket that was bound here.
+    pub fn leave_port(&self) -> io::Result<()> {
+        let mut own = self.local_addr()?;
+        if own.ip().is_unspecified() {
+            own.set_ip(match own {
+                SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        self.inner.connect(own)
     }
 
     /// Bounds how long a blocking receive waits; `None` waits for ever.

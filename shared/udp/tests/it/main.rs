@@ -4,6 +4,7 @@
 mod batches;
 mod drops;
 mod errors;
+mod leaving;
 mod metadata;
 mod segmented;
 
