@@ -29,7 +29,7 @@ use crate::metrics::Sources;
 use crate::notify::Supervisor;
 use crate::reload::{Reloads, Watched};
 use crate::resolv_conf;
-use crate::serve::Service;
+use crate::serve::{LINGER, Service};
 use crate::shutdown::{Signals, Wish};
 use console::{AdminAddr, Settings};
 use forward::{Forwarder, ForwarderThread};
@@ -202,15 +202,17 @@ impl App {
         self.stop_tasks.send_replace(true);
         self.clients.stop.store(true, Ordering::Relaxed);
         let (forwarder, client_threads) = (self.forwarder.clone(), self.clients.threads);
-        let drained = spawn_blocking(move || {
+        let joined = spawn_blocking(move || {
             // What they had queued is asked before they end.
             for (name, thread) in client_threads {
                 if thread.join().is_err() {
                     tracing::error!(name, "a client thread panicked");
                 }
             }
-            forwarder.drain(DRAIN)
         });
+        // Connections are read for as long.
+        tokio::join!(joined, sleep(LINGER)).0.ok();
+        let drained = spawn_blocking(move || forwarder.drain(DRAIN));
         if !drained.await.unwrap_or(false) {
             let left = self.forwarder.in_flight();
             tracing::warn!(left, "ended before all clients were answered");

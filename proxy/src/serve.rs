@@ -7,6 +7,7 @@ mod udp;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dns::{Header, Rcode, get_u16};
 
@@ -175,3 +176,7 @@ fn turn_away(message: &[u8], stats: &WorkerStats, out: &mut [u8]) -> Option<usiz
 fn reject(error: QueryError, stats: &WorkerStats) {
     stats.rejected.add(error.index());
 }
+
+/// How long queries are read after the stop: over UDP those that keep coming, over TCP
+/// those that were sent before it, and of connections that waited to be taken.
+pub const LINGER: Duration = Duration::from_millis(200);

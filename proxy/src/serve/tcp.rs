@@ -15,7 +15,7 @@ use socket2::{Domain, Protocol, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::yield_now;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::Service;
 use super::frame::Draft;
@@ -98,8 +98,8 @@ struct Seat {
 }
 
 impl TcpServer {
-    /// Serves until `stop` turns true: then no connection is taken and no
-    /// query read, but what was asked is answered.
+    /// Serves until `stop` turns true: then what the kernel holds already is taken, read
+    /// for a moment more, and answered.
     ///
     /// All its tasks run on one thread, the only writer of its counters
     /// and notes.
@@ -126,9 +126,10 @@ impl TcpServer {
     pub async fn run(mut self, listener: TcpListener) {
         loop {
             let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                _ = self.stop.wait_for(|stop| *stop) => return,
+                accepted = listener.accept() => Some(accepted),
+                _ = self.stop.wait_for(|stop| *stop) => None,
             };
+            let Some(accepted) = accepted else { return self.take_queued(&listener).await };
             match accepted {
                 Ok((stream, peer)) => {
                     if self.take(stream, peer) {
@@ -137,6 +138,19 @@ impl TcpServer {
                     }
                 }
                 Err(error) => self.cannot_accept(&error).await,
+            }
+        }
+    }
+
+    /// Takes the connections that the kernel holds already: it would reset them with the
+    /// listener, and their clients have sent their queries.
+    async fn take_queued(&self, listener: &TcpListener) {
+        for _ in 0..BACKLOG {
+            match timeout(Duration::ZERO, listener.accept()).await {
+                Ok(Ok((stream, peer))) => {
+                    self.take(stream, peer);
+                }
+                _ => return,
             }
         }
     }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use udp::{Options, RecvBatch, SendBatch, Socket};
 
 use super::{
-    Accounts, Allow, Outcome, Sender, Service, ask, note_refused, refresh, refuse, turn_away,
+    Accounts, Allow, LINGER, Outcome, Sender, Service, ask, note_refused, refresh, refuse,
+    turn_away,
 };
 use crate::live::View;
 use forward::{Ask, ReplyTo, note_unsent};
@@ -63,9 +64,10 @@ impl UdpWorker {
                 Ok(got) => got,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if self.stop.load(Ordering::Relaxed) {
+                    if stop_at.is_some() {
                         return;
                     }
+                    self.leave_port(&mut stop_at, self.service.clock.now());
                     self.stats.beat.note(self.service.clock.now());
                     want = 1;
                     continue;
@@ -86,14 +88,24 @@ impl UdpWorker {
             self.stats.beat.note(now);
             self.answer(&recv, now);
             want = next_want(want, got);
-            if self.stop.load(Ordering::Relaxed) {
-                // Clients that keep asking must not keep us alive.
-                let until = *stop_at.get_or_insert(now + LINGER);
-                if now >= until {
-                    return;
-                }
+            let until = self.leave_port(&mut stop_at, now);
+            // Clients that keep asking must not keep us alive.
+            if until.is_some_and(|until| now >= until) {
+                return;
             }
         }
+    }
+
+    /// After the stop, leaves the port to a successor, so that it gets all queries that
+    /// come from here on; returns until when what is queued is answered.
+    fn leave_port(&self, until: &mut Option<Moment>, now: Moment) -> Option<Moment> {
+        if self.stop.load(Ordering::Relaxed) && until.is_none() {
+            if let Err(error) = self.socket.leave_port() {
+                tracing::warn!(%error, "a UDP socket stays at its port until it is closed");
+            }
+            *until = Some(now + LINGER);
+        }
+        *until
     }
 
     fn answer(&mut self, recv: &RecvBatch, now: Moment) {
@@ -259,9 +271,6 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// Receives in a row that may fail for another reason than a lack of memory. A
 /// socket that is broken for good has to be opened again, by a new process.
 const MAX_FAILED: u32 = 100;
-
-/// How long queries that keep coming are still answered after the stop.
-const LINGER: Duration = Duration::from_millis(200);
 
 #[cfg(test)]
 mod tests {

@@ -56,6 +56,29 @@ fn sigterm_with_50_in_flight_answers_all_50_and_exits_0() {
     assert_eq!(status.code(), Some(0), "{}", proxy.process.output());
 }
 
+/// The kernel holds connections and datagrams of a process that has no time to take
+/// them; their clients have sent their queries.
+#[test]
+fn what_waits_to_be_taken_is_answered() {
+    let upstream = Upstream::builder().zone("test.", "web 60 A 10.0.0.1");
+    let upstream = upstream.start().unwrap();
+    let proxy = Fivedots::start(upstream.addr(), &[]);
+    proxy.process.signal("STOP").unwrap();
+    let octets = query("web.test.", "A").octets();
+    let mut connections: Vec<_> = (0..8).map(|_| proxy.client().connect().unwrap()).collect();
+    let sockets: Vec<_> = (0..8).map(|_| proxy.client().socket().unwrap()).collect();
+    for (connection, socket) in connections.iter_mut().zip(&sockets) {
+        connection.send(&octets).unwrap();
+        socket.send(&octets).unwrap();
+    }
+    proxy.process.signal("TERM").unwrap();
+    proxy.process.signal("CONT").unwrap();
+    for (connection, socket) in connections.iter_mut().zip(&sockets) {
+        assert!(connection.receive().unwrap().is_some());
+        assert!(receive_datagram(socket).unwrap().is_some());
+    }
+}
+
 /// Nobody's answer is worth more than five seconds.
 #[test]
 fn a_silent_upstream_does_not_hold_up_the_end() {

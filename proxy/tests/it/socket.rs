@@ -1,12 +1,14 @@
 //! The socket for commands and probes, and ports that two processes have.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
+use testbed::client::{addresses, parse, receive_datagram};
 use testbed::http::{Server, try_get};
 use testbed::{Fivedots, Process, eventually, fivedots, query};
-use upstream::Upstream;
+use upstream::{Rule, Upstream};
 
 use crate::{PROGRAM, SOON};
 
@@ -77,6 +79,35 @@ fn ports_may_be_shared_for_an_update() {
             .udp(&query("web.test.", "A"))
             .unwrap();
     }
+    drop(new);
+}
+
+/// Queries keep coming from other ports while the old process ends, and it has questions
+/// in flight whose answers need its sockets: none of all these is lost.
+#[test]
+fn an_update_loses_no_query() {
+    let dir = tempfile::tempdir().unwrap();
+    let upstream = Upstream::builder()
+        .zone("test.", "web 60 A 10.0.0.1\nslow 60 A 10.0.0.2")
+        .rule(Rule::on("slow.test.").delay(Duration::from_secs(2)))
+        .start()
+        .unwrap();
+    let old = Fivedots::configured(upstream.addr(), "share_ports = true");
+    let slow = old.client().socket().unwrap();
+    slow.send(&query("slow.test.", "A").octets()).unwrap();
+    assert!(upstream.wait_for(1, SOON));
+    let new = beside(&old, upstream.addr(), "share_ports = true", &dir.path().join("new.sock"));
+    old.process.signal("TERM").unwrap();
+    let client = old.client();
+    let mut asked = 0;
+    while old.process.status().is_none() {
+        let octets = query("web.test.", "A").octets();
+        assert!(client.exchange_udp(&octets).unwrap().is_some(), "query {asked}");
+        asked += 1;
+    }
+    assert!(asked > 100, "only {asked} queries while the old process ended");
+    let answer = receive_datagram(&slow).unwrap().unwrap();
+    assert_eq!(addresses(&parse(&answer).unwrap()), [Ipv4Addr::new(10, 0, 0, 2)]);
     drop(new);
 }
 

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::{Common, Seat, TcpConfig};
 use crate::serve::frame::{self, Frames};
 use crate::serve::{
-    Accounts, Outcome, Sender, ask, note_refused, refresh, refuse, reject, turn_away,
+    Accounts, LINGER, Outcome, Sender, ask, note_refused, refresh, refuse, reject, turn_away,
 };
 use forward::{ReplyTo, TcpAnswer, TcpReply};
 use observe::{QueryFlags, Transport};
@@ -44,7 +44,7 @@ enum Event {
     Readable(io::Result<()>),
     /// Nothing happened for too long.
     Idle,
-    /// The process ends.
+    /// The process ends; the second time, a moment after it.
     Stop,
 }
 
@@ -77,9 +77,9 @@ impl Connection {
     pub(super) async fn run(mut self) -> io::Result<()> {
         self.stream.set_nodelay(true)?;
         let mut reading = true;
-        let mut idle_at = self.idle_at();
+        let (mut idle_at, mut ends_at) = (self.idle_at(), None);
         while reading || self.inflight > 0 {
-            match self.next(reading, idle_at).await {
+            match self.next(reading, idle_at, ends_at).await {
                 Event::Answer(answer) => self.take_answers(&answer)?,
                 Event::Readable(ready) => {
                     ready?;
@@ -91,6 +91,7 @@ impl Connection {
                 }
                 // With queries in flight as well: their answers were lost.
                 Event::Idle => break,
+                Event::Stop if ends_at.is_none() => ends_at = Some(Instant::now() + LINGER),
                 Event::Stop => reading = false,
             }
             // Queries may have waited for a place.
@@ -101,13 +102,14 @@ impl Connection {
     }
 
     /// Waits for what happens next.
-    async fn next(&mut self, reading: bool, idle_at: Instant) -> Event {
+    async fn next(&mut self, reading: bool, idle_at: Instant, ends_at: Option<Instant>) -> Event {
         let may_read = reading && self.inflight < self.config.max_inflight;
         tokio::select! {
             Some(answer) = self.answers.recv(), if self.inflight > 0 => Event::Answer(answer),
             ready = self.stream.readable(), if may_read => Event::Readable(ready),
             () = sleep_until(idle_at) => Event::Idle,
-            _ = self.stop.wait_for(|stop| *stop), if reading => Event::Stop,
+            _ = self.stop.wait_for(|stop| *stop), if reading && ends_at.is_none() => Event::Stop,
+            () = sleep_until(ends_at.unwrap_or(idle_at)), if reading && ends_at.is_some() => Event::Stop,
         }
     }
 
