@@ -225,6 +225,9 @@ spec:
           readOnly: true
         - name: run
           mountPath: /run/fivedots
+        {{- with .Values.extraVolumeMounts }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
   volumes:
     - name: config
       configMap:
@@ -233,4 +236,7 @@ spec:
       emptyDir:
         medium: Memory
         sizeLimit: 1Mi
+    {{- with .Values.extraVolumes }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
 {{- end -}}

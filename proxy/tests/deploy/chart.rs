@@ -57,7 +57,7 @@ fn bad_combinations_are_refused_with_a_sentence() {
         ("node-cache", &["admin.port=9253"], "the process needs two ports"),
         ("node-cache", &["metrics.port=53"], "port 53 of the node is that of DNS"),
         ("node-cache", &["config=share_ports = false"], "a file must not have a key twice"),
-        ("node-cache", &["config=[[zone]]"], "use the value zones"),
+        ("node-cache", &["config=suffix = \"cluster.local.\""], "set cluster.upstreams"),
         ("front", &["config=[kubernetes]"], "the table [kubernetes]"),
         ("front", &["cluster.domain=c.test", "config=[observe]"], "the table [observe]"),
         ("diagnose", &["service.clusterIP=10.96.0.9"], "serves no client"),

@@ -40,7 +40,7 @@ fn commands_and_probes_find_the_process_by_its_socket() {
         let (text, succeeded) = command(&[words, &["--admin", &admin]].concat());
         assert!(succeeded && text.contains(said), "{words:?}: {text}");
     }
-    let page = try_get(Server::Unix(path.clone()), "/metrics").unwrap();
+    let page = try_get(Server::Unix(path), "/metrics").unwrap();
     assert!(page.body.contains("fivedots_build_info"));
     drop(proxy);
     let (_, succeeded) = command(&["probe", "live", "--admin", &admin]);
