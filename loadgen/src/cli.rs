@@ -31,6 +31,8 @@ pub enum Command {
     },
     /// Sends a constant load without a file.
     Quick(Box<QuickArgs>),
+    /// Finds the highest rate at which a server keeps its objectives.
+    Find(Box<FindArgs>),
     /// Compares 200 pods with and without a node cache.
     Demo(DemoArgs),
     /// Runs a DNS server with the answers of a cluster's CoreDNS and the Internet.
@@ -61,8 +63,48 @@ pub struct RunArgs {
     pub i_own_this: bool,
 }
 
-/// Arguments of `quick`.
+/// Arguments of `find`.
 #[derive(Args, Debug)]
+pub struct FindArgs {
+    /// Address, address:port, or resolv.conf.
+    pub server: String,
+    /// Names to ask for; `example.com` alone by default.
+    pub names: Vec<String>,
+    /// What a rate must keep, such as "latency.p99 < 20ms" or "lost < 0.1%"; may be
+    /// repeated.
+    #[arg(long, value_name = "CONDITION")]
+    pub slo: Vec<String>,
+    /// The lowest rate, in queries per second.
+    #[arg(long, default_value_t = 100.0)]
+    pub from: f64,
+    /// The highest rate: more is never sent.
+    #[arg(long, default_value_t = 100_000.0)]
+    pub to: f64,
+    /// How long each rate is tried.
+    #[arg(long, default_value = "3s", value_name = "DURATION")]
+    pub step: String,
+    /// The type to ask for.
+    #[arg(long = "type", default_value = "A", value_name = "TYPE")]
+    pub qtype: String,
+    /// How long a query waits for its answer.
+    #[arg(long, default_value = "1s", value_name = "DURATION")]
+    pub timeout: String,
+    /// Sends over TCP.
+    #[arg(long)]
+    pub tcp: bool,
+    /// Sender threads.
+    #[arg(long, default_value_t = 1)]
+    pub threads: u32,
+    /// Allows load to these addresses; loopback is always allowed.
+    #[arg(long, value_name = "CIDR")]
+    pub allow: Vec<String>,
+    /// Allows load to a public address: the target is yours.
+    #[arg(long)]
+    pub i_own_this: bool,
+}
+
+/// Arguments of `quick`.
+#[derive(Args, Debug, Default)]
 pub struct QuickArgs {
     /// Address, address:port, or resolv.conf.
     pub server: String,

@@ -15,7 +15,7 @@ use crate::report::Report;
 use crate::report::text::Text;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::sender::Stop;
-use crate::{demo, quick, run, upstream};
+use crate::{demo, find, quick, run, upstream};
 
 /// Why a command did not come to a report.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,8 @@ pub enum CommandError {
     Refused(#[from] Refusal),
     #[error("{0}")]
     Demo(#[from] demo::DemoError),
+    #[error("{0}")]
+    Find(#[from] find::FindError),
     #[error("cannot run: {0}")]
     Run(io::Error),
     #[error("cannot write {0}: {1}")]
@@ -43,7 +45,8 @@ impl CommandError {
             Self::Scenario(_) => Exit::Scenario,
             Self::Refused(_) => Exit::Refused,
             Self::Demo(error) => error.exit(),
-            Self::Run(_) | Self::Output(..) => Exit::RunError,
+            Self::Find(find::FindError::Usage(_)) => Exit::Usage,
+            Self::Find(_) | Self::Run(_) | Self::Output(..) => Exit::RunError,
         }
     }
 }
@@ -62,6 +65,11 @@ pub fn run(cli: &Cli, stop: &Stop, out: &mut impl Write) -> Result<Exit, Command
             Ok(Exit::Passed)
         }
         Command::Quick(args) => run_quick(args, stop, out),
+        Command::Find(args) => {
+            let scenario = find::scenario(args, args.from)?;
+            guard(&scenario, scenario.address(), args.i_own_this)?;
+            Ok(find::run(args, stop, out)?)
+        }
         Command::Demo(args) => Ok(demo::run(args, stop, out)?),
         Command::Upstream { listen } => {
             upstream::serve(*listen, stop, out).map_err(CommandError::Run)?;
@@ -83,7 +91,7 @@ fn run_file(args: &RunArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, C
 fn run_quick(args: &QuickArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, CommandError> {
     let text = quick::scenario_text(args).map_err(CommandError::Usage)?;
     let scenario = Scenario::parse(&text, Path::new("quick"))
-        .map_err(|error| CommandError::Usage(first_line(&error)))?;
+        .map_err(|error| CommandError::Usage(error.reason()))?;
     guard(&scenario, scenario.address(), args.i_own_this)?;
     measure(&scenario, args.json.as_deref(), stop, out)
 }
@@ -175,14 +183,6 @@ fn json_error(path: &str, error: io::Error) -> CommandError {
 fn guard(scenario: &Scenario, target: IpAddr, i_own_this: bool) -> Result<(), Refusal> {
     let public = if i_own_this { PublicTarget::Allowed } else { PublicTarget::Refused };
     guard::check(target, &scenario.target.allow, public)
-}
-
-/// The made-up file of `quick` has no line a user could look at.
-fn first_line(error: &ScenarioError) -> String {
-    match error {
-        ScenarioError::Wrong { reason, .. } => reason.clone(),
-        unreadable @ ScenarioError::Unreadable { .. } => unreadable.to_string(),
-    }
 }
 
 fn print(out: &mut impl Write, text: &str) -> Result<(), CommandError> {

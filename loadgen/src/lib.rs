@@ -48,6 +48,10 @@ pub mod environment;
 
 pub mod report;
 
+pub mod search;
+
+pub mod find;
+
 pub mod exit;
 
 pub mod signals;

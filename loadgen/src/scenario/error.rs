@@ -28,6 +28,17 @@ pub enum ScenarioError {
     },
 }
 
+impl ScenarioError {
+    /// Returns what is wrong, without a place: a scenario made of arguments has no
+    /// line that a user could look at.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Wrong { reason, .. } => reason.clone(),
+            unreadable @ Self::Unreadable { .. } => unreadable.to_string(),
+        }
+    }
+}
+
 /// What a check of a part yields.
 pub(super) type Result<T> = std::result::Result<T, ScenarioError>;
 

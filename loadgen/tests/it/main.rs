@@ -5,6 +5,7 @@ mod answering;
 mod commands;
 mod counts;
 mod figures;
+mod find;
 mod gso;
 mod program;
 mod sockets;

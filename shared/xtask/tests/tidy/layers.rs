@@ -61,7 +61,7 @@ const PROXY: &[&[&str]] = &[
 
 /// The load generator's, likewise.
 const LOADGEN: &[&[&str]] = &[
-    &["cli", "environment", "exit", "expect", "guard", "random"],
+    &["cli", "environment", "exit", "expect", "guard", "random", "search"],
     &["outstanding", "recorder", "schedule", "workload"],
     &["lookup", "plan"],
     &["account"],
@@ -69,7 +69,7 @@ const LOADGEN: &[&[&str]] = &[
     &["quick", "scenario", "signals"],
     &["forecast", "progress", "run"],
     &["report"],
-    &["demo", "upstream"],
+    &["demo", "find", "upstream"],
     &["command"],
     &["main"],
 ];
