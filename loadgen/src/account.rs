@@ -11,6 +11,7 @@ use dns::{Flags, HEADER_LEN, Header, Rcode};
 use crate::lookup::{Lookups, QueryOutcome, ReadyStep};
 use crate::outstanding::{Bounds, Full, NO_LOOKUP, Outstanding, QueryState, Slot};
 use crate::recorder::Recorder;
+use crate::series::Tally;
 use crate::workload::Workload;
 
 mod ends;
@@ -70,8 +71,8 @@ impl Account {
     ///
     /// [`Full`] when it must be shed, which is counted.
     pub fn send(&mut self, outgoing: &OutgoingQuery, out: &mut [u8]) -> Result<usize, Full> {
-        let record = self.recorder.phase(outgoing.phase);
-        record.counts.due += 1;
+        self.recorder.phase(outgoing.phase).counts.due += 1;
+        self.recorder.series.count(outgoing.due, Tally::Due);
         let query = self.workload.query(outgoing.query);
         let Some(place) = out.get_mut(..query.len()) else { return Err(Full) };
         let slot = Slot {
@@ -85,7 +86,8 @@ impl Account {
             state: QueryState::Queued,
         };
         let Ok(id) = self.outstanding.insert(slot) else {
-            record.counts.shed += 1;
+            self.recorder.phase(outgoing.phase).counts.shed += 1;
+            self.recorder.series.count(outgoing.due, Tally::NotSent);
             self.end_of_query(outgoing.lookup, QueryOutcome::Lost, outgoing.sent);
             return Err(Full);
         };
@@ -117,6 +119,7 @@ impl Account {
     pub fn left(&mut self, index: u32, at: u64) {
         if let Some(slot) = self.outstanding.left(index, at) {
             self.recorder.phase(slot.phase).sent(slot.due, at);
+            self.recorder.series.count(slot.due, Tally::Sent);
         }
     }
 
@@ -137,6 +140,7 @@ impl Account {
         let counts = &mut self.recorder.phase(outgoing.phase).counts;
         counts.due += 1;
         counts.shed += 1;
+        self.recorder.not_sent(outgoing.due);
         self.end_of_query(outgoing.lookup, QueryOutcome::Lost, outgoing.sent);
     }
 
@@ -159,10 +163,14 @@ impl Account {
             // The kernel had it in time, we read it late: not lost at all.
             QueryState::Lost => {
                 record.counts.lost -= 1;
+                self.recorder.series.uncount(slot.due, Tally::Lost);
                 self.missing = self.missing.saturating_sub(1);
             }
             // ICMP was wrong, or about another path of the same datagram.
-            QueryState::Refused => record.counts.refused -= 1,
+            QueryState::Refused => {
+                record.counts.refused -= 1;
+                self.recorder.series.uncount(slot.due, Tally::Refused);
+            }
             // No server can know its id: an answer to an earlier query of the same
             // id, or a guess.
             QueryState::NotSent | QueryState::Queued => {
@@ -171,6 +179,7 @@ impl Account {
             }
             QueryState::Waiting => {}
         }
+        let record = self.recorder.phase(slot.phase);
         if header.flags.has(Flags::TC) {
             record.counts.truncated += 1;
         }
@@ -182,9 +191,12 @@ impl Account {
             {
                 *count += 1;
             }
+            let latency = received.saturating_sub(slot.due);
+            self.recorder.series.answered(slot.due, latency);
             self.outstanding.resolve(index, QueryState::Answered);
         } else {
             record.counts.late += 1;
+            self.recorder.series.count(slot.due, Tally::Late);
             self.outstanding.resolve(index, QueryState::AnsweredLate);
         }
         if slot.state.is_open() {

@@ -31,6 +31,8 @@ pub enum Command {
     },
     /// Sends a constant load without a file.
     Quick(Box<QuickArgs>),
+    /// Adds up the reports of all shards of a run, and judges them.
+    Merge(MergeArgs),
     /// Finds the highest rate at which a server keeps its objectives.
     Find(Box<FindArgs>),
     /// Compares 200 pods with and without a node cache.
@@ -55,12 +57,30 @@ pub struct RunArgs {
     /// the text to standard error.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Sends part I of N of the load, I from 0; `job/N` takes I from
+    /// `JOB_COMPLETION_INDEX`. Limits and source ports are dealt out as well.
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<String>,
+    /// Starts at this time, in seconds since 1970: the same for all shards.
+    #[arg(long, value_name = "SECONDS")]
+    pub start_at: Option<u64>,
     /// Prints what would be sent, and sends nothing.
     #[arg(long)]
     pub dry_run: bool,
     /// Allows load to a public address: the target is yours.
     #[arg(long)]
     pub i_own_this: bool,
+}
+
+/// Arguments of `merge`.
+#[derive(Args, Debug)]
+pub struct MergeArgs {
+    /// Reports as JSON, or logs with one as a line.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Writes the merged report as JSON, too; with - to standard output.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
 }
 
 /// Arguments of `find`.

@@ -3,19 +3,20 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::cli::{Cli, Command, QuickArgs, RunArgs};
+use crate::cli::{Cli, Command, MergeArgs, QuickArgs, RunArgs};
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::forecast::Forecast;
 use crate::guard::{self, PublicTarget, Refusal};
 use crate::progress::ProgressLine;
 use crate::report::Report;
+use crate::report::merge::{self, MergeError, Part};
 use crate::report::text::Text;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::sender::Stop;
-use crate::{demo, find, quick, run, upstream};
+use crate::{demo, find, quick, run, shard, upstream};
 
 /// Why a command did not come to a report.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,10 @@ pub enum CommandError {
     Run(io::Error),
     #[error("cannot write {0}: {1}")]
     Output(String, io::Error),
+    #[error("cannot read {0}: {1}")]
+    Input(String, io::Error),
+    #[error("{0}")]
+    Merge(#[from] MergeError),
 }
 
 impl CommandError {
@@ -42,7 +47,7 @@ impl CommandError {
     pub const fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) => Exit::Usage,
-            Self::Scenario(_) => Exit::Scenario,
+            Self::Scenario(_) | Self::Merge(_) | Self::Input(..) => Exit::Scenario,
             Self::Refused(_) => Exit::Refused,
             Self::Demo(error) => error.exit(),
             Self::Find(find::FindError::Usage(_)) => Exit::Usage,
@@ -65,6 +70,7 @@ pub fn run(cli: &Cli, stop: &Stop, out: &mut impl Write) -> Result<Exit, Command
             Ok(Exit::Passed)
         }
         Command::Quick(args) => run_quick(args, stop, out),
+        Command::Merge(args) => merge_files(args, out),
         Command::Find(args) => {
             let scenario = find::scenario(args, args.from)?;
             guard(&scenario, scenario.address(), args.i_own_this)?;
@@ -79,13 +85,46 @@ pub fn run(cli: &Cli, stop: &Stop, out: &mut impl Write) -> Result<Exit, Command
 }
 
 fn run_file(args: &RunArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, CommandError> {
-    let scenario = Scenario::load_for(&args.file, args.server.as_deref())?;
+    let mut scenario = Scenario::load_for(&args.file, args.server.as_deref())?;
+    place(&mut scenario, args).map_err(CommandError::Usage)?;
     guard(&scenario, scenario.address(), args.i_own_this)?;
     if args.dry_run {
         print(out, &Forecast(&scenario).to_string())?;
         return Ok(Exit::Passed);
     }
     measure(&scenario, args.json.as_deref(), stop, out)
+}
+
+/// Takes the part and the start that the command line asks for.
+fn place(scenario: &mut Scenario, args: &RunArgs) -> Result<(), String> {
+    if let Some(text) = &args.shard {
+        let job_index = std::env::var("JOB_COMPLETION_INDEX").ok();
+        scenario.shard = shard::parse(text, job_index.as_deref())?;
+    }
+    if let Some(seconds) = args.start_at {
+        #[expect(clippy::disallowed_methods, reason = "a start in common is by the wall clock")]
+        let now = std::time::SystemTime::now();
+        scenario.start_at = Some(shard::start_at(seconds, now, scenario.duration())?);
+    }
+    Ok(())
+}
+
+fn merge_files(args: &MergeArgs, out: &mut impl Write) -> Result<Exit, CommandError> {
+    let json = args.json.as_deref().map(JsonOutput::open).transpose()?;
+    let read = |path: &PathBuf| {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| CommandError::Input(shown.clone(), error))?;
+        Ok(Part::read(&shown, &text)?)
+    };
+    let parts = args
+        .files
+        .iter()
+        .map(read)
+        .collect::<Result<Vec<_>, CommandError>>()?;
+    let report = merge::merge(&parts)?;
+    show(&report, json, out)?;
+    Ok(report.outcome())
 }
 
 fn run_quick(args: &QuickArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, CommandError> {
@@ -111,7 +150,17 @@ fn measure(
     })
     .map_err(CommandError::Run)?;
     let report = Report::new(scenario, environment, &measured);
-    let text = Text(&report).to_string();
+    show(&report, json, out)?;
+    Ok(report.outcome())
+}
+
+/// Prints a report, and writes it where it is asked for as JSON.
+fn show(
+    report: &Report,
+    json: Option<JsonOutput>,
+    out: &mut impl Write,
+) -> Result<(), CommandError> {
+    let text = Text(report).to_string();
     match json {
         None => print(out, &text)?,
         Some(JsonOutput::Stdout) => {
@@ -123,10 +172,10 @@ fn measure(
         }
         Some(JsonOutput::File(file)) => {
             print(out, &text)?;
-            file.write(&report)?;
+            file.write(report)?;
         }
     }
-    Ok(report.outcome())
+    Ok(())
 }
 
 /// Where the report goes as JSON.

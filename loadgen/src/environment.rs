@@ -2,14 +2,14 @@
 
 use std::fs;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The machine and its limits, as far as they can bend a measurement. What
 /// cannot be read is `None`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Environment {
     /// Version of this program.
-    pub version: &'static str,
+    pub version: String,
     /// Release of the kernel.
     pub kernel: Option<String>,
     /// CPUs this process may use.
@@ -32,7 +32,7 @@ impl Environment {
     /// Reads all of it.
     pub fn read() -> Self {
         Self {
-            version: env!("CARGO_PKG_VERSION"),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             kernel: line("/proc/sys/kernel/osrelease"),
             cpus: std::thread::available_parallelism().map_or(1, usize::from),
             cpu_quota: line("/sys/fs/cgroup/cpu.max")

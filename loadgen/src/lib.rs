@@ -26,9 +26,13 @@ pub mod schedule;
 
 pub mod plan;
 
+pub mod shard;
+
 pub mod workload;
 
 pub mod outstanding;
+
+pub mod series;
 
 pub mod recorder;
 

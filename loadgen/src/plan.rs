@@ -54,6 +54,11 @@ pub struct Share {
     pub of: u32,
 }
 
+impl Share {
+    /// One thread sends all.
+    pub const ALL: Self = Self { thread: 0, of: 1 };
+}
+
 impl Plan {
     /// Plans `share` of `phases`.
     pub fn new(phases: Vec<PlannedPhase>, share: Share, seed: u64) -> Self {

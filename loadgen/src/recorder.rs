@@ -6,13 +6,15 @@
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::series::{Series, Tally};
 
 /// Counts of what became of the queries of one phase.
 ///
 /// After a finished run `due = sent + shed + unsendable + unconnected + missed` and
 /// `sent = answered + late + lost + refused + unfinished`.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Counts {
     /// Queries whose time came.
     pub due: u64,
@@ -54,7 +56,7 @@ pub struct Counts {
 }
 
 /// Counts of whole lookups: a name and its search path.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct LookupCounts {
     /// Lookups whose time came.
     #[serde(rename = "lookups_due")]
@@ -248,12 +250,19 @@ impl Counts {
 #[derive(Clone, Debug)]
 pub struct Recorder {
     phases: Vec<PhaseRecord>,
+    /// The run over time.
+    pub series: Series,
 }
 
 impl Recorder {
     /// Makes room for `phases` (at least one).
     pub fn new(phases: usize) -> Self {
-        Self { phases: vec![PhaseRecord::new(); phases.max(1)] }
+        Self::for_run(phases, 0)
+    }
+
+    /// Makes room for `phases` of a run of so many nanoseconds.
+    pub fn for_run(phases: usize, length: u64) -> Self {
+        Self { phases: vec![PhaseRecord::new(); phases.max(1)], series: Series::new(length) }
     }
 
     /// Returns the record of a phase; a number past the end is the last phase.
@@ -261,6 +270,12 @@ impl Recorder {
         let at = usize::from(phase).min(self.phases.len() - 1);
         #[expect(clippy::indexing_slicing, reason = "there is at least one, and `at` is below")]
         &mut self.phases[at]
+    }
+
+    /// Counts a query over time that was due at `due` and is not sent.
+    pub fn not_sent(&mut self, due: u64) {
+        self.series.count(due, Tally::Due);
+        self.series.count(due, Tally::NotSent);
     }
 
     /// Returns all records, in the order of the phases.
@@ -282,6 +297,7 @@ impl Recorder {
         for (mine, theirs) in self.phases.iter_mut().zip(&other.phases) {
             mine.merge(theirs);
         }
+        self.series.merge(&other.series);
     }
 }
 

@@ -6,23 +6,29 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::expect::Expectation;
-use crate::recorder::{Counts, PhaseRecord};
+use crate::recorder::PhaseRecord;
 use crate::run::RunResult;
 use crate::scenario::Scenario;
 use crate::sender::Ports;
 
 mod errors;
 mod figures;
+mod hdr;
 mod judge;
+pub mod merge;
+pub mod over_time;
 pub mod text;
 
-pub use figures::{Bursts, Percentiles, PhaseReport};
+pub use figures::{Bursts, Histograms, Percentiles, PhaseReport};
+use judge::Judgment;
 pub use judge::{ExpectationResult, invalid_reasons};
+use merge::Sums;
+use over_time::Step;
 
 /// The report of one run.
 #[derive(Clone, Debug, Serialize)]
@@ -41,6 +47,8 @@ pub struct Report {
     pub failed: Vec<String>,
     /// The load: what was sent, and where to.
     pub load: Load,
+    /// Which part of the plan it is.
+    pub plan: PlanPart,
     /// The machine it ran on.
     pub environment: Environment,
     /// Milliseconds since 1970, UTC.
@@ -56,6 +64,8 @@ pub struct Report {
     /// How often the wall clock was set during the run; the time of answers that
     /// were on their way is then the time of reading.
     pub clock_jumps: u64,
+    /// The run over time; at most 600 steps of a second or more.
+    pub series: Vec<Step>,
     /// One per phase.
     pub phases: Vec<PhaseReport>,
     /// All phases in one.
@@ -67,7 +77,7 @@ pub struct Report {
 }
 
 /// The load: what was sent, and where to.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Load {
     /// Of the scenario.
     pub name: String,
@@ -80,7 +90,7 @@ pub struct Load {
     /// Address and port.
     pub target: String,
     /// `udp` or `tcp`.
-    pub transport: &'static str,
+    pub transport: String,
     /// Source ports or connections.
     pub ports: String,
     /// Sender threads.
@@ -88,7 +98,7 @@ pub struct Load {
     /// Whether queries of one length left as one (UDP GSO).
     pub gso: bool,
     /// `ticks` or `exact`.
-    pub pacing: &'static str,
+    pub pacing: String,
     /// Milliseconds that a query waited for its answer.
     pub timeout_ms: f64,
     /// Milliseconds after that in which a late answer was known.
@@ -101,39 +111,74 @@ pub struct Load {
     pub max_lateness_ms: f64,
 }
 
+/// Which part of which plan a report is about.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct PlanPart {
+    /// Fingerprint of the scenario's text, in hexadecimal.
+    pub fingerprint: String,
+    /// Decided every random choice.
+    pub seed: u64,
+    /// The shard, from 0.
+    pub shard: u32,
+    /// Of how many.
+    pub of: u32,
+    /// Nanoseconds since 1970: the zero of all due times.
+    pub start_unix_ns: u64,
+}
+
+fn plan(scenario: &Scenario, measured: &RunResult) -> PlanPart {
+    PlanPart {
+        fingerprint: format!("{:016x}", scenario.fingerprint),
+        seed: scenario.seed,
+        shard: scenario.shard.thread,
+        of: scenario.shard.of,
+        start_unix_ns: unix_ns(measured),
+    }
+}
+
 impl Report {
     /// Judges what was measured.
     pub fn new(scenario: &Scenario, environment: Environment, measured: &RunResult) -> Self {
-        let run = measured.recorder.total();
+        let total = measured.recorder.total();
         let phases = phases(scenario, measured);
         let judge = |conditions: &[Expectation]| -> Vec<ExpectationResult> {
             let judged = conditions.iter().map(|condition| {
-                ExpectationResult::new(condition, record_of(condition.phase, measured, &run))
+                ExpectationResult::new(condition, record_of(condition.phase, measured, &total))
             });
             judged.collect()
         };
         let expectations = judge(&scenario.expectations);
         let reproduced = judge(&scenario.reproduced);
-        let mut invalid = invalid_reasons(scenario, measured);
-        invalid.extend(
-            reproduced
-                .iter()
-                .chain(&expectations)
-                .filter_map(judge::undecided_reason),
-        );
-        let failed = judge::failed(&run);
-        let exit = exit(
-            measured,
-            &run.counts,
-            &Judged {
-                invalid: !invalid.is_empty(),
-                reproduced: reproduced.iter().all(|judged| judged.met),
-                failed: !failed.is_empty() || expectations.iter().any(|judged| !judged.met),
-            },
-        );
+        let judgment = Judgment::new(&expectations, &reproduced, scenario, measured);
         let elapsed = lasted(scenario.duration(), measured.took, measured);
-        let sent = run.counts.sent;
-        let run = PhaseReport::new("run", "all phases", elapsed, &run);
+        let run = PhaseReport::new("run", "all phases", elapsed, &total);
+        let sums = Sums {
+            took_s: measured.took.as_secs_f64(),
+            own_cpu_us_per_query: per_query(measured.cpu, total.counts.sent),
+            receive_overruns: measured.overruns,
+            clock_jumps: measured.clock_jumps,
+        };
+        Self::assemble(
+            judgment,
+            load(scenario),
+            plan(scenario, measured),
+            environment,
+            sums,
+            (phases, run, over_time::steps(&measured.recorder.series)),
+            (expectations, reproduced),
+        )
+    }
+
+    fn assemble(
+        judgment: Judgment,
+        load: Load,
+        plan: PlanPart,
+        environment: Environment,
+        sums: Sums,
+        (phases, run, series): (Vec<PhaseReport>, PhaseReport, Vec<Step>),
+        (expectations, reproduced): (Vec<ExpectationResult>, Vec<ExpectationResult>),
+    ) -> Self {
+        let Judgment { exit, invalid, failed } = judgment;
         Self {
             schema: SCHEMA,
             verdict: verdict(exit),
@@ -141,15 +186,17 @@ impl Report {
             outcome: exit,
             invalid,
             failed,
-            load: load(scenario),
+            load,
             environment,
-            started_unix_ms: unix_ns(measured) / 1_000_000,
-            started_unix_ns: unix_ns(measured),
-            took_s: measured.took.as_secs_f64(),
-            own_cpu_us_per_query: per_query(measured.cpu, sent),
-            receive_overruns: measured.overruns,
-            clock_jumps: measured.clock_jumps,
+            started_unix_ms: plan.start_unix_ns / 1_000_000,
+            started_unix_ns: plan.start_unix_ns,
+            plan,
+            took_s: sums.took_s,
+            own_cpu_us_per_query: sums.own_cpu_us_per_query,
+            receive_overruns: sums.receive_overruns,
+            clock_jumps: sums.clock_jumps,
             run: if phases.iter().any(|phase| phase.is_closed_loop) { run.closed() } else { run },
+            series,
             phases,
             expectations,
             reproduced,
@@ -178,29 +225,6 @@ impl Report {
     pub fn to_json_line(&self) -> serde_json::Result<String> {
         serde_json::to_string(self)
     }
-}
-
-/// The three questions about a run.
-struct Judged {
-    invalid: bool,
-    reproduced: bool,
-    failed: bool,
-}
-
-fn exit(measured: &RunResult, counts: &Counts, judged: &Judged) -> Exit {
-    if !measured.errors.is_empty() && counts.sent == 0 {
-        return Exit::RunError;
-    }
-    let signal = measured.interrupted.map(Exit::Signal);
-    [
-        judged.failed.then_some(Exit::Failed),
-        (!judged.reproduced).then_some(Exit::NotReproduced),
-        judged.invalid.then_some(Exit::Invalid),
-        signal,
-    ]
-    .into_iter()
-    .flatten()
-    .fold(Exit::Passed, Exit::worse)
 }
 
 fn record_of<'a>(
@@ -251,11 +275,11 @@ fn load(scenario: &Scenario) -> Load {
         fingerprint: format!("{:016x}", scenario.fingerprint),
         seed: scenario.seed,
         target: scenario.target.server.to_string(),
-        transport: scenario.target.transport.as_str(),
+        transport: scenario.target.transport.as_str().to_owned(),
         ports,
         threads: config.threads,
         gso: config.gso,
-        pacing: config.pacing.as_str(),
+        pacing: config.pacing.as_str().to_owned(),
         timeout_ms: config.timeout.as_secs_f64() * 1e3,
         linger_ms: config.linger.as_secs_f64() * 1e3,
         names: scenario.workload.names(),

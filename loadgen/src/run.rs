@@ -2,6 +2,7 @@
 //! bring back.
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -60,13 +61,15 @@ pub fn execute_watched(
     let progress: Vec<Arc<Progress>> = (0..scenario.sender.threads)
         .map(|_| Arc::default())
         .collect();
+    wait_until_near(scenario.start_at, stop);
     let senders = (0..)
         .zip(&progress)
         .map(|(thread, progress)| Sender::open(scenario, thread, stop, progress))
         .collect::<io::Result<Vec<_>>>()?;
     let cpu = udp::process_cpu_time();
     #[expect(clippy::disallowed_methods, reason = "the start of the run, for all threads")]
-    let (start, started) = (Instant::now() + START_AHEAD, SystemTime::now() + START_AHEAD);
+    let (now, started) = (Instant::now(), SystemTime::now());
+    let (start, started) = start(scenario.start_at, now, started);
     let clock = RunClock::new(start);
     let outcomes = thread::scope(|scope| {
         let threads: Vec<_> = senders
@@ -82,7 +85,7 @@ pub fn execute_watched(
             .collect::<Vec<_>>()
     });
     let mut result = RunResult {
-        recorder: Recorder::new(scenario.phases.len()),
+        recorder: Recorder::for_run(scenario.phases.len(), nanos(scenario.duration())),
         started,
         took: Duration::ZERO,
         cpu: udp::process_cpu_time().saturating_sub(cpu),
@@ -95,6 +98,26 @@ pub fn execute_watched(
         result.add(outcome.map_err(|_| PANICKED.to_owned()));
     }
     Ok(result)
+}
+
+/// Returns when the run starts, on both clocks: soon, or when it was to. That may be
+/// over: what was due before is late.
+fn start(start_at: Option<SystemTime>, now: Instant, real: SystemTime) -> (Instant, SystemTime) {
+    let Some(at) = start_at else { return (now + START_AHEAD, real + START_AHEAD) };
+    let start = match at.duration_since(real) {
+        Ok(ahead) => now.checked_add(ahead),
+        Err(behind) => now.checked_sub(behind.duration()),
+    };
+    start.map_or((now, real), |start| (start, at))
+}
+
+/// Waits until shortly before a start that lies ahead, or for a signal.
+#[expect(clippy::disallowed_methods, reason = "a start in common with other machines")]
+fn wait_until_near(start_at: Option<SystemTime>, stop: &Stop) {
+    let Some(near) = start_at.and_then(|at| at.checked_sub(NEAR)) else { return };
+    while stop.signal().is_none() && SystemTime::now() < near {
+        thread::sleep(LOOK);
+    }
 }
 
 /// Waits for a second, or until all threads are done, and shows how far they are.
@@ -149,7 +172,8 @@ impl Sender {
         stop: &Stop,
         progress: &Arc<Progress>,
     ) -> io::Result<Self> {
-        let share = Share { thread, of: scenario.sender.threads };
+        let (threads, shard) = (scenario.sender.threads, scenario.shard);
+        let share = Share { thread: shard.thread * threads + thread, of: shard.of * threads };
         let thread_config = thread_config(scenario, share, stop, progress);
         let config = scenario.sender;
         Ok(match (scenario.target.transport, config.ports) {
@@ -186,10 +210,11 @@ fn thread_config(
     let timeout = scenario.sender.timeout;
     ThreadConfig {
         target: scenario.target.server,
-        first_source: scenario.sender.first_source,
+        first_source: first_source(scenario, share),
         gso: scenario.sender.gso,
         workload: Arc::clone(&scenario.workload),
         phases: scenario.phases.len(),
+        length: nanos(scenario.duration()),
         bounds: Bounds {
             max_waiting: (scenario.limits.max_outstanding / share.of as usize).max(1),
             window: window(&plan, scenario),
@@ -222,6 +247,19 @@ fn window(plan: &Plan, scenario: &Scenario) -> usize {
     slots(timeout).max(slots(timeout + scenario.sender.linger).min(MAX_REMEMBERED))
 }
 
+/// The address of the first socket of a thread: those before it have theirs.
+fn first_source(scenario: &Scenario, share: Share) -> Option<IpAddr> {
+    let Ports::Pool(count) = scenario.sender.ports else { return scenario.sender.first_source };
+    let before = (0..share.thread).map(|thread| part(count, Share { thread, ..share }));
+    let before: u32 = before.map(u32::from).sum();
+    Some(match scenario.sender.first_source? {
+        IpAddr::V4(first) => Ipv4Addr::from_bits(first.to_bits().wrapping_add(before)).into(),
+        IpAddr::V6(first) => {
+            Ipv6Addr::from_bits(first.to_bits().wrapping_add(u128::from(before))).into()
+        }
+    })
+}
+
 /// The part of `count` that falls to one thread, at least one.
 fn part(count: u16, share: Share) -> u16 {
     let count = u32::from(count);
@@ -237,6 +275,8 @@ const START_AHEAD: Duration = Duration::from_millis(30);
 const BURST: Duration = Duration::from_secs(1);
 /// Slots beside those of queries that wait: 64 MiB for each thread.
 const MAX_REMEMBERED: usize = 1 << 21;
+/// How long before a start in common the sockets are opened.
+const NEAR: Duration = Duration::from_millis(500);
 /// Between two calls of a watcher, in nanoseconds.
 const WATCH: u64 = 1_000_000_000;
 /// Between two looks whether the threads are done.

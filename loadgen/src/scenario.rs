@@ -5,11 +5,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::expect::Expectation;
 use crate::guard::Cidr;
-use crate::plan::PlannedPhase;
+use crate::plan::{PlannedPhase, Share};
 use crate::sender::{Pacing, Ports};
 use crate::workload::Workload;
 
@@ -52,6 +52,10 @@ pub struct Scenario {
     pub expectations: Vec<Expectation>,
     /// What shows that the situation occurred at all.
     pub reproduced: Vec<Expectation>,
+    /// Which part of the load is sent from here; all of it by default.
+    pub shard: Share,
+    /// When the load starts, in common with other shards; at once by default.
+    pub start_at: Option<SystemTime>,
 }
 
 /// The server to be measured.

@@ -11,6 +11,7 @@ use crate::account::Account;
 use crate::outstanding::{Bounds, Slot};
 use crate::plan::{Due, Plan, nanos};
 use crate::recorder::Recorder;
+use crate::series::Series;
 use crate::workload::Workload;
 
 mod cap;
@@ -42,6 +43,8 @@ pub struct ThreadConfig {
     pub workload: Arc<Workload>,
     /// Number of phases.
     pub phases: usize,
+    /// Nanoseconds of all phases together.
+    pub length: u64,
     /// Sizes and timeout.
     pub bounds: Bounds,
     /// When queries leave that are due in between two wake-ups.
@@ -185,7 +188,8 @@ pub(crate) struct SenderState {
 
 impl SenderState {
     fn new(config: ThreadConfig) -> Self {
-        let account = Account::new(Arc::clone(&config.workload), config.phases, config.bounds);
+        let mut account = Account::new(Arc::clone(&config.workload), config.phases, config.bounds);
+        account.recorder.series = Series::new(config.length);
         Self {
             plan: config.plan,
             account,
@@ -221,6 +225,7 @@ impl SenderState {
                 let counts = &mut self.account.recorder.phase(due.phase).counts;
                 counts.due += 1;
                 counts.missed += 1;
+                self.account.recorder.not_sent(due.at);
                 self.plan.take();
                 continue;
             }

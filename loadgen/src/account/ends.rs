@@ -4,6 +4,7 @@ use super::{Account, OutgoingQuery};
 use crate::lookup::QueryOutcome;
 use crate::outstanding::{QueryState, Slot};
 use crate::recorder::Icmp;
+use crate::series::Tally;
 
 impl Account {
     /// Counts the query that an ICMP message quotes as refused, and returns it;
@@ -49,6 +50,7 @@ impl Account {
 
     fn end_refused(&mut self, index: u32, slot: &Slot, now: u64) {
         self.recorder.phase(slot.phase).counts.refused += 1;
+        self.recorder.series.count(slot.due, Tally::Refused);
         self.outstanding.resolve(index, QueryState::Refused);
         self.end_of_query(slot.lookup, QueryOutcome::Lost, now);
     }
@@ -96,6 +98,7 @@ impl Account {
         let counts = &mut self.recorder.phase(outgoing.phase).counts;
         counts.due += 1;
         counts.unconnected += 1;
+        self.recorder.not_sent(outgoing.due);
         self.end_of_query(outgoing.lookup, QueryOutcome::Lost, outgoing.sent);
     }
 
@@ -123,10 +126,17 @@ impl Account {
 
     fn lose(&mut self, slot: &Slot, now: u64) {
         let counts = &mut self.recorder.phase(slot.phase).counts;
-        match slot.state {
-            QueryState::Queued => counts.unconnected += 1,
-            _ => counts.lost += 1,
-        }
+        let tally = match slot.state {
+            QueryState::Queued => {
+                counts.unconnected += 1;
+                Tally::NotSent
+            }
+            _ => {
+                counts.lost += 1;
+                Tally::Lost
+            }
+        };
+        self.recorder.series.count(slot.due, tally);
         self.end_of_query(slot.lookup, QueryOutcome::Lost, now);
     }
 
@@ -138,6 +148,8 @@ impl Account {
         self.outstanding.resolve(index, QueryState::NotSent);
         let record = self.recorder.phase(slot.phase);
         record.counts.unsendable += 1;
+        self.recorder.series.count(slot.due, Tally::NotSent);
+        let record = self.recorder.phase(slot.phase);
         *record.send_errors.entry(errno).or_default() += 1;
         self.end_of_query(slot.lookup, QueryOutcome::Lost, now);
     }

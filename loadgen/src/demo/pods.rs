@@ -7,7 +7,7 @@ use std::time::Duration;
 use dns::Rtype;
 use stub::Library;
 
-use crate::plan::PlannedPhase;
+use crate::plan::{PlannedPhase, Share};
 use crate::scenario::{
     DEFAULT_MAX_LATENESS, DEFAULT_TIMEOUT, Limits, Phase, Scenario, SearchPath, SenderConfig,
     Target, Transport, fingerprint,
@@ -55,6 +55,8 @@ pub(super) fn scenario(target: SocketAddr, rate: f64, length: Duration) -> Optio
         phases: vec![Phase { name: "pods".to_owned(), plan }],
         expectations: Vec::new(),
         reproduced: Vec::new(),
+        shard: Share::ALL,
+        start_at: None,
     })
 }
 

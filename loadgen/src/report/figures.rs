@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use dns::Rcode;
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::errors;
+use super::{errors, hdr};
 use crate::recorder::{Counts, PhaseRecord};
 
 /// One phase, or the run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct PhaseReport {
     /// Of the phase.
     pub name: String,
@@ -48,10 +48,26 @@ pub struct PhaseReport {
     pub socket_errors: BTreeMap<String, u64>,
     /// ICMP messages about our queries, by what they report.
     pub icmp: BTreeMap<String, u64>,
+    /// The distributions themselves, so that reports can be added up.
+    pub histograms: Histograms,
+}
+
+/// Distributions in nanoseconds, in `HdrHistogram`'s V2 form, compressed, in base64;
+/// empty without data.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[expect(missing_docs, reason = "each is that of the figures with its name")]
+pub struct Histograms {
+    pub latency: String,
+    pub from_send: String,
+    pub lateness: String,
+    pub lookup: String,
+    pub lookup_from_send: String,
+    /// Queries, not nanoseconds.
+    pub bursts: String,
 }
 
 /// How many queries, or lookups, a thread sent at one go.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Bursts {
     pub p50: u64,
@@ -60,7 +76,7 @@ pub struct Bursts {
 }
 
 /// A distribution in milliseconds.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Percentiles {
     pub mean: f64,
@@ -104,6 +120,14 @@ impl PhaseReport {
             send_errors: errors::by_name(&record.send_errors),
             socket_errors: errors::by_name(&record.socket_errors),
             icmp: errors::icmp_by_name(&record.icmp),
+            histograms: Histograms {
+                latency: hdr::encode(&record.latency),
+                from_send: hdr::encode(&record.from_send),
+                lateness: hdr::encode(&record.lateness),
+                lookup: hdr::encode(&record.lookup),
+                lookup_from_send: hdr::encode(&record.lookup_from_send),
+                bursts: hdr::encode(&record.bursts),
+            },
         }
     }
 }

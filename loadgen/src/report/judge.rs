@@ -4,16 +4,17 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::errors;
+use crate::exit::Exit;
 use crate::expect::{Bound, Count, Expectation, Metric, Statistic};
 use crate::recorder::PhaseRecord;
 use crate::run::RunResult;
 use crate::scenario::Scenario;
 
 /// An expectation with what was found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct ExpectationResult {
     /// As written: `baseline.latency.p99`.
     pub key: String,
@@ -48,6 +49,77 @@ impl ExpectationResult {
             found: in_words(due),
             found_from_send: undecided.then(|| in_words(sent)),
         }
+    }
+}
+
+/// How a run, or several together, are judged.
+#[derive(Debug)]
+pub(super) struct Judgment {
+    pub(super) exit: Exit,
+    pub(super) invalid: Vec<String>,
+    pub(super) failed: Vec<String>,
+}
+
+impl Judgment {
+    /// Judges one run.
+    pub(super) fn new(
+        expectations: &[ExpectationResult],
+        reproduced: &[ExpectationResult],
+        scenario: &Scenario,
+        measured: &RunResult,
+    ) -> Self {
+        let total = measured.recorder.total();
+        let is_error = !measured.errors.is_empty() && total.counts.sent == 0;
+        let own = is_error.then_some(Exit::RunError);
+        let own = own.or_else(|| measured.interrupted.map(Exit::Signal));
+        let invalid = invalid_reasons(scenario, measured);
+        Self::of(expectations, reproduced, &total, invalid, own)
+    }
+
+    /// Judges the parts of a run; `worst` is the exit code of one that ended by an
+    /// error or a signal.
+    pub(super) fn of_parts(
+        expectations: &[ExpectationResult],
+        reproduced: &[ExpectationResult],
+        total: &PhaseRecord,
+        invalid: Vec<String>,
+        worst: Option<u8>,
+    ) -> Self {
+        let own = worst.map(|code| match code.checked_sub(128) {
+            Some(signal) => Exit::Signal(signal),
+            // The others have measured something, but not all.
+            None => Exit::Invalid,
+        });
+        Self::of(expectations, reproduced, total, invalid, own)
+    }
+
+    fn of(
+        expectations: &[ExpectationResult],
+        reproduced: &[ExpectationResult],
+        total: &PhaseRecord,
+        mut invalid: Vec<String>,
+        own: Option<Exit>,
+    ) -> Self {
+        invalid.extend(
+            reproduced
+                .iter()
+                .chain(expectations)
+                .filter_map(undecided_reason),
+        );
+        let failed = failed(total);
+        let is_failed = !failed.is_empty() || expectations.iter().any(|judged| !judged.met);
+        let is_missing = reproduced.iter().any(|judged| !judged.met);
+        let exits = [
+            is_failed.then_some(Exit::Failed),
+            is_missing.then_some(Exit::NotReproduced),
+            (!invalid.is_empty()).then_some(Exit::Invalid),
+            own,
+        ];
+        let exit = match own {
+            Some(Exit::RunError) => Exit::RunError,
+            _ => exits.into_iter().flatten().fold(Exit::Passed, Exit::worse),
+        };
+        Self { exit, invalid, failed }
     }
 }
 

@@ -16,7 +16,7 @@ use super::fit;
 use super::target::parse_server;
 use super::{Limits, Phase, Scenario, SenderConfig, Target, Transport, fingerprint};
 use crate::expect::{Expectation, parse_duration};
-use crate::plan::PlannedPhase;
+use crate::plan::{PlannedPhase, Share};
 use crate::schedule::{Rate, Shape};
 use crate::sender::{Pacing, Ports};
 
@@ -42,6 +42,8 @@ pub(super) fn check(file: ScenarioFile, source: &Source<'_>, folder: &Path) -> R
         phases,
         expectations: Vec::new(),
         reproduced: Vec::new(),
+        shard: Share::ALL,
+        start_at: None,
     };
     if scenario.duration() > limits.max_duration {
         let reason =

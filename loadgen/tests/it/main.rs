@@ -8,5 +8,7 @@ mod figures;
 mod find;
 mod gso;
 mod program;
+mod schema;
+mod shards;
 mod sockets;
 mod stall;

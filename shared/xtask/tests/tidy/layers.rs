@@ -61,12 +61,12 @@ const PROXY: &[&[&str]] = &[
 
 /// The load generator's, likewise.
 const LOADGEN: &[&[&str]] = &[
-    &["cli", "environment", "exit", "expect", "guard", "random", "search"],
+    &["cli", "environment", "exit", "expect", "guard", "random", "search", "series"],
     &["outstanding", "recorder", "schedule", "workload"],
     &["lookup", "plan"],
     &["account"],
     &["sender"],
-    &["quick", "scenario", "signals"],
+    &["quick", "scenario", "shard", "signals"],
     &["forecast", "progress", "run"],
     &["report"],
     &["demo", "find", "upstream"],
