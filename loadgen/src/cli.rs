@@ -57,6 +57,9 @@ pub struct RunArgs {
     /// the text to standard error.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Writes the report as one HTML page, too.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// Sends part I of N of the load, I from 0; `job/N` takes I from
     /// `JOB_COMPLETION_INDEX`. Limits and source ports are dealt out as well.
     #[arg(long, value_name = "I/N")]
@@ -81,6 +84,9 @@ pub struct MergeArgs {
     /// Writes the merged report as JSON, too; with - to standard output.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Writes the report as one HTML page, too.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 /// Arguments of `find`.
@@ -186,6 +192,9 @@ pub struct QuickArgs {
     /// the text to standard error.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Writes the report as one HTML page, too.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// Allows load to a public address: the target is yours.
     #[arg(long)]
     pub i_own_this: bool,

@@ -1,6 +1,5 @@
 //! What each command does, from its arguments to its exit code.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -10,10 +9,10 @@ use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::forecast::Forecast;
 use crate::guard::{self, PublicTarget, Refusal};
+use crate::outputs::{OutputError, Outputs};
 use crate::progress::ProgressLine;
 use crate::report::Report;
 use crate::report::merge::{self, MergeError, Part};
-use crate::report::text::Text;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::sender::Stop;
 use crate::{demo, find, quick, run, shard, upstream};
@@ -34,8 +33,8 @@ pub enum CommandError {
     Find(#[from] find::FindError),
     #[error("cannot run: {0}")]
     Run(io::Error),
-    #[error("cannot write {0}: {1}")]
-    Output(String, io::Error),
+    #[error("{0}")]
+    Output(#[from] OutputError),
     #[error("cannot read {0}: {1}")]
     Input(String, io::Error),
     #[error("{0}")]
@@ -51,7 +50,7 @@ impl CommandError {
             Self::Refused(_) => Exit::Refused,
             Self::Demo(error) => error.exit(),
             Self::Find(find::FindError::Usage(_)) => Exit::Usage,
-            Self::Find(_) | Self::Run(_) | Self::Output(..) => Exit::RunError,
+            Self::Find(_) | Self::Run(_) | Self::Output(_) => Exit::RunError,
         }
     }
 }
@@ -92,7 +91,7 @@ fn run_file(args: &RunArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, C
         print(out, &Forecast(&scenario).to_string())?;
         return Ok(Exit::Passed);
     }
-    measure(&scenario, args.json.as_deref(), stop, out)
+    measure(&scenario, [args.json.as_deref(), args.html.as_deref()], stop, out)
 }
 
 /// Takes the part and the start that the command line asks for.
@@ -110,7 +109,7 @@ fn place(scenario: &mut Scenario, args: &RunArgs) -> Result<(), String> {
 }
 
 fn merge_files(args: &MergeArgs, out: &mut impl Write) -> Result<Exit, CommandError> {
-    let json = args.json.as_deref().map(JsonOutput::open).transpose()?;
+    let outputs = Outputs::open([args.json.as_deref(), args.html.as_deref()])?;
     let read = |path: &PathBuf| {
         let shown = path.display().to_string();
         let text = std::fs::read_to_string(path)
@@ -123,7 +122,7 @@ fn merge_files(args: &MergeArgs, out: &mut impl Write) -> Result<Exit, CommandEr
         .map(read)
         .collect::<Result<Vec<_>, CommandError>>()?;
     let report = merge::merge(&parts)?;
-    show(&report, json, out)?;
+    outputs.write(&report, out)?;
     Ok(report.outcome())
 }
 
@@ -132,17 +131,17 @@ fn run_quick(args: &QuickArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit
     let scenario = Scenario::parse(&text, Path::new("quick"))
         .map_err(|error| CommandError::Usage(error.reason()))?;
     guard(&scenario, scenario.address(), args.i_own_this)?;
-    measure(&scenario, args.json.as_deref(), stop, out)
+    measure(&scenario, [args.json.as_deref(), args.html.as_deref()], stop, out)
 }
 
 fn measure(
     scenario: &Scenario,
-    json: Option<&Path>,
+    outputs: [Option<&Path>; 2],
     stop: &Stop,
     out: &mut impl Write,
 ) -> Result<Exit, CommandError> {
     // Before an hour of load, not after it.
-    let json = json.map(JsonOutput::open).transpose()?;
+    let outputs = Outputs::open(outputs)?;
     let environment = Environment::read();
     let mut progress = ProgressLine::new(scenario.duration());
     let measured = run::execute_watched(scenario, stop, &mut |now, counts| {
@@ -150,83 +149,8 @@ fn measure(
     })
     .map_err(CommandError::Run)?;
     let report = Report::new(scenario, environment, &measured);
-    show(&report, json, out)?;
+    outputs.write(&report, out)?;
     Ok(report.outcome())
-}
-
-/// Prints a report, and writes it where it is asked for as JSON.
-fn show(
-    report: &Report,
-    json: Option<JsonOutput>,
-    out: &mut impl Write,
-) -> Result<(), CommandError> {
-    let text = Text(report).to_string();
-    match json {
-        None => print(out, &text)?,
-        Some(JsonOutput::Stdout) => {
-            print(&mut io::stderr(), &text)?;
-            let line = report
-                .to_json_line()
-                .map_err(|error| json_error("-", error.into()))?;
-            print(out, &format!("{line}\n"))?;
-        }
-        Some(JsonOutput::File(file)) => {
-            print(out, &text)?;
-            file.write(report)?;
-        }
-    }
-    Ok(())
-}
-
-/// Where the report goes as JSON.
-enum JsonOutput {
-    Stdout,
-    File(JsonFile),
-}
-
-struct JsonFile {
-    file: File,
-    path: String,
-}
-
-impl JsonOutput {
-    fn open(path: &Path) -> Result<Self, CommandError> {
-        if path == Path::new("-") {
-            return Ok(Self::Stdout);
-        }
-        let shown = path.display().to_string();
-        // What is there stays until there is something to replace it.
-        let file = File::options()
-            .create(true)
-            .write(true)
-            .truncate(false)
-            .open(path);
-        match file {
-            Ok(file) => Ok(Self::File(JsonFile { file, path: shown })),
-            Err(error) => Err(json_error(&shown, error)),
-        }
-    }
-}
-
-impl JsonFile {
-    fn write(mut self, report: &Report) -> Result<(), CommandError> {
-        let json = report
-            .to_json()
-            .map_err(|error| json_error(&self.path, error.into()))?;
-        let written = self.file.write_all(json.as_bytes());
-        // A pipe or a device has no length to cut.
-        let cut = |()| match self.file.metadata() {
-            Ok(about) if about.is_file() => self.file.set_len(json.len() as u64),
-            _ => Ok(()),
-        };
-        written
-            .and_then(cut)
-            .map_err(|error| json_error(&self.path, error))
-    }
-}
-
-fn json_error(path: &str, error: io::Error) -> CommandError {
-    CommandError::Output(path.to_owned(), error)
 }
 
 fn guard(scenario: &Scenario, target: IpAddr, i_own_this: bool) -> Result<(), Refusal> {
@@ -236,5 +160,5 @@ fn guard(scenario: &Scenario, target: IpAddr, i_own_this: bool) -> Result<(), Re
 
 fn print(out: &mut impl Write, text: &str) -> Result<(), CommandError> {
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.map_err(|error| CommandError::Output("the report".to_owned(), error))
+    Ok(written.map_err(|error| OutputError::new("the plan", error))?)
 }

@@ -52,6 +52,8 @@ pub mod environment;
 
 pub mod report;
 
+pub mod outputs;
+
 pub mod search;
 
 pub mod find;

@@ -19,6 +19,7 @@ use crate::sender::Ports;
 mod errors;
 mod figures;
 mod hdr;
+pub mod html;
 mod judge;
 pub mod merge;
 pub mod over_time;

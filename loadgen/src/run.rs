@@ -145,6 +145,21 @@ fn watch_once<T>(
 }
 
 impl RunResult {
+    /// Starts with nothing counted.
+    #[cfg(test)]
+    pub(crate) fn empty(scenario: &Scenario) -> Self {
+        Self {
+            recorder: Recorder::for_run(scenario.phases.len(), nanos(scenario.duration())),
+            started: std::time::UNIX_EPOCH,
+            took: scenario.duration(),
+            cpu: Duration::ZERO,
+            overruns: 0,
+            clock_jumps: 0,
+            errors: Vec::new(),
+            interrupted: None,
+        }
+    }
+
     fn add(&mut self, outcome: Result<ThreadResult, String>) {
         match outcome {
             Ok(outcome) => {

@@ -69,7 +69,7 @@ const LOADGEN: &[&[&str]] = &[
     &["quick", "scenario", "shard", "signals"],
     &["forecast", "progress", "run"],
     &["report"],
-    &["demo", "find", "upstream"],
+    &["demo", "find", "outputs", "upstream"],
     &["command"],
     &["main"],
 ];

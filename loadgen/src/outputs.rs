@@ -1,0 +1,119 @@
+//! Where a report goes: as text to a person, as JSON and HTML to files.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::report::text::Text;
+use crate::report::{Report, html};
+
+/// Why a report could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {what}: {error}")]
+pub struct OutputError {
+    what: String,
+    error: io::Error,
+}
+
+impl OutputError {
+    /// Names what was to be written.
+    pub fn new(what: &str, error: io::Error) -> Self {
+        Self { what: what.to_owned(), error }
+    }
+}
+
+/// The files of a report, open before an hour of load and not after it.
+#[derive(Debug)]
+pub struct Outputs {
+    json: Option<JsonOutput>,
+    html: Option<OutputFile>,
+}
+
+#[derive(Debug)]
+enum JsonOutput {
+    Stdout,
+    File(OutputFile),
+}
+
+#[derive(Debug)]
+struct OutputFile {
+    file: File,
+    path: String,
+}
+
+impl Outputs {
+    /// Opens the files for JSON (`-` is standard output) and HTML.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be opened.
+    pub fn open([json, html]: [Option<&Path>; 2]) -> Result<Self, OutputError> {
+        let json = match json {
+            Some(path) if path == Path::new("-") => Some(JsonOutput::Stdout),
+            Some(path) => Some(JsonOutput::File(OutputFile::open(path)?)),
+            None => None,
+        };
+        Ok(Self { json, html: html.map(OutputFile::open).transpose()? })
+    }
+
+    /// Prints a report to `out`, and writes the files. With JSON on standard output
+    /// the text goes to standard error.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be written.
+    pub fn write(self, report: &Report, out: &mut impl Write) -> Result<(), OutputError> {
+        let text = Text(report).to_string();
+        let json_error = |error: serde_json::Error| OutputError::new("the report", error.into());
+        match self.json {
+            None => print(out, &text)?,
+            Some(JsonOutput::Stdout) => {
+                print(&mut io::stderr(), &text)?;
+                let line = report.to_json_line().map_err(json_error)?;
+                print(out, &format!("{line}\n"))?;
+            }
+            Some(JsonOutput::File(file)) => {
+                print(out, &text)?;
+                file.write(&report.to_json().map_err(json_error)?)?;
+            }
+        }
+        match self.html {
+            Some(file) => file.write(&html::render(report)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl OutputFile {
+    fn open(path: &Path) -> Result<Self, OutputError> {
+        let shown = path.display().to_string();
+        // What is there stays until there is something to replace it.
+        match File::options()
+            .create(true)
+            .write(true)
+            .truncate(false)
+            .open(path)
+        {
+            Ok(file) => Ok(Self { file, path: shown }),
+            Err(error) => Err(OutputError::new(&shown, error)),
+        }
+    }
+
+    fn write(mut self, text: &str) -> Result<(), OutputError> {
+        let written = self.file.write_all(text.as_bytes());
+        // A pipe or a device has no length to cut.
+        let cut = |()| match self.file.metadata() {
+            Ok(about) if about.is_file() => self.file.set_len(text.len() as u64),
+            _ => Ok(()),
+        };
+        written
+            .and_then(cut)
+            .map_err(|error| OutputError::new(&self.path, error))
+    }
+}
+
+fn print(out: &mut impl Write, text: &str) -> Result<(), OutputError> {
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| OutputError::new("the report", error))
+}
