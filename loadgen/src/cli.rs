@@ -33,6 +33,8 @@ pub enum Command {
     Quick(Box<QuickArgs>),
     /// Adds up the reports of all shards of a run, and judges them.
     Merge(MergeArgs),
+    /// Compares two sets of runs, and tells a difference from chance.
+    Compare(CompareArgs),
     /// Finds the highest rate at which a server keeps its objectives.
     Find(Box<FindArgs>),
     /// Compares 200 pods with and without a node cache.
@@ -87,6 +89,17 @@ pub struct MergeArgs {
     /// Writes the report as one HTML page, too.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+}
+
+/// Arguments of `compare`.
+#[derive(Args, Debug)]
+pub struct CompareArgs {
+    /// Reports as JSON of one set, five at least.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    pub before: Vec<PathBuf>,
+    /// Those of the other; make the runs of both in turns.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    pub after: Vec<PathBuf>,
 }
 
 /// Arguments of `find`.

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use crate::cli::{Cli, Command, MergeArgs, QuickArgs, RunArgs};
+use crate::cli::{Cli, Command, CompareArgs, MergeArgs, QuickArgs, RunArgs};
+use crate::compare::Verdict;
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::forecast::Forecast;
@@ -15,7 +16,7 @@ use crate::report::Report;
 use crate::report::merge::{self, MergeError, Part};
 use crate::scenario::{Scenario, ScenarioError};
 use crate::sender::Stop;
-use crate::{demo, find, quick, run, shard, upstream};
+use crate::{compare, demo, find, quick, run, shard, upstream};
 
 /// Why a command did not come to a report.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +70,7 @@ pub fn run(cli: &Cli, stop: &Stop, out: &mut impl Write) -> Result<Exit, Command
             Ok(Exit::Passed)
         }
         Command::Quick(args) => run_quick(args, stop, out),
+        Command::Compare(args) => compare_files(args, out),
         Command::Merge(args) => merge_files(args, out),
         Command::Find(args) => {
             let scenario = find::scenario(args, args.from)?;
@@ -108,19 +110,63 @@ fn place(scenario: &mut Scenario, args: &RunArgs) -> Result<(), String> {
     Ok(())
 }
 
-fn merge_files(args: &MergeArgs, out: &mut impl Write) -> Result<Exit, CommandError> {
-    let outputs = Outputs::open([args.json.as_deref(), args.html.as_deref()])?;
+fn read_parts(paths: &[PathBuf]) -> Result<Vec<Part>, CommandError> {
     let read = |path: &PathBuf| {
         let shown = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|error| CommandError::Input(shown.clone(), error))?;
         Ok(Part::read(&shown, &text)?)
     };
-    let parts = args
-        .files
+    paths.iter().map(read).collect()
+}
+
+/// Worse is 2, and too few runs are 3.
+fn compare_files(args: &CompareArgs, out: &mut impl Write) -> Result<Exit, CommandError> {
+    let sets = [read_parts(&args.before)?, read_parts(&args.after)?];
+    let mut text = String::new();
+    for part in sets.iter().flatten() {
+        if !part.is_valid() {
+            text.push_str(&format!("{} is no measurement and is left out\n", part.file()));
+        }
+        if Some(part.fingerprint()) != sets[0].first().map(Part::fingerprint) {
+            text.push_str(&format!("{} is of another scenario\n", part.file()));
+        }
+    }
+    let figures = |place: &str| -> [Vec<f64>; 2] {
+        sets.each_ref().map(|set| {
+            let valid = set.iter().filter(|part| part.is_valid());
+            valid.filter_map(|part| part.figure(place)).collect()
+        })
+    };
+    let found = merge::COMPARED.map(|(name, place)| (name, figures(place)));
+    let found: Vec<_> = found
         .iter()
-        .map(read)
-        .collect::<Result<Vec<_>, CommandError>>()?;
+        .filter(|(_, [a, b])| !a.is_empty() || !b.is_empty())
+        .collect();
+    let mut exit = if found.is_empty() { Exit::Invalid } else { Exit::Passed };
+    for (name, [before, after]) in &found {
+        let row = compare::compare(name, [before, after], found.len());
+        text.push_str(&format!("{row}\n"));
+        let more_is_better = *name == "answers per second";
+        exit = exit.worse(match row.verdict {
+            Verdict::NotEnough => Exit::Invalid,
+            Verdict::More if !more_is_better => Exit::Failed,
+            Verdict::Less if more_is_better => Exit::Failed,
+            _ => Exit::Passed,
+        });
+    }
+    text.push_str(match exit {
+        Exit::Invalid => "not enough: five valid runs of each are needed (exit 3)\n",
+        Exit::Failed => "worse (exit 2)\n",
+        _ => "not worse (exit 0)\n",
+    });
+    print(out, &text)?;
+    Ok(exit)
+}
+
+fn merge_files(args: &MergeArgs, out: &mut impl Write) -> Result<Exit, CommandError> {
+    let outputs = Outputs::open([args.json.as_deref(), args.html.as_deref()])?;
+    let parts = read_parts(&args.files)?;
     let report = merge::merge(&parts)?;
     outputs.write(&report, out)?;
     Ok(report.outcome())

@@ -56,6 +56,8 @@ pub mod outputs;
 
 pub mod search;
 
+pub mod compare;
+
 pub mod find;
 
 pub mod exit;

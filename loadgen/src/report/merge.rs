@@ -69,6 +69,53 @@ fn field<T: DeserializeOwned>(file: &str, json: &Value, name: &str) -> Result<T,
     serde_json::from_value(value).map_err(|error| no_report(file, &format!("{name}: {error}")))
 }
 
+/// Figures that runs are compared by: name, and the place in a report.
+pub const COMPARED: [(&str, &str); 7] = [
+    ("latency p50, ms", "/run/latency_ms/p50"),
+    ("latency p90, ms", "/run/latency_ms/p90"),
+    ("latency p99, ms", "/run/latency_ms/p99"),
+    ("lookup p50, ms", "/run/lookup_ms/p50"),
+    ("lookup p99, ms", "/run/lookup_ms/p99"),
+    ("answers per second", "/run/answer_rate"),
+    ("without an answer, %", MISSING),
+];
+
+/// Not in a report: calculated from its counts.
+const MISSING: &str = "missing";
+
+impl Part {
+    /// Returns a figure of [`COMPARED`]; `None` where the run has it not.
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+    pub fn figure(&self, place: &str) -> Option<f64> {
+        if place != MISSING {
+            return self.json.pointer(place)?.as_f64();
+        }
+        let count = |name: &str| {
+            self.json
+                .pointer(&format!("/run/counts/{name}"))
+                .and_then(Value::as_u64)
+        };
+        let missing = count("lost")? + count("late")? + count("refused")?;
+        let sent = count("sent").filter(|sent| *sent > 0)?;
+        Some(missing as f64 * 100.0 / sent as f64)
+    }
+
+    /// Returns whether the run is a measurement.
+    pub fn is_valid(&self) -> bool {
+        matches!(self.json.get("exit").and_then(Value::as_u64), Some(0 | 2 | 4))
+    }
+
+    /// Returns the file it was read from.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Returns the fingerprint of its scenario.
+    pub fn fingerprint(&self) -> &str {
+        &self.plan.fingerprint
+    }
+}
+
 /// Adds up the shards of a run.
 ///
 /// # Errors

@@ -183,6 +183,63 @@ fn what_is_not_whole_is_invalid(shards: &Shards) {
     assert_eq!(same.pointer("/run/counts"), one.pointer("/run/counts"), "{text}");
 }
 
+/// Reports of a load, written as ten runs whose latencies are as given.
+#[test]
+fn runs_are_compared_and_chance_is_no_difference() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let write = |name: &str, p50: f64, exit: u64| {
+        let phase = serde_json::json!({
+            "latency_ms": { "p50": p50 }, "answer_rate": 100.0,
+            "counts": { "sent": 100, "lost": 0, "late": 0, "refused": 0 }
+        });
+        let plan = serde_json::json!({
+            "fingerprint": "1", "seed": 1, "shard": 0, "of": 1, "start_unix_ns": 0
+        });
+        let load = serde_json::json!({
+            "name": "n", "about": "", "fingerprint": "1", "seed": 1, "target": "t",
+            "transport": "udp", "ports": "1", "threads": 1, "gso": false, "pacing": "ticks",
+            "timeout_ms": 1.0, "linger_ms": 0.0, "names": 1, "is_lookup": false,
+            "max_lateness_ms": 50.0
+        });
+        let json = serde_json::json!({
+            "schema": 1, "exit": exit, "plan": plan, "load": load, "run": phase
+        });
+        fs::write(path(name), json.to_string()).unwrap();
+        path(name)
+    };
+    let names = |set: &str, slow: f64| -> Vec<String> {
+        let noise = [1.0, 1.08, 0.95, 1.03, 0.98, 1.01];
+        (0..6)
+            .map(|n| write(&format!("{set}{n}"), noise[n] * slow, 0))
+            .collect()
+    };
+    let (same, other, slower) = (names("a", 1.0), names("b", 1.01), names("c", 1.3));
+    let compare = |before: &[String], after: &[String]| {
+        let mut arguments = vec!["compare", "--before"];
+        arguments.extend(before.iter().map(String::as_str));
+        arguments.push("--after");
+        arguments.extend(after.iter().map(String::as_str));
+        run(&arguments)
+    };
+    let ran = compare(&same, &other);
+    assert_eq!(ran.code, 0, "{}{}", ran.text, ran.errors);
+    assert!(ran.text.contains("no difference"), "{}", ran.text);
+    let ran = compare(&same, &slower);
+    assert_eq!(ran.code, 2, "{}{}", ran.text, ran.errors);
+    assert!(ran.text.contains("latency p50, ms"), "{}", ran.text);
+    assert!(ran.text.contains("more; runs have"), "{}", ran.text);
+    assert_eq!(compare(&slower, &same).code, 0);
+    let ran = compare(&same[..4], &slower);
+    assert_eq!(ran.code, 3, "{}", ran.text);
+    assert!(ran.text.contains("not enough"), "{}", ran.text);
+    write("a0", 1.0, 3);
+    write("a1", 1.0, 3);
+    let ran = compare(&same, &slower);
+    assert_eq!(ran.code, 3, "{}", ran.text);
+    assert!(ran.text.contains("a0 is no measurement and is left out"), "{}", ran.text);
+}
+
 #[test]
 fn a_shard_that_cannot_be_is_64() {
     let shards = Shards::new();

@@ -63,7 +63,7 @@ const PROXY: &[&[&str]] = &[
 const LOADGEN: &[&[&str]] = &[
     &["cli", "environment", "exit", "expect", "guard", "random", "search", "series"],
     &["outstanding", "recorder", "schedule", "workload"],
-    &["lookup", "plan"],
+    &["compare", "lookup", "plan"],
     &["account"],
     &["sender"],
     &["quick", "scenario", "shard", "signals"],
