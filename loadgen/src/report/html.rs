@@ -39,7 +39,7 @@ pub fn render(report: &Report) -> String {
                 }
                 section {
                     h2 { "Latency over time" }
-                    p class="dim" { "From the due time. Darker: more answers." }
+                    p class="dim" { "From the due time. The stronger the color, the more answers." }
                     (heat(report))
                 }
                 (latencies(report))
@@ -170,17 +170,16 @@ fn counts(report: &Report) -> Markup {
                 tr {
                     th { "phase" } th { "schedule" } th { "sent/s" }
                     @for (name, _) in columns(&report.run) { th { (name) } }
-                    th { "answers by RCODE" }
                 }
                 @for phase in rows(report) {
                     tr {
                         td { (phase.name) } td { (phase.schedule) } td class="n" { (format!("{:.1}", phase.rate)) }
                         @for (_, count) in columns(phase) { td class="n" { (count) } }
-                        td { @for (rcode, count) in &phase.rcodes { (rcode) " " (count) " " } }
                     }
                 }
             } }
             @for (what, counts) in [
+                ("Answers", &report.run.rcodes),
                 ("Not taken by the system", &report.run.send_errors),
                 ("ICMP", &report.run.icmp),
                 ("Errors of sockets", &report.run.socket_errors),

@@ -136,7 +136,7 @@ const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 240.0;
 /// Where the time axis is, and where the first second begins.
 const BOTTOM: f64 = 222.0;
-const LEFT: f64 = 60.0;
+const LEFT: f64 = 80.0;
 /// Thirds of decades from 10 µs to 10 s.
 const ROWS: usize = 18;
 const ROW: f64 = 12.0;
