@@ -11,7 +11,8 @@ pub struct ObserveConfig {
     /// Clients with accounts of their own; the one that was silent longest
     /// makes room.
     pub clients: usize,
-    /// Lookups of one client that may be open at a time.
+    /// Lookups of all clients that may be open at a time; each client may have 64 in
+    /// any case.
     pub open_lookups: usize,
     /// Names of one client whose lookups the advice is made from.
     pub names_per_client: usize,
@@ -57,7 +58,8 @@ impl Default for ObserveConfig {
     fn default() -> Self {
         Self {
             clients: 1024,
-            open_lookups: 64,
+            // Some 8 MiB: 2,500 lookups a second of names that do not exist.
+            open_lookups: 16_384,
             names_per_client: 64,
             top: 128,
             // 75 ms of 150,000 queries a second.

@@ -8,7 +8,7 @@ mod search;
 pub use search::{Ndots, Search, Source};
 
 mod learn;
-pub(crate) use learn::Learner;
+pub(crate) use learn::{Held, Learner};
 
 mod retransmit;
 pub use retransmit::{Again, Repeated, Retransmits};

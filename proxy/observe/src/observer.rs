@@ -61,8 +61,6 @@ pub struct Observer {
     pub(crate) records: u64,
     /// Records that found no room in their ring.
     pub(crate) missed: u64,
-    /// Lookups that had to end for want of room.
-    pub(crate) cut_lookups: u64,
     /// Queries of closed accounts that nobody was named for.
     pub(crate) unattributed: u64,
     /// Clients that asked since the last settling.
@@ -94,13 +92,12 @@ impl Observer {
             top_pairs: HeavyHitters::new(config.top),
             active: Vec::new(),
             retransmits: Retransmits::default(),
-            context: LookupContext::new(&config.cluster_domain),
+            context: LookupContext::new(&config.cluster_domain, config.open_lookups),
             config,
             started: now,
             now,
             records: 0,
             missed: 0,
-            cut_lookups: 0,
             unattributed: 0,
             settled: now,
             decayed: now,

@@ -49,7 +49,7 @@ fn search(source: &Source, table: &SearchTable) -> Result<SearchRule, ConfigErro
 
 /// Some 60 KiB each with 64 names and 64 lookups under way.
 const CLIENTS: RangeInclusive<usize> = 1..=65_536;
-const OPEN: RangeInclusive<usize> = 4..=4096;
+const OPEN: RangeInclusive<usize> = 64..=1_048_576;
 const NAMES: RangeInclusive<usize> = 1..=4096;
 const TOP: RangeInclusive<usize> = 8..=16_384;
 const BUFFER: RangeInclusive<usize> = 64 << 10..=64 << 20;

@@ -71,7 +71,7 @@ const PLAIN: [Plain; 4] = [
     ),
     (
         "fivedots_observed_lookups_cut_total",
-        "Lookups that were ended early, because their client had too many.",
+        "Lookups that were cut, because too many were open; in no other series.",
         |o, _| o.cut_lookups(),
     ),
 ];
@@ -92,6 +92,11 @@ const COUNTED: &[(&str, &str, Count)] = &[
         "fivedots_remembered_failures_total",
         "Failed responses that repeat a remembered failure.",
         Count::Remembered,
+    ),
+    (
+        "fivedots_undecided_queries_total",
+        "Queries of cut lookups, and of clients that search an unknown list.",
+        Count::UndecidedQueries,
     ),
     (
         "fivedots_captured_lookups_total",

@@ -21,6 +21,12 @@ const fn more(label: &'static str, read: fn(&Figures) -> String) -> FigureRow {
     FigureRow { label, read, is_key: false }
 }
 
+/// A ratio of lookups, or a question mark where there were lookups that could not be
+/// counted, and no others.
+pub(crate) fn if_known(figures: &Figures, ratio: String) -> String {
+    if figures.is_undecided() { "?".to_owned() } else { ratio }
+}
+
 /// All rows, in reading order.
 pub(crate) const FIGURES: [FigureRow; 21] = [
     key("queries", |f| count(f.queries)),
@@ -31,10 +37,10 @@ pub(crate) const FIGURES: [FigureRow; 21] = [
     more("upstream queries", |f| count(f.upstream_questions)),
     key("share sent upstream", |f| percent(f.upstream_ratio)),
     key("lookups", |f| count(f.lookups)),
-    key("names per lookup", |f| format!("{:.2}", f.amplification)),
+    key("names per lookup", |f| if_known(f, format!("{:.2}", f.amplification))),
     more("upstream queries per lookup", |f| format!("{:.2}", f.upstream_amplification)),
     key("wasted queries", |f| count(f.wasted_queries)),
-    key("share wasted", |f| percent(f.wasted_ratio)),
+    key("share wasted", |f| if_known(f, percent(f.wasted_ratio))),
     more("time wasted per lookup", |f| format!("{:.1} ms", f.wasted_ms_per_lookup)),
     more("lookups: external names", |f| count(f.external)),
     more("lookups: cluster names", |f| count(f.cluster)),

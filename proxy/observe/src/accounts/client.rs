@@ -12,9 +12,10 @@ use super::name_tallies::{NameTallies, Named};
 use crate::config::ObserveConfig;
 use crate::intake::{QueryEvent, QueryFlags, Record};
 use crate::lookup::{
-    Ending, Guess, Learner, Lookup, LookupContext, OpenLookups, Placed, Repeated, Search, Source,
+    Ending, Guess, Held, Learner, Lookup, LookupContext, OpenLookups, Placed, Repeated, Search,
+    Source,
 };
-use crate::tables::{Count, Counters, Windows};
+use crate::tables::{Count, Counters, Windows, hash_of_name};
 
 /// What one client asked and got.
 #[derive(Debug)]
@@ -60,7 +61,7 @@ impl Client {
             tallies: NameTallies::new(config.names_per_client),
             learner: (search.source == Source::Unknown).then(Box::default),
             search,
-            lookups: OpenLookups::new(addr, config.open_lookups),
+            lookups: OpenLookups::new(addr),
             first: now,
             last: now,
             ports: 0,
@@ -90,6 +91,41 @@ impl Client {
         }
     }
 
+    /// Learns its search list from a query. Returns the queries before it that are to
+    /// be placed again, now that it is known what they were steps of.
+    pub(crate) fn learn(
+        &mut self,
+        event: &QueryEvent<'_>,
+        context: &mut LookupContext,
+    ) -> Vec<Held> {
+        let Some(learner) = &mut self.learner else { return Vec::new() };
+        let learned = learner.take(event, &self.search, context.cluster_domain());
+        let Some(learned) = learned else { return Vec::new() };
+        let has_changed = learned.domains != self.search.domains;
+        if has_changed && !learned.domains.starts_with(&self.search.domains) {
+            self.tallies = NameTallies::new(self.tallies.capacity());
+        }
+        self.search = learned;
+        if !has_changed {
+            return Vec::new();
+        }
+        let hash = |held: &Held| hash_of_name(held.event().qname);
+        let mut again = learner.take_recent(event.qname);
+        let names: Vec<u64> = again.iter().map(hash).collect();
+        let since = self.lookups.take_back(&names, context);
+        // The others were of lookups that are over.
+        again.retain(|held| since.is_some_and(|since| held.may_be_of_open(since)));
+        again
+    }
+
+    /// Says whether it searches a list that is not known: nobody can tell what its
+    /// queries are steps of.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        let learner = self.learner.as_ref();
+        self.search.source == Source::Unknown
+            && learner.is_some_and(|learner| learner.searches(self.last))
+    }
+
     /// Puts a query to the lookup it belongs to, once its turn has come; `asked`
     /// is the hash of its name.
     pub(crate) fn place(
@@ -99,12 +135,6 @@ impl Client {
         repeated: Option<Repeated>,
         context: &mut LookupContext,
     ) -> Placed {
-        if repeated.is_none()
-            && let Some(learner) = &mut self.learner
-            && let Some(learned) = learner.take(event, &self.search)
-        {
-            self.search = learned;
-        }
         self.lookups
             .take(event, asked, repeated, &self.search, context)
     }

@@ -12,6 +12,10 @@ pub(crate) struct LookupContext {
     cluster_domain: Box<[u8]>,
     pub(crate) scratch: Scratch,
     pub(crate) finished: Finished,
+    /// Walks under way, of all clients.
+    open: usize,
+    /// How many there may be before those of the busiest are cut.
+    capacity: usize,
 }
 
 /// Memory that is used again, for no query to allocate any.
@@ -24,12 +28,38 @@ pub(crate) struct Scratch {
 }
 
 impl LookupContext {
-    /// Names below `cluster_domain` are the cluster's.
-    pub(crate) fn new(cluster_domain: &dns::Name) -> Self {
+    /// Names below `cluster_domain` are the cluster's; so many lookups may be open.
+    pub(crate) fn new(cluster_domain: &dns::Name, capacity: usize) -> Self {
         Self {
             cluster_domain: cluster_domain.folded().as_wire().into(),
             scratch: Scratch::default(),
             finished: Finished::default(),
+            open: 0,
+            capacity,
+        }
+    }
+
+    /// The cluster's domain in wire form and lower case.
+    pub(crate) fn cluster_domain(&self) -> &[u8] {
+        &self.cluster_domain
+    }
+
+    /// Notes that a walk is under way; it ends with [`close`](Self::close) or
+    /// [`forget`](Self::forget).
+    pub(super) const fn note_open(&mut self) {
+        self.open += 1;
+    }
+
+    /// Says whether there are more walks under way than there should be.
+    pub(super) const fn is_full(&self) -> bool {
+        self.open > self.capacity
+    }
+
+    /// Ends a walk as if it had not been.
+    pub(super) fn forget(&mut self, walk: Box<Walk>) {
+        self.open = self.open.saturating_sub(1);
+        if self.scratch.walks.len() < SPARE {
+            self.scratch.walks.push(walk);
         }
     }
 
@@ -42,9 +72,7 @@ impl LookupContext {
     pub(super) fn close(&mut self, walk: Box<Walk>, search: &Search) -> Lookup {
         let name = self.scratch.name();
         let lookup = walk.close(self.rules_for(search), name);
-        if self.scratch.walks.len() < SPARE {
-            self.scratch.walks.push(walk);
-        }
+        self.forget(walk);
         lookup
     }
 }

@@ -1,36 +1,39 @@
 //! The search list and the ndots of a client, learned from what it asks.
+//!
+//! Names that were denied and begin with the name that is asked now were its base
+//! under the domains of the search list. The list of Kubernetes is believed after
+//! one base, since its domains tell themselves: `x.NAMESPACE.svc.D`, then
+//! `x.svc.D`. Any other list has to be seen for several bases.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use dns::Rcode;
 use resolver::Moment;
 
 use super::search::{Ndots, Search, Source};
-use crate::intake::{QueryEvent, QueryFlags};
+use crate::intake::QueryEvent;
 use crate::tables::hash_of;
 use crate::wire::dots;
 
-/// Watches a client of whom nothing is known.
-///
-/// Names that were denied and begin with the name that is asked now were its
-/// base under the domains of the search list; the same list for three bases is
-/// believed.
+mod cluster_list;
+mod recent;
+
+use cluster_list::ClusterDomain;
+pub(crate) use recent::Held;
+use recent::Recent;
+
+/// Watches a client whose search list nobody says.
 #[derive(Debug, Default)]
 pub(crate) struct Learner {
-    /// Names that were denied of late, in their order.
-    denied: VecDeque<Denied>,
+    recent: Recent,
     lists: Vec<List>,
     least_ndots: u8,
     most_ndots: Option<u8>,
-}
-
-#[derive(Debug)]
-struct Denied {
-    name: Vec<u8>,
-    /// See [`start_of`].
-    start: u64,
-    at: Moment,
+    /// Bases of another namespace since the last one of the known.
+    elsewhere: u8,
+    /// When it was last seen to search.
+    searched: Option<Moment>,
+    /// Octets of the base that was learned from.
+    base: usize,
 }
 
 /// A search list that some bases speak for.
@@ -38,108 +41,142 @@ struct Denied {
 struct List {
     domains: Vec<Box<[u8]>>,
     bases: Vec<u64>,
+    least_ndots: u8,
 }
 
 impl Learner {
     /// Takes a query that was not sent before, and says what is known if that
     /// changed.
-    pub(crate) fn take(&mut self, event: &QueryEvent<'_>, known: &Search) -> Option<Search> {
+    pub(crate) fn take(
+        &mut self,
+        event: &QueryEvent<'_>,
+        known: &Search,
+        cluster_domain: &[u8],
+    ) -> Option<Search> {
         let now = event.record.arrived;
-        let mut spare = Vec::new();
-        while let Some(front) = self.denied.front()
-            && now.saturating_since(front.at) > RECENT
-        {
-            spare = self
-                .denied
-                .pop_front()
-                .map(|old| old.name)
-                .unwrap_or_default();
-        }
-        if self
-            .denied
-            .back()
-            .is_some_and(|last| *last.name == *event.qname)
-        {
-            return None;
-        }
-        let learned = self.learn(event.qname, known);
-        if is_denied(event) {
-            if self.denied.len() >= REMEMBERED {
-                spare = self
-                    .denied
-                    .pop_front()
-                    .map(|old| old.name)
-                    .unwrap_or_default();
-            }
-            spare.clear();
-            spare.extend_from_slice(event.qname);
-            let start = start_of(event.qname);
-            self.denied
-                .push_back(Denied { name: spare, start, at: now });
-        }
+        let capacity = if known.source == Source::Unknown { UNKNOWN } else { KNOWN };
+        self.recent.forget(now, capacity);
+        let is_new = self.recent.is_new(event);
+        let cluster = ClusterDomain(cluster_domain);
+        let learned = if is_new { self.learn(event, known, cluster) } else { None };
+        self.recent.push(event);
         learned
     }
 
-    /// Compares a name with those that were denied before it.
-    fn learn(&mut self, qname: &[u8], known: &Search) -> Option<Search> {
-        if self.denied.is_empty() {
-            return None;
-        }
+    /// Takes the queries before that for `qname`, which a list was learned from, for
+    /// names with the same base: they are to be placed again, by that list.
+    pub(crate) fn take_recent(&mut self, qname: &[u8]) -> Vec<Held> {
+        let base = qname.get(..self.base).unwrap_or(qname);
+        self.recent.take_under(base)
+    }
+
+    /// Says whether the client was seen to search a list of late.
+    pub(crate) fn searches(&self, now: Moment) -> bool {
+        let searched = self.searched;
+        searched.is_some_and(|searched| now.saturating_since(searched) < SEARCHES)
+    }
+
+    /// Compares a name with those that were asked before it.
+    fn learn(
+        &mut self,
+        event: &QueryEvent<'_>,
+        known: &Search,
+        cluster: ClusterDomain<'_>,
+    ) -> Option<Search> {
+        let qname = event.qname;
         let base = qname.get(..qname.len().checked_sub(1)?)?;
-        let mut suffixes: [&[u8]; REMEMBERED] = [&[]; REMEMBERED];
-        let mut found = 0;
-        let mut most = self.most_ndots;
-        // All names of a walk have their beginning in common.
-        let start = start_of(qname);
-        let begins_alike = |denied: &&Denied| denied.start == start;
-        for denied in self.denied.iter().filter(begins_alike) {
-            if *denied.name == *qname {
-                // What came under it was after it, or of a lookup before.
-                return None;
-            }
-            let suffix = denied
-                .name
-                .strip_prefix(base)
-                .filter(|suffix| suffix.len() > 1);
-            if let Some(suffix) = suffix
-                && !suffixes.contains(&suffix)
-                && let Some(place) = suffixes.get_mut(found)
+        self.bound_above(event, known, cluster);
+        let domains = self.recent.suffixes_of(base, event);
+        if !domains.is_empty() {
+            let least = dots(qname).saturating_add(1).min(MAX_NDOTS);
+            if domains
+                .iter()
+                .copied()
+                .eq(known.domains.iter().map(|domain| &**domain))
             {
-                *place = suffix;
-                found += 1;
+                // So it is each time.
+                self.least_ndots = self.least_ndots.max(least);
+                self.elsewhere = 0;
+                return self.changed(None, known);
             }
-            // Asked as it is, and then under a domain.
-            let whole = denied.name.get(..denied.name.len().saturating_sub(1));
-            if whole
-                .is_some_and(|whole| qname.len() > denied.name.len() && qname.starts_with(whole))
-            {
-                let dots = dots(&denied.name);
-                most = Some(most.map_or(dots, |most| most.min(dots)));
-            }
+            let domains = domains.into_iter().map(Box::from).collect();
+            self.searched = Some(event.record.arrived);
+            self.base = base.len();
+            return self.weigh(domains, (hash_of(base), least), known, cluster);
         }
-        let list = suffixes.get(..found).unwrap_or_default();
-        let least = dots(qname).saturating_add(1).min(MAX_NDOTS);
-        let domains = if list.is_empty() {
-            None
-        } else if known
-            .domains
-            .iter()
-            .map(|domain| &**domain)
-            .eq(list.iter().copied())
-        {
-            self.least_ndots = self.least_ndots.max(least);
-            None
-        } else {
-            let list = list.iter().map(|suffix| Box::from(*suffix)).collect();
-            self.vote(list, hash_of(base), least)
+        let Some((domains, base)) = cluster.pair(&self.recent, event, known) else {
+            if known.source == Source::Unknown && self.recent.has_under(base, event) {
+                self.searched = Some(event.record.arrived);
+            }
+            return self.changed(None, known);
         };
-        self.most_ndots = most;
+        if !self.recent.has(base) {
+            let dots = u8::try_from(labels(base).saturating_sub(1)).unwrap_or(MAX_NDOTS);
+            self.least_ndots = self.least_ndots.max(dots.saturating_add(1).min(MAX_NDOTS));
+        }
+        self.base = base.len();
+        self.believe_cluster(domains, known)
+    }
+
+    /// A name that was denied as it is, and is asked under the first domain next, has
+    /// at least as many dots as ndots says.
+    fn bound_above(&mut self, event: &QueryEvent<'_>, known: &Search, cluster: ClusterDomain<'_>) {
+        let is_first = |suffix: &[u8]| {
+            let first = known.domains.first();
+            first.is_some_and(|first| **first == *suffix) || cluster.is_namespace(suffix)
+        };
+        if let Some(base) = self.recent.asked_whole_before(event, is_first) {
+            self.searched = Some(event.record.arrived);
+            let most = self.most_ndots.map_or(base, |most| most.min(base));
+            self.most_ndots = Some(most);
+        }
+    }
+
+    /// Weighs a list that was walked to its end for one base.
+    fn weigh(
+        &mut self,
+        domains: Vec<Box<[u8]>>,
+        (base, least): (u64, u8),
+        known: &Search,
+        cluster: ClusterDomain<'_>,
+    ) -> Option<Search> {
+        if let Some(domains) = cluster.list_of(&domains, known) {
+            self.least_ndots = self.least_ndots.max(least);
+            return self.believe_cluster(domains, known);
+        }
+        // A client that caches what was denied shows a part of its list.
+        if is_part(&domains, &known.domains) {
+            self.least_ndots = self.least_ndots.max(least);
+            return self.changed(None, known);
+        }
+        let domains = self.vote(domains, base, least);
         self.changed(domains, known)
     }
 
+    /// Believes a list of Kubernetes, unless it is the known one of another namespace
+    /// behind the same address, or a part of it.
+    fn believe_cluster(&mut self, domains: Vec<Box<[u8]>>, known: &Search) -> Option<Search> {
+        let beside = |list: &[Box<[u8]>]| list.get(1..).unwrap_or_default().to_vec();
+        let is_known = is_part(&domains, &known.domains);
+        let is_elsewhere = !is_known && is_part(&beside(&domains), &beside(&known.domains));
+        if is_known {
+            self.elsewhere = 0;
+        } else if is_elsewhere && self.elsewhere < ELSEWHERE {
+            self.elsewhere += 1;
+        } else {
+            self.elsewhere = 0;
+            return self.changed(Some(domains), known);
+        }
+        self.changed(None, known)
+    }
+
     /// Says what is known now, if it is not what was known.
-    fn changed(&self, domains: Option<Vec<Box<[u8]>>>, known: &Search) -> Option<Search> {
-        let most = self.most_ndots.unwrap_or(MAX_NDOTS).max(self.least_ndots);
+    fn changed(&mut self, domains: Option<Vec<Box<[u8]>>>, known: &Search) -> Option<Search> {
+        // One of them was another program's.
+        if self.most_ndots.is_some_and(|most| most < self.least_ndots) {
+            self.most_ndots = None;
+        }
+        let most = self.most_ndots.unwrap_or(MAX_NDOTS);
         let ndots = Ndots::Between(self.least_ndots, most);
         let is_known = known.source == Source::Learned;
         let same_domains = domains
@@ -152,66 +189,65 @@ impl Learner {
         Some(Search { domains, ndots, source: Source::Learned })
     }
 
-    /// Counts a base that speaks for a list; returns the list once it is
-    /// believed.
+    /// Counts a base that speaks for a list; returns the list once it is believed,
+    /// and forgets the others then.
     fn vote(&mut self, domains: Vec<Box<[u8]>>, base: u64, least: u8) -> Option<Vec<Box<[u8]>>> {
         let at = self.lists.iter().position(|list| list.domains == domains);
         let at = at.unwrap_or_else(|| {
             if self.lists.len() >= LISTS {
                 self.lists.remove(0);
             }
-            self.lists.push(List { domains, bases: Vec::new() });
+            self.lists
+                .push(List { domains, bases: Vec::new(), least_ndots: 0 });
             self.lists.len() - 1
         });
         let list = self.lists.get_mut(at)?;
+        list.least_ndots = list.least_ndots.max(least);
         if list.bases.len() < BELIEVED && !list.bases.contains(&base) {
             list.bases.push(base);
         }
         if list.bases.len() < BELIEVED {
             return None;
         }
-        self.least_ndots = self.least_ndots.max(least);
-        let believed = self
-            .lists
-            .iter()
-            .filter(|list| list.bases.len() >= BELIEVED);
-        // A client that caches what was denied shows a part of its list.
-        let longest = believed.max_by_key(|list| list.domains.len())?;
-        Some(longest.domains.clone())
+        let list = self.lists.swap_remove(at);
+        self.least_ndots = self.least_ndots.max(list.least_ndots);
+        self.lists
+            .retain(|other| !is_part(&other.domains, &list.domains));
+        Some(list.domains)
     }
 }
 
-/// The first label of a name, as far as it fits: names of one walk have it in
-/// common, others seldom.
-fn start_of(name: &[u8]) -> u64 {
-    let mut start = [0; 8];
-    let label = name.first().map_or(0, |len| usize::from(*len) + 1);
-    start
-        .iter_mut()
-        .zip(name)
-        .take(label)
-        .for_each(|(to, from)| *to = *from);
-    u64::from_le_bytes(start)
+/// Says whether these are some of a list, in its order.
+fn is_part(some: &[Box<[u8]>], all: &[Box<[u8]>]) -> bool {
+    let mut all = all.iter();
+    some.iter().all(|domain| all.any(|other| other == domain))
 }
 
-fn is_denied(event: &QueryEvent<'_>) -> bool {
-    let record = &event.record;
-    let says_no = matches!(record.rcode, Rcode::NXDOMAIN | Rcode::NOERROR);
-    let flags = record.flags;
-    flags.has(QueryFlags::ANSWERED)
-        && says_no
-        && !flags.has(QueryFlags::DATA)
-        && !flags.has(QueryFlags::TC)
+/// Counts the labels of the beginning of a name.
+fn labels(start: &[u8]) -> usize {
+    let (mut rest, mut count) = (start, 0);
+    while let Some((length @ 1.., tail)) = rest.split_first() {
+        rest = tail.get(usize::from(*length)..).unwrap_or_default();
+        count += 1;
+    }
+    count
 }
 
-/// Names that may be between the first and the last of a walk.
-const REMEMBERED: usize = 16;
+/// Queries that are kept of a client whose list is not known: 16 walks side by side.
+const UNKNOWN: usize = 128;
 
-/// Longer than a walk takes whose answers are not lost.
-const RECENT: Duration = Duration::from_secs(2);
+/// The same of one whose list was learned, to see it change.
+const KNOWN: usize = 32;
 
-/// Bases that have to speak for a list.
+/// How long a client that was seen to search is taken for one that does.
+const SEARCHES: Duration = Duration::from_secs(60);
+
+/// Bases that have to speak for a list that is not Kubernetes'.
 const BELIEVED: usize = 3;
+
+/// Bases in a row after which an address is believed to be in another namespace, and
+/// not in two.
+const ELSEWHERE: u8 = 32;
 
 /// Lists that are weighed against each other.
 const LISTS: usize = 4;
@@ -220,82 +256,4 @@ const LISTS: usize = 4;
 const MAX_NDOTS: u8 = 15;
 
 #[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use dns::{Name, Rtype};
-    use resolver::Origin;
-
-    use super::*;
-    use crate::intake::Record;
-
-    fn wire(text: &str) -> Vec<u8> {
-        Name::from_text(text).unwrap().as_wire().to_vec()
-    }
-
-    /// Asks names one after another; `=` in front means that it has data.
-    fn learn(names: &[&str]) -> Search {
-        let (mut learner, mut known) = (Learner::default(), Search::unknown());
-        for (n, name) in names.iter().enumerate() {
-            let (name, has_data) = name.strip_prefix('=').map_or((*name, false), |n| (n, true));
-            let record = Record {
-                arrived: Moment::from_micros(n as u64 * 500),
-                took: Duration::ZERO,
-                client: Ipv4Addr::LOCALHOST.into(),
-                port: 1,
-                id: 1,
-                qtype: Rtype::A,
-                rcode: if has_data { Rcode::NOERROR } else { Rcode::NXDOMAIN },
-                origin: Origin::Cache,
-                first: None,
-                upstream: None,
-                errno: 0,
-                flags: QueryFlags::ANSWERED.with_if(QueryFlags::DATA, has_data),
-            };
-            let qname = wire(name);
-            if let Some(learned) = learner.take(&QueryEvent { record, qname: &qname }, &known) {
-                known = learned;
-            }
-        }
-        known
-    }
-
-    fn domains(search: &Search) -> Vec<String> {
-        let text = |wire: &[u8]| Name::from_wire(wire).unwrap().to_string();
-        search.domains.iter().map(|domain| text(domain)).collect()
-    }
-
-    #[test]
-    fn three_bases_make_a_list() {
-        let walk = |base: &str| [format!("{base}.a.b"), format!("{base}.b"), format!("={base}")];
-        let names: Vec<String> = ["x.example", "y.example", "z.z.example"]
-            .iter()
-            .flat_map(|b| walk(b))
-            .collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        assert_eq!(learn(&names[..6]).source, Source::Unknown);
-        let known = learn(&names);
-        assert_eq!(
-            (domains(&known), known.source),
-            (vec!["a.b.".into(), "b.".into()], Source::Learned)
-        );
-        assert_eq!(known.ndots, Ndots::Between(3, 15));
-    }
-
-    #[test]
-    fn a_name_asked_as_it_is_first_bounds_ndots_from_above() {
-        let mut names = Vec::new();
-        for base in ["x.example", "y.example", "z.example"] {
-            names.extend([format!("{base}.a"), format!("={base}")]);
-        }
-        names.extend(["q.w.e".to_owned(), "q.w.e.a".to_owned()]);
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        assert_eq!(learn(&names).ndots, Ndots::Between(2, 2));
-    }
-
-    #[test]
-    fn names_that_have_nothing_to_do_with_each_other_teach_nothing() {
-        let names = ["a.example", "b.example", "=c.example", "com", "=example"];
-        assert_eq!(learn(&names.repeat(5)), Search::unknown());
-    }
-}
+mod tests;

@@ -244,6 +244,11 @@ impl Walk {
         going.map(|candidate| candidate.base)
     }
 
+    /// When its first query arrived.
+    pub(crate) const fn first(&self) -> Moment {
+        self.first
+    }
+
     pub(crate) const fn deadline(&self) -> Moment {
         self.deadline
     }

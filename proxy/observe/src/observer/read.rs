@@ -7,7 +7,7 @@ use resolver::{Moment, Origin};
 use super::Observer;
 use crate::accounts::{Clients, Identities, UpstreamAccount, WatchStatus, Workloads, ZoneAccounts};
 use crate::config::ObserveConfig;
-use crate::tables::{Counters, HeavyHitters, History, Windows};
+use crate::tables::{Count, Counters, HeavyHitters, History, Window, Windows};
 
 impl Observer {
     /// Returns what is kept, and how much.
@@ -115,8 +115,10 @@ impl Observer {
     }
 
     /// Returns how many lookups were cut for want of room.
-    pub const fn cut_lookups(&self) -> u64 {
-        self.cut_lookups
+    pub fn cut_lookups(&self) -> u64 {
+        let sums = self.node.sum(Window::Start);
+        let cut = sums.get(Count::CutLookups as usize);
+        cut.copied().unwrap_or_default()
     }
 
     /// Returns the queries of closed accounts without a known workload.

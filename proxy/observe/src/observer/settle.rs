@@ -9,7 +9,7 @@ use crate::accounts::{Client, Named, client_key, count, count_found};
 use crate::intake::QueryEvent;
 use crate::lookup::{Again, Candidate, Lookup, LookupContext, Placed, Repeated};
 use crate::observer::Observer;
-use crate::tables::{Count, Counters, HeavyHitters};
+use crate::tables::{Count, Counters, HeavyHitters, hash_of_name};
 
 impl Observer {
     /// Learns that all that was answered before `until` has been taken.
@@ -71,23 +71,16 @@ impl Observer {
         if let Some(again) = again {
             client.counters.add(again, 1, now);
         }
-        let placed = client.place(event, asked, repeated, context);
         let mut sums = Sums { node, top_pairs, now };
-        match placed {
-            Placed::Unrelated | Placed::Retransmit | Placed::Open => {}
-            Placed::Ended(lookup) => sums.close(lookup, client, context),
-            Placed::Cut(lookup) => {
-                self.cut_lookups += 1;
-                sums.close(lookup, client, context);
-            }
-            Placed::AtOnce(candidate) => sums.close_at_once(event, &candidate, client, context),
-            Placed::Joined(joined) => {
-                let one_more = Count::LookupQueries as usize;
-                client.counters.add(one_more, 1, now);
-                sums.node.add(one_more, 1, now);
-                client.tallies.join(&joined, event.record.arrived);
+        if repeated.is_none() {
+            for held in client.learn(event, context) {
+                let event = held.event();
+                let placed = client.place(&event, hash_of_name(event.qname), None, context);
+                sums.take(placed, &event, client, context);
             }
         }
+        let placed = client.place(event, asked, repeated, context);
+        sums.take(placed, event, client, context);
     }
 
     /// Notes how much the clients asked since the last time: a busy one's
@@ -131,8 +124,49 @@ struct Sums<'a> {
 }
 
 impl Sums<'_> {
+    /// Counts what a query was for, if that is known.
+    fn take(
+        &mut self,
+        placed: Placed,
+        event: &QueryEvent<'_>,
+        client: &mut Client,
+        context: &mut LookupContext,
+    ) {
+        match placed {
+            Placed::Unrelated | Placed::Retransmit | Placed::Open => {}
+            Placed::Ended(lookup) => self.close(lookup, client, context),
+            Placed::Cut(lookup) => {
+                self.add(Count::CutLookups, 1, client);
+                self.leave_undecided(lookup.queries.into(), client);
+                context.scratch.give_back(lookup.base);
+            }
+            Placed::AtOnce(_) | Placed::Joined(_) if client.is_in_doubt() => {
+                self.leave_undecided(1, client);
+            }
+            Placed::AtOnce(candidate) => self.close_at_once(event, &candidate, client, context),
+            Placed::Joined(joined) => {
+                self.add(Count::LookupQueries, 1, client);
+                client.tallies.join(&joined, event.record.arrived);
+            }
+        }
+    }
+
+    fn add(&mut self, count: Count, more: u64, client: &mut Client) {
+        client.counters.add(count as usize, more, self.now);
+        self.node.add(count as usize, more, self.now);
+    }
+
+    /// Counts queries of which nobody knows what they were for.
+    fn leave_undecided(&mut self, queries: u64, client: &mut Client) {
+        self.add(Count::UndecidedQueries, queries, client);
+    }
+
     /// Counts a lookup of a client that is over.
     fn close(&mut self, lookup: Lookup, client: &mut Client, context: &mut LookupContext) {
+        if client.is_in_doubt() {
+            self.leave_undecided(lookup.queries.into(), client);
+            return context.scratch.give_back(lookup.base);
+        }
         client.close(&lookup, self.now);
         count(self.node, &lookup, self.now);
         if lookup.wasted_queries > 0 {

@@ -1,6 +1,7 @@
 //! Queries put together to lookups: each shape alone, and many at once.
 
 mod crowd;
+mod doubt;
 mod pod;
 mod traps;
 

@@ -38,6 +38,11 @@ pub enum Count {
     Nonexistent,
     /// Lookups that ended in a failure.
     FailedLookups,
+    /// Lookups that were cut for want of room: in no other count.
+    CutLookups,
+    /// Queries that belong to lookups nobody knows: of those that were cut, and of
+    /// clients that search a list that is not known.
+    UndecidedQueries,
     /// Retransmits sent before there was an answer.
     AgainWaiting,
     /// Retransmits sent after the answer.
@@ -104,6 +109,12 @@ pub struct Figures {
     /// Lookups of names with dots that were found under a domain of the search
     /// list outside of the cluster: by a wildcard there, most likely.
     pub captured: u64,
+    /// Lookups that were cut, because too many were open: in no other figure of
+    /// lookups.
+    pub lookups_cut: u64,
+    /// Queries of lookups that were cut, or of clients that search a list that is not
+    /// known: in no figure of lookups. Without other lookups the ratios are unknown.
+    pub undecided_queries: u64,
     /// Queries sent again, of all kinds.
     pub retransmits: u64,
     /// Of those, sent before there was an answer.
@@ -124,6 +135,12 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// Says whether the ratios of lookups are unknown: there were lookups, but none
+    /// could be counted.
+    pub const fn is_undecided(&self) -> bool {
+        self.lookups == 0 && self.undecided_queries > 0
+    }
+
     /// Reads the counts of a window.
     pub fn of(counters: &Counters, window: Window) -> Self {
         let sums = counters.sum(window);
@@ -153,6 +170,8 @@ impl Figures {
             lookups_failed: of(Count::FailedLookups),
             partial: of(Count::Partial),
             captured: of(Count::Captured),
+            lookups_cut: of(Count::CutLookups),
+            undecided_queries: of(Count::UndecidedQueries),
             retransmits: waiting + answered + failures,
             retransmits_waiting: waiting,
             retransmits_answered: answered,
@@ -195,8 +214,9 @@ mod tests {
         assert_eq!((figures.nonexistent, figures.lookups_failed), (14, 15));
         let again =
             [figures.retransmits_waiting, figures.retransmits_answered, figures.retransmits_failed];
-        assert_eq!((again, figures.retransmits), ([16, 17, 18], 51));
-        assert_eq!((figures.remembered, figures.stale, figures.unsent), (19, 20, 21));
+        assert_eq!((figures.lookups_cut, figures.undecided_queries), (16, 17));
+        assert_eq!((again, figures.retransmits), ([18, 19, 20], 57));
+        assert_eq!((figures.remembered, figures.stale, figures.unsent), (21, 22, 23));
         assert_eq!((figures.amplification, figures.wasted_ratio), (1.25, 7.0 / 6.0));
         assert_eq!(figures.upstream_amplification, 0.75);
     }

@@ -146,9 +146,21 @@ impl<R: Row> Table<R> {
         let going = self.bases.iter();
         self.going = going.filter(|bases| **bases != [NONE; BASES]).count();
         let mut of_rows = each();
-        self.rows
-            .extract_if(.., |_| of_rows.next() == Some(true))
-            .collect()
+        let rows = self.rows.extract_if(.., |_| of_rows.next() == Some(true));
+        let ended = rows.collect();
+        self.give_memory_back();
+        ended
+    }
+
+    /// Gives back what a burst took.
+    fn give_memory_back(&mut self) {
+        let used = self.rows.len().saturating_mul(2).max(KEPT);
+        if self.rows.capacity() > used.saturating_mul(2) {
+            self.tags.shrink_to(used);
+            self.bases.shrink_to(used);
+            self.deadlines.shrink_to(used);
+            self.rows.shrink_to(used);
+        }
     }
 
     /// Finds the one that ends first, of all but the latest.
@@ -268,3 +280,6 @@ const TAGS: usize = 16;
 
 /// Lookups whose bases are compared at once.
 const GROUP: usize = 8;
+
+/// Rows for which memory is kept.
+const KEPT: usize = 64;

@@ -248,6 +248,14 @@ pub(super) fn observe(pods: &[Pod], events: &[Event]) -> Observer {
     observer
 }
 
+/// The same, with room for so many lookups at a time.
+pub(super) fn observe_within(open_lookups: usize, pods: &[Pod], events: &[Event]) -> Observer {
+    let config = ObserveConfig { open_lookups, ..observer(pods).config };
+    let mut observer = Observer::new(config, &[], 1, Moment::default());
+    feed(&mut observer, events);
+    observer
+}
+
 /// Makes an observer that knows the search lists of these.
 pub(super) fn observer(pods: &[Pod]) -> Observer {
     let name = |text: &String| Name::from_text(text).unwrap();

@@ -1,0 +1,152 @@
+//! What is not known is not counted as something else: search lists that nobody
+//! says, and lookups for which there is no room.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use stub::Library::{Glibc, Go};
+
+use super::CART;
+use super::pod::{Pod, SEARCH, Truth, by_client, observe, observe_within};
+use crate::lookup::Source;
+use crate::observer::Observer;
+use crate::tables::{Figures, Window};
+
+fn figures(observer: &Observer) -> Figures {
+    Figures::of(&observer.node, Window::Start)
+}
+
+/// `gai api.example.com`, all day, with nothing configured.
+#[test]
+fn one_name_is_enough_to_know_the_list_of_kubernetes() {
+    for library in [Glibc, Go] {
+        let mut pod = Pod::new(library, 5);
+        for _ in 0..150 {
+            pod = pod.looks_up("api.example.com", "api.example.com");
+        }
+        let observer = observe(&[], &pod.events);
+        let found = figures(&observer);
+        assert_eq!(Truth::of(&found), pod.truth(), "{library:?}");
+        assert_eq!((found.external, found.undecided_queries), (150, 0), "{library:?}");
+        let (_, client) = observer.clients.iter().next().unwrap();
+        assert_eq!((client.search.source, client.search.domains.len()), (Source::Learned, 3));
+    }
+}
+
+/// Only Services, which end before the list does.
+#[test]
+fn services_alone_tell_the_list_too() {
+    let mut pod = Pod::new(Glibc, 2);
+    for _ in 0..20 {
+        pod = pod.looks_up("cart", CART).looks_up("cart.shop", CART);
+    }
+    let observer = observe(&[], &pod.events);
+    assert_eq!(Truth::of(&figures(&observer)), pod.truth());
+}
+
+#[test]
+fn domains_behind_the_list_of_kubernetes_are_learned_with_the_first_walk() {
+    let list = [SEARCH[0], SEARCH[1], SEARCH[2], "eu.compute.internal"];
+    let mut pod = Pod::new(Glibc, 5).searches(&list);
+    for name in ["cart.shop", "api.example.com", "example.com"] {
+        pod = pod.looks_up(name, if name == "cart.shop" { CART } else { name });
+    }
+    let observer = observe(&[], &pod.events);
+    assert_eq!(Truth::of(&figures(&observer)), pod.truth());
+}
+
+#[test]
+fn two_namespaces_behind_one_address_need_no_configuration() {
+    let pay = ["pay.svc.cluster.local", SEARCH[1], SEARCH[2]];
+    let mut one = Pod::new(Glibc, 5);
+    let mut other = Pod::new(Glibc, 5).at(one.address, 99).searches(&pay);
+    let mut events = Vec::new();
+    for n in 0..130_u64 {
+        for (pod, after) in [(&mut one, 0), (&mut other, 5000 + n % 9 * 1000)] {
+            pod.set_time(1_000_000 + n * 20_000 + after);
+            let name = format!("h{}.example.com", n % 7);
+            pod.look_up(&name, &name);
+        }
+    }
+    events.extend(one.events.iter().chain(&other.events).cloned());
+    events.sort_by_key(|event| event.record.arrived + event.record.took);
+    let mut truth = one.truth();
+    truth.add(&other.truth());
+    assert_eq!(Truth::of(&figures(&observe(&[], &events))), truth);
+}
+
+/// A list that is not Kubernetes' needs three bases; until then nothing is said.
+#[test]
+fn a_client_that_searches_an_unknown_list_is_in_no_class() {
+    let mut pod = Pod::new(Glibc, 5).searches(&["a.test", "b.test"]);
+    for _ in 0..50 {
+        pod = pod.looks_up("api.example.com", "api.example.com");
+    }
+    let queries = pod.truth().queries;
+    let found = figures(&observe(&[], &pod.events));
+    assert_eq!((found.lookups, found.nonexistent, found.amplification), (0, 0, 0.0));
+    assert!(found.is_undecided());
+    assert_eq!((found.undecided_queries, found.queries), (queries, queries));
+}
+
+/// Nothing that it asks begins with another name: it searches no list.
+#[test]
+fn a_client_that_searches_nothing_is_no_doubt() {
+    let mut pod = Pod::new(Glibc, 0).searches(&[]);
+    for n in 0..9 {
+        let name = format!("h{n}.example.com");
+        pod = pod.looks_up(&name, &name).looks_up("gone.example", "-");
+    }
+    let found = figures(&observe(&[], &pod.events));
+    assert_eq!((found.external, found.nonexistent, found.undecided_queries), (9, 9, 0));
+}
+
+/// A hundred and a thousand threads of one pod, each with a name of its own, at once.
+#[test]
+fn lookups_side_by_side_are_told_apart() {
+    for threads in [100_u16, 1000] {
+        let (pods, truth) = side_by_side(threads, 1);
+        let found = by_client(&observe(&pods[..1], &events_of(&pods)));
+        assert_eq!(found.values().next(), Some(&truth), "{threads}");
+    }
+}
+
+/// A client with thirty times its share, and one beside it that loses nothing.
+#[test]
+fn what_is_cut_is_in_no_class_and_takes_no_other_clients_lookups() {
+    let (mut pods, truth) = side_by_side(2000, 1);
+    let (other, modest) = side_by_side(60, 2);
+    let addresses: [IpAddr; 2] = [pods[0].address, other[0].address];
+    let known = [pods[0].clone(), other[0].clone()];
+    pods.extend(other);
+    let observer = observe_within(256, &known, &events_of(&pods));
+    let found = by_client(&observer);
+    assert_eq!(found[&addresses[1]], modest);
+    let greedy = Figures::of(&observer.clients.get(addresses[0]).unwrap().counters, Window::Start);
+    assert!(greedy.lookups_cut > 1000, "{greedy:?}");
+    assert_eq!(greedy.nonexistent, 0);
+    assert_eq!(greedy.lookup_queries + greedy.undecided_queries, truth.queries);
+    // What was counted in spite of that was counted right.
+    assert!(greedy.lookups == 0 || greedy.amplification <= 4.0, "{greedy:?}");
+}
+
+/// Clients of one address, each with one lookup at the same time, in the order of
+/// their answers; and the sum of what they did.
+fn side_by_side(threads: u16, host: u8) -> (Vec<Pod>, Truth) {
+    let address = Ipv4Addr::new(10, 0, 0, host).into();
+    let mut truth = Truth::default();
+    let pod = |n: u16| {
+        let mut pod = Pod::new(Glibc, 5).at(address, n * 7 + 1);
+        pod.set_time(1_000_000 + u64::from(n) % 10);
+        let name = format!("h{n}.example.com");
+        pod.look_up(&name, &name);
+        truth.add(&pod.truth());
+        pod
+    };
+    ((0..threads).map(pod).collect(), truth)
+}
+
+fn events_of(pods: &[Pod]) -> Vec<super::pod::Event> {
+    let mut events: Vec<_> = pods.iter().flat_map(|pod| pod.events.clone()).collect();
+    events.sort_by_key(|event| event.record.arrived + event.record.took);
+    events
+}
