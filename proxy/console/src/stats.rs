@@ -148,7 +148,8 @@ impl StatsText {
             let share = percent(view.figures.total.wasted_ratio);
             let action = words::action(view.advice.as_ref());
             let saving = view.advice.as_ref();
-            let saving = saving.and_then(|advice| words::saving(advice, None));
+            let saving =
+                saving.and_then(|advice| words::saving(advice, None, &view.figures.minute));
             let saving = saving.map_or_else(String::new, |saving| format!(", saves {saving}"));
             format!("{} {share}: {action}{saving}", title_of(view))
         };

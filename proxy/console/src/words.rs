@@ -5,8 +5,8 @@
 
 mod advice;
 pub(crate) use advice::{
-    action, affected, affected_count, change, effect, forecast, pod_spec, recommended, saved_share,
-    saving, short_action, warning,
+    action, affected, affected_count, at_risk, breaks, change, effect, forecast, pod_spec,
+    recommended, saved_share, saving, short_action, warning,
 };
 
 mod failing;

@@ -9,7 +9,11 @@ mod replay;
 pub use replay::Current;
 
 mod forecast;
-pub use forecast::{Affected, AffectedNames, Alternative, Change, Forecast};
+use forecast::Seen;
+pub use forecast::{Affected, AffectedNames, Alternative, AtRisk, Change, Forecast, NameAtRisk};
+
+mod captures;
+pub use captures::{Capture, Captures};
 
 #[cfg(test)]
 mod tests;
@@ -18,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use stub::Library;
 
 use crate::accounts::NameTallies;
-use crate::lookup::Ndots;
+use crate::lookup::{Libraries, Ndots};
 
 /// What a client, or a group of them, could do about its lookups.
 #[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
@@ -36,6 +40,12 @@ pub struct Advice {
     /// The least ndots with which each name that is found under the search
     /// list is still looked for there first: nothing breaks, nothing leaks.
     pub safe_ndots: u8,
+    /// The libraries that the clients may have: what breaks under any of them is in
+    /// `breaks` of the alternatives.
+    pub libraries: Libraries,
+    /// Names that a wildcard in the search list answers in place of those that were
+    /// meant.
+    pub captures: Captures,
     /// Each ndots from 1 to 4, and dots at the end.
     pub alternatives: Vec<Alternative>,
     /// The names for which a dot at the end saves most.
@@ -73,22 +83,41 @@ pub enum Warning {
     /// Fewer than a hundred lookups: names may be missing that need the search
     /// list.
     FewLookups,
-    /// Some names were more than could be held; their queries count as
-    /// unchanged.
+    /// There were more names than could be held: some that a change breaks may have no
+    /// name here.
     NamesDropped,
+}
+
+/// Whose walks the lookups are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Resolver {
+    /// The likeliest library; `None` if nothing speaks for one.
+    pub library: Option<Library>,
+    /// Those that are not ruled out.
+    pub possible: Libraries,
+}
+
+impl From<Option<Library>> for Resolver {
+    /// One that is known, or any.
+    fn from(library: Option<Library>) -> Self {
+        Self { library, possible: library.map_or(Libraries::ALL, Libraries::from) }
+    }
 }
 
 /// Says what the lookups of `bases` would have cost with each change.
 ///
-/// The recommendation goes by the walk of `library`; of glibc if that is not
-/// known. It is safe for all.
-pub fn advise(bases: &NameTallies, current: &Current, library: Option<Library>) -> Advice {
+/// The recommendation goes by the walk of the likeliest library; of glibc if none is.
+/// It is safe for all.
+pub fn advise(bases: &NameTallies, current: &Current, resolver: impl Into<Resolver>) -> Advice {
+    let Resolver { library, possible } = resolver.into();
     let library = library.unwrap_or(Library::Glibc);
+    let unheld = bases.unheld();
+    let seen = Seen { bases, unheld: &unheld, current };
     let changes = (1..=MOST_NDOTS)
         .map(Change::Ndots)
         .chain([Change::TrailingDots]);
     let alternatives: Vec<Alternative> = changes
-        .map(|change| Alternative::of(bases, current, change))
+        .map(|change| Alternative::of(seen, possible, change))
         .collect();
     let current_ndots = current.ndots.assumed();
     let safe_ndots = safe_ndots(bases);
@@ -102,7 +131,9 @@ pub fn advise(bases: &NameTallies, current: &Current, library: Option<Library>) 
         observed_seconds: bases.span().as_secs(),
         current_ndots,
         safe_ndots,
-        trailing_dots: forecast::trailing_dots(bases, current, library),
+        libraries: possible,
+        captures: Captures::of(bases, current),
+        trailing_dots: forecast::trailing_dots(seen, library),
         recommendation,
         warnings: warnings(bases, current, recommendation),
         alternatives,

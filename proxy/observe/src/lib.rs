@@ -60,8 +60,8 @@ pub use tables::{
 
 mod lookup;
 pub use lookup::{
-    Again, End, Guess, Habits, Lookup, Ndots, OpenLookups, Repeated, Retransmits, Search, Source,
-    Step,
+    Again, End, Guess, Habits, Libraries, Lookup, Ndots, OpenLookups, Repeated, Retransmits,
+    Search, Source, Step,
 };
 
 mod accounts;
@@ -74,8 +74,8 @@ pub use accounts::{
 
 mod advice;
 pub use advice::{
-    Advice, Affected, AffectedNames, Alternative, Change, Current, Forecast, Recommendation,
-    Warning, advise,
+    Advice, Affected, AffectedNames, Alternative, AtRisk, Capture, Captures, Change, Current,
+    Forecast, NameAtRisk, Recommendation, Resolver, Warning, advise,
 };
 
 mod observer;

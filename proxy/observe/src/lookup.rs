@@ -14,7 +14,7 @@ mod retransmit;
 pub use retransmit::{Again, Repeated, Retransmits};
 
 mod library;
-pub use library::{Guess, Habits};
+pub use library::{Guess, Habits, Libraries};
 
 mod finished;
 

@@ -30,6 +30,20 @@ pub(crate) fn ends_with(name: &[u8], zone: &[u8]) -> bool {
     }
 }
 
+/// Says whether a name ends like those of the public Internet: no company has a host
+/// called `api.example.com` below a domain of its own.
+pub(crate) fn is_public(name: &[u8]) -> bool {
+    let mut starts = [0; MAX_LABELS];
+    let labels = label_starts(name, &mut starts);
+    let last = labels.checked_sub(1).and_then(|last| starts.get(last));
+    let last = last.and_then(|start| name.get(usize::from(*start) + 1..name.len() - 1));
+    last.is_some_and(|last| PUBLIC.contains(&last))
+}
+
+/// Top-level domains that nobody uses inside: those of RFC 920 and the usual ones since.
+const PUBLIC: [&[u8]; 10] =
+    [b"com", b"net", b"org", b"edu", b"gov", b"mil", b"int", b"io", b"info", b"biz"];
+
 /// 255 octets of one-letter labels (RFC 1035, section 2.3.4).
 pub(crate) const MAX_LABELS: usize = 127;
 
@@ -53,6 +67,13 @@ mod tests {
             assert_eq!(ends_with(&wire(name), &wire(zone)), holds, "{name} in {zone}");
         }
         assert!(!ends_with(&[], &wire(".")));
+    }
+
+    #[test]
+    fn the_last_label_tells_public_names() {
+        let public = |text: &str| is_public(Name::from_text(text).unwrap().as_wire());
+        assert!(public("api.example.com") && public("registry.k8s.io"));
+        assert!(!public("db.prod") && !public("com.prod") && !public("."));
     }
 
     #[test]

@@ -10,8 +10,8 @@ use super::failing::FailingNameView;
 use super::{SCHEMA, text_of};
 use crate::patch::{Owner, OwnerError, Patch};
 use observe::{
-    Advice, Client, Current, DnsOption, Guess, Identity, NameTallies, Observer, Recommendation,
-    Search, Source, Totals, Workload, advise,
+    Advice, Client, Current, DnsOption, Guess, Identity, Libraries, NameTallies, Observer,
+    Recommendation, Resolver, Search, Source, Totals, Workload, advise,
 };
 
 /// One client.
@@ -93,6 +93,7 @@ pub struct ClientCopy {
     bases: NameTallies,
     search: Search,
     guess: Option<Guess>,
+    libraries: Libraries,
     open_lookups: usize,
     identity: Option<Arc<Identity>>,
     failing: Vec<FailingNameView>,
@@ -106,6 +107,7 @@ impl ClientCopy {
             bases: client.tallies().clone(),
             search: client.search().clone(),
             guess: client.library(),
+            libraries: client.libraries(),
             open_lookups: client.open_lookups(),
             identity: client.identity().cloned(),
             failing: failing(addr, client, observer),
@@ -120,8 +122,9 @@ impl ClientCopy {
     /// When `workload` has a name that is invalid in the Kubernetes API.
     pub fn detail(self, workload: Option<&Workload>) -> Result<ClientDetail, OwnerError> {
         let is_known = self.search.source != Source::Unknown;
-        let family = self.guess.map(|guess| guess.library);
-        let advise = || advise(&self.bases, &Current::from(&self.search), family);
+        let library = self.guess.map(|guess| guess.library);
+        let resolver = Resolver { library, possible: self.libraries };
+        let advise = || advise(&self.bases, &Current::from(&self.search), resolver);
         let advice = is_known.then(advise);
         let patch = match (workload, &self.identity, &advice) {
             (Some(workload), _, Some(advice)) => ReadyPatch::of(workload, None, advice)?,

@@ -179,10 +179,18 @@ fn hide_loop(seen: &mut LoopView, veil: &Veil) {
 
 fn hide_advice(advice: &mut Advice, veil: &Veil) {
     hide_names(&mut advice.trailing_dots, veil);
+    for capture in &mut advice.captures.names {
+        hide(&mut capture.name, veil);
+        hide(&mut capture.domain, veil);
+    }
     for alternative in &mut advice.alternatives {
+        for risk in &mut alternative.breaks.names {
+            hide(&mut risk.name, veil);
+        }
         for forecast in [&mut alternative.glibc, &mut alternative.musl, &mut alternative.go] {
             hide_names(&mut forecast.breaks, veil);
             hide_names(&mut forecast.slower, veil);
+            hide_names(&mut forecast.heals, veil);
         }
     }
 }

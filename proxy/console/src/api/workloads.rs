@@ -12,8 +12,8 @@ use super::clients::{ClientView, Order, Windowed, failures, rank};
 use super::failing::{FailingNameView, FailingNow};
 use super::kubernetes::KubernetesView;
 use observe::{
-    Account, Advice, Client, Current, DnsOption, Figures, Observer, Source, Window, Workload,
-    advise,
+    Account, Advice, Client, Current, DnsOption, Figures, Observer, Resolver, Source, Window,
+    Workload, advise,
 };
 
 /// Workloads, in the requested order.
@@ -269,9 +269,10 @@ impl WorkloadCopy {
 
     fn view(self) -> WorkloadView {
         let account = &self.account;
-        let family = account.guess.map(|guess| guess.library);
+        let library = account.guess.map(|guess| guess.library);
+        let resolver = Resolver { library, possible: account.libraries };
         let is_known = account.search.source != Source::Unknown;
-        let advise = || advise(&account.tallies, &Current::from(&account.search), family);
+        let advise = || advise(&account.tallies, &Current::from(&account.search), resolver);
         let advice = is_known.then(advise);
         self.view_with(advice)
     }

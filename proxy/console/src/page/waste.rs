@@ -8,7 +8,7 @@ use super::snapshot::ROWS;
 use super::who;
 use crate::api::{ClientDetail, ReadyPatch, ResolverView, WorkloadDetail};
 use crate::words::{self, count, percent};
-use observe::{Advice, Change, Forecast};
+use observe::{Advice, Change, Figures, Forecast};
 
 /// The workloads that waste queries in the window, the worst first.
 pub(super) fn wasteful<'a>(seen: &View<'a>) -> Vec<&'a WorkloadDetail> {
@@ -96,23 +96,29 @@ pub(super) struct Proposal<'a> {
     pub(super) advice: Option<&'a Advice>,
     ready: Option<&'a ReadyPatch>,
     library: Option<&'a str>,
+    minute: &'a Figures,
 }
 
 impl<'a> Proposal<'a> {
     pub(super) fn of(detail: &'a WorkloadDetail) -> Self {
-        Self::new(detail.view.advice.as_ref(), detail.view.patch.as_ref(), detail.resolver.as_ref())
+        let view = &detail.view;
+        let minute = &view.figures.minute;
+        Self::new(view.advice.as_ref(), view.patch.as_ref(), detail.resolver.as_ref(), minute)
     }
 
     pub(super) fn of_client(detail: &'a ClientDetail) -> Self {
-        Self::new(detail.advice.as_ref(), detail.patch.as_ref(), detail.resolver.as_ref())
+        let minute = &detail.view.figures.minute;
+        Self::new(detail.advice.as_ref(), detail.patch.as_ref(), detail.resolver.as_ref(), minute)
     }
 
     fn new(
         advice: Option<&'a Advice>,
         ready: Option<&'a ReadyPatch>,
         resolver: Option<&'a ResolverView>,
+        minute: &'a Figures,
     ) -> Self {
-        Self { advice, ready, library: resolver.map(|resolver| resolver.library.as_str()) }
+        let library = resolver.map(|resolver| resolver.library.as_str());
+        Self { advice, ready, library, minute }
     }
 
     /// Whether there are commands for its workload.
@@ -128,7 +134,7 @@ impl<'a> Proposal<'a> {
 
     /// How much that saves, in words.
     pub(super) fn saving(&self) -> Option<String> {
-        words::saving(self.advice?, self.library)
+        words::saving(self.advice?, self.library, self.minute)
     }
 
     /// What to paste: the commands for its workload, or where that is unknown
@@ -171,13 +177,14 @@ impl<'a> Proposal<'a> {
         let Some(forecast) = words::forecast(advice, change, self.library) else {
             return Markup::default();
         };
-        let Forecast { breaks, slower, .. } = forecast;
+        let Forecast { slower, .. } = forecast;
+        let Some(breaks) = words::breaks(advice, change) else { return Markup::default() };
         html! {
             tr.advised[is_advised] {
                 th scope="row" { (words::change(change)) @if is_advised { " (recommended)" } }
                 td.n data-v=(forecast.saved_permille) { (words::saved_share(forecast)) }
                 (number(forecast.queries, &count(forecast.queries)))
-                td.n data-v=(words::affected_count(breaks)) { (words::affected(breaks)) }
+                td.n data-v=(breaks.names.len() + breaks.more) { (words::at_risk(breaks)) }
                 td.n.far data-v=(words::affected_count(slower)) { (words::affected(slower)) }
             }
         }

@@ -13,7 +13,7 @@ use crate::api::FailingNameView;
 use crate::words::{
     self, FIGURES, action, change, count, effect, forecast, meaning, percent, ratio, recommended,
 };
-use observe::Change;
+use observe::{AtRisk, Change};
 use observe::{Figures, Window};
 
 /// The four most important lines about the row under the cursor.
@@ -153,8 +153,9 @@ fn advice(page: &mut LabeledLines, detail: &RowDetail) {
 fn in_full(detail: &RowDetail) -> String {
     let advice = detail.advice.as_ref();
     let effect = advice.and_then(|advice| {
-        let forecast = forecast(advice, recommended(advice)?, detail.library())?;
-        Some(effect(forecast, advice.queries))
+        let change = recommended(advice)?;
+        let forecast = forecast(advice, change, detail.library())?;
+        Some(effect(forecast, words::breaks(advice, change)?, advice.queries))
     });
     match effect {
         Some(effect) => format!("{}: {effect}", action(advice)),
@@ -167,8 +168,10 @@ fn alternatives(detail: &RowDetail) -> Vec<String> {
     let Some(advice) = &detail.advice else { return Vec::new() };
     let one = |what: Change| {
         let forecast = forecast(advice, what, detail.library())?;
-        let is_none = forecast.queries_saved == 0 && forecast.breaks.names.is_empty();
-        (!is_none).then(|| format!("{:14} {}", change(what), effect(forecast, advice.queries)))
+        let breaks = words::breaks(advice, what)?;
+        let is_none = forecast.queries_saved == 0 && *breaks == AtRisk::default();
+        let effect = || effect(forecast, breaks, advice.queries);
+        (!is_none).then(|| format!("{:14} {}", change(what), effect()))
     };
     let all = advice.alternatives.iter();
     all.filter_map(|alternative| one(alternative.change))

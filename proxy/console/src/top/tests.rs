@@ -15,8 +15,8 @@ use crate::api::{
     Summary, Windowed,
 };
 use observe::{
-    Advice, Affected, AffectedNames, Alternative, Change, Count, Counters, Figures, Forecast,
-    Recommendation, Warning, Window,
+    Advice, Affected, AffectedNames, Alternative, AtRisk, Captures, Change, Count, Counters,
+    Figures, Forecast, Libraries, NameAtRisk, Recommendation, Warning, Window,
 };
 use resolver::Moment;
 
@@ -64,19 +64,21 @@ fn row(client: &str, lookups: u64, wasted: u64, failures: &[(&str, u64)]) -> Row
 
 /// A client that should set ndots to 2.
 fn detail() -> RowDetail {
-    let forecast = |queries_saved: i64, breaks: &[&str]| Forecast {
+    let forecast = |queries_saved: i64| Forecast {
         queries: 15,
         queries_saved,
         saved_permille: queries_saved * 1000 / 15,
-        breaks: AffectedNames {
-            names: breaks.iter().map(|name| affected(name)).collect(),
-            more: 0,
-        },
         ..Forecast::default()
     };
+    let risk = |name: &&str| NameAtRisk {
+        name: (*name).to_owned(),
+        lookups: 3,
+        libraries: Libraries::ALL,
+    };
     let alternative = |change, saved, breaks: &[&str]| {
-        let forecast = forecast(saved, breaks);
-        Alternative { change, glibc: forecast.clone(), musl: forecast.clone(), go: forecast }
+        let [glibc, musl, go] = [saved; 3].map(forecast);
+        let breaks = AtRisk { names: breaks.iter().map(risk).collect(), more: 0 };
+        Alternative { change, breaks, glibc, musl, go }
     };
     let advice = Advice {
         lookups: 6,
@@ -85,6 +87,8 @@ fn detail() -> RowDetail {
         observed_seconds: 60,
         current_ndots: 5,
         safe_ndots: 2,
+        libraries: Libraries::ALL,
+        captures: Captures::default(),
         alternatives: vec![
             alternative(Change::Ndots(1), 9, &["cart.shop"]),
             alternative(Change::Ndots(2), 9, &[]),

@@ -1,7 +1,10 @@
 //! What to change, what that does, and what to check first.
 
 use super::{percent, rate};
-use observe::{Advice, AffectedNames, Alternative, Change, Forecast, Recommendation, Warning};
+use observe::{
+    Advice, AffectedNames, Alternative, AtRisk, Change, Figures, Forecast, NameAtRisk,
+    Recommendation, Warning,
+};
 
 /// Writes a change in two words.
 pub(crate) fn change(change: Change) -> String {
@@ -63,25 +66,48 @@ pub(crate) fn forecast<'a>(
     })
 }
 
-/// Writes what a change saves and breaks, of `queries` that were seen.
-pub(crate) fn effect(forecast: &Forecast, queries: u64) -> String {
+/// Returns what a change breaks under any library that the clients may have.
+pub(crate) fn breaks(advice: &Advice, change: Change) -> Option<&AtRisk> {
+    let mut all = advice.alternatives.iter();
+    Some(&all.find(|one| one.change == change)?.breaks)
+}
+
+/// Writes the names that a change breaks, and for whom if that is not certain.
+pub(crate) fn at_risk(breaks: &AtRisk) -> String {
+    let all = breaks.names.len() + breaks.more;
+    let Some(first) = breaks.names.first() else {
+        return if all == 0 { "none".to_owned() } else { format!("{all} names") };
+    };
+    let is_musl =
+        |one: &NameAtRisk| one.libraries.musl && !one.libraries.glibc && !one.libraries.go;
+    let whose = if breaks.names.iter().all(is_musl) { " on Alpine (musl)" } else { "" };
+    match all {
+        1 => format!("{}{whose}", first.name),
+        _ => format!("{} and {} more{whose}", first.name, all - 1),
+    }
+}
+
+/// Writes what a change saves, of `queries` that were seen, and what it breaks.
+pub(crate) fn effect(forecast: &Forecast, breaks: &AtRisk, queries: u64) -> String {
     let saved = forecast.queries_saved;
     let saves = match saved {
         0 => "saves nothing".to_owned(),
         1.. => format!("saves {saved} of {queries} queries ({})", saved_share(forecast)),
         _ => format!("adds {} queries", -saved),
     };
-    match affected_count(&forecast.breaks) {
+    match breaks.names.len() + breaks.more {
         0 => format!("{saves}, breaks nothing"),
-        _ => format!("{saves}, breaks {}", affected(&forecast.breaks)),
+        _ => format!("{saves}, breaks {}", at_risk(breaks)),
     }
 }
 
-/// Writes how much the recommended change saves; `None` if nothing.
-pub(crate) fn saving(advice: &Advice, library: Option<&str>) -> Option<String> {
+/// Writes how much the recommended change saves of the queries of a minute; `None` if
+/// nothing.
+pub(crate) fn saving(advice: &Advice, library: Option<&str>, minute: &Figures) -> Option<String> {
     let forecast = forecast(advice, recommended(advice)?, library)?;
-    let queries = u64::try_from(forecast.queries_saved).ok()?;
-    let per_second = rate(queries, advice.observed_seconds.max(1));
+    // The lookups of the advice may all have come in one second.
+    let permille = u64::try_from(forecast.saved_permille).ok()?;
+    let per_second = rate(minute.lookup_queries.saturating_mul(permille) / 1000, 60);
     let share = saved_share(forecast);
     let wait = u64::try_from(forecast.wait_saved_micros).ok();
     let wait = match wait.and_then(|micros| micros.checked_div(advice.lookups)) {
@@ -145,7 +171,7 @@ pub(crate) const fn warning(warning: Warning) -> &'static str {
         Warning::AssumedNdots => "The current ndots is a guess from the traffic.",
         Warning::FewLookups => "Based on fewer than 100 lookups: rare names may be missing.",
         Warning::NamesDropped => {
-            "There are more names than the proxy keeps; the others count as unchanged."
+            "There are more names than the proxy keeps: names that this breaks may be missing."
         }
     }
 }
@@ -153,14 +179,16 @@ pub(crate) const fn warning(warning: Warning) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use observe::Affected;
+    use observe::Libraries;
 
-    fn forecast_of(queries_saved: i64, breaks: &[&str]) -> Forecast {
-        let affected =
-            |name: &&str| Affected { name: (*name).to_owned(), lookups: 1, queries_saved: 1 };
-        let breaks = AffectedNames { names: breaks.iter().map(affected).collect(), more: 0 };
+    fn forecast_of(queries_saved: i64) -> Forecast {
         let saved_permille = queries_saved * 10;
-        Forecast { queries: 100, queries_saved, saved_permille, breaks, ..Forecast::default() }
+        Forecast { queries: 100, queries_saved, saved_permille, ..Forecast::default() }
+    }
+
+    fn breaks_of(names: &[&str], libraries: Libraries) -> AtRisk {
+        let risk = |name: &&str| NameAtRisk { name: (*name).to_owned(), lookups: 1, libraries };
+        AtRisk { names: names.iter().map(risk).collect(), more: 0 }
     }
 
     #[test]
@@ -174,8 +202,11 @@ mod tests {
                 "adds 5 queries, breaks cart.shop and 2 more",
             ),
         ] {
-            assert_eq!(effect(&forecast_of(saved, breaks), 100), text);
+            let breaks = breaks_of(breaks, Libraries::ALL);
+            assert_eq!(effect(&forecast_of(saved), &breaks, 100), text);
         }
+        let musl = Libraries { musl: true, ..Libraries::default() };
+        assert_eq!(at_risk(&breaks_of(&["db.shop"], musl)), "db.shop on Alpine (musl)");
     }
 
     #[test]

@@ -12,8 +12,8 @@ use super::name_tallies::{NameTallies, Named};
 use crate::config::ObserveConfig;
 use crate::intake::{QueryEvent, QueryFlags, Record};
 use crate::lookup::{
-    Ending, Guess, Held, Learner, Lookup, LookupContext, OpenLookups, Placed, Repeated, Search,
-    Source,
+    Ending, Guess, Held, Learner, Libraries, Lookup, LookupContext, OpenLookups, Placed, Repeated,
+    Search, Source,
 };
 use crate::tables::{Count, Counters, Windows, hash_of_name};
 
@@ -191,6 +191,11 @@ impl Client {
     /// Guesses its resolver library.
     pub fn library(&self) -> Option<Guess> {
         self.lookups.guess()
+    }
+
+    /// Returns the libraries that it may have.
+    pub fn libraries(&self) -> Libraries {
+        self.lookups.possible()
     }
 }
 

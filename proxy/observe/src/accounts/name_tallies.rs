@@ -19,6 +19,8 @@ pub(crate) use tally::{Kind, Tally, Way};
 #[derive(Clone, Debug)]
 pub struct NameTallies {
     held: HeavyHitters<Tally>,
+    /// All lookups by the dots of their names, whether those are held or not.
+    by_dots: Vec<(u8, Way)>,
     totals: Totals,
     dropped: Dropped,
     /// Most dots of a base that has data under a domain of the search list.
@@ -76,6 +78,7 @@ impl NameTallies {
     pub fn new(capacity: usize) -> Self {
         Self {
             held: HeavyHitters::new(capacity),
+            by_dots: Vec::new(),
             totals: Totals::default(),
             dropped: Dropped::default(),
             deepest: None,
@@ -97,7 +100,7 @@ impl NameTallies {
 
     /// Counts a lookup that found its name with a query that arrived then.
     pub(crate) fn note_found(&mut self, name: Named<'_>, ending: &Ending, arrived: Moment) {
-        let (way, wasted) = (Way::from(ending), Duration::ZERO);
+        let (way, wasted) = (Way::of_found(name.octets, ending), Duration::ZERO);
         self.enter(&Entry { name, way, wasted, first: arrived, last: arrived });
     }
 
@@ -109,9 +112,11 @@ impl NameTallies {
             wasted_queries: way.wasted_queries,
             wasted: entry.wasted,
         });
-        if matches!(way.kind.found, Some(Step::Suffix(_))) {
-            self.deepest = self.deepest.max(Some(dots(octets)));
+        let dots = dots(octets);
+        if matches!(way.kind.found, Some(Step::Suffix(_))) && !way.kind.captured {
+            self.deepest = self.deepest.max(Some(dots));
         }
+        self.add_by_dots(dots, &way);
         self.saw(entry.first, entry.last);
         if let Some(tally) = self.held.weigh(hash, 1) {
             return tally.note(entry);
@@ -139,6 +144,11 @@ impl NameTallies {
     pub(crate) fn join(&mut self, joined: &Joined, arrived: Moment) {
         self.totals.queries += 1;
         self.saw(arrived, arrived);
+        let dots = joined.candidate.dots;
+        let is_it = |(of, way): &&mut (u8, Way)| *of == dots && way.kind.is_of(joined);
+        if let Some((_, way)) = self.by_dots.iter_mut().find(is_it) {
+            way.join(joined);
+        }
         if let Some(tally) = self.held.get_mut(joined.candidate.base) {
             tally.join(joined, arrived);
         }
@@ -151,6 +161,9 @@ impl NameTallies {
         self.dropped.names += other.dropped.names;
         self.dropped.lookups += other.dropped.lookups;
         self.deepest = self.deepest.max(other.deepest);
+        for (dots, way) in &other.by_dots {
+            self.add_by_dots(*dots, way);
+        }
         if let Some((first, last)) = other.seen {
             self.saw(first, last);
         }
@@ -201,6 +214,36 @@ impl NameTallies {
         self.deepest
     }
 
+    /// Returns the lookups of names that are not held, by the dots of the names.
+    pub(crate) fn unheld(&self) -> Vec<(u8, Way)> {
+        let mut left = self.by_dots.clone();
+        for (name, tally) in self.iter() {
+            let dots = dots(name);
+            for held in &tally.ways {
+                let same = |(of, way): &&mut (u8, Way)| *of == dots && way.kind == held.kind;
+                if let Some((_, way)) = left.iter_mut().find(same) {
+                    *way = way.without(held);
+                }
+            }
+        }
+        left.retain(|(_, way)| way.lookups > 0);
+        left
+    }
+
+    fn add_by_dots(&mut self, dots: u8, way: &Way) {
+        let is_full = self.by_dots.len() >= MAX_BY_DOTS;
+        let mut place = |dots: u8, kind: Kind| {
+            let mut all = self.by_dots.iter_mut();
+            let mine = all.find(|(of, mine)| *of == dots && mine.kind == kind);
+            mine.map(|(_, mine)| mine.add(way)).is_some()
+        };
+        if place(dots, way.kind) || (is_full && place(u8::MAX, Kind::REST)) {
+            return;
+        }
+        let (dots, kind) = if is_full { (u8::MAX, Kind::REST) } else { (dots, way.kind) };
+        self.by_dots.push((dots, Way { kind, ..*way }));
+    }
+
     /// Iterates over the names that are held, in their order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &Tally)> {
         let mut all: Vec<_> = self.held.iter().collect();
@@ -234,6 +277,10 @@ impl Totals {
         self.wasted = self.wasted.saturating_add(more.wasted);
     }
 }
+
+/// Twelve ways each for names of up to seven dots; one more for the rest. 5 KiB of a
+/// client that makes its names up.
+const MAX_BY_DOTS: usize = 96;
 
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use super::failing::FailingNames;
 use super::identity::Workload;
 use super::name_tallies::NameTallies;
 use crate::config::ObserveConfig;
-use crate::lookup::{Guess, Search, Source};
+use crate::lookup::{Guess, Libraries, Search, Source};
 use crate::tables::{Counters, Windows};
 
 /// What some clients asked and got, taken together.
@@ -31,6 +31,8 @@ pub struct Account {
     pub search: Search,
     /// The library that most speaks for.
     pub guess: Option<Guess>,
+    /// The libraries that they may have.
+    pub libraries: Libraries,
     /// Lookups that are under way.
     pub open_lookups: usize,
     /// When the first query of them arrived.
@@ -59,6 +61,7 @@ impl Account {
             tallies: NameTallies::new(names),
             search: Search::unknown(),
             guess: None,
+            libraries: Libraries::default(),
             open_lookups: 0,
             first: now,
             last: Moment::default(),
@@ -82,6 +85,7 @@ impl Account {
         {
             self.guess = Some(guess);
         }
+        self.libraries = self.libraries.or(client.libraries());
         self.add_lookups(client);
     }
 

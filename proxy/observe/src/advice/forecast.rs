@@ -5,7 +5,7 @@ use stub::{Library, ResolvConf};
 
 use super::replay::{Current, Replay, replay, signed, text_of};
 use crate::accounts::{NameTallies, Tally, Way};
-use crate::lookup::Step;
+use crate::lookup::{Libraries, Step};
 
 /// A way to change how names are looked up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
@@ -22,6 +22,9 @@ pub enum Change {
 pub struct Alternative {
     /// What changes.
     pub change: Change,
+    /// Names that are found now and would not be, under any library that the clients
+    /// may have.
+    pub breaks: AtRisk,
     /// With the walk of glibc.
     pub glibc: Forecast,
     /// With that of musl, which never searches for a name with enough dots.
@@ -50,6 +53,29 @@ pub struct Forecast {
     /// Names that would take more steps. They are asked as they are first:
     /// where anybody else can own them.
     pub slower: AffectedNames,
+    /// Names that a wildcard in the search list answers now, and that would be asked
+    /// as they are first.
+    pub heals: AffectedNames,
+}
+
+/// Names that a change breaks, the most important first, cut short.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
+pub struct AtRisk {
+    /// At most ten.
+    pub names: Vec<NameAtRisk>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+/// A name that a change breaks.
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
+pub struct NameAtRisk {
+    /// The name as the program gave it.
+    pub name: String,
+    /// Its lookups that would fail.
+    pub lookups: u64,
+    /// The libraries under which it breaks, of those that the clients may have.
+    pub libraries: Libraries,
 }
 
 /// A list of names, the most important first, cut short.
@@ -72,15 +98,24 @@ pub struct Affected {
     pub queries_saved: i64,
 }
 
+/// Lookups that are made again.
+#[derive(Clone, Copy)]
+pub(super) struct Seen<'a> {
+    pub(super) bases: &'a NameTallies,
+    /// Those of names that are not held, by the dots of the names.
+    pub(super) unheld: &'a [(u8, Way)],
+    pub(super) current: &'a Current,
+}
+
 impl Alternative {
-    pub(super) fn of(bases: &NameTallies, current: &Current, change: Change) -> Self {
-        let forecast = |library| Replayed::of(bases, current, library, change).forecast(bases);
-        Self {
-            change,
-            glibc: forecast(Library::Glibc),
-            musl: forecast(Library::Musl),
-            go: forecast(Library::Go),
-        }
+    pub(super) fn of(seen: Seen<'_>, possible: Libraries, change: Change) -> Self {
+        let forecast = |library| Replayed::of(seen, library, change).forecast(seen.bases);
+        let [glibc, musl, go] = [Library::Glibc, Library::Musl, Library::Go].map(forecast);
+        let breaks = AtRisk::of(
+            [(Library::Glibc, &glibc), (Library::Musl, &musl), (Library::Go, &go)],
+            possible,
+        );
+        Self { change, breaks, glibc, musl, go }
     }
 
     /// Returns what it does to the clients of one library.
@@ -93,20 +128,48 @@ impl Alternative {
     }
 }
 
+impl AtRisk {
+    /// What breaks under any of the libraries that are possible.
+    fn of(forecasts: [(Library, &Forecast); 3], possible: Libraries) -> Self {
+        let mut all = Self::default();
+        for (library, forecast) in forecasts {
+            if !possible.has(library) {
+                continue;
+            }
+            all.more = all.more.max(forecast.breaks.more);
+            for Affected { name, lookups, .. } in &forecast.breaks.names {
+                let known = all.names.iter_mut().find(|known| known.name == *name);
+                if let Some(known) = known {
+                    known.lookups = known.lookups.max(*lookups);
+                    known.libraries = known.libraries.or(library.into());
+                    continue;
+                }
+                let (name, lookups, libraries) = (name.clone(), *lookups, library.into());
+                all.names.push(NameAtRisk { name, lookups, libraries });
+            }
+        }
+        all.names
+            .sort_by(|a, b| (b.lookups, &a.name).cmp(&(a.lookups, &b.name)));
+        all.more += all.names.len().saturating_sub(MAX_NAMES);
+        all.names.truncate(MAX_NAMES);
+        all
+    }
+}
+
 /// The names for which a dot at the end saves most.
-pub(super) fn trailing_dots(
-    bases: &NameTallies,
-    current: &Current,
-    library: Library,
-) -> AffectedNames {
-    let replayed = Replayed::of(bases, current, library, Change::TrailingDots);
+pub(super) fn trailing_dots(seen: Seen<'_>, library: Library) -> AffectedNames {
+    let replayed = Replayed::of(seen, library, Change::TrailingDots);
     let mut saving = replayed.affected(|effect| effect.queries_saved > 0);
     saving.sort_by(|a, b| (b.queries_saved, &a.name).cmp(&(a.queries_saved, &b.name)));
     AffectedNames::cut(saving)
 }
 
 /// All names under one change and one walk.
-struct Replayed(Vec<(String, Vec<Effect>)>);
+struct Replayed {
+    names: Vec<(String, Vec<Effect>)>,
+    /// Those of names that are not held.
+    unheld: Vec<Effect>,
+}
 
 /// What happens to lookups of a name that went the same way.
 #[derive(Clone, Copy)]
@@ -114,13 +177,15 @@ struct Effect {
     lookups: u64,
     is_explained: bool,
     breaks: bool,
+    heals: bool,
     is_slower: bool,
     queries_saved: i64,
     wait_saved_micros: i64,
 }
 
 impl Replayed {
-    fn of(bases: &NameTallies, current: &Current, library: Library, change: Change) -> Self {
+    fn of(seen: Seen<'_>, library: Library, change: Change) -> Self {
+        let Seen { bases, unheld, current } = seen;
         let now = current.with_ndots(current.ndots.assumed());
         let then = match change {
             Change::Ndots(ndots) => current.with_ndots(ndots),
@@ -135,11 +200,17 @@ impl Replayed {
             let effects = walks.effects(&name, tally, StepTime::of(tally).or(step_time));
             Some((name, effects))
         });
-        Self(names.collect())
+        let unheld = unheld
+            .iter()
+            .map(|(dots, way)| walks.unheld(*dots, way, step_time));
+        Self { unheld: unheld.collect(), names: names.collect() }
     }
 
     fn forecast(&self, bases: &NameTallies) -> Forecast {
-        let effects = || self.0.iter().flat_map(|(_, effects)| effects);
+        let effects = || {
+            let named = self.names.iter().flat_map(|(_, effects)| effects);
+            named.chain(&self.unheld)
+        };
         let seen = bases.totals().queries;
         let queries_saved: i64 = effects().map(|effect| effect.queries_saved).sum();
         Forecast {
@@ -153,17 +224,21 @@ impl Replayed {
                 .sum(),
             breaks: self.most_looked_up(|effect| effect.breaks),
             slower: self.most_looked_up(|effect| effect.is_slower),
+            heals: self.most_looked_up(|effect| effect.heals),
         }
     }
 
     fn most_looked_up(&self, is_meant: impl Fn(&Effect) -> bool) -> AffectedNames {
-        let mut affected = self.affected(is_meant);
+        let mut affected = self.affected(&is_meant);
         affected.sort_by(|a, b| (b.lookups, &a.name).cmp(&(a.lookups, &b.name)));
-        AffectedNames::cut(affected)
+        let mut cut = AffectedNames::cut(affected);
+        // At least so many: what has no name has a way in common.
+        cut.more += self.unheld.iter().filter(|effect| is_meant(effect)).count();
+        cut
     }
 
     fn affected(&self, is_meant: impl Fn(&Effect) -> bool) -> Vec<Affected> {
-        let affected = self.0.iter().filter_map(|(name, effects)| {
+        let affected = self.names.iter().filter_map(|(name, effects)| {
             let meant = || effects.iter().filter(|effect| is_meant(effect));
             meant().next()?;
             Some(Affected {
@@ -185,6 +260,18 @@ struct Walks {
 }
 
 impl Walks {
+    /// What happens to lookups of names with so many dots: no walk depends on more of
+    /// a name.
+    fn unheld(&self, dots: u8, way: &Way, step_time: StepTime) -> Effect {
+        let name = vec!["a"; usize::from(dots) + 1].join(".");
+        let dotted = self.change == Change::TrailingDots && way.kind.found == Some(Step::Absolute);
+        let written = if dotted { format!("{name}.") } else { name.clone() };
+        let found = way.kind.found;
+        let now = replay(self.library, &self.now, &name, found);
+        let then = replay(self.library, &self.then, &written, found);
+        Effect::of(way, now, then, step_time)
+    }
+
     fn effects(&self, name: &str, tally: &Tally, step_time: StepTime) -> Vec<Effect> {
         let dotted = self.change == Change::TrailingDots && tally.may_end_in_a_dot();
         let written = if dotted { format!("{name}.") } else { name.to_owned() };
@@ -204,14 +291,17 @@ impl Walks {
 
 impl Effect {
     fn of(way: &Way, now: Replay, then: Replay, step_time: StepTime) -> Self {
-        let is_explained = now.explains(way.kind);
+        // Nobody has seen what its own name would get.
+        let heals = way.kind.captured && then.whole_first && !now.whole_first;
+        let is_explained = now.explains(way.kind) && !heals;
         let steps = i64::from(now.steps) - i64::from(then.steps);
         Self {
             lookups: way.lookups,
             is_explained,
             // Even of a walk that began in the middle: it found its name where
             // it will not look again.
-            breaks: now.resolves && !then.resolves,
+            breaks: now.resolves && !then.resolves && !way.kind.captured,
+            heals,
             is_slower: is_explained && then.resolves && steps < 0,
             queries_saved: if is_explained { way.saved(now, then) } else { 0 },
             wait_saved_micros: if is_explained {

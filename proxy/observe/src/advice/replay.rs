@@ -43,6 +43,8 @@ pub(super) struct Replay {
     pub(super) steps: u32,
     /// Says whether one of them has data.
     pub(super) resolves: bool,
+    /// Says whether the name was asked as it is first.
+    pub(super) whole_first: bool,
 }
 
 /// Walks for `name`, with or without a dot at its end, if there is data at
@@ -69,7 +71,8 @@ pub(super) fn replay(
         resolves = target.as_deref() == Some(asked);
         if resolves { Outcome::Answer } else { Outcome::NxDomain }
     });
-    Replay { steps: u32::try_from(asked.len()).unwrap_or(u32::MAX), resolves }
+    let whole_first = asked.first().is_some_and(|first| first == base);
+    Replay { steps: u32::try_from(asked.len()).unwrap_or(u32::MAX), resolves, whole_first }
 }
 
 impl Replay {

@@ -7,7 +7,7 @@ use resolver::{Moment, Origin};
 
 use super::context::LookupContext;
 use super::finished::Verdict;
-use super::library::{Guess, Habits};
+use super::library::{Guess, Habits, Libraries};
 use super::outcome::Lookup;
 use super::retransmit::{Again, Repeated};
 use super::search::Search;
@@ -90,6 +90,11 @@ impl OpenLookups {
         self.habits.guess()
     }
 
+    /// Returns the libraries that the client may have.
+    pub(crate) fn possible(&self) -> Libraries {
+        self.habits.possible()
+    }
+
     /// Takes a query for a name of which `asked` is the hash.
     pub(crate) fn take(
         &mut self,
@@ -164,11 +169,11 @@ impl OpenLookups {
 
     /// Takes another type of a name that was found.
     fn join(&mut self, at: usize, fit: Fit, event: &QueryEvent<'_>) -> Placed {
-        let joined = self.found.change(at, |found| found.join(event, fit));
-        let shared_port = fit == Fit::JoinByPort;
-        if shared_port || !event.record.flags.has(QueryFlags::TCP) {
-            self.habits.pair(shared_port);
+        if fit == Fit::JoinByPort || !event.record.flags.has(QueryFlags::TCP) {
+            let found = self.found.get(at);
+            found.inspect(|found| self.habits.pair(found.pair(event, fit)));
         }
+        let joined = self.found.change(at, |found| found.join(event, fit));
         joined.map_or(Placed::Unrelated, Placed::Joined)
     }
 

@@ -33,9 +33,8 @@ pub struct Lookup {
     /// Says whether it began in the middle: what the client had cached, or a
     /// record that was missed.
     pub partial: bool,
-    /// Says whether a name with dots, not of the cluster, was found under a
-    /// domain that is not the cluster's either: a wildcard there answers for
-    /// the name that was meant.
+    /// Says whether a name with dots was found under a domain that is not the
+    /// cluster's: a wildcard there answers for the name that was meant.
     pub captured: bool,
     /// Queries sent again from other ports, which only the walk can tell from
     /// new ones: after an answer, and after a failure.

@@ -6,7 +6,7 @@ use dns::Rtype;
 use resolver::Moment;
 
 use super::finished::GO_TIMEOUT;
-use super::library::Habits;
+use super::library::{Habits, TypePair};
 use super::outcome::{End, Lookup, Step};
 use super::retransmit::Again;
 use super::search::{Search, Splits};
@@ -157,7 +157,11 @@ impl Walk {
                 if self.step.types & type_bit(event.record.qtype) == 0 {
                     self.step.shared_port |= fit == Fit::JoinByPort;
                     self.step.apart |= fit == Fit::Join;
-                    habits.pair(fit == Fit::JoinByPort);
+                    habits.pair(TypePair {
+                        shared_port: fit == Fit::JoinByPort,
+                        ids: [self.step.id, event.record.id],
+                        after: event.record.arrived.saturating_since(self.step.last),
+                    });
                 }
                 self.count(event);
             }
@@ -314,6 +318,7 @@ impl Walk {
         self.steps += 1;
         self.step = CurrentStep {
             port: record.port,
+            id: record.id,
             nodata: true,
             first: record.arrived,
             ..CurrentStep::default()

@@ -7,6 +7,7 @@ use stub::timing;
 
 use super::{Entry, Totals};
 use crate::lookup::{End, Ending, Joined, Lookup, Step};
+use crate::wire::is_public;
 
 /// The lookups of one name.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +43,8 @@ pub(crate) struct Kind {
     /// Seen from its beginning to an end that is no failure: a walk that can
     /// be made again.
     pub(crate) whole: bool,
+    /// Found by a wildcard in place of the name that was meant.
+    pub(crate) captured: bool,
 }
 
 impl Tally {
@@ -79,12 +82,10 @@ impl Tally {
     /// Counts one more query of a lookup that had found its name; the types of
     /// a walk are those of its first name.
     pub(super) fn join(&mut self, joined: &Joined, arrived: Moment) {
-        let Joined { candidate, steps, is_type } = *joined;
         self.last = self.last.max(arrived);
-        let kind = Kind { found: Some(candidate.at), steps, whole: !candidate.is_partial() };
-        if let Some(way) = self.way_mut(kind) {
-            way.queries += 1;
-            way.types += u64::from(is_type && steps == 1);
+        let is_it = |way: &&mut Way| way.kind.is_of(joined);
+        if let Some(way) = self.ways.iter_mut().find(is_it) {
+            way.join(joined);
         }
     }
 
@@ -108,7 +109,25 @@ impl Tally {
 }
 
 impl Way {
-    const fn add(&mut self, other: &Self) {
+    /// Counts one more query of a lookup.
+    pub(super) fn join(&mut self, joined: &Joined) {
+        self.queries += 1;
+        self.types += u64::from(joined.is_type && joined.steps == 1);
+    }
+
+    /// What is left without some of them.
+    pub(super) fn without(&self, some: &Self) -> Self {
+        Self {
+            kind: self.kind,
+            lookups: self.lookups.saturating_sub(some.lookups),
+            queries: self.queries.saturating_sub(some.queries),
+            types: self.types.saturating_sub(some.types),
+            wasted_steps: self.wasted_steps.saturating_sub(some.wasted_steps),
+            wasted_queries: self.wasted_queries.saturating_sub(some.wasted_queries),
+        }
+    }
+
+    pub(super) const fn add(&mut self, other: &Self) {
         self.lookups += other.lookups;
         self.queries += other.queries;
         self.types += other.types;
@@ -124,6 +143,7 @@ impl From<&Lookup> for Way {
                 found: lookup.succeeded,
                 steps: lookup.steps,
                 whole: !lookup.partial && lookup.end != End::Failed,
+                captured: lookup.captured && is_meant_outside(&lookup.base, lookup.end),
             },
             lookups: 1,
             queries: u64::from(lookup.queries),
@@ -134,10 +154,13 @@ impl From<&Lookup> for Way {
     }
 }
 
-impl From<&Ending> for Way {
-    fn from(ending: &Ending) -> Self {
+impl Way {
+    /// A lookup of `base` that found it with its first query.
+    pub(super) fn of_found(base: &[u8], ending: &Ending) -> Self {
+        let captured = ending.captured && is_meant_outside(base, ending.end);
+        let (found, whole) = (Some(ending.at), !ending.partial);
         Self {
-            kind: Kind { found: Some(ending.at), steps: 1, whole: !ending.partial },
+            kind: Kind { found, steps: 1, whole, captured },
             lookups: 1,
             queries: 1,
             types: 1,
@@ -150,7 +173,21 @@ impl From<&Ending> for Way {
 impl Kind {
     /// Those for which there was no place: no walk asks no name, so none
     /// explains them.
-    const REST: Self = Self { found: None, steps: 0, whole: false };
+    pub(super) const REST: Self = Self { found: None, steps: 0, whole: false, captured: false };
+
+    /// Says whether a lookup was of this kind that gets one more query.
+    pub(super) fn is_of(self, joined: &Joined) -> bool {
+        let Joined { candidate, steps, .. } = joined;
+        let (found, whole) = (Some(candidate.at), !candidate.is_partial());
+        (self.found, self.steps, self.whole) == (found, *steps, whole)
+    }
+}
+
+/// Says whether a name that was found under a domain outside of the cluster can only
+/// have been meant as it is: a public name, or a whole one of the cluster. Others may
+/// be hosts below that domain.
+fn is_meant_outside(base: &[u8], end: End) -> bool {
+    end == End::FqdnNoDot || is_public(base)
 }
 
 /// The soonest that a stub resolver with default options sends again (musl's

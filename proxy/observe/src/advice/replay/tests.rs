@@ -116,8 +116,8 @@ fn a_name_keeps_its_dots_and_lengths_as_text() {
 fn the_search_list_is_taken_as_it_stands_in_the_file() {
     let current = Current { search: vec!["Corp.Example.".to_owned()], ndots: Ndots::Known(5) };
     let walk = replay(Glibc, &current.with_ndots(5), "a", Some(Suffix(0)));
-    assert_eq!(walk, Replay { steps: 1, resolves: true });
+    assert_eq!(walk, Replay { steps: 1, resolves: true, whole_first: false });
     // The list of another pod was longer.
     let gone = replay(Glibc, &current.with_ndots(5), "a", Some(Suffix(7)));
-    assert_eq!(gone, Replay { steps: 2, resolves: false });
+    assert_eq!(gone, Replay { steps: 2, resolves: false, whole_first: false });
 }

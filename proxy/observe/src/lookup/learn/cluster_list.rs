@@ -28,11 +28,9 @@ impl ClusterDomain<'_> {
     /// perhaps with those of another namespace than the `known` between them.
     pub(super) fn list_of(self, asked: &[Box<[u8]>], known: &Search) -> Option<Domains> {
         let mut namespaces = asked.iter().filter(|domain| self.is_namespace(domain));
-        let is_known = |domain: &&Box<[u8]>| known.domains.first() == Some(*domain);
-        let namespace = namespaces
-            .clone()
-            .find(is_known)
-            .or_else(|| namespaces.next())?;
+        let first = known.domains.first();
+        let is_known = namespaces.clone().any(|domain| Some(domain) == first);
+        let namespace = if is_known { first? } else { namespaces.next()? };
         let services = asked.iter().find(|domain| self.is_services(domain))?;
         let whole = asked.iter().find(|domain| ***domain == *self.0)?;
         let more = asked.iter().filter(|domain| !ends_with(domain, self.0));

@@ -145,7 +145,8 @@ impl Recent {
 impl Held {
     /// Says whether it may be of a lookup that is under way since then.
     pub(crate) fn may_be_of_open(&self, since: Moment) -> bool {
-        !self.has_data && self.record.arrived >= since
+        // The type that was asked first may be answered second.
+        !self.has_data && self.record.arrived + SIDE_BY_SIDE >= since
     }
 
     pub(super) fn denied_name(&self) -> Option<&[u8]> {
@@ -178,6 +179,9 @@ fn is_denied(event: &QueryEvent<'_>) -> bool {
 
 /// Longer than a walk takes whose answers are not lost.
 const RECENT: Duration = Duration::from_secs(2);
+
+/// Between two types of one name.
+const SIDE_BY_SIDE: Duration = Duration::from_millis(10);
 
 /// From an answer to the next name, on a busy node.
 const AT_ONCE: Duration = Duration::from_millis(200);

@@ -7,6 +7,7 @@
 
 use super::table::Row;
 use crate::intake::{QueryEvent, QueryFlags};
+use crate::lookup::library::TypePair;
 use crate::lookup::retransmit::Again;
 use crate::lookup::walk::{Arrival, Candidate, Fit, LINGER, Last, TOGETHER, Walk, type_bit};
 use resolver::Moment;
@@ -25,6 +26,8 @@ pub(super) struct FoundLookup {
     /// A bit for each type asked.
     types: u8,
     port: u16,
+    /// The id of the first query for this name.
+    id: u16,
     /// Says whether two types came from two ports.
     pub(super) apart: bool,
     pub(super) first: Moment,
@@ -82,6 +85,7 @@ impl FoundLookup {
             is_start: candidate.whole,
             types: type_bit(record.qtype),
             port: record.port,
+            id: record.id,
             apart: false,
             first: record.arrived,
             last,
@@ -99,6 +103,7 @@ impl FoundLookup {
             is_start,
             types: step.types,
             port: step.port,
+            id: step.id,
             apart: step.apart,
             first: step.first,
             last: step.last,
@@ -120,6 +125,15 @@ impl FoundLookup {
     pub(super) fn waits_for(&self, event: &QueryEvent<'_>, asked: u64) -> Option<bool> {
         let waits = self.asked == asked && event.record.arrived <= self.deadline;
         waits.then_some(self.port == event.record.port)
+    }
+
+    /// What the query of another type says of the client.
+    pub(super) fn pair(&self, event: &QueryEvent<'_>, fit: Fit) -> TypePair {
+        TypePair {
+            shared_port: fit == Fit::JoinByPort,
+            ids: [self.id, event.record.id],
+            after: event.record.arrived.saturating_since(self.last),
+        }
     }
 
     /// Takes another type of its name; one that was truncated will be asked for

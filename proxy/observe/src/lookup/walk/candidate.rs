@@ -9,6 +9,8 @@ pub(crate) struct Candidate {
     /// The hash of the base.
     pub(crate) base: u64,
     pub(super) len: u8,
+    /// The dots of the base.
+    pub(crate) dots: u8,
     pub(super) first: First,
     pub(crate) at: Step,
     /// Says whether the walk began where it begins for this base.
@@ -61,7 +63,8 @@ impl Candidate {
             Step::Absolute => true,
         };
         let foreign = split.foreign;
-        Self { base: split.base, len: split.len, first, at: split.step, whole, foreign }
+        let Split { step: at, base, len, dots, .. } = *split;
+        Self { base, len, dots, first, at, whole, foreign }
     }
 
     /// Says whether a reading is of its base, and later in the walk. A name
@@ -91,6 +94,7 @@ impl Default for Candidate {
         Self {
             base: 0,
             len: 0,
+            dots: 0,
             first: First::Absolute,
             at: Step::Absolute,
             whole: true,

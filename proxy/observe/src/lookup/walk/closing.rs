@@ -24,6 +24,7 @@ impl LookupRules<'_> {
     ) -> End {
         let is_of_cluster = self.is_of_cluster(base);
         match found {
+            None if otherwise == End::Failed => End::Failed,
             _ if is_of_cluster && searched => End::FqdnNoDot,
             Some(Step::Absolute) if !is_of_cluster => End::External,
             Some(_) => End::Cluster,
@@ -34,7 +35,7 @@ impl LookupRules<'_> {
     /// Says whether a wildcard answered for another name.
     pub(super) fn is_captured(&self, base: &[u8], found: Option<Step>) -> bool {
         match found {
-            Some(Step::Suffix(place)) if !self.is_of_cluster(base) && dots(base) > 0 => {
+            Some(Step::Suffix(place)) if dots(base) > 0 => {
                 let domain = self.search.domains.get(usize::from(place));
                 domain.is_some_and(|domain| !ends_with(domain, self.cluster_domain))
             }

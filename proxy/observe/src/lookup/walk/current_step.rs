@@ -9,6 +9,8 @@ use crate::intake::{QueryEvent, QueryFlags};
 #[derive(Debug, Default)]
 pub(crate) struct CurrentStep {
     pub(crate) port: u16,
+    /// The id of its first query.
+    pub(crate) id: u16,
     pub(crate) queries: u32,
     /// A bit for each type asked.
     pub(crate) types: u8,

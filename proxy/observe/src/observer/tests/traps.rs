@@ -103,6 +103,8 @@ fn a_wildcard_in_the_search_list_captures_names() {
     let github = pod("api.github.com");
     assert_eq!((github.captured, github.cluster), (1, 1));
     assert_eq!(pod("printer").captured, 0, "a host of the company's own");
+    let whole = pod(CART);
+    assert_eq!((whole.captured, whole.fqdn_no_dot), (1, 1), "a Service gets another's address");
     assert_eq!(figures(Pod::new(Glibc, 5).looks_up("cart.shop", CART)).captured, 0);
 }
 
