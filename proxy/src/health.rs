@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::heartbeat::Heartbeats;
 use forward::Forwarder;
-use forward::{LoopEvent, Sighting};
+use forward::LoopEvent;
 use observe::{Transport, WorkerStats};
 use resolver::{Clock, Moment};
 
@@ -145,10 +145,11 @@ async fn readyz(State((health, forwarder, clock)): State<Known>) -> (StatusCode,
 
 /// One loop: `loop in cluster.local.: us -> 10.96.0.10:53 -> us (...)`.
 fn line(event: &LoopEvent, now: Moment) -> String {
-    let Sighting { zone, evidence, .. } = &event.sighting;
-    let (way, evidence, count) = (event.sighting.way(), evidence.label(), event.count);
+    let evidences: Vec<_> = event.evidences.iter().map(|one| one.label()).collect();
+    let (below, evidence) = (&event.below, evidences.join(", "));
+    let (way, count) = (event.sighting.way(), event.count);
     let ago = now.saturating_since(event.last).as_secs();
-    format!("loop in {zone}: {way} ({evidence}, seen {count} times, last {ago} s ago)\n")
+    format!("loop in {below}: {way} ({evidence}, seen {count} times, last {ago} s ago)\n")
 }
 
 async fn ask(listening: SocketAddr) -> std::io::Result<()> {

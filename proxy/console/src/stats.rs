@@ -136,7 +136,7 @@ impl StatsText {
     fn loops(&self) -> Vec<String> {
         let active = self.loops.loops.iter().filter(|seen| seen.active);
         let line = |seen: &crate::api::LoopView| {
-            format!("names in {}: {}", seen.zone, seen.hops.join(" -> "))
+            format!("names in {}: {}", seen.below, seen.hops.join(" -> "))
         };
         active.map(line).take(LOOPS).collect()
     }

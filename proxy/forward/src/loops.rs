@@ -42,8 +42,11 @@ struct State {
 pub struct Sighting {
     /// What showed it.
     pub evidence: Evidence,
-    /// The forward zone whose names are in the loop.
+    /// The forward zone of the names in the loop.
     pub zone: Name,
+    /// The name that went round, or below which a probe did; the zone itself where the
+    /// configuration shows the loop.
+    pub name: Name,
     /// The upstream that the loop begins with, where it is known.
     pub upstream: Option<SocketAddr>,
     /// The address that sent the question back.
@@ -52,11 +55,18 @@ pub struct Sighting {
     pub hops: Vec<String>,
 }
 
-/// A loop: all sightings of one zone, upstream, peer and evidence.
+/// A loop: all sightings of one zone and upstream that came back from one peer,
+/// whatever showed them.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct LoopEvent {
     /// The first of them.
     pub sighting: Sighting,
+    /// What showed it, each once.
+    pub evidences: Vec<Evidence>,
+    /// Some of the names that went round, each once.
+    pub names: Vec<Name>,
+    /// The end that all of them have in common.
+    pub below: Name,
     /// When it was first seen.
     pub first: Moment,
     /// When it was last seen.
@@ -71,7 +81,37 @@ impl LoopEvent {
     /// Returns whether the loop was seen in the last five minutes; one that the
     /// configuration makes stays active.
     pub fn is_active(&self, now: Moment) -> bool {
-        self.sighting.evidence == Evidence::Config || now.saturating_since(self.last) <= ACTIVE
+        self.evidences.contains(&Evidence::Config) || now.saturating_since(self.last) <= ACTIVE
+    }
+}
+
+impl LoopEvent {
+    /// Notes what one sighting more shows.
+    fn add(&mut self, sighting: &Sighting, now: Moment) {
+        (self.last, self.count) = (now, self.count + 1);
+        self.below = common_end(&self.below, &sighting.name);
+        if !self.evidences.contains(&sighting.evidence) {
+            self.evidences.push(sighting.evidence);
+        }
+        if !self.names.contains(&sighting.name) && self.names.len() < NAMES {
+            self.names.push(sighting.name);
+        }
+        if self.sighting.peer.is_none() {
+            self.sighting.peer = sighting.peer;
+        }
+    }
+}
+
+/// The longest name that both are, or are below.
+fn common_end(one: &Name, other: &Name) -> Name {
+    let mut end = one.as_wire();
+    loop {
+        let name = Name::from_wire(end).unwrap_or(Name::ROOT);
+        if other.is_within(&name) {
+            return name;
+        }
+        let label = end.first().map_or(0, |len| usize::from(*len));
+        end = end.get(label + 1..).unwrap_or_default();
     }
 }
 
@@ -91,10 +131,8 @@ impl Sighting {
     }
 
     fn is_same(&self, other: &Self) -> bool {
-        self.evidence == other.evidence
-            && self.upstream == other.upstream
-            && self.peer == other.peer
-            && self.zone == other.zone
+        let same_peer = self.peer == other.peer || self.peer.is_none() || other.peer.is_none();
+        self.upstream == other.upstream && self.zone == other.zone && same_peer
     }
 }
 
@@ -117,8 +155,8 @@ impl Loops {
         }
         if let Some(count) = self.lock().note(sighting, now) {
             let (hops, zone) = (sighting.way(), sighting.zone.to_string());
-            let evidence = sighting.evidence.label();
-            tracing::warn!(hops, zone, evidence, count, "a forwarding loop");
+            let (evidence, name) = (sighting.evidence.label(), sighting.name.to_string());
+            tracing::warn!(hops, zone, name, evidence, count, "a forwarding loop");
         }
     }
 
@@ -171,7 +209,7 @@ impl State {
     fn note(&mut self, sighting: &Sighting, now: Moment) -> Option<u64> {
         let mut events = self.events.iter_mut();
         if let Some(event) = events.find(|event| event.sighting.is_same(sighting)) {
-            (event.last, event.count) = (now, event.count + 1);
+            event.add(sighting, now);
             if now.saturating_since(event.logged) < LOG_EVERY {
                 return None;
             }
@@ -182,15 +220,25 @@ impl State {
             self.events.sort_by_key(|event| event.last);
             self.events.remove(0);
         }
-        let sighting = sighting.clone();
-        self.events
-            .push(LoopEvent { sighting, first: now, last: now, count: 1, logged: now });
+        self.events.push(LoopEvent {
+            sighting: sighting.clone(),
+            evidences: vec![sighting.evidence],
+            names: vec![sighting.name],
+            below: sighting.name,
+            first: now,
+            last: now,
+            count: 1,
+            logged: now,
+        });
         Some(1)
     }
 }
 
 /// Loops that are remembered: a node has a few upstreams and peers.
 const MAX_EVENTS: usize = 64;
+
+/// Names of a loop that are kept, beside their common end: enough to ask for.
+const NAMES: usize = 2;
 
 /// Every upstream of every zone fits.
 const MAX_ASKERS: usize = 256;
@@ -214,6 +262,7 @@ mod tests {
         Sighting {
             evidence,
             zone: Name::ROOT,
+            name: Name::ROOT,
             upstream: Some(([10, 0, 0, 2], 53).into()),
             peer: Some([10, 0, 0, peer].into()),
             hops: ["us", "10.0.0.2:53", "us"].map(str::to_owned).into(),
@@ -236,10 +285,33 @@ mod tests {
     }
 
     #[test]
+    fn a_loop_has_the_names_that_went_round_and_all_its_evidence_once() {
+        let loops = Loops::new();
+        let seen = |evidence, name: &str| {
+            let name = Name::from_text(name).unwrap();
+            loops.found(&Sighting { name, ..sighting(evidence, 2) }, at(1));
+        };
+        seen(Evidence::InFlight, "a.corp.test.net.");
+        let end = |loops: &Loops| loops.events()[0].below.to_string();
+        assert_eq!(end(&loops), "a.corp.test.net.");
+        seen(Evidence::UpstreamAsks, "B.Corp.test.net.");
+        seen(Evidence::UpstreamAsks, "c.d.corp.test.net.");
+        assert_eq!(end(&loops), "corp.test.net.");
+        let events = loops.events();
+        assert_eq!((events.len(), events[0].names.len(), events[0].count), (1, 2, 3));
+        assert_eq!(events[0].evidences, [Evidence::InFlight, Evidence::UpstreamAsks]);
+        seen(Evidence::Probe, ".");
+        assert_eq!(end(&loops), ".");
+        let config = Sighting { peer: None, ..sighting(Evidence::Config, 0) };
+        loops.found(&config, at(1));
+        assert_eq!(loops.active(at(9999)).len(), 1);
+    }
+
+    #[test]
     fn a_loop_that_ended_is_not_shown_for_long_but_a_configured_one_is() {
         let loops = Loops::new();
         loops.found(&sighting(Evidence::InFlight, 2), at(10));
-        loops.found(&sighting(Evidence::Config, 2), at(0));
+        loops.found(&sighting(Evidence::Config, 3), at(0));
         let active = |secs| loops.active(at(secs)).len();
         assert_eq!((active(310), active(311)), (2, 1));
     }

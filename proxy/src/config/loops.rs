@@ -56,6 +56,7 @@ fn found(machine: &Machine, zones: &[ForwardZone], listen: &[SocketAddr]) -> Vec
             found.push(Sighting {
                 evidence: Evidence::Config,
                 zone: zone.suffix,
+                name: zone.suffix,
                 upstream: Some(*stub),
                 peer: None,
                 hops: vec!["us".to_owned(), stub_hop, back, "us".to_owned()],

@@ -22,13 +22,17 @@ pub struct LoopPage {
     pub asking_upstreams: Vec<AskerView>,
 }
 
-/// One loop: the sightings with one zone, upstream, peer and evidence.
+/// One loop: the sightings with one zone, upstream and peer.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct LoopView {
-    /// The label of the evidence, as in the metrics.
-    pub evidence: String,
-    /// The forward zone whose queries come back.
+    /// What showed it, each once; labels as in the metrics.
+    pub evidences: Vec<String>,
+    /// The forward zone of the queries that come back.
     pub zone: String,
+    /// Some of the names that came back.
+    pub names: Vec<String>,
+    /// The end that all names that came back have in common.
+    pub below: String,
     /// The upstream through which they leave.
     pub upstream: Option<SocketAddr>,
     /// The address that sent the query back.
@@ -77,9 +81,12 @@ impl LoopView {
         let since = |moment| now.saturating_since(moment);
         let active = event.is_active(now);
         let sighting = event.sighting;
+        let evidences = event.evidences.iter();
         Self {
-            evidence: sighting.evidence.label().to_owned(),
+            evidences: evidences.map(|one| one.label().to_owned()).collect(),
             zone: sighting.zone.to_string(),
+            names: event.names.iter().map(ToString::to_string).collect(),
+            below: event.below.to_string(),
             upstream: sighting.upstream,
             peer: sighting.peer,
             hops: sighting.hops,

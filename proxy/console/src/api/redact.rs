@@ -169,6 +169,10 @@ fn hide_view(view: &mut WorkloadView, veil: &Veil) {
 
 fn hide_loop(seen: &mut LoopView, veil: &Veil) {
     hide(&mut seen.zone, veil);
+    hide(&mut seen.below, veil);
+    for name in &mut seen.names {
+        hide(name, veil);
+    }
     let Some(peer) = &mut seen.peer else { return };
     let (shown, text) = (veil.client(*peer), peer.to_string());
     for hop in seen.hops.iter_mut().filter(|hop| **hop == text) {

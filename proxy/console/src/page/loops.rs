@@ -31,16 +31,21 @@ fn entry(seen: &LoopView) -> Markup {
     html! {
         div.loop {
             p {
-                b { (seen.zone) } " "
+                b { (seen.below) } " "
                 @if seen.active { span.state.bad { "\u{2715} active" } } @else { span.state { "\u{2013} ended" } }
             }
             (hops(seen))
             p.note {
-                "evidence: " (label(&seen.evidence)) "; seen " (count(seen.count)) " times, last "
+                "evidence: " (evidences(seen)) "; seen " (count(seen.count)) " times, last "
                 (span(seen.last_seen_s)) " ago"
             }
         }
     }
+}
+
+fn evidences(seen: &LoopView) -> String {
+    let all: Vec<_> = seen.evidences.iter().map(|one| label(one)).collect();
+    all.join(", ")
 }
 
 /// The hops, from this proxy back to it.

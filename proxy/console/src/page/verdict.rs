@@ -107,7 +107,7 @@ fn forwarding_loop(seen: &LoopView) -> Markup {
     html! {
         article.bad {
             h3 { "Forwarding loop" }
-            p.big { "names in " (seen.zone) }
+            p.big { "names in " (seen.below) }
             (super::loops::hops(seen))
             p {
                 "Seen " (count(seen.count)) " times. This proxy breaks the loop; fix the server \

@@ -169,10 +169,10 @@ fn notices(fetched: &Fetched, styles: Styles, width: usize) -> Vec<Line<'static>
     };
     let mut active = fetched.loops.loops.iter().filter(|seen| seen.active);
     let first = active.next();
-    if let Some(LoopView { zone, hops, .. }) = first {
+    if let Some(LoopView { below, hops, .. }) = first {
         let more = active.count();
         let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-        alarm(&format!("FORWARDING LOOP for names in {zone}: {}{more}", hops.join(" -> ")));
+        alarm(&format!("FORWARDING LOOP for names in {below}: {}{more}", hops.join(" -> ")));
     }
     if let Some(row) = &fetched.failing
         && let Some((origin, _)) = row.why()

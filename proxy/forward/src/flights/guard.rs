@@ -13,7 +13,7 @@ use rand::{Rng, RngExt as _};
 
 use super::flight::Flight;
 use super::{Action, Flights, UpstreamFailure};
-use crate::loops::{Evidence, Sighting};
+use crate::loops::{Evidence, ProbeNames, Sighting};
 use crate::retry::Another;
 use crate::{Ask, ProbeReply, ReplyTo, Transport};
 use resolver::{Entry, Joined, Moment, Origin, Ticket};
@@ -203,7 +203,8 @@ impl Flights {
         {
             return;
         }
-        self.note_loop(evidence, qname, Way::through(probe.upstream, Some(peer)));
+        let below = ProbeNames::below(qname);
+        self.note_loop(evidence, &below, Way::through(probe.upstream, Some(peer)));
         // Questions take another upstream first, if there is one. What a client shows
         // us says nothing about the names of others: it may have the probe's name
         // from a server of its own.
@@ -268,7 +269,7 @@ impl Flights {
         }
         hops.push("us".to_owned());
         let zone = zone.map_or(Name::ROOT, |zone| zone.suffix);
-        let sighting = Sighting { evidence, zone, upstream, peer, hops };
+        let sighting = Sighting { evidence, zone, name: *qname, upstream, peer, hops };
         self.actions.push(Action::Loop(Box::new(sighting)));
     }
 }

@@ -46,6 +46,13 @@ impl ProbeNames {
         Name::from_wire(wire).unwrap_or(Name::ROOT)
     }
 
+    /// Returns the name that a probe was made below.
+    pub(crate) fn below(qname: &Name) -> Name {
+        let below = qname.as_wire().get(LABELS..);
+        let below = below.and_then(|below| Name::from_wire(below).ok());
+        below.unwrap_or(Name::ROOT)
+    }
+
     /// Returns the random number in the name of one of our own probes.
     pub(crate) fn nonce_in(&self, qname: &Name) -> Option<u64> {
         let (labels, below) = qname.as_wire().split_first_chunk::<LABELS>()?;
@@ -81,6 +88,8 @@ mod tests {
             let name = ours.name(7, &Name::from_text(zone).unwrap());
             assert_eq!(ours.nonce_in(&name), Some(7), "{name}");
             assert_eq!(theirs.nonce_in(&name), None);
+            let below = ProbeNames::below(&name).to_string();
+            assert!(zone.ends_with(&below) && name.to_string().ends_with(&below), "{below}");
             assert!(name.to_string().ends_with(zone.trim_start_matches("x.")), "{name}");
             let loud = name.to_string().to_uppercase();
             assert_eq!(ours.nonce_in(&Name::from_text(&loud).unwrap()), Some(7));

@@ -79,8 +79,10 @@ fn every_state_is_in_words() {
 fn loops_failures_and_missed_records_are_on_top() {
     let mut found = fetched(rows());
     found.loops.loops.push(LoopView {
-        evidence: "probe".to_owned(),
-        zone: "loop.test.".to_owned(),
+        evidences: vec!["probe".to_owned()],
+        zone: ".".to_owned(),
+        names: vec!["loop.test.".to_owned()],
+        below: "loop.test.".to_owned(),
         upstream: None,
         peer: None,
         hops: ["us", "10.0.0.2:53", "us"].map(str::to_owned).into(),
