@@ -347,8 +347,8 @@ impl Flights {
         }
         let truncated = open.state.truncated.take().filter(|_| origin.is_failure());
         let truncated = truncated.map(|truncated| truncated.entry);
-        let closed =
-            Closed { waiters: open.waiters.into_vec(), entry, truncated, keep, origin, upstream };
+        let (waiters, ring) = (open.waiters.into_vec(), open.state.guard.ring);
+        let closed = Closed { waiters, entry, truncated, keep, origin, upstream, ring };
         self.actions.push(Action::Close(closed));
     }
 

@@ -1,6 +1,7 @@
 //! Sending answers to those who waited, in batches per socket.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use std::vec;
@@ -47,6 +48,8 @@ struct Outcome {
     upstream: Option<usize>,
     /// Whether its client was the one for whom an upstream was asked.
     flags: QueryFlags,
+    /// The last hop of a loop that the question was in.
+    ring: Option<IpAddr>,
 }
 
 impl Replies {
@@ -67,13 +70,13 @@ impl Replies {
     /// how many clients were answered.
     pub(crate) fn close(&mut self, mut closed: Closed, cache: &Cache, now: Moment) -> usize {
         stale::instead_of_failure(&mut closed, cache, now);
-        let Closed { waiters, mut entry, truncated, keep, origin, upstream } = closed;
+        let Closed { waiters, mut entry, truncated, keep, origin, upstream, ring } = closed;
         if let (Some(head), Some(first)) = (keep, waiters.first()) {
             let told = std::mem::replace(&mut entry.head, head);
             cache.insert(&first.key(), &entry);
             entry.head = told;
         }
-        let outcome = Outcome { origin, upstream, flags: QueryFlags::ASKED };
+        let outcome = Outcome { origin, upstream, flags: QueryFlags::ASKED, ring };
         self.answer_round(Leaving { waiters: waiters.into_iter(), entry, truncated, outcome }, now)
     }
 
@@ -115,14 +118,17 @@ impl Replies {
 
     /// Answers one client that its question is not asked.
     pub(crate) fn refuse(&mut self, ask: &Ask, entry: &Entry, origin: Origin, now: Moment) {
-        let outcome = Outcome { origin, upstream: None, flags: QueryFlags::default() };
+        // What is refused for a loop has come back by it.
+        let flags = QueryFlags::default().with_if(QueryFlags::RETURNED, origin == Origin::Loop);
+        let outcome = Outcome { origin, upstream: None, flags, ring: None };
         self.answer(ask, &entry.view(), outcome, now);
     }
 
     /// Answers one client with what the cache had after all.
     pub(crate) fn answer_cached(&mut self, ask: &Ask, entry: &EntryView<'_>, now: Moment) {
         let origin = Origin::of_cached(&entry.head);
-        let outcome = Outcome { origin, upstream: None, flags: QueryFlags::default() };
+        let flags = QueryFlags::default();
+        let outcome = Outcome { origin, upstream: None, flags, ring: None };
         self.answer(ask, entry, outcome, now);
     }
 
@@ -239,13 +245,17 @@ impl Replies {
 
 /// Begins the record of a client's question; our own leave none.
 fn record(ask: &Ask, outcome: Outcome, now: Moment) -> Option<Record> {
-    let record = Record::of(&ask.query.as_query(), ask.reply_to.peer()?, ask.arrived);
+    let peer = ask.reply_to.peer()?;
+    let record = Record::of(&ask.query.as_query(), peer, ask.arrived);
+    let returned = outcome.flags.has(QueryFlags::JOINED) && outcome.ring == Some(peer.ip());
     let over_tcp = matches!(ask.reply_to, ReplyTo::Tcp(_));
     Some(Record {
         took: now.saturating_since(ask.arrived),
         origin: outcome.origin,
         upstream: outcome.upstream.and_then(|at| u8::try_from(at).ok()),
-        flags: (record.flags | outcome.flags).with_if(QueryFlags::TCP, over_tcp),
+        flags: (record.flags | outcome.flags)
+            .with_if(QueryFlags::TCP, over_tcp)
+            .with_if(QueryFlags::RETURNED, returned),
         ..record
     })
 }

@@ -17,7 +17,7 @@ pub(crate) fn instead_of_waiting(
     let entry = cache.hold_stale(&key.view(), now + HOLD, now)?;
     let waiters = flights.detach(ticket);
     let (origin, upstream) = (Origin::of_cached(&entry.head), None);
-    Some(Closed { waiters, entry, truncated: None, keep: None, origin, upstream })
+    Some(Closed { waiters, entry, truncated: None, keep: None, origin, upstream, ring: None })
 }
 
 /// Puts a stale answer, if the cache has one, in the place of a failure: for those who

@@ -16,6 +16,8 @@ pub use retransmit::{Again, Repeated, Retransmits};
 mod library;
 pub use library::{Guess, Habits, Libraries};
 
+mod timers;
+
 mod finished;
 
 mod walk;

@@ -59,6 +59,8 @@ pub struct Observer {
     pub(crate) now: Moment,
     /// Records taken.
     pub(crate) records: u64,
+    /// Queries of our own that a loop brought back: on nobody's account.
+    pub(crate) returned: u64,
     /// Records that found no room in their ring.
     pub(crate) missed: u64,
     /// Queries of closed accounts that nobody was named for.
@@ -97,6 +99,7 @@ impl Observer {
             started: now,
             now,
             records: 0,
+            returned: 0,
             missed: 0,
             unattributed: 0,
             settled: now,
@@ -142,11 +145,15 @@ impl Observer {
     }
 
     fn take_marked(&mut self, event: &QueryEvent<'_>, marks: Marks) {
+        if event.record.flags.has(QueryFlags::RETURNED) {
+            self.returned += 1;
+            return;
+        }
         if event.record.origin == Origin::Unsent {
             return self.take_unsent(event);
         }
         self.note(event, marks);
-        let repeated = self.retransmits.judge(event, marks.query);
+        let repeated = self.retransmits.judge(event, marks.query, marks.name);
         self.place(event, marks.name, repeated);
         if let Some((addr, asked)) = self.clients.take_forgotten() {
             self.top_clients.add(&client_key(addr), asked.into());

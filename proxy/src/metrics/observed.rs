@@ -57,8 +57,13 @@ pub(super) const GAUGES: [(&str, &str, ReadObserver); 2] = [
 
 type Plain = (&'static str, &'static str, fn(&Observer, usize) -> u64);
 
-const PLAIN: [Plain; 4] = [
+const PLAIN: [Plain; 5] = [
     ("fivedots_observed_queries_total", "Queries accounted for.", |o, _| o.records()),
+    (
+        "fivedots_observed_queries_returned_total",
+        "Queries of this proxy that a forwarding loop brought back; on no account.",
+        |o, _| o.returned(),
+    ),
     (
         "fivedots_observed_queries_missed_total",
         "Queries that came faster than they could be accounted for.",

@@ -140,7 +140,7 @@ fn a_ring_of_two_proxies_is_broken_by_one_of_them() {
     let count = between.count("web.example.");
     assert!((1..=MOST).contains(&count), "{count}");
     let told = || get(one.metrics, "/readyz").body + &get(other.metrics, "/readyz").body;
-    assert!(eventually(TOLD, || told().contains("loop in .: us -> ")), "{}", told());
+    assert!(eventually(TOLD, || told().contains("loop in web.example.: us -> ")), "{}", told());
 }
 
 #[test]

@@ -7,9 +7,13 @@ use std::time::Duration;
 use testbed::client::{ResponseCode, addresses};
 use testbed::{Client, Component, Coredns, Lan, Netns, Process, fivedots, netns, query};
 
+use upstream::{Rule, Upstream};
+
 use crate::PROGRAM;
 
 const PROXY: &str = "10.77.2.1";
+const SLOW_UPSTREAM: &str = "slow upstream";
+const SERVES: &str = "the slow upstream serves";
 const TOLD: Duration = Duration::from_secs(5);
 
 /// A node, another host, and a pod, each in a namespace of its own.
@@ -133,6 +137,71 @@ fn coredns_that_asks_for_something_else_is_answered() {
     let told = line(&proxy, "an upstream sends us queries");
     assert!(told.contains("10.77.2.2:53"), "{told}");
     assert!(!proxy.output().contains("a forwarding loop"), "{}", proxy.output());
+}
+
+/// Each forwards the other's zone to it, and the second all else to the first. It asks
+/// for a slow name again and again, which is no lap of a loop.
+#[test]
+fn proxies_that_cross_zones_take_no_slow_name_for_a_loop() {
+    if !testbed::have(Component::Netns) {
+        return;
+    }
+    match netns::role().as_deref() {
+        Some(SLOW_UPSTREAM) => return serve_slowly(),
+        Some(_) => return ask_both_at_once(),
+        None => {}
+    }
+    let test = "loops_netns::proxies_that_cross_zones_take_no_slow_name_for_a_loop";
+    let world = World::new();
+    let mut upstream = world.node.command(std::env::current_exe().unwrap());
+    upstream
+        .args(["--exact", test, "--nocapture"])
+        .env(netns::INSIDE, SLOW_UPSTREAM);
+    let upstream = Process::spawn(&mut upstream).unwrap();
+    upstream.wait_for_line(SERVES, TOLD).unwrap();
+    let inner = |upstream| format!("[[zone]]\nsuffix = \"inner\"\nupstreams = [\"{upstream}\"]");
+    let flags = ["--listen", "10.77.2.1:53", "--upstream", "127.0.0.1:5300"];
+    let proxy = world.proxy(&inner("10.77.2.2"), &flags);
+    let flags = ["--listen", "10.77.2.2:53", "--upstream", PROXY];
+    let other = &mut world.other.command(PROGRAM);
+    // Nothing listens there.
+    let other = fivedots::serve(other, &inner("127.0.0.1:5301"), &flags).unwrap();
+    world.pod.run_test(test, "client").unwrap();
+    for proxy in [proxy, other] {
+        assert!(!proxy.output().contains("a forwarding loop"), "{}", proxy.output());
+    }
+}
+
+/// Looks each name up at both proxies at the same time.
+fn ask_both_at_once() {
+    for n in 0..3 {
+        let name = &format!("n{n}.example.");
+        let ask = |proxy: IpAddr| {
+            Client::new((proxy, 53).into())
+                .udp(&query(name, "A"))
+                .unwrap()
+        };
+        let answers = std::thread::scope(|scope| {
+            let asked = [[10, 77, 2, 1], [10, 77, 2, 2]]
+                .map(|proxy| scope.spawn(move || ask(IpAddr::from(proxy))));
+            asked.map(|thread| thread.join().unwrap())
+        });
+        for answer in answers {
+            assert_eq!(addresses(&answer), [IpAddr::from([192, 0, 2, 7])], "{answer:?}");
+        }
+    }
+}
+
+fn serve_slowly() {
+    let upstream = Upstream::builder()
+        .listen("127.0.0.1:5300".parse().unwrap())
+        .zone("example.", "* 60 A 192.0.2.7")
+        .rule(Rule::any().delay(Duration::from_millis(2500)))
+        .start()
+        .unwrap();
+    println!("{SERVES}");
+    // Killed before, unless its parent was.
+    assert!(!upstream.wait_for(u64::MAX, Duration::from_secs(60)));
 }
 
 /// As when rules for a Service's address begin to lead to us.

@@ -60,6 +60,8 @@ pub(crate) struct Closed {
     pub(crate) origin: Origin,
     /// The number of the upstream that it is from.
     pub(crate) upstream: Option<usize>,
+    /// The last hop of a loop that it was in.
+    pub(crate) ring: Option<IpAddr>,
 }
 
 /// What has to be done, and the octets of it. Used again and again, so that a

@@ -105,6 +105,7 @@ impl Flights {
             let qname = qname.unwrap_or(Name::ROOT);
             self.note_loop(Evidence::UpstreamAsks, &qname, Way::through(upstream, peer));
             self.health.failed(upstream, now, now);
+            self.note_ring(ticket, peer);
             return self.looped(ticket, upstream, now);
         }
         if let (Some((returned, through)), Some(peer)) = (flight.guard.returned, peer)
@@ -114,6 +115,7 @@ impl Flights {
             let qname = open.waiters.first().map(|first| first.query.qname);
             let qname = qname.unwrap_or(Name::ROOT);
             self.note_loop(Evidence::InFlight, &qname, Way::through(through, Some(peer)));
+            self.note_ring(ticket, Some(peer));
             return self.looped(ticket, through, now);
         }
         match flight.next_at() {
@@ -212,7 +214,15 @@ impl Flights {
             self.health.failed(probe.upstream, now, now);
         }
         if let Some(ticket) = probe.suspect {
+            self.note_ring(ticket, Some(peer));
             self.looped(ticket, probe.upstream, now);
+        }
+    }
+
+    /// Notes who sent a question back to us: its queries are no client's.
+    fn note_ring(&mut self, ticket: Ticket, peer: Option<SocketAddr>) {
+        if let Some(open) = self.inflight.get_mut(ticket) {
+            open.state.guard.ring = peer.map(|peer| peer.ip());
         }
     }
 

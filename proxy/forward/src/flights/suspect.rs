@@ -15,6 +15,8 @@ pub(super) struct Guard {
     /// Who brought back the probe after it, and the upstream that this was sent to;
     /// where the question itself did not come from there.
     pub(super) returned: Option<(IpAddr, usize)>,
+    /// The last hop of the loop that it was found to be in.
+    pub(super) ring: Option<IpAddr>,
     /// How often it came from an upstream that it had been sent to, at most once for
     /// each query of ours.
     pub(super) laps: usize,

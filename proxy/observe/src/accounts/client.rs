@@ -118,6 +118,14 @@ impl Client {
         again
     }
 
+    /// Takes up the list that was learned before it lost its account.
+    pub(crate) fn remember(&mut self, search: Search) {
+        if let Some(learner) = self.learner.as_mut() {
+            learner.resume(search.ndots);
+            self.search = search;
+        }
+    }
+
     /// Says whether it searches a list that is not known: nobody can tell what its
     /// queries are steps of.
     pub(crate) fn is_in_doubt(&self) -> bool {
@@ -326,7 +334,15 @@ pub(crate) fn count_found(counters: &mut Counters, ending: &Ending, now: Moment)
 /// Counts a lookup that is over.
 pub(crate) fn count(counters: &mut Counters, lookup: &Lookup, now: Moment) {
     let micros = u64::try_from(lookup.wasted.as_micros()).unwrap_or(u64::MAX);
-    let [answered, failed] = lookup.repeats;
+    let [waiting, answered, failed] = lookup.repeats;
+    if lookup.is_second {
+        let more = [
+            (Count::LookupQueries as usize, lookup.queries.into()),
+            (Count::WastedQueries as usize, lookup.wasted_queries.into()),
+            (Count::WastedMicros as usize, micros),
+        ];
+        return counters.add_all(more, now);
+    }
     // Adding nothing costs less than asking whether there is something.
     counters.add_all(
         [
@@ -337,6 +353,7 @@ pub(crate) fn count(counters: &mut Counters, lookup: &Lookup, now: Moment) {
             (Count::WastedMicros as usize, micros),
             (Count::Partial as usize, lookup.partial.into()),
             (Count::Captured as usize, lookup.captured.into()),
+            (Count::AgainWaiting as usize, waiting.into()),
             (Count::AgainAnswered as usize, answered.into()),
             (Count::AgainFailed as usize, failed.into()),
             (lookup.end.count() as usize, 1),

@@ -7,6 +7,7 @@ use foldhash::quality::RandomState;
 
 use super::client::Client;
 use crate::intake::octets_of;
+use crate::lookup::{Search, Source};
 
 /// Clients by their address.
 #[derive(Debug, Default)]
@@ -23,6 +24,9 @@ pub struct Clients {
     /// Those whose accounts are closed and not yet counted to the end.
     #[expect(clippy::vec_box, reason = "they come from boxes, and are large")]
     leaving: Vec<Box<Client>>,
+    /// The search lists that were learned of those who had to make room: they may be
+    /// back soon.
+    learned: HashMap<IpAddr, Search, RandomState>,
     /// One of whom nothing is left but what it asked since the last settling.
     forgotten: Option<(IpAddr, u32)>,
 }
@@ -55,7 +59,10 @@ impl Clients {
         Some((slot, self.slots.get_mut(slot.0)?.as_deref_mut()?))
     }
 
-    fn begin(&mut self, addr: IpAddr, client: Box<Client>) -> Slot {
+    fn begin(&mut self, addr: IpAddr, mut client: Box<Client>) -> Slot {
+        if let Some(search) = self.learned.remove(&addr) {
+            client.remember(search);
+        }
         if self.index.len() >= self.capacity {
             self.evict();
         }
@@ -101,6 +108,8 @@ impl Clients {
 
     /// Closes the account of a client, for who has its address is another now.
     pub(crate) fn close(&mut self, addr: IpAddr) {
+        // Who has the address next has a list of its own.
+        self.learned.remove(&addr);
         if let Some(client) = self.remove(addr) {
             self.queue.retain(|queued| *queued != addr);
             self.leaving.push(client);
@@ -141,6 +150,7 @@ impl Clients {
                 continue;
             }
             if let Some(client) = self.remove(addr) {
+                self.keep_learned(&client);
                 if client.lookups.are_counted() && client.identity.is_none() {
                     self.forgotten = Some((addr, client.asked));
                 } else {
@@ -150,6 +160,16 @@ impl Clients {
             self.evicted += 1;
             return;
         }
+    }
+
+    fn keep_learned(&mut self, client: &Client) {
+        if client.search.source != Source::Learned {
+            return;
+        }
+        if self.learned.len() >= self.capacity {
+            self.learned.clear();
+        }
+        self.learned.insert(client.addr, client.search.clone());
     }
 
     fn remove(&mut self, addr: IpAddr) -> Option<Box<Client>> {

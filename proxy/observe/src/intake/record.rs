@@ -74,6 +74,8 @@ impl QueryFlags {
     pub const REPEATED: Self = Self(1 << 8);
     /// The response was authoritative: from CoreDNS's own zones.
     pub const AA: Self = Self(1 << 9);
+    /// It is a query of our own that a forwarding loop brought back.
+    pub const RETURNED: Self = Self(1 << 10);
 
     /// Says whether all bits of `other` are set.
     pub const fn has(self, other: Self) -> bool {

@@ -7,10 +7,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use resolver::Moment;
-use stub::timing;
-
+use super::timers::Timers;
 use crate::intake::Record;
+use resolver::Moment;
 
 /// Remembers the last names of lookups whose types came from several ports: a
 /// table of fixed size for all clients.
@@ -68,7 +67,7 @@ impl Finished {
     }
 
     /// Judges a query of a name for which no lookup is under way.
-    pub(crate) fn judge(&mut self, key: u64, bit: u8, record: &Record) -> Verdict {
+    pub(crate) fn judge(&mut self, key: u64, bit: u8, record: &Record, timers: Timers) -> Verdict {
         let Record { arrived, client, .. } = *record;
         let doubtful = self.doubtful.iter().position(|doubtful| {
             doubtful.key == key
@@ -87,7 +86,7 @@ impl Finished {
         }
         let is_timer = |place: &&Place| {
             let waited = arrived.saturating_since(place.asked);
-            place.key == key && waited >= GO_TIMEOUT.0 && waited <= GO_TIMEOUT.1
+            place.key == key && timers.has(waited)
         };
         let set = self.places.get(set_of(key));
         let place = set.and_then(|set| set.iter().find(is_timer));
@@ -118,12 +117,6 @@ fn set_of(key: u64) -> usize {
     usize::try_from(key >> 32).unwrap_or_default() % SETS
 }
 
-/// Go's timeout; a timer may be a little early, and a busy client is late.
-pub(crate) const GO_TIMEOUT: (Duration, Duration) = (
-    timing::GO.saturating_sub(Duration::from_millis(50)),
-    timing::GO.saturating_add(Duration::from_millis(250)),
-);
-
 /// Between two types of one name.
 const SIDE_BY_SIDE: Duration = Duration::from_millis(100);
 
@@ -149,7 +142,7 @@ mod tests {
 
     fn judge(finished: &mut Finished, bit: u8, ms: u64) -> Verdict {
         let peer = std::net::SocketAddr::from(([10, 0, 0, 1], 53));
-        finished.judge(7, bit, &Record::unparsed(1, peer, at(ms)))
+        finished.judge(7, bit, &Record::unparsed(1, peer, at(ms)), Timers::default())
     }
 
     #[test]

@@ -63,6 +63,13 @@ impl Learner {
         learned
     }
 
+    /// Goes on from what was learned before.
+    pub(crate) fn resume(&mut self, ndots: Ndots) {
+        let (least, most) = ndots.bounds();
+        self.least_ndots = least;
+        self.most_ndots = (most < MAX_NDOTS).then_some(most);
+    }
+
     /// Takes the queries before that for `qname`, which a list was learned from, for
     /// names with the same base: they are to be placed again, by that list.
     pub(crate) fn take_recent(&mut self, qname: &[u8]) -> Vec<Held> {

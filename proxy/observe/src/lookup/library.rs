@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use stub::{Library, timing};
 
 use super::retransmit::{Again, Repeated};
+use super::timers::Timers;
 use crate::intake::{QueryEvent, QueryFlags};
 
 /// What a client does that only some libraries do.
@@ -26,6 +27,8 @@ pub struct Habits {
     again_after_5: u32,
     searched_after_absolute: u32,
     passed_nodata: u32,
+    /// After which times it asks again.
+    pub(crate) timers: Timers,
 }
 
 /// Two types asked for one name, the second by this query.
@@ -209,6 +212,12 @@ impl Habits {
         self.pairs_in_turn > pairs || pairs == 0 || self.https > 0 || (apart && !self.has_edns())
     }
 
+    /// Says whether it asks several types for a name, or may.
+    pub(crate) const fn may_pair(&self) -> bool {
+        let pairs = self.pairs_shared + self.pairs_apart + self.pairs_in_turn;
+        pairs > 0 || self.queries < FEW
+    }
+
     const fn has_edns(&self) -> bool {
         self.edns.saturating_mul(2) > self.queries
     }
@@ -243,6 +252,9 @@ const SIDE_BY_SIDE: Duration = Duration::from_micros(300);
 
 /// Pairs, or queries, that make a rule of a habit.
 const SURE: u32 = 3;
+
+/// Queries after which a client that asks several types has done so.
+const FEW: u32 = 64;
 
 /// How late a busy client may be.
 const TIMER_SLACK: Duration = Duration::from_millis(100);

@@ -15,11 +15,14 @@ use super::walk::{Arrival, Candidate, Fit, Walk, type_bit};
 use crate::intake::{QueryEvent, QueryFlags, octets_of};
 use crate::tables::hash_of;
 
+mod best;
 mod found;
+mod passes;
 mod table;
 
 use found::FoundLookup;
 pub(crate) use found::Joined;
+use passes::{Pass, Passes};
 use table::{Row, Table, Wanted};
 
 /// Puts the queries of a client together to lookups.
@@ -32,6 +35,7 @@ pub struct OpenLookups {
     open: Table<Box<Walk>>,
     found: Table<FoundLookup>,
     habits: Habits,
+    passes: Passes,
     /// Sets this client's names apart from those of others.
     salt: u64,
     /// Says whether it may ask again in a way that looks new, as Go does.
@@ -45,6 +49,8 @@ pub(crate) enum Placed {
     Unrelated,
     /// A query that was sent before.
     Retransmit,
+    /// The same, which nothing but its lookup tells.
+    Again(Again),
     /// A lookup that is under way.
     Open,
     /// A lookup that ended with it, or one that was over and made room.
@@ -65,6 +71,7 @@ impl OpenLookups {
             open: Table::default(),
             found: Table::default(),
             habits: Habits::default(),
+            passes: Passes::default(),
             salt,
             forgets: false,
         }
@@ -116,7 +123,9 @@ impl OpenLookups {
         }
         let mut splits = std::mem::take(&mut context.scratch.splits);
         splits.read(event.qname, asked, search);
-        let placed = self.place(&Arrival { event, asked, splits: &splits }, search, context);
+        let timers = self.habits.timers;
+        let arrival = Arrival { event, asked, splits: &splits, timers };
+        let placed = self.place(&arrival, search, context);
         context.scratch.splits = splits;
         placed
     }
@@ -130,8 +139,11 @@ impl OpenLookups {
     ) -> Placed {
         let open = self.best_open(query);
         let found = self.best_found(query);
+        let yields = |at| self.found.get(at).is_some_and(FoundLookup::yields);
+        let goes_on = |(other, _)| other == Fit::Next;
         if let Some((fit, at)) = found
             && open.is_none_or(|(other, _)| fit < other)
+            && !(fit == Fit::Join && open.is_some_and(goes_on) && yields(at))
         {
             return self.join(at, fit, query.event);
         }
@@ -150,25 +162,68 @@ impl OpenLookups {
             (Verdict::New, Some((fit, at))) => {
                 let Self { open, habits, .. } = self;
                 open.change(at, |walk| walk.take(fit, query, habits));
+                self.note_pass(at);
                 self.close_if_found(at, search, context)
                     .map_or(Placed::Open, Placed::Ended)
             }
-            (Verdict::New, None) if FoundLookup::is(query.event) => {
-                let candidate = Candidate::all(query.splits, search).next();
-                let candidate = candidate.unwrap_or_default();
-                self.keep(FoundLookup::begin(query, candidate), context);
-                Placed::AtOnce(candidate)
-            }
-            (Verdict::New, None) => {
-                let mut walk = context.scratch.walk();
-                walk.begin(query, search);
-                self.open(walk, search, context)
-            }
+            (Verdict::New, None) => self.begin(query, search, context),
+        }
+    }
+
+    /// Begins a lookup; after a walk with another type it is that lookup once more.
+    fn begin(
+        &mut self,
+        query: &Arrival<'_>,
+        search: &Search,
+        context: &mut LookupContext,
+    ) -> Placed {
+        let pass = self.passes.take(query, search);
+        if pass.is_none() && FoundLookup::is(query.event) {
+            let candidate = Candidate::all(query.splits, search).next();
+            let candidate = candidate.unwrap_or_default();
+            let lingers = self.habits.may_pair();
+            self.keep(FoundLookup::begin(query, candidate, lingers), context);
+            return Placed::AtOnce(candidate);
+        }
+        let mut walk = context.scratch.walk();
+        walk.begin(query, search);
+        if let Some(pass) = pass {
+            walk.come_after(pass.base, pass.cost);
+            self.take_pass(pass, context);
+        }
+        self.open(walk, search, context)
+    }
+
+    /// Remembers a walk with one type that is over.
+    fn note_pass(&mut self, at: usize) {
+        if let Some((base, types, ended, cost)) = self.open.get(at).and_then(|walk| walk.pass()) {
+            let walk = self.open.get(at).filter(|_| cost.found.is_none());
+            let open = walk.map(|walk| walk.asked());
+            self.passes.push(Pass { base, types, ended, open, cost });
+        }
+    }
+
+    /// Takes back the walk before, if it is not counted.
+    fn take_pass(&mut self, pass: Pass, context: &mut LookupContext) {
+        let Some(asked) = pass.open else { return };
+        let mut place = None;
+        self.open.with_tag(Wanted::any(asked), |at, walk| {
+            let is_it = walk.pass().is_some_and(|(base, ..)| base == pass.base);
+            place = place.or(is_it.then_some(at));
+            ControlFlow::Continue(())
+        });
+        if let Some(at) = place {
+            context.forget(self.open.remove(at));
         }
     }
 
     /// Takes another type of a name that was found.
     fn join(&mut self, at: usize, fit: Fit, event: &QueryEvent<'_>) -> Placed {
+        if fit == Fit::Repeat {
+            let waited = self.found.get(at).map(|found| found.waited(event));
+            self.habits.timers.learn(waited.unwrap_or_default());
+            return Placed::Again(Again::Waiting);
+        }
         if fit == Fit::JoinByPort || !event.record.flags.has(QueryFlags::TCP) {
             let found = self.found.get(at);
             found.inspect(|found| self.habits.pair(found.pair(event, fit)));
@@ -194,7 +249,10 @@ impl OpenLookups {
         }
         let record = &query.event.record;
         let bit = type_bit(record.qtype);
-        context.finished.judge(query.asked ^ self.salt, bit, record)
+        let timers = query.timers;
+        context
+            .finished
+            .judge(query.asked ^ self.salt, bit, record, timers)
     }
 
     /// Begins a lookup.
@@ -215,7 +273,7 @@ impl OpenLookups {
         search: &Search,
         context: &mut LookupContext,
     ) -> Option<Lookup> {
-        let found = FoundLookup::of(self.open.get(at)?)?;
+        let found = FoundLookup::of(self.open.get(at)?, self.habits.may_pair())?;
         let lookup = context.close(self.open.remove(at), search);
         self.keep(found, context);
         Some(lookup)
@@ -283,95 +341,6 @@ impl OpenLookups {
         }
         since
     }
-
-    /// Lets the lookup wait longer whose query came again: if several ask the
-    /// same name, that of its port.
-    fn again(&mut self, event: &QueryEvent<'_>, asked: u64, again: Again) {
-        let open = first_waiting(&self.open, asked, |walk| walk.waits_for(event, asked));
-        let found = first_waiting(&self.found, asked, |found| found.waits_for(event, asked));
-        match (open, found) {
-            (Some((by_port, at)), found)
-                if by_port || found.is_none_or(|(by_port, _)| !by_port) =>
-            {
-                self.open.change(at, |walk| walk.again(event, again));
-            }
-            (_, Some((_, at))) => {
-                self.found.change(at, |found| found.again(event, again));
-            }
-            (_, None) => {}
-        }
-    }
-
-    /// Finds the walk that a query belongs to: by its port, as another type of
-    /// a name, as the next name of the walk that waits for it longest, and only
-    /// then as a repetition. The oldest if several fit alike.
-    fn best_open(&self, query: &Arrival<'_>) -> Option<(Fit, usize)> {
-        let mut best: Option<(Fit, usize)> = None;
-        let mut look = |at: usize, walk: &Walk| {
-            if let Some(fit) = walk.fit(query)
-                && best.is_none_or(|(least, _)| fit < least)
-            {
-                best = Some((fit, at));
-            }
-            // Nothing fits better.
-            match best {
-                Some((Fit::JoinByPort, _)) => ControlFlow::Break(()),
-                _ => ControlFlow::Continue(()),
-            }
-        };
-        let wanted = Wanted::taking(query.asked, type_bit(query.event.record.qtype));
-        let mut is_surest = false;
-        self.open.with_tag(wanted, |at, walk| {
-            let looked = look(at, walk);
-            is_surest = looked.is_break();
-            looked
-        });
-        if !is_surest {
-            self.open.going_on(query.splits.marks(), |at, walk| {
-                // The others may fit as well as this one.
-                let _fits = look(at, walk);
-            });
-        }
-        best
-    }
-
-    /// Finds the lookup that a query belongs to as another type of a name that
-    /// was found: by its port, or else the oldest.
-    fn best_found(&self, query: &Arrival<'_>) -> Option<(Fit, usize)> {
-        let mut best: Option<(Fit, usize)> = None;
-        let wanted = Wanted::taking(query.asked, type_bit(query.event.record.qtype));
-        self.found.with_tag(wanted, |at, found| {
-            if let Some(fit) = found.fit(query)
-                && best.is_none_or(|(least, _)| fit < least)
-            {
-                best = Some((fit, at));
-            }
-            ControlFlow::Continue(())
-        });
-        best
-    }
-}
-
-/// Finds the first that waits for a name, by preference on the port of the query,
-/// and says whether it does.
-fn first_waiting<R: Row>(
-    table: &Table<R>,
-    asked: u64,
-    waits: impl Fn(&R) -> Option<bool>,
-) -> Option<(bool, usize)> {
-    let mut first: Option<(bool, usize)> = None;
-    table.with_tag(Wanted::any(asked), |at, row| match waits(row) {
-        Some(true) => {
-            first = Some((true, at));
-            ControlFlow::Break(())
-        }
-        Some(false) => {
-            first = first.or(Some((false, at)));
-            ControlFlow::Continue(())
-        }
-        None => ControlFlow::Continue(()),
-    });
-    first
 }
 
 impl Row for Box<Walk> {

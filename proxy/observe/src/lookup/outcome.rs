@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use resolver::Moment;
 
+use super::retransmit::Again;
 use crate::tables::Count;
 
 /// A walk over the search list, seen from its end.
@@ -37,12 +38,26 @@ pub struct Lookup {
     /// cluster's: a wildcard there answers for the name that was meant.
     pub captured: bool,
     /// Queries sent again from other ports, which only the walk can tell from
-    /// new ones: after an answer, and after a failure.
-    pub repeats: [u32; 2],
+    /// new ones, as [`Again::ALL`].
+    pub repeats: [u32; Again::ALL.len()],
+    /// Says whether it is counted but for these queries, of a walk with another type.
+    pub is_second: bool,
     /// When its first query arrived.
     pub first: Moment,
     /// When its last query arrived.
     pub last: Moment,
+}
+
+/// What the walk before cost.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct PassCost {
+    pub(crate) steps: u32,
+    pub(crate) queries: u32,
+    pub(crate) wasted_steps: u32,
+    pub(crate) wasted_queries: u32,
+    pub(crate) wasted: Duration,
+    /// Where it found the name; then it is counted.
+    pub(crate) found: Option<Step>,
 }
 
 /// A name of a walk.

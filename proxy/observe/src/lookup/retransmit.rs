@@ -2,15 +2,16 @@
 
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::hint::black_box;
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use foldhash::quality::RandomState;
-use resolver::Moment;
-use stub::timing;
-
+use super::timers::seconds_of;
 use crate::intake::{QueryEvent, QueryFlags, Record, octets_of};
 use crate::tables::Count;
+use foldhash::quality::RandomState;
+use resolver::Moment;
+
+mod asked;
+use asked::Asked;
 
 /// Remembers the queries of the last seconds by client, id, name and type.
 ///
@@ -25,6 +26,7 @@ pub struct Retransmits {
     words: Box<[u64]>,
     skip: usize,
     hasher: RandomState,
+    names: Asked,
 }
 
 /// Why a query is sent again.
@@ -68,6 +70,9 @@ pub struct Repeated {
     pub again: Again,
     /// How long after the last time.
     pub after: Duration,
+    /// Says whether it came with the one before, as no timer sends it: musl asks all
+    /// its servers at once, and two of them may be ours.
+    pub is_copy: bool,
 }
 
 /// A query that was seen, in the bits of one word: from the lowest, its port
@@ -82,7 +87,7 @@ impl Default for Retransmits {
     fn default() -> Self {
         let words = vec![0; (SETS + 1) * WAYS].into_boxed_slice();
         let skip = words.as_ptr().align_offset(64).min(WAYS);
-        Self { words, skip, hasher: RandomState::default() }
+        Self { words, skip, hasher: RandomState::default(), names: Asked::default() }
     }
 }
 
@@ -93,14 +98,24 @@ impl Retransmits {
         black_box(self.words.get(self.set_of(hash)).copied());
     }
 
-    /// Judges a query, and remembers it; `hash` is [`hash`](Self::hash)'s.
-    pub fn judge(&mut self, event: &QueryEvent<'_>, hash: u64) -> Option<Repeated> {
+    /// Judges a query, and remembers it; `hash` is [`hash`](Self::hash)'s, beside that
+    /// of its name.
+    pub fn judge(
+        &mut self,
+        event: &QueryEvent<'_>,
+        hash: u64,
+        hash_of_name: u64,
+    ) -> Option<Repeated> {
         let record = &event.record;
         let now = millis(record.arrived);
         let new = Place::of(hash, record, now);
         let start = self.set_of(hash);
+        let by_timer = self.names.note(hash_of_name, record);
         let words: &mut [u64; WAYS] = self.words.get_mut(start..)?.first_chunk_mut()?;
-        if let Some(at) = words.iter().position(|word| Place(*word).is(new, now)) {
+        if let Some(at) = words
+            .iter()
+            .position(|word| Place(*word).is(new, now, by_timer))
+        {
             let later = words.get_mut(..=at)?;
             later.rotate_right(1);
             let latest = later.first_mut()?;
@@ -110,7 +125,7 @@ impl Retransmits {
         }
         let [a, b, c, d, e, f, g, _] = *words;
         *words = [new.0, a, b, c, d, e, f, g];
-        let waiting = Repeated { again: Again::Waiting, after: Duration::ZERO };
+        let waiting = Repeated { again: Again::Waiting, after: Duration::ZERO, is_copy: false };
         record.flags.has(QueryFlags::REPEATED).then_some(waiting)
     }
 
@@ -159,15 +174,16 @@ impl Place {
         if gap >= HALF { gap - 2 * HALF } else { gap }
     }
 
-    /// Says whether a query is this one. c-ares keeps the id and takes another
-    /// port; two queries at once with one id are two.
-    fn is(self, query: Self, now: u64) -> bool {
+    /// Says whether a query is this one. c-ares keeps the id and takes another port, as
+    /// glibc does for its second attempt; two queries at once with one id are two.
+    fn is(self, query: Self, now: u64, by_timer: bool) -> bool {
         let differs = self.0 ^ query.0;
         if differs >> PRINT != 0 || !self.has(USED) {
             return false;
         }
         let gap = self.gap(now).unsigned_abs();
-        let is_timer = || C_ARES.iter().any(|gaps| gaps.contains(&gap)) && !self.has(EARLY);
+        let waited = Duration::from_millis(gap);
+        let is_timer = || by_timer && seconds_of(waited).is_some() && !self.has(EARLY);
         gap <= FORGOTTEN && (differs & PORT == 0 || is_timer())
     }
 
@@ -193,7 +209,8 @@ impl Place {
         if !repeated {
             self.set(FAILED, failed);
         }
-        (self, Some(Repeated { again, after: Duration::from_millis(after) }))
+        let is_copy = again == Again::Answered && after <= AT_ONCE;
+        (self, Some(Repeated { again, after: Duration::from_millis(after), is_copy }))
     }
 }
 
@@ -222,21 +239,11 @@ const TIMES: u64 = 1 << 20;
 /// What is earlier by more is taken to be later.
 const HALF: i64 = 1 << 19;
 
-/// After twice glibc's timeout and a little more nobody asks again.
-const FORGOTTEN: u64 = 12_000;
+/// Milliseconds between copies of a query to several servers.
+const AT_ONCE: u64 = 1;
 
-/// Milliseconds between two queries of c-ares. Other gaps are not looked at: an
-/// id of 16 bits comes back by chance where a name is asked thousands of times.
-const C_ARES: [RangeInclusive<u64>; 2] = {
-    let [first, last] = timing::C_ARES;
-    [around(first), around(last)]
-};
-
-/// What a wait of whole seconds is on a busy client, in milliseconds.
-const fn around(wait: Duration) -> RangeInclusive<u64> {
-    let millis = wait.as_secs() * 1000;
-    millis - 100..=millis + 200
-}
+/// After three times glibc's timeout nobody asks again.
+const FORGOTTEN: u64 = 15_200;
 
 #[cfg(test)]
 mod tests {
@@ -267,7 +274,7 @@ mod tests {
     fn judge(all: &mut Retransmits, record: Record) -> Option<(Again, u128)> {
         let event = QueryEvent { record, qname: b"\x01a\0" };
         let hash = all.hash(&event.record, 7);
-        let judged = all.judge(&event, hash);
+        let judged = all.judge(&event, hash, 7);
         judged.map(|judged| (judged.again, judged.after.as_millis()))
     }
 
@@ -284,12 +291,50 @@ mod tests {
         assert_eq!(judge(&mut all, record(30_000, 1, 7)), None, "forgotten");
     }
 
+    /// glibc after a half-answered lookup, and c-ares with a timer of its own.
+    #[test]
+    fn a_new_port_after_whole_seconds_is_a_timer() {
+        for seconds in [1, 2, 5, 10, 15] {
+            let mut all = Retransmits::default();
+            assert_eq!(judge(&mut all, record(0, 1, 7)), None);
+            let after = seconds * 1000 + 3;
+            let again = Some((Again::Answered, u128::from(after)));
+            assert_eq!(judge(&mut all, record(after, 2, 7)), again);
+        }
+        let mut all = Retransmits::default();
+        assert_eq!(judge(&mut all, record(0, 1, 7)), None);
+        assert_eq!(judge(&mut all, record(1500, 2, 7)), None, "no timer");
+    }
+
+    /// Two ids are the same by chance where a name is asked so often.
+    #[test]
+    fn a_name_that_is_asked_all_the_time_is_not_asked_again() {
+        let mut all = Retransmits::default();
+        for n in 0..2000_u16 {
+            judge(&mut all, record(u64::from(n), n, 30_000 + n));
+        }
+        assert_eq!(judge(&mut all, record(2500, 1, 7)), None);
+        assert_eq!(judge(&mut all, record(3500, 2, 7)), None);
+    }
+
     #[test]
     fn a_new_port_with_the_old_id_is_c_ares() {
         let mut all = Retransmits::default();
         assert_eq!(judge(&mut all, record(0, 1, 7)), None);
         assert_eq!(judge(&mut all, record(3000, 2, 7)), Some((Again::Answered, 3000)));
         assert_eq!(judge(&mut all, record(6000, 3, 7)), Some((Again::Answered, 3000)));
+    }
+
+    #[test]
+    fn a_copy_for_another_of_our_addresses_is_no_lost_answer() {
+        let mut all = Retransmits::default();
+        let mut is_copy = |at| {
+            let event = QueryEvent { record: record(at, 1, 7), qname: b"\x01a\0" };
+            let hash = all.hash(&event.record, 7);
+            let judged = all.judge(&event, hash, 7);
+            judged.map(|judged| judged.is_copy)
+        };
+        assert_eq!([0, 0, 2500].map(&mut is_copy), [None, Some(true), Some(false)]);
     }
 
     #[test]

@@ -5,12 +5,12 @@ use std::time::Duration;
 use dns::Rtype;
 use resolver::Moment;
 
-use super::finished::GO_TIMEOUT;
 use super::library::{Habits, TypePair};
-use super::outcome::{End, Lookup, Step};
+use super::outcome::{End, Lookup, PassCost, Step};
 use super::retransmit::Again;
 use super::search::{Search, Splits};
-use crate::intake::{QueryEvent, QueryFlags};
+use super::timers::Timers;
+use crate::intake::QueryEvent;
 
 mod current_step;
 pub(crate) use current_step::{CurrentStep, type_bit};
@@ -19,6 +19,8 @@ mod candidate;
 pub(crate) use candidate::Candidate;
 
 mod closing;
+mod passes;
+mod repeats;
 pub(crate) use closing::{Ending, LookupRules};
 
 /// The names that a stub resolver asks for one lookup, as far as they came.
@@ -44,12 +46,14 @@ pub(crate) struct Walk {
     types: u8,
     /// Says whether a step before this one had no answer that helps.
     failed: bool,
-    /// Queries that Go sent again: after an answer, and after a failure.
-    repeats: [u32; 2],
+    /// Queries that Go sent again, as [`Again::ALL`].
+    repeats: [u32; Again::ALL.len()],
     first: Moment,
     last: Moment,
     /// After this nothing belongs to it.
     deadline: Moment,
+    /// The walk with another type that it came after.
+    before: Option<PassCost>,
 }
 
 /// A query on its way to its lookup.
@@ -60,6 +64,8 @@ pub(crate) struct Arrival<'a> {
     pub(crate) asked: u64,
     /// What its name can be of.
     pub(crate) splits: &'a Splits,
+    /// After which times its client asks again.
+    pub(crate) timers: Timers,
 }
 
 /// How a query belongs to a walk, the surest first.
@@ -89,6 +95,9 @@ pub(crate) struct Last<'a> {
     pub(crate) steps: u32,
     /// Says whether a lookup of this begins with this name.
     pub(crate) is_start: bool,
+    /// Says whether all names were asked for one type: the other may get a walk of its
+    /// own.
+    pub(crate) is_pass: bool,
 }
 
 impl Walk {
@@ -111,7 +120,7 @@ impl Walk {
             return None;
         }
         if self.asked == query.asked {
-            return self.fit_same(query.event);
+            return self.fit_same(query.event, query.timers);
         }
         let goes_on = !self.step.data
             && query.splits.iter().any(|split| {
@@ -121,32 +130,6 @@ impl Walk {
             });
         let waited = record.arrived.saturating_since(self.step.last);
         goes_on.then_some(if waited < AT_ONCE { Fit::Next } else { Fit::LateNext })
-    }
-
-    fn fit_same(&self, event: &QueryEvent<'_>) -> Option<Fit> {
-        let (record, step) = (&event.record, &self.step);
-        let bit = type_bit(record.qtype);
-        if step.types & bit == 0 {
-            return Some(if step.port == record.port { Fit::JoinByPort } else { Fit::Join });
-        }
-        if record.flags.has(QueryFlags::TCP) && step.truncated & bit != 0 {
-            return Some(Fit::Join);
-        }
-        // Go asks again from another port with another id. Programs that share
-        // a port between types never do.
-        if step.shared_port {
-            return None;
-        }
-        if self.may_repeat_failure() {
-            return Some(Fit::Repeat);
-        }
-        let [of_a, of_other] = step.asked;
-        let asked = if bit == type_bit(Rtype::A) { of_a } else { of_other };
-        let waited = record.arrived.saturating_since(asked);
-        let is_timer = waited >= GO_TIMEOUT.0 && waited <= GO_TIMEOUT.1;
-        let is_late =
-            if self.is_start() { step.apart && is_timer } else { waited >= LEAST_TIMEOUT };
-        (is_late && !self.is_over()).then_some(Fit::Repeat)
     }
 
     /// Takes a query that belongs to it; see [`fit`](Self::fit).
@@ -165,7 +148,10 @@ impl Walk {
                 }
                 self.count(event);
             }
-            Fit::Repeat => self.repeat(event),
+            Fit::Repeat => {
+                habits.timers.learn(self.waited(event));
+                self.repeat(event);
+            }
             Fit::Next | Fit::LateNext => {
                 self.go_on(query.splits, habits);
                 self.ask(query);
@@ -189,7 +175,9 @@ impl Walk {
         let candidate = self.candidates.first()?;
         let is_found = self.step.data && self.step.truncated == 0;
         let (asked, step, steps) = (self.asked, &self.step, self.steps);
-        is_found.then_some(Last { asked, step, candidate, steps, is_start: self.is_start() })
+        let is_pass = self.before.is_some() || self.pass().is_some();
+        let is_start = self.is_start();
+        is_found.then_some(Last { asked, step, candidate, steps, is_start, is_pass })
     }
 
     /// What it leaves for the time after its end: the name asked last, when,
@@ -198,18 +186,6 @@ impl Walk {
     pub(crate) fn remains(&self) -> Option<(u64, Moment, bool)> {
         let remains = (self.asked, self.step.first, self.is_start());
         self.step.apart.then_some(remains)
-    }
-
-    const fn may_repeat_failure(&self) -> bool {
-        let [_, failed] = self.repeats;
-        self.step.failed && !self.step.data && failed < FAILED_REPEATS
-    }
-
-    fn repeat(&mut self, event: &QueryEvent<'_>) {
-        let [answered, failed] = &mut self.repeats;
-        let repeats = if self.step.failed { failed } else { answered };
-        *repeats += 1;
-        self.answered(event);
     }
 
     /// Says whether its name was asked last, and from this port.
@@ -236,8 +212,9 @@ impl Walk {
     /// last may belong to it; of all others [`fit`](Self::fit) says no.
     pub(crate) fn takes(&self) -> u8 {
         let step = &self.step;
-        let may_repeat = !step.shared_port
-            && (self.may_repeat_failure() || (!self.is_over() && (!self.is_start() || step.apart)));
+        let is_slow = step.last.saturating_since(step.first) >= LEAST_TIMEOUT;
+        let may_be_late = !self.is_over() && (!self.is_start() || step.apart);
+        let may_repeat = !step.shared_port && (self.may_repeat_failure() || may_be_late || is_slow);
         if may_repeat { u8::MAX } else { !step.types | step.truncated }
     }
 
@@ -262,16 +239,20 @@ impl Walk {
         let none = Candidate::default();
         let candidate = self.candidates.first().unwrap_or(&none);
         candidate.write_base(&self.name, &mut base);
-        let succeeded = self.step.data.then_some(candidate.at);
+        let own = self.step.data.then_some(candidate.at);
+        let counted = self.before.and_then(|before| before.found);
+        let succeeded = counted.or(own);
         let is_denied = self.step.is_denied() && !self.failed;
         let otherwise = if is_denied { End::Nonexistent } else { End::Failed };
         let searched = self.steps > 1 || candidate.at != Step::Absolute;
+        let total = self.total(succeeded);
         Lookup {
-            steps: self.steps,
-            queries: self.queries,
-            wasted_steps: self.wasted_steps,
-            wasted_queries: self.wasted_queries,
-            wasted: self.wasted,
+            steps: total.steps,
+            queries: total.queries,
+            wasted_steps: total.wasted_steps,
+            wasted_queries: total.wasted_queries,
+            wasted: total.wasted,
+            is_second: self.before.is_some_and(|before| before.found.is_some()),
             succeeded,
             end: names.end(&base, searched, succeeded, otherwise),
             types: if self.steps == 1 { self.step.type_count() } else { self.types },
@@ -374,10 +355,7 @@ pub(crate) const LINGER: Duration = Duration::from_millis(6500);
 
 /// The shortest timeout that resolv.conf can set (`resolv.conf(5)`), less what
 /// a timer may be early.
-const LEAST_TIMEOUT: Duration = Duration::from_millis(900);
+pub(crate) const LEAST_TIMEOUT: Duration = Duration::from_millis(900);
 
 /// From an answer to the next name, on a busy node.
 const AT_ONCE: Duration = Duration::from_millis(200);
-
-/// With two attempts each type is asked once more.
-const FAILED_REPEATS: u32 = 2;

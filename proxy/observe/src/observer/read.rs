@@ -109,6 +109,12 @@ impl Observer {
         self.records
     }
 
+    /// Returns how many queries of our own came back by a forwarding loop; they are on
+    /// no account.
+    pub const fn returned(&self) -> u64 {
+        self.returned
+    }
+
     /// Returns how many records found no room in their ring buffer.
     pub const fn missed(&self) -> u64 {
         self.missed

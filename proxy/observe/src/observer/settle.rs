@@ -51,7 +51,8 @@ impl Observer {
     pub(super) fn place(&mut self, event: &QueryEvent<'_>, asked: u64, repeated: Option<Repeated>) {
         let Self { clients, names, config, context, node, top_pairs, active, now, .. } = self;
         let now = *now;
-        let again = repeated.map(|repeated| repeated.again.count() as usize);
+        let again = repeated.filter(|repeated| !repeated.is_copy);
+        let again = again.map(|repeated| repeated.again.count() as usize);
         if let Some(again) = again {
             node.add(again, 1, now);
         }
@@ -134,6 +135,7 @@ impl Sums<'_> {
     ) {
         match placed {
             Placed::Unrelated | Placed::Retransmit | Placed::Open => {}
+            Placed::Again(again) => self.add(again.count(), 1, client),
             Placed::Ended(lookup) => self.close(lookup, client, context),
             Placed::Cut(lookup) => {
                 self.add(Count::CutLookups, 1, client);

@@ -3,6 +3,7 @@
 mod crowd;
 mod doubt;
 mod pod;
+mod repeats;
 mod traps;
 
 use stub::Library::{Glibc, Go, Musl};

@@ -145,10 +145,10 @@ impl From<&Lookup> for Way {
                 whole: !lookup.partial && lookup.end != End::Failed,
                 captured: lookup.captured && is_meant_outside(&lookup.base, lookup.end),
             },
-            lookups: 1,
+            lookups: u64::from(!lookup.is_second),
             queries: u64::from(lookup.queries),
             types: u64::from(lookup.types),
-            wasted_steps: u64::from(lookup.wasted_steps),
+            wasted_steps: if lookup.is_second { 0 } else { u64::from(lookup.wasted_steps) },
             wasted_queries: u64::from(lookup.wasted_queries),
         }
     }

@@ -19,7 +19,8 @@ fn lookup(base: &str, found: Option<Step>) -> Lookup {
         types: 2,
         partial: false,
         captured: false,
-        repeats: [0; 2],
+        repeats: [0; 3],
+        is_second: false,
         first: Moment::from_micros(10),
         last: Moment::from_micros(20),
     }

@@ -5,11 +5,16 @@
 //! find it with their first query: Services of a program's own namespace, and
 //! names with a dot at their end.
 
+use std::time::Duration;
+
 use super::table::Row;
-use crate::intake::{QueryEvent, QueryFlags};
+use crate::intake::{QueryEvent, QueryFlags, Record};
 use crate::lookup::library::TypePair;
 use crate::lookup::retransmit::Again;
-use crate::lookup::walk::{Arrival, Candidate, Fit, LINGER, Last, TOGETHER, Walk, type_bit};
+use crate::lookup::timers::seconds_of;
+use crate::lookup::walk::{
+    Arrival, Candidate, Fit, LEAST_TIMEOUT, LINGER, Last, TOGETHER, Walk, type_bit,
+};
 use resolver::Moment;
 
 /// What is kept of one.
@@ -33,8 +38,13 @@ pub(super) struct FoundLookup {
     pub(super) first: Moment,
     /// When its last answer was sent.
     last: Moment,
-    /// After this nothing belongs to it.
+    /// What arrives after this does not belong to it.
     deadline: Moment,
+    /// Says whether its client may have asked another type at the same time, which has
+    /// no answer yet.
+    lingers: bool,
+    /// Says whether all its names were asked for one type.
+    is_pass: bool,
 }
 
 /// One more query of a lookup that is counted already.
@@ -56,7 +66,8 @@ impl Row for FoundLookup {
     }
 
     fn takes(&self) -> u8 {
-        !self.types
+        let is_slow = self.last.saturating_since(self.first) >= LEAST_TIMEOUT;
+        if is_slow { u8::MAX } else { !self.types }
     }
 
     fn bases(&self) -> impl Iterator<Item = u64> {
@@ -64,7 +75,8 @@ impl Row for FoundLookup {
     }
 
     fn deadline(&self) -> Moment {
-        self.deadline
+        let lingers = self.lingers && self.types.count_ones() == 1;
+        if lingers { self.deadline + ANSWER } else { self.deadline }
     }
 }
 
@@ -75,7 +87,7 @@ impl FoundLookup {
         flags.has(QueryFlags::DATA) && !flags.has(QueryFlags::TC)
     }
 
-    pub(super) fn begin(query: &Arrival<'_>, candidate: Candidate) -> Self {
+    pub(super) fn begin(query: &Arrival<'_>, candidate: Candidate, lingers: bool) -> Self {
         let record = &query.event.record;
         let last = record.arrived + record.took;
         Self {
@@ -90,12 +102,14 @@ impl FoundLookup {
             first: record.arrived,
             last,
             deadline: last + TOGETHER,
+            lingers,
+            is_pass: false,
         }
     }
 
     /// What is left of a walk that found its name.
-    pub(super) fn of(walk: &Walk) -> Option<Self> {
-        let Last { asked, step, candidate, steps, is_start } = walk.found()?;
+    pub(super) fn of(walk: &Walk, lingers: bool) -> Option<Self> {
+        let Last { asked, step, candidate, steps, is_start, is_pass } = walk.found()?;
         Some(Self {
             asked,
             candidate: *candidate,
@@ -108,6 +122,8 @@ impl FoundLookup {
             first: step.first,
             last: step.last,
             deadline: walk.deadline(),
+            lingers,
+            is_pass,
         })
     }
 
@@ -115,10 +131,23 @@ impl FoundLookup {
     /// type.
     pub(super) fn fit(&self, query: &Arrival<'_>) -> Option<Fit> {
         let record = &query.event.record;
-        let takes = self.waits_for(query.event, query.asked).is_some()
-            && self.types & type_bit(record.qtype) == 0;
-        let fit = if self.port == record.port { Fit::JoinByPort } else { Fit::Join };
-        takes.then_some(fit)
+        self.waits_for(query.event, query.asked)?;
+        if self.types & type_bit(record.qtype) != 0 {
+            return self.repeats_waiting(query.event).then_some(Fit::Repeat);
+        }
+        Some(if self.port == record.port { Fit::JoinByPort } else { Fit::Join })
+    }
+
+    /// Says whether a timer sent this query before the answer was there.
+    fn repeats_waiting(&self, event: &QueryEvent<'_>) -> bool {
+        let Record { arrived, port, .. } = event.record;
+        let is_timer = || seconds_of(arrived.saturating_since(self.first)).is_some();
+        port != self.port && arrived < self.last && is_timer()
+    }
+
+    /// Returns how long after its first query this one was sent again.
+    pub(super) fn waited(&self, event: &QueryEvent<'_>) -> Duration {
+        event.record.arrived.saturating_since(self.first)
     }
 
     /// Says whether its name was asked, and from this port.
@@ -134,6 +163,11 @@ impl FoundLookup {
             ids: [self.id, event.record.id],
             after: event.record.arrived.saturating_since(self.last),
         }
+    }
+
+    /// Says whether a query of another type may as well be of a walk that is under way.
+    pub(super) const fn yields(&self) -> bool {
+        self.is_pass
     }
 
     /// Takes another type of its name; one that was truncated will be asked for
@@ -164,3 +198,7 @@ impl FoundLookup {
         self.deadline = self.last + TOGETHER;
     }
 }
+
+/// How much later than the other type's an answer may come: the longest deadline that
+/// upstreams are given is 4.5 s.
+const ANSWER: Duration = Duration::from_secs(5);

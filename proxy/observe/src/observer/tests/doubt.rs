@@ -6,10 +6,21 @@ use std::net::{IpAddr, Ipv4Addr};
 use stub::Library::{Glibc, Go};
 
 use super::CART;
-use super::pod::{Pod, SEARCH, Truth, by_client, observe, observe_within};
+use super::pod::{Pod, SEARCH, Truth, by_client, observe, observe_within, observe_within_clients};
 use crate::lookup::Source;
 use crate::observer::Observer;
 use crate::tables::{Figures, Window};
+
+/// What a forwarding loop brings back is no client's.
+#[test]
+fn a_query_of_our_own_that_comes_back_is_on_no_account() {
+    let mut pod = Pod::new(Glibc, 5).looks_up("cart", CART);
+    for event in &mut pod.events {
+        event.record.flags = event.record.flags | crate::intake::QueryFlags::RETURNED;
+    }
+    let observer = observe(&[], &pod.events);
+    assert_eq!((observer.returned(), observer.records(), observer.clients.len()), (2, 0, 0));
+}
 
 fn figures(observer: &Observer) -> Figures {
     Figures::of(&observer.node, Window::Start)
@@ -30,6 +41,21 @@ fn one_name_is_enough_to_know_the_list_of_kubernetes() {
         let (_, client) = observer.clients.iter().next().unwrap();
         assert_eq!((client.search.source, client.search.domains.len()), (Source::Learned, 3));
     }
+}
+
+/// It had to make room for another, and is back.
+#[test]
+fn a_learned_list_is_there_when_its_client_is_back() {
+    let pod = Pod::new(Glibc, 5).looks_up("api.example.com", "api.example.com");
+    let other = Pod::new(Glibc, 5).at(Ipv4Addr::new(10, 0, 0, 9).into(), 3);
+    let other = other.looks_up("cart", CART);
+    let mut observer = observe_within_clients(1, &pod.events);
+    for event in other.events.iter().chain(pod.events.iter().take(1)) {
+        observer.take(&crate::intake::QueryEvent { record: event.record, qname: &event.qname });
+    }
+    let (addr, client) = observer.clients.iter().next().unwrap();
+    assert_eq!((*addr, observer.clients.evicted()), (pod.address, 2));
+    assert_eq!((client.search.source, client.search.ndots.bounds()), (Source::Learned, (3, 15)));
 }
 
 /// Only Services, which end before the list does.

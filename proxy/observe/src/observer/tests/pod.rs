@@ -256,6 +256,14 @@ pub(super) fn observe_within(open_lookups: usize, pods: &[Pod], events: &[Event]
     observer
 }
 
+/// The same with room for so many clients, of whom nothing is known.
+pub(super) fn observe_within_clients(clients: usize, events: &[Event]) -> Observer {
+    let config = ObserveConfig { clients, ..ObserveConfig::default() };
+    let mut observer = Observer::new(config, &[], 1, Moment::default());
+    feed(&mut observer, events);
+    observer
+}
+
 /// Makes an observer that knows the search lists of these.
 pub(super) fn observer(pods: &[Pod]) -> Observer {
     let name = |text: &String| Name::from_text(text).unwrap();

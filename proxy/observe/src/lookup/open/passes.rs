@@ -1,0 +1,58 @@
+//! Walks that were made with one type, after which a program may walk with another:
+//! `getent hosts`, dnspython and Ruby ask the whole list for AAAA, and then for A.
+
+use resolver::Moment;
+
+use crate::lookup::outcome::PassCost;
+use crate::lookup::search::Search;
+use crate::lookup::walk::{Arrival, Candidate, TOGETHER, type_bit};
+
+/// The latest of a client.
+#[derive(Debug, Default)]
+pub(super) struct Passes {
+    latest: Vec<Pass>,
+}
+
+/// One walk that is over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pass {
+    /// The hash of its base.
+    pub(super) base: u64,
+    /// The bit of its type.
+    pub(super) types: u8,
+    /// When its last answer was sent.
+    pub(super) ended: Moment,
+    /// The hash of its last name, if it found nothing: then it is still open.
+    pub(super) open: Option<u64>,
+    pub(super) cost: PassCost,
+}
+
+impl Passes {
+    pub(super) fn push(&mut self, pass: Pass) {
+        if self.latest.len() >= KEPT {
+            self.latest.remove(0);
+        }
+        self.latest.push(pass);
+    }
+
+    /// Takes the walk after which this query begins another, with another type.
+    pub(super) fn take(&mut self, query: &Arrival<'_>, search: &Search) -> Option<Pass> {
+        if self.latest.is_empty() {
+            return None;
+        }
+        let record = &query.event.record;
+        let bit = type_bit(record.qtype);
+        let begins = |pass: &Pass| {
+            let mut starts = Candidate::all(query.splits, search).filter(|one| one.whole);
+            pass.types & bit == 0
+                && record.arrived >= pass.ended
+                && record.arrived.saturating_since(pass.ended) < TOGETHER
+                && starts.any(|start| start.base == pass.base)
+        };
+        let at = self.latest.iter().position(begins)?;
+        Some(self.latest.remove(at))
+    }
+}
+
+/// Threads of a program that walk in this way at the same time.
+const KEPT: usize = 8;
