@@ -40,7 +40,7 @@ pub(crate) fn is_public(name: &[u8]) -> bool {
     last.is_some_and(|last| PUBLIC.contains(&last))
 }
 
-/// Top-level domains that nobody uses inside: those of RFC 920 and the usual ones since.
+/// Top-level domains that no company uses inside: the generic ones that are old and usual.
 const PUBLIC: [&[u8]; 10] =
     [b"com", b"net", b"org", b"edu", b"gov", b"mil", b"int", b"io", b"info", b"biz"];
 
