@@ -101,7 +101,7 @@ impl Budget {
 }
 
 /// Seconds of answers that a budget holds, for a load that comes unevenly.
-const HELD_S: f64 = 0.05;
+pub(crate) const HELD_S: f64 = 0.05;
 
 /// Queries after which a load has settled: three seconds at 5,000 a second.
 const WARM: usize = 15_000;
