@@ -9,8 +9,9 @@ use crate::{Source, check, prove, sources};
 type Layers = (&'static str, &'static [&'static [&'static str]]);
 
 /// Every crate of several layers.
-const CRATES: [Layers; 5] = [
+const CRATES: [Layers; 6] = [
     ("proxy/resolver", RESOLVER),
+    ("proxy/intercept", INTERCEPT),
     ("proxy/observe", OBSERVE),
     ("proxy/console", CONSOLE),
     ("proxy", PROXY),
@@ -23,6 +24,16 @@ const RESOLVER: &[&[&str]] = &[
     &["cache"],
     &["answer", "inflight", "origin", "special"],
     &["resolver"],
+];
+
+/// From octets to rules, and to the kernel.
+const INTERCEPT: &[&[&str]] = &[
+    &["netlink", "plan"],
+    &["expression", "link"],
+    &["nft", "socket"],
+    &["rules"],
+    &["found"],
+    &["interceptor"],
 ];
 
 /// The way of a record, from its thread to the figures.
@@ -54,7 +65,7 @@ const PROXY: &[&[&str]] = &[
     &["cli", "health", "kubernetes", "metrics", "serve", "shutdown"],
     &["notify"],
     &["config"],
-    &["resolv_conf"],
+    &["interception", "resolv_conf"],
     &["app"],
     &["main"],
 ];
