@@ -146,6 +146,7 @@ impl App {
             room: clients.tcp.room(),
             budget: budget(config, descriptors),
             reloads: Arc::default(),
+            intercepting: Arc::clone(&clients.intercepting),
         };
         let (reloads, settings) = (Arc::clone(&sources.reloads), pages::settings(config));
         beats.add("observer", Arc::clone(observer.beat()));
@@ -198,6 +199,10 @@ impl App {
     /// signal, since no answer takes longer than the deadline.
     pub async fn drain(self) {
         self.clients.health.drain();
+        if let Some(interception) = self.clients.interception {
+            // Before the sockets go: what comes after this goes to CoreDNS.
+            spawn_blocking(|| interception.end()).await.ok();
+        }
         self.pages.make_way();
         self.stop_tasks.send_replace(true);
         self.clients.stop.store(true, Ordering::Relaxed);

@@ -48,9 +48,28 @@ pub enum Command {
     /// other process answers.
     #[command(subcommand)]
     Probe(ProbeCommand),
+    /// Show or remove what takes over this node's DNS.
+    #[command(subcommand)]
+    Intercept(InterceptCommand),
     /// Check a configuration file, or print the defaults.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+/// The subcommands of `intercept`.
+#[derive(Debug, Subcommand)]
+pub enum InterceptCommand {
+    /// Show the rules and addresses that are there, and whether queries come to us.
+    Status,
+    /// Remove the rules and addresses, whichever process made them.
+    ///
+    /// Queries then go where they went before. While a process renews the
+    /// interception nothing is removed.
+    Remove {
+        /// Show what would be removed, and remove nothing.
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 /// The subcommands of `config`.

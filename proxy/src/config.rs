@@ -11,6 +11,7 @@ mod check;
 mod defaults;
 mod error;
 mod file;
+mod intercept;
 mod kubernetes;
 mod limit;
 mod loops;
@@ -38,6 +39,7 @@ use resolver::CacheConfig;
 pub use allow::Allowed;
 pub use defaults::DEFAULTS;
 pub use error::ConfigError;
+pub use intercept::InterceptConfig;
 pub use loops::LoopConfig;
 
 /// Everything that can be set.
@@ -70,6 +72,8 @@ pub struct Config {
     /// Octets of memory that this process may take; none where its cgroup sets no
     /// limit.
     pub memory_limit: Option<u64>,
+    /// Whether this node's DNS is taken over.
+    pub intercept: InterceptConfig,
     /// Where metrics and health are.
     pub metrics: SocketAddr,
     /// Where everything else is.

@@ -13,7 +13,9 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use dns::{Flags, Header};
+use intercept::MARK;
 use serde::Deserialize;
+use socket2::SockRef;
 use tokio::net::UdpSocket;
 use tokio::time::{sleep, timeout};
 
@@ -162,6 +164,9 @@ async fn ask(listening: SocketAddr) -> std::io::Result<()> {
     let server = if unspecified { SocketAddr::new(loopback, listening.port()) } else { listening };
     let any: IpAddr = if server.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
     let socket = UdpSocket::bind((any, 0)).await?;
+    // While we do not intercept yet, it would go to CoreDNS, whose answer proves
+    // nothing about us. Without NET_ADMIN there is no mark and nothing that needs it.
+    SockRef::from(&socket).set_mark(MARK).ok();
     socket.connect(server).await?;
     socket.send(&SELF_QUERY).await?;
     let mut reply = [0; 512];
@@ -172,7 +177,7 @@ async fn ask(listening: SocketAddr) -> std::io::Result<()> {
 }
 
 /// `. IN ANY`, RD clear.
-const SELF_QUERY: [u8; 17] = [0x5d, 0x5d, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 255, 0, 1];
+pub(crate) const SELF_QUERY: [u8; 17] = [0x5d, 0x5d, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 255, 0, 1];
 
 /// Our own loopback takes microseconds.
 const PATIENCE: Duration = Duration::from_millis(500);

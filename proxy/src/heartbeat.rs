@@ -30,8 +30,12 @@ impl Heartbeats {
 
     /// Returns a line for each thread that has not begun a round for [`LATE`].
     pub fn late(&self) -> Option<String> {
-        let now = self.clock.now();
-        let late = self.lines(now, |age| age >= LATE);
+        self.later_than(LATE)
+    }
+
+    /// Returns a line for each thread that has not begun a round for `limit`.
+    pub fn later_than(&self, limit: Duration) -> Option<String> {
+        let late = self.lines(self.clock.now(), |age| age >= limit);
         (!late.is_empty()).then_some(late)
     }
 

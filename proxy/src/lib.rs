@@ -30,6 +30,8 @@ pub mod config;
 
 pub mod resolv_conf;
 
+pub mod interception;
+
 pub mod reload;
 
 pub mod app;

@@ -9,8 +9,9 @@ use clap::Parser as _;
 use console::tap::{self, TapError};
 use console::{CacheCommand, ProbeCommand, StatsArgs, TapArgs, TopArgs, stats, top};
 use proxy::capabilities::Capabilities;
-use proxy::cli::{Cli, Command, ConfigCommand, LogFormat, RunArgs};
+use proxy::cli::{Cli, Command, ConfigCommand, InterceptCommand, LogFormat, RunArgs};
 use proxy::config::{Config, DEFAULTS};
+use proxy::interception;
 use proxy::log::Log;
 use tracing_subscriber::EnvFilter;
 
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Top(args) => top(&args),
         Command::Cache(command) => cache(&command),
         Command::Probe(command) => probe(&command),
+        Command::Intercept(command) => intercept(&command),
         Command::Config(ConfigCommand::Check { file }) => check(&file),
         Command::Config(ConfigCommand::Defaults) => say(DEFAULTS.trim_end()),
     }
@@ -77,6 +79,18 @@ fn probe(command: &ProbeCommand) -> ExitCode {
         Ok(Ok(text)) => say(text.trim_end()),
         Ok(Err(error)) => fail(RUN, &error),
         Err(error) => fail(RUN, &error),
+    }
+}
+
+fn intercept(command: &InterceptCommand) -> ExitCode {
+    let text = match command {
+        InterceptCommand::Status => interception::show(),
+        InterceptCommand::Remove { check: true } => interception::show_removal(),
+        InterceptCommand::Remove { check: false } => interception::remove(),
+    };
+    match text {
+        Ok(text) => say(text.trim_end()),
+        Err(error) => fail(RUN, &format_args!("{error:#}")),
     }
 }
 

@@ -9,6 +9,7 @@ mod process;
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use axum::Router;
@@ -68,6 +69,8 @@ pub struct Sources {
     pub room: Arc<Room>,
     /// Reloads of the configuration.
     pub reloads: Arc<Reloads>,
+    /// Whether this node's DNS comes to us.
+    pub intercepting: Arc<AtomicBool>,
 }
 
 type ReadGauge = fn(&Sources) -> f64;
@@ -335,7 +338,10 @@ const fn float(number: usize) -> f64 {
 
 type Gauge = (&'static str, &'static str, ReadGauge);
 
-const GAUGES: [Gauge; 7] = [
+const GAUGES: [Gauge; 8] = [
+    ("fivedots_intercepting", "Whether this node's DNS comes here.", |s| {
+        f64::from(u8::from(s.intercepting.load(Ordering::Relaxed)))
+    }),
     ("fivedots_cache_entries", "Answers in the cache, expired ones included.", |s| {
         float(s.cache.len())
     }),

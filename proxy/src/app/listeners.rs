@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
+use anyhow::Context as _;
 use tokio::sync::watch;
 
 use crate::capabilities::hint;
@@ -12,6 +13,7 @@ use crate::config::Config;
 use crate::descriptors::Descriptors;
 use crate::health::Health;
 use crate::heartbeat::Heartbeats;
+use crate::interception::{self, Interception};
 use crate::serve::{SOCKET_BUFFER, Service, TcpConfig, TcpServer, UdpWorker, bind_tcp, bind_udp};
 use observe::Recorders;
 
@@ -25,6 +27,12 @@ pub(super) struct Listeners {
     /// Of the tasks that take connections, with their names.
     pub(super) tasks: Vec<(String, tokio::task::JoinHandle<()>)>,
     pub(super) stop: Arc<AtomicBool>,
+    /// Of the threads alone, which must not hang while this node's DNS comes to us.
+    beats: Heartbeats,
+    /// What takes over this node's DNS, if it is wanted.
+    pub(super) interception: Option<Interception>,
+    /// Whether this node's DNS comes to us.
+    pub(super) intercepting: Arc<AtomicBool>,
     /// For what the kernel counts; the threads own them.
     pub(super) sockets: Vec<(SocketAddr, Vec<Weak<udp::Socket>>)>,
 }
@@ -48,8 +56,13 @@ impl Listeners {
             threads: Vec::new(),
             tasks: Vec::new(),
             stop: Arc::default(),
+            beats: Heartbeats::new(service.clock),
+            interception: None,
+            intercepting: Arc::default(),
             sockets: Vec::new(),
         };
+        // Before they are listened on the addresses must be there.
+        let interceptor = interception::prepare(config)?;
         for addr in &config.listen {
             listeners
                 .listen((*addr, config.workers), service, recorders, beats)
@@ -58,6 +71,12 @@ impl Listeners {
                     error.context(format!("cannot listen on {addr}{hint}"))
                 })?;
         }
+        // It waits until they answer.
+        let (beats, intercepting) = (listeners.beats.clone(), &listeners.intercepting);
+        listeners.interception = interceptor
+            .map(|ready| Interception::start(ready, config, beats, Arc::clone(intercepting)))
+            .transpose()
+            .context("cannot start the thread of interception")?;
         Ok(listeners)
     }
 
@@ -82,7 +101,9 @@ impl Listeners {
         for (n, socket) in sockets.into_iter().enumerate() {
             let (stop, (stats, notes)) = (Arc::clone(&self.stop), recorders.open());
             let name = format!("client-{n} on {bound}");
-            beats.add(name.clone(), Arc::clone(&stats.beat));
+            for beats in [&mut *beats, &mut self.beats] {
+                beats.add(name.clone(), Arc::clone(&stats.beat));
+            }
             ours.push(Arc::clone(&stats));
             let socket = Arc::new(socket);
             open.push(Arc::downgrade(&socket));

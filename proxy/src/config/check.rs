@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::allow::Allowed;
 use super::bounds::{addrs, count, number, scaled, size, time};
 use super::file::{CacheTable, ConfigFile, Source};
+use super::intercept::intercept;
 use super::kubernetes::kubernetes;
 use super::loops::loops;
 use super::machine::Machine;
@@ -28,7 +29,13 @@ pub(super) fn build(
     machine: &Machine,
 ) -> Result<Config, ConfigError> {
     let file = &source.file;
-    let listen = listen(source, args)?;
+    let intercept = intercept(source)?;
+    let mut listen = listen(source, args)?;
+    let taken_over: Vec<_> = intercept
+        .listen()
+        .filter(|addr| !listen.contains(addr))
+        .collect();
+    listen.extend(taken_over);
     let workers = match (args.workers, &file.workers) {
         (Some(workers), _) => usize::from(workers),
         (None, Some(workers)) => number(source, workers, WORKERS)?,
@@ -47,6 +54,7 @@ pub(super) fn build(
         tcp: tcp(source, machine)?,
         kubernetes: kubernetes(source, machine, &observe)?,
         observe,
+        intercept,
         allow: allow(source),
         networks: (machine.networks)(),
         admin_hosts: admin_hosts(source)?,

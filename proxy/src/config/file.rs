@@ -9,7 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::allow::Allowed;
-use super::units::{AddrRange, OwnAddr, Size, Suffix, Time, UpstreamAddr, show_time};
+use super::units::{AddrRange, Ip, OwnAddr, Size, Suffix, Time, UpstreamAddr, show_time};
 use super::{Config, ConfigError};
 use forward::TlsServer;
 use observe::{ObserveConfig, Transport};
@@ -45,6 +45,8 @@ pub(super) struct ConfigFile {
     pub(super) observe: ObserveTable,
     #[serde(default)]
     pub(super) kubernetes: KubernetesTable,
+    #[serde(default)]
+    pub(super) intercept: InterceptTable,
     pub(super) metrics: Option<OwnAddr>,
     pub(super) admin: Option<Spanned<String>>,
     pub(super) socket: Option<Spanned<String>>,
@@ -133,6 +135,15 @@ pub(super) struct KubernetesTable {
     pub(super) scope: Option<Spanned<String>>,
     pub(super) node: Option<String>,
     pub(super) kubeconfig: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InterceptTable {
+    pub(super) enabled: Option<Spanned<bool>>,
+    pub(super) services: Option<Spanned<Vec<Spanned<Ip>>>>,
+    pub(super) local: Option<Spanned<Vec<Spanned<Ip>>>>,
+    pub(super) fallback: Option<Spanned<Vec<Spanned<UpstreamAddr>>>>,
 }
 
 impl Source {
@@ -280,7 +291,8 @@ fn write_tables(config: &Config, text: &mut String) -> std::fmt::Result {
     writeln!(text, "max_inflight = {}", tcp.max_inflight)?;
     writeln!(text, "max_unread = {}", tcp.max_unread)?;
     write_observe(&config.observe, text)?;
-    config.kubernetes.write(text)
+    config.kubernetes.write(text)?;
+    config.intercept.write(text)
 }
 
 fn write_observe(observe: &ObserveConfig, text: &mut String) -> std::fmt::Result {

@@ -137,6 +137,18 @@ impl<'de> Deserialize<'de> for OwnAddr {
     }
 }
 
+/// An address alone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ip(pub(super) IpAddr);
+
+impl<'de> Deserialize<'de> for Ip {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let addr = text.parse().map(Self);
+        addr.map_err(|_| D::Error::custom(format!("{text:?} is not an address without a port")))
+    }
+}
+
 /// The name of a zone.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Suffix(pub(super) dns::Name);

@@ -5,9 +5,11 @@ use crate::scan::{has_word, without_tests};
 use crate::{Source, check, lines_where, prove, sources};
 
 /// Files that play time with `testbed::pace`, and what it is there.
-const PACED: [(&str, &str); 6] = [
+const PACED: [(&str, &str); 8] = [
     ("loadgen/tests/referee/play.rs", "a generator that is stopped"),
     ("loadgen/tests/referee/server.rs", "a server that stalls"),
+    ("proxy/tests/cluster/lookups.rs", "what pods feel after each change"),
+    ("proxy/tests/intercept/asker.rs", "the pace of a client"),
     ("proxy/tests/it/forwarders.rs", "a forwarder that is slow"),
     ("proxy/tests/it/table.rs", "a server that ends by itself if it is left alone"),
     ("proxy/tests/page/cluster.rs", "the pace of two hundred clients"),

@@ -1,0 +1,144 @@
+//! What clients of a node lose, for each way to lose the proxy.
+
+use std::time::Duration;
+
+use testbed::{Component, Process, have, have_program};
+
+use crate::asker::{Account, Asker, account, under_way};
+use crate::node::{Node, run};
+
+/// Clients of the ClusterIP and of the address that only this node has, over both
+/// transports, from the pod and from the node itself.
+const CLIENTS: [(&str, &str, &str); 6] = [
+    ("pod", "udp", "10.96.0.10"),
+    ("pod", "tcp", "10.96.0.10"),
+    ("pod", "udp", "169.254.20.10"),
+    ("pod", "tcp", "169.254.20.10"),
+    ("node", "udp", "10.96.0.10"),
+    ("node", "udp", "169.254.20.10"),
+];
+
+/// Runs `trouble` while every client asks; returns their accounts, which are printed.
+fn during(node: &Node, name: &str, trouble: impl FnOnce()) -> Vec<Account> {
+    let started: Vec<Process> = CLIENTS
+        .iter()
+        .map(|(from, transport, server)| {
+            let from = if *from == "pod" { &node.pod } else { &node.node };
+            Asker::new(transport, server, QUERIES).start(from)
+        })
+        .collect();
+    started.iter().for_each(under_way);
+    trouble();
+    let accounts: Vec<_> = started.iter().map(account).collect();
+    println!("{name}:");
+    for ((from, transport, server), account) in CLIENTS.iter().zip(&accounts) {
+        let Account { asked, lost, failed, dark } = account;
+        println!(
+            "  {from:4} {transport} {server:14} asked {asked}, lost {lost}, failed {failed}, \
+             longest without an answer {} ms",
+            dark.as_millis()
+        );
+    }
+    accounts
+}
+
+fn can() -> bool {
+    have(Component::Netns) && have_program("nft", Component::Netns)
+}
+
+fn none_failed(accounts: &[Account]) {
+    for (client, account) in CLIENTS.iter().zip(accounts) {
+        assert_eq!((account.failed, account.asked), (0, QUERIES), "{client:?}: {account:?}");
+    }
+}
+
+/// A killed proxy costs pods nothing and the node the life of an element; then kube-proxy
+/// and the fallback answer, and the next proxy adopts what it left.
+#[test]
+fn a_killed_proxy_costs_pods_nothing() {
+    if !can() {
+        return;
+    }
+    let node = Node::new();
+    let proxy = node.proxy();
+    let accounts = during(&node, "kill -9", || proxy.signal("KILL").unwrap());
+    for (client, account) in CLIENTS.iter().zip(&accounts) {
+        // What lay in a queue of the process at that moment is lost with it. Programs of
+        // the node are refused at once, again and again, until the element ends.
+        let most = if client.0 == "pod" { (2, 0) } else { (QUERIES, QUERIES) };
+        assert!(account.lost <= most.0 && account.failed <= most.1, "{client:?}: {account:?}");
+        assert!(account.dark < MOST, "{client:?}: {account:?}");
+    }
+    let mut next = None;
+    none_failed(&during(&node, "start after a crash", || next = Some(node.proxy())));
+}
+
+/// Nothing of the process runs then; the kernel alone gives the node's DNS back.
+#[test]
+fn a_stopped_proxy_gives_back_by_itself() {
+    if !can() {
+        return;
+    }
+    let node = Node::new();
+    let proxy = node.proxy();
+    let accounts = during(&node, "SIGSTOP", || proxy.signal("STOP").unwrap());
+    none_failed(&accounts);
+    for (client, account) in CLIENTS.iter().zip(&accounts) {
+        assert!(account.dark < MOST, "{client:?}: {account:?}");
+    }
+    none_failed(&during(&node, "SIGCONT", || proxy.signal("CONT").unwrap()));
+}
+
+/// Ended in order it gives back first; then `remove` leaves what others made.
+#[test]
+fn an_ended_proxy_loses_nothing_and_is_removed_whole() {
+    if !can() {
+        return;
+    }
+    let node = Node::new();
+    let before = (run(&node.node, "nft list ruleset"), run(&node.node, "ip -4 address show"));
+    assert_eq!(node.intercept("status").unwrap(), "nothing of ours\nno queries are intercepted\n");
+    let proxy = node.proxy();
+    assert!(
+        node.intercept("status")
+            .unwrap()
+            .starts_with("table inet fivedots\n")
+    );
+    let refused = node.intercept("remove").unwrap_err();
+    assert!(refused.contains("a process renews the interception"), "{refused}");
+    let accounts = during(&node, "SIGTERM", || proxy.signal("TERM").unwrap());
+    none_failed(&accounts);
+    assert!(proxy.wait(MOST).unwrap().success(), "{}", proxy.output());
+    let ours = "table inet fivedots\naddresses 10.96.0.10, 169.254.20.10\n";
+    let shown = node.intercept("remove --check").unwrap();
+    assert_eq!(shown.replace("link fivedots0\n", ""), ours);
+    assert_ne!(run(&node.node, "nft list ruleset"), before.0);
+    assert!(node.intercept("remove").unwrap().starts_with("removed:\n"));
+    let after = (run(&node.node, "nft list ruleset"), run(&node.node, "ip -4 address show"));
+    assert_eq!(after, before);
+}
+
+/// A person, or another program, removes the table of a running proxy.
+#[test]
+fn rules_that_are_gone_are_made_again() {
+    if !can() {
+        return;
+    }
+    let node = Node::new();
+    let proxy = node.proxy();
+    none_failed(&during(&node, "table removed", || {
+        run(&node.node, "nft delete table inet fivedots");
+        let line = "the rules of interception are gone";
+        proxy.wait_for_line(line, MOST).unwrap();
+    }));
+    assert!(
+        node.intercept("status")
+            .unwrap()
+            .starts_with("table inet fivedots\n")
+    );
+}
+
+/// Of each client: some five seconds, longer than any way to notice takes.
+const QUERIES: u32 = 600;
+/// The bound of a test on a busy machine; an idle one needs 1.1 s.
+const MOST: Duration = Duration::from_secs(8);
