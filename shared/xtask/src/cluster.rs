@@ -12,9 +12,19 @@ use crate::shell;
 ///
 /// When it does not build or cannot be started.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
+    if arguments == ["test"] {
+        return test();
+    }
     let build = ["build", "--quiet", "--package", "testbed", "--example", "cluster"];
     shell::run(&mut shell::cargo(&build))?;
     let program = shell::target().join("debug/examples/cluster");
     let status = shell::status(std::process::Command::new(program).args(arguments))?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The tests in a cluster of their own, with the table that they print.
+fn test() -> Result<ExitCode> {
+    let line = ["xtask", "test", "--package", "proxy", "--test", "cluster", "--", "--nocapture"];
+    let status = shell::status(shell::cargo(&line).env("REQUIRE", "cluster"))?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -128,7 +128,7 @@ fn denies_harness(manifest: &str, target: &str) -> bool {
 }
 
 /// Test programs that take longer than all others together.
-const SLOW: [&str; 6] = ["deploy", "kubernetes", "origins", "page", "referee", "soak"];
+const SLOW: [&str; 7] = ["cluster", "deploy", "kubernetes", "origins", "page", "referee", "soak"];
 
 #[cfg(test)]
 mod tests {
