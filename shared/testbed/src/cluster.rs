@@ -165,9 +165,11 @@ impl Cluster {
 
     fn start_coredns(&self) -> Result<()> {
         self.apply(COREDNS)?;
-        let mut ready = ["wait", "node", "--all", "--for=condition=Ready"].to_vec();
-        ready.push("--timeout=120s");
-        self.kubectl(&ready)?;
+        let wait = ["wait", "node/node1", "node/node2", "--timeout=120s"];
+        // A condition is not waited for where there is no node yet.
+        for what in ["--for=create", "--for=condition=Ready"] {
+            self.kubectl(&[&wait[..], &[what]].concat())?;
+        }
         self.wait_for_rollout("kube-system", "deployment/coredns")
     }
 
@@ -269,13 +271,14 @@ pub(crate) fn missing() -> Option<String> {
 }
 
 /// What it starts, beside what is built for it.
-const PROGRAMS: [&str; 10] = [
+const PROGRAMS: [&str; 11] = [
     "etcd",
     "containerd",
     "runc",
     "ctr",
     "/usr/lib/cni/bridge",
     "busybox",
+    "curl",
     "iptables",
     "nft",
     "openssl",
