@@ -29,7 +29,7 @@ impl Bed {
             clients(dir.path()),
         ];
         let options = Options {
-            proxy_mode: ProxyMode::default(),
+            proxy_mode: ProxyMode::wanted().unwrap(),
             images,
             internet: [&*test.to_string_lossy(), "--exact", "bed::plays", "--nocapture"]
                 .map(str::to_owned)

@@ -42,11 +42,7 @@ fn main() -> Result<()> {
 }
 
 fn up(bed: &Cluster) -> Result<()> {
-    let proxy_mode = match std::env::var("PROXY_MODE").as_deref() {
-        Err(_) | Ok("iptables") => ProxyMode::Iptables,
-        Ok("nftables") => ProxyMode::Nftables,
-        Ok(other) => bail!("PROXY_MODE={other}: iptables or nftables"),
-    };
+    let proxy_mode = ProxyMode::wanted()?;
     let program = std::env::current_exe()?;
     let internet = vec![program.to_string_lossy().into_owned(), "internet".to_owned()];
     bed.up(&Options { proxy_mode, images: Vec::new(), internet, internet_env: Vec::new() })?;

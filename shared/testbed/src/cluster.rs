@@ -67,6 +67,22 @@ pub enum ProxyMode {
     Nftables,
 }
 
+impl ProxyMode {
+    /// What the variable `PROXY_MODE` asks for: `iptables`, also without it, or
+    /// `nftables`.
+    ///
+    /// # Errors
+    ///
+    /// When it is another word.
+    pub fn wanted() -> Result<Self> {
+        match std::env::var("PROXY_MODE").as_deref() {
+            Err(_) | Ok("iptables") => Ok(Self::Iptables),
+            Ok("nftables") => Ok(Self::Nftables),
+            Ok(other) => bail!("PROXY_MODE={other}: iptables or nftables"),
+        }
+    }
+}
+
 impl Cluster {
     /// The cluster of a name, which keeps those of several people on one machine
     /// apart.
