@@ -209,7 +209,9 @@ impl OpenLookups {
         let mut place = None;
         self.open.with_tag(Wanted::any(asked), |at, walk| {
             let is_it = walk.pass().is_some_and(|(base, ..)| base == pass.base);
-            place = place.or(is_it.then_some(at));
+            if is_it && place.is_none() {
+                place = Some(at);
+            }
             ControlFlow::Continue(())
         });
         if let Some(at) = place {
