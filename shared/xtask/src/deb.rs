@@ -1,5 +1,5 @@
 //! `cargo xtask deb`: Debian packages of both programs and the systemd unit, for nodes
-//! without DaemonSets. Made from the static programs of the image, so that one package
+//! without a `DaemonSet`. Made from the static programs of the image, so that one package
 //! suits every release.
 
 mod ar;

@@ -29,6 +29,7 @@ mod header;
 mod index;
 mod inspect;
 mod log;
+mod policy;
 
 use budget::EvictionBudget;
 use ghosts::Ghosts;
@@ -83,11 +84,6 @@ impl Shard {
             prefetch: config.prefetch,
             evictions: 0,
         }
-    }
-
-    /// Uses another policy from here on.
-    pub(super) fn set_policy(&mut self, config: &CacheConfig) {
-        (self.max_stale, self.prefetch) = (config.max_stale, config.prefetch);
     }
 
     /// Stores an entry that was born just now, replacing what was under `key`.

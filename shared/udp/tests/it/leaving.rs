@@ -28,11 +28,13 @@ fn what_was_queued_stays_and_what_comes_goes_to_the_others() {
                 .unwrap();
             client
         };
-        let early: Vec<_> = (0..64).map(|n| send(&format!("early {n}"))).collect();
+        // Open until they are counted.
+        let mut clients = Vec::new();
+        clients.extend((0..64).map(|n| send(&format!("early {n}"))));
         old.leave_port().unwrap();
-        let late: Vec<_> = (0..64).map(|n| send(&format!("late {n}"))).collect();
+        clients.extend((0..64).map(|n| send(&format!("late {n}"))));
         let (old_got, new_got) = (queued(&old), queued(&new));
-        assert_eq!(old_got.len() + new_got.len(), early.len() + late.len());
+        assert_eq!(old_got.len() + new_got.len(), clients.len());
         assert!(old_got.iter().all(|text| text.starts_with("early")), "{old_got:?}");
         assert!(!old_got.is_empty(), "the kernel spreads 64 clients over two sockets");
         // It can still answer.

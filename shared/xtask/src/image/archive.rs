@@ -53,7 +53,10 @@ impl Archive {
             "layers": [layer],
         });
         let mut descriptor = self.keep(serde_json::to_vec(&manifest)?, MANIFEST);
-        descriptor["platform"] = json!({ "architecture": platform.name(), "os": "linux" });
+        let architecture = json!({ "architecture": platform.name(), "os": "linux" });
+        if let Some(fields) = descriptor.as_object_mut() {
+            fields.insert("platform".to_owned(), architecture);
+        }
         self.images.push((platform, descriptor, octets));
         Ok(())
     }

@@ -119,8 +119,9 @@ fn entry(package: &Value, checksums: &BTreeMap<(&str, &str), &str>) -> Value {
             "referenceLocator": format!("pkg:cargo/{name}@{version}"),
         }],
     });
-    if let Some(sum) = checksums.get(&(name, version)) {
-        entry["checksums"] = json!([{ "algorithm": "SHA256", "checksumValue": sum }]);
+    if let (Some(sum), Some(fields)) = (checksums.get(&(name, version)), entry.as_object_mut()) {
+        let sums = json!([{ "algorithm": "SHA256", "checksumValue": sum }]);
+        fields.insert("checksums".to_owned(), sums);
     }
     entry
 }
