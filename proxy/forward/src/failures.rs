@@ -99,17 +99,29 @@ impl From<UpstreamFailure> for Origin {
     fn from(reason: UpstreamFailure) -> Self {
         match reason {
             UpstreamFailure::Busy => Self::Limit,
-            UpstreamFailure::Closed
-            | UpstreamFailure::Rcode
-            | UpstreamFailure::Tls
-            | UpstreamFailure::Truncated => Self::UpstreamError,
+            UpstreamFailure::Closed | UpstreamFailure::Rcode | UpstreamFailure::Tls => {
+                Self::UpstreamError
+            }
+            UpstreamFailure::Truncated => Self::TcpFailed,
+            UpstreamFailure::Unreachable => Self::Unreachable,
             UpstreamFailure::Connect | UpstreamFailure::Silent => Self::Timeout,
             UpstreamFailure::Loop => Self::Loop,
-            UpstreamFailure::NotPermitted
-            | UpstreamFailure::Socket
-            | UpstreamFailure::Unreachable => Self::SendFailed,
+            UpstreamFailure::NotPermitted | UpstreamFailure::Socket => Self::SendFailed,
             UpstreamFailure::Refused => Self::ConnectRefused,
         }
+    }
+}
+
+/// Returns the origin of a failure that the system told by this error number: a lack of
+/// a route is none of the socket.
+pub(crate) fn origin_of(origin: Origin, errno: i32) -> Origin {
+    match io::Error::from_raw_os_error(errno).kind() {
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable
+            if origin == Origin::SendFailed =>
+        {
+            Origin::Unreachable
+        }
+        _ => origin,
     }
 }
 

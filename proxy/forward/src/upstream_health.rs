@@ -21,6 +21,8 @@ struct Heard {
     /// When it last sent anything.
     answered_at: Option<Moment>,
     refused_at: Option<Moment>,
+    /// When there was no way to it last.
+    unreachable_at: Option<Moment>,
     /// Queries since then, and when the first of them was sent.
     unanswered: u32,
     unanswered_since: Moment,
@@ -149,6 +151,20 @@ impl UpstreamHealth {
         if let Some(state) = self.upstreams.get_mut(upstream) {
             // That is no silence.
             (state.refused_at, state.unanswered) = (Some(now), 0);
+        }
+    }
+
+    /// Returns whether there was no way to an upstream since `start`.
+    pub(crate) fn unreachable_since(&self, upstream: usize, start: Moment) -> bool {
+        let state = self.upstreams.get(upstream);
+        let unreachable = state.and_then(|state| state.unreachable_at);
+        unreachable.is_some_and(|at| at >= start)
+    }
+
+    /// Notes that there is no way to an upstream.
+    pub(crate) fn unreachable(&mut self, upstream: usize, now: Moment) {
+        if let Some(state) = self.upstreams.get_mut(upstream) {
+            state.unreachable_at = Some(now);
         }
     }
 

@@ -41,6 +41,12 @@ pub enum Origin {
     Timeout,
     /// Nothing listens at the upstream (ICMP port unreachable, TCP reset).
     ConnectRefused,
+    /// No way to the upstream: no route, or ICMP of a firewall.
+    Unreachable,
+    /// The upstream truncated its answer, and TCP to it failed.
+    TcpFailed,
+    /// What the upstream sent does not fit the query, or cannot be read.
+    BadAnswer,
     /// The kernel refused to send: EPERM is a full conntrack table or a
     /// firewall rule.
     SendFailed,
@@ -74,6 +80,9 @@ impl Origin {
         Self::UpstreamRefused,
         Self::Timeout,
         Self::ConnectRefused,
+        Self::Unreachable,
+        Self::TcpFailed,
+        Self::BadAnswer,
         Self::SendFailed,
         Self::Unsent,
         Self::Limit,
@@ -117,6 +126,9 @@ impl Origin {
             Self::UpstreamRefused => "upstream_refused",
             Self::Timeout => "timeout",
             Self::ConnectRefused => "connect_refused",
+            Self::Unreachable => "unreachable",
+            Self::TcpFailed => "tcp_failed",
+            Self::BadAnswer => "bad_answer",
             Self::SendFailed => "send_failed",
             Self::Unsent => "unsent",
             Self::Limit => "limit",
@@ -148,6 +160,11 @@ impl Origin {
             }
             Self::Timeout => "no upstream answered before the deadline",
             Self::ConnectRefused => "nothing listens at the upstream: no Pod, or no endpoint",
+            Self::Unreachable => {
+                "no way to the upstream: no route, or a firewall on the way that rejects"
+            }
+            Self::TcpFailed => "the upstream truncated its answer, and TCP to it failed",
+            Self::BadAnswer => "what the upstream sent does not fit the query, or cannot be read",
             Self::SendFailed => {
                 "the kernel refused to send: a full conntrack table, or a firewall rule"
             }
@@ -218,7 +235,10 @@ impl Origin {
             Self::CachedFailure => ExtendedError::CACHED_ERROR,
             Self::NotSynced => ExtendedError::NOT_READY,
             Self::ForwardGaveUp | Self::Timeout => ExtendedError::NO_REACHABLE_AUTHORITY,
-            Self::ConnectRefused | Self::SendFailed => ExtendedError::NETWORK_ERROR,
+            Self::ConnectRefused | Self::SendFailed | Self::TcpFailed | Self::Unreachable => {
+                ExtendedError::NETWORK_ERROR
+            }
+            Self::BadAnswer => ExtendedError::INVALID_DATA,
             Self::NoZone => ExtendedError::PROHIBITED,
             _ => ExtendedError::OTHER,
         }
@@ -239,6 +259,9 @@ impl Origin {
             Self::UpstreamRefused => format!("{whom} refused"),
             Self::Timeout => format!("no answer before the deadline; last asked: {whom}"),
             Self::ConnectRefused => format!("nothing listens at {whom}"),
+            Self::Unreachable => format!("no way to {whom}"),
+            Self::TcpFailed => format!("{whom} truncated its answer, and TCP to it failed"),
+            Self::BadAnswer => format!("what {whom} sent does not fit the query"),
             Self::SendFailed => format!("the kernel refused to send to {whom}"),
             Self::Limit => "over its share: this client has the most queries in flight".to_owned(),
             Self::Rate => "over its rate: this client queries too often".to_owned(),
@@ -266,8 +289,9 @@ impl Origin {
 }
 
 /// CoreDNS's `forward` waits 2 s for each of its tries (`readTimeout` of its
-/// `plugin/pkg/proxy`): half of that cannot be an error at once.
-const GIVING_UP: Duration = Duration::from_secs(1);
+/// `plugin/pkg/proxy`), of which a retry of ours may see the end only. A port where
+/// nothing listens it tries for a second before it fails: that is no time-out.
+const GIVING_UP: Duration = Duration::from_millis(1200);
 
 #[cfg(test)]
 mod tests {
@@ -275,7 +299,7 @@ mod tests {
 
     #[test]
     fn the_flags_and_the_time_say_who_failed() {
-        let (at_once, late) = (Duration::from_millis(3), Duration::from_millis(2004));
+        let (at_once, late) = (Duration::from_millis(1034), Duration::from_millis(2004));
         let cases = [
             (Rcode::SERVFAIL, Flags::AA, at_once, Origin::NotSynced),
             (Rcode::SERVFAIL, 0, late, Origin::ForwardGaveUp),

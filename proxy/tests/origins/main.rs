@@ -10,6 +10,7 @@ mod expected;
 mod said;
 mod silence;
 mod unsent;
+mod ways;
 
 use std::time::Duration;
 

@@ -40,7 +40,7 @@ fn a_closed_port_of_another_host_refuses_the_connection() {
         let lan = Lan::new().unwrap();
         let node = lan.host(&["10.79.0.1/24"]).unwrap();
         let _other = lan.host(&["10.79.0.2/24"]).unwrap();
-        return run_inside(&node, "a_closed_port_of_another_host_refuses_the_connection");
+        return run_inside(&node, "silence::a_closed_port_of_another_host_refuses_the_connection");
     }
     let closed = SocketAddr::from(([10, 79, 0, 2], 53));
     let proxy = Fivedots::start(closed, &[]);
@@ -56,7 +56,7 @@ fn what_a_firewall_drops_on_its_way_out_was_not_sent() {
         return;
     }
     if netns::role().is_none() {
-        let name = "what_a_firewall_drops_on_its_way_out_was_not_sent";
+        let name = "silence::what_a_firewall_drops_on_its_way_out_was_not_sent";
         return run_inside(&Netns::new().unwrap(), name);
     }
     let (_silent, addr) = silent();
@@ -110,9 +110,9 @@ fn what_is_not_looked_up_is_rejected() {
     expected.compare_client(&proxy);
 }
 
-/// Runs the test `name` of this file in a namespace, and shows what it found.
-fn run_inside(netns: &Netns, name: &str) {
-    let output = netns.run_test(&format!("silence::{name}"), "the node");
+/// Runs the test `name` in a namespace, and shows what it found.
+pub(crate) fn run_inside(netns: &Netns, name: &str) {
+    let output = netns.run_test(name, "the node");
     let said = String::from_utf8(output.unwrap().stdout).unwrap();
     for line in said.lines().filter(|line| line.contains("100")) {
         println!("{line}");

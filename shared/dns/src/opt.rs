@@ -123,6 +123,9 @@ impl ExtendedError<'_> {
     /// Network Error (RFC 8914, section 4.24).
     pub const NETWORK_ERROR: u16 = 23;
 
+    /// Invalid Data (RFC 8914, section 4.25).
+    pub const INVALID_DATA: u16 = 24;
+
     /// Octets of EXTRA-TEXT that are sent at most: a sentence with the address
     /// of an upstream, which is no longer than 47. Beside the longest question
     /// it stays far below 512 octets.

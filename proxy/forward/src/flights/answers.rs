@@ -29,7 +29,9 @@ impl Flights {
                     self.late(upstream, (Some(socket), octets), now);
                 }
                 if reason == NotAnAnswer::Id {
-                    self.wrong_id(socket, octets, now);
+                    self.wrong_id(socket, (upstream, octets), now);
+                } else {
+                    self.note_bad_answer(socket, upstream, octets);
                 }
             }
         }
@@ -67,8 +69,19 @@ impl Flights {
         Ok((*ticket, judge(octets, &query.question(), id)?))
     }
 
+    /// Notes that something came for the query with its id which is no answer to it: what
+    /// is said in the end, if nothing better comes.
+    fn note_bad_answer(&mut self, socket: usize, upstream: usize, octets: &[u8]) {
+        let Some(id) = dns::get_u16(octets, 0) else { return };
+        let mut open = self.ports.open(socket).iter();
+        let Some((_, ticket)) = open.find(|(other, _)| *other == id).copied() else { return };
+        if let Some(open) = self.inflight.get_mut(ticket) {
+            open.state.bad_answer = Some(upstream);
+        }
+    }
+
     /// A wrong id with the right question is a guess at that question.
-    fn wrong_id(&mut self, socket: usize, octets: &[u8], now: Moment) {
+    fn wrong_id(&mut self, socket: usize, (upstream, octets): (usize, &[u8]), now: Moment) {
         let Some(id) = dns::get_u16(octets, 0) else { return };
         let guessed = self.ports.open(socket).iter().find(|(_, ticket)| {
             self.query_of(*ticket)
@@ -76,6 +89,7 @@ impl Flights {
         });
         let Some((_, ticket)) = guessed.copied() else { return };
         let Some(open) = self.inflight.get_mut(ticket) else { return };
+        open.state.bad_answer = Some(upstream);
         if open.state.retry.wrong_id(now) {
             // The next guess must not be believed: what was sent over UDP has no
             // answer from here on, and its ports no more queries.
@@ -103,8 +117,13 @@ impl Flights {
         };
         let admitted = resolver::admit(message, &query.question(), now, &self.terms.cache);
         let Ok(admitted) = admitted else {
-            let dropped = &self.stats.upstream_dropped;
-            return dropped.add(NotAnAnswer::Malformed.index());
+            self.stats
+                .upstream_dropped
+                .add(NotAnAnswer::Malformed.index());
+            if let Some(open) = self.inflight.get_mut(ticket) {
+                open.state.bad_answer = Some(upstream);
+            }
+            return;
         };
         let Some(open) = self.inflight.get_mut(ticket) else { return };
         // The upper bits count: BADVERS looks like NOERROR without them.

@@ -40,6 +40,10 @@ pub(crate) struct Flight {
     /// Why there is no answer so far and from whom that is known, as far as
     /// anything was heard.
     pub(super) failure: Option<(Origin, usize)>,
+    /// Who truncated an answer, whether or not TCP was asked since.
+    pub(super) cut_by: Option<usize>,
+    /// Who sent something for it that is no answer.
+    pub(super) bad_answer: Option<usize>,
     /// False once an upstream did not understand our OPT.
     pub(super) edns: bool,
     /// Who truncated its answer, and is asked over TCP.
@@ -86,6 +90,8 @@ impl Flight {
             cannot: Tried::default(),
             said: None,
             failure: None,
+            cut_by: None,
+            bad_answer: None,
             edns: true,
             truncated_by: None,
             truncated: None,
@@ -193,15 +199,29 @@ impl Flight {
     pub(super) fn why_failed(&self, health: &UpstreamHealth) -> (Origin, Option<usize>) {
         match self.failure {
             _ if self.guard.looped => return (Origin::Loop, self.last_asked),
-            Some((origin, upstream)) if self.said.is_some() || self.all_refused() => {
+            _ if self.said.is_none() && self.cut_by.is_some() => {
+                return (Origin::TcpFailed, self.cut_by);
+            }
+            // TCP told it, which no ICMP of a stranger can.
+            Some((Origin::Unreachable, upstream)) => return (Origin::Unreachable, Some(upstream)),
+            // Where only wrong IDs came, what TCP met is not why.
+            Some((origin, upstream))
+                if self.said.is_some() || self.all_refused() && self.bad_answer.is_none() =>
+            {
                 return (origin, Some(upstream));
             }
             _ => {}
         }
         let refused = |send: &Send| health.refused_since(send.upstream, self.started);
         let all_refused = !self.sends.is_empty() && self.sends.iter().all(refused);
-        let origin = if all_refused { Origin::ConnectRefused } else { Origin::Timeout };
-        (origin, self.last_asked)
+        let unreachable = |send: &Send| health.unreachable_since(send.upstream, self.started);
+        let no_way = !self.sends.is_empty() && self.sends.iter().all(unreachable);
+        match self.bad_answer {
+            _ if no_way => (Origin::Unreachable, self.last_asked),
+            _ if all_refused => (Origin::ConnectRefused, self.last_asked),
+            Some(upstream) => (Origin::BadAnswer, Some(upstream)),
+            None => (Origin::Timeout, self.last_asked),
+        }
     }
 }
 

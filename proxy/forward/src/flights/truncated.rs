@@ -31,7 +31,7 @@ impl Flights {
         let patience = self.terms.deadline / 2;
         let Some(open) = self.inflight.get_mut(ticket) else { return };
         let flight = &mut open.state;
-        flight.truncated_by = Some(upstream);
+        (flight.truncated_by, flight.cut_by) = (Some(upstream), Some(upstream));
         // It answers, so what ICMP came for it was forged.
         (flight.ends_at, flight.hedge_at) = (None, None);
         let until = flight.started + patience;

@@ -50,6 +50,9 @@ pub(super) async fn open((addr, tls): Remote) -> Result<Stream, UpstreamFailure>
 pub(super) fn failure_of(error: &io::Error) -> UpstreamFailure {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => UpstreamFailure::Refused,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            UpstreamFailure::Unreachable
+        }
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => UpstreamFailure::Closed,
         _ => UpstreamFailure::Connect,
     }
