@@ -14,6 +14,8 @@ use crate::tables::{HeavyHitters, Window, Windows, hash_of_name};
 pub struct FailingNames {
     // Most clients never have one.
     held: Option<Box<HeavyHitters<FailingName>>>,
+    /// The latest of the others: where each name fails once, none is heavy.
+    latest: Vec<(Box<[u8]>, FailingName)>,
 }
 
 /// The failures of one name.
@@ -49,7 +51,7 @@ pub struct FailedTypes(u8);
 
 impl FailingNames {
     /// Names that are held of one client: what a page shows of them.
-    pub const CAPACITY: usize = 8;
+    pub const CAPACITY: usize = HEAVIEST + LATEST;
 
     /// Counts a response, if it is a failure that has to do with its name.
     pub(crate) fn note(&mut self, event: &QueryEvent<'_>, now: Moment) {
@@ -62,21 +64,61 @@ impl FailingNames {
         }
         let held = self
             .held
-            .get_or_insert_with(|| Box::new(HeavyHitters::new(Self::CAPACITY)));
+            .get_or_insert_with(|| Box::new(HeavyHitters::new(HEAVIEST)));
         let hash = hash_of_name(event.qname);
         held.add_hashed(event.qname, hash, 1);
-        if let Some(name) = held.get_mut(hash) {
-            name.note(event, now);
+        let Some(name) = held.get_mut(hash) else { return self.note_latest(event, now) };
+        let at = self
+            .latest
+            .iter()
+            .position(|(name, _)| **name == *event.qname);
+        if let Some(at) = at {
+            *name = self.latest.swap_remove(at).1;
+        }
+        name.note(event, now);
+    }
+
+    fn note_latest(&mut self, event: &QueryEvent<'_>, now: Moment) {
+        let same = |(name, _): &&mut (Box<[u8]>, FailingName)| **name == *event.qname;
+        if let Some((_, name)) = self.latest.iter_mut().find(same) {
+            return name.note(event, now);
+        }
+        let mut name = FailingName::default();
+        name.note(event, now);
+        self.put_latest(event.qname.into(), name);
+    }
+
+    /// Adds a name; the one that failed longest ago makes room.
+    fn put_latest(&mut self, octets: Box<[u8]>, name: FailingName) {
+        if self.latest.len() < LATEST {
+            return self.latest.push((octets, name));
+        }
+        if let Some(oldest) = self.latest.iter_mut().min_by_key(|(_, name)| name.last()) {
+            *oldest = (octets, name);
         }
     }
 
     /// Adds those of another client.
     pub fn merge(&mut self, other: &Self) {
+        for (octets, theirs) in &other.latest {
+            let same = |(name, _): &&mut (Box<[u8]>, FailingName)| name == octets;
+            match self.latest.iter_mut().find(same) {
+                Some((_, name)) => name.merge(theirs),
+                None => self.put_latest(octets.clone(), theirs.clone()),
+            }
+        }
         let Some(theirs) = &other.held else { return };
         match &mut self.held {
             Some(mine) => drop(mine.merge(theirs, FailingName::merge)),
             None => self.held = Some(theirs.clone()),
         }
+        let Self { held: Some(held), latest } = self else { return };
+        latest.retain(|(octets, failing)| {
+            let heavy = held.get_mut(hash_of_name(octets));
+            let is_heavy = heavy.is_some();
+            heavy.into_iter().for_each(|name| name.merge(failing));
+            !is_heavy
+        });
     }
 
     /// Lets what is long ago count less.
@@ -88,7 +130,9 @@ impl FailingNames {
 
     /// Iterates over the names, in wire form, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &FailingName)> {
-        self.held.iter().flat_map(|held| held.iter())
+        let heavy = self.held.iter().flat_map(|held| held.iter());
+        let latest = self.latest.iter().map(|(name, failing)| (&**name, failing));
+        heavy.chain(latest)
     }
 }
 
@@ -136,6 +180,11 @@ impl FailingName {
                 None => self.put(theirs.clone()),
             }
         }
+    }
+
+    /// When it failed last.
+    fn last(&self) -> Option<Moment> {
+        self.kinds.iter().map(|kind| kind.last).max()
     }
 
     /// Returns how many responses failed in a window that ends with `now`.
@@ -235,6 +284,10 @@ pub fn failing_now(origins: &Windows<{ Origin::COUNT }>, now: Moment) -> Option<
 const fn is_of_name(origin: Origin) -> bool {
     origin.is_failure() && !matches!(origin, Origin::Limit | Origin::Rate | Origin::Rejected)
 }
+
+/// Places of names that fail again and again, and of those that failed just now.
+const HEAVIEST: usize = 8;
+const LATEST: usize = 4;
 
 /// Kinds of failure of one name that are told apart: seldom there is more than the
 /// one before a change and the one after it, at each of two upstreams.

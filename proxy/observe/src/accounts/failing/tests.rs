@@ -119,6 +119,9 @@ fn names_that_keep_failing_stay() {
     }
     assert_eq!(find(&failing, &name_of(0)).failed(Window::Start, at(1000)), 1000);
     assert!(failing.iter().count() <= FailingNames::CAPACITY);
+    // The latest are there as well.
+    let recent = |name: &FailingName| name.failed(Window::Second, at(1000)) > 0;
+    assert!(failing.iter().filter(|(_, name)| recent(name)).count() > LATEST);
 }
 
 #[test]
