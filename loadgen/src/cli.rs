@@ -225,4 +225,7 @@ pub struct DemoArgs {
     /// Lookups per second of all pods together.
     #[arg(long, default_value_t = 200.0)]
     pub rate: f64,
+    /// Ends after the comparison, instead of keeping the proxy and its load.
+    #[arg(long)]
+    pub exit: bool,
 }

@@ -20,6 +20,7 @@ use crate::sender::Stop;
 mod error;
 mod page;
 mod pods;
+mod stay;
 mod subject;
 
 pub use error::DemoError;
@@ -40,13 +41,10 @@ pub fn run(args: &DemoArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, D
         .map_err(|error| DemoError::Upstream(format!("{error:#}")))?;
     let pods = |target| pods::scenario(target, args.rate, length);
     let direct = pods(server.addr()).ok_or(DemoError::Rate(args.rate))?;
-    let subject = args.subject.file_name().unwrap_or(args.subject.as_os_str());
-    announce(out, length, &subject.to_string_lossy())?;
-
     let subject = Subject::start(&args.subject, server.addr(), stop)?;
+    announce(out, length, &subject)?;
     let proxied = pods(subject.listen).ok_or(DemoError::Rate(args.rate))?;
     let (through, through_measured) = load(&proxied, &server, stop)?;
-    drop(subject);
     let (straight, straight_measured) = load(&direct, &server, stop)?;
 
     let page = Page { through, straight };
@@ -59,7 +57,11 @@ pub fn run(args: &DemoArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, D
         }
     }
     if let Some(signal) = stop.signal() {
-        exit = exit.worse(Exit::Signal(signal));
+        return Ok(exit.worse(Exit::Signal(signal)));
+    }
+    if !args.exit {
+        let lasting = pods::scenario(subject.listen, args.rate, stay::LONGEST);
+        stay::stay(&lasting.ok_or(DemoError::Rate(args.rate))?, &subject, stop, out)?;
     }
     Ok(exit)
 }
@@ -82,11 +84,12 @@ fn judge(page: &Page) -> Exit {
     if side.answered == 0 || side.failed > 0 { Exit::Failed } else { Exit::Passed }
 }
 
-fn announce(out: &mut impl Write, length: Duration, subject: &str) -> Result<(), DemoError> {
-    let pods = pods::PODS;
+fn announce(out: &mut impl Write, length: Duration, subject: &Subject) -> Result<(), DemoError> {
+    let (pods, program, admin) = (pods::PODS, &subject.program, subject.admin);
     writeln!(
         out,
-        "{pods} pods look up names for {length:?} through {subject}, then as long without it …\n"
+        "{pods} pods look up names for {length:?} through {program}, then as long without it.\n\
+         Watch it at http://{admin}/ …\n"
     )
     .and_then(|()| out.flush())
     .map_err(DemoError::Output)

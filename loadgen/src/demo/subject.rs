@@ -16,8 +16,11 @@ pub(super) struct Subject {
     child: Child,
     /// Where it answers.
     pub(super) listen: SocketAddr,
+    /// Where it serves its page.
+    pub(super) admin: SocketAddr,
+    /// Its program, as it was given.
+    pub(super) program: String,
     metrics: SocketAddr,
-    program: String,
     log: PathBuf,
 }
 
@@ -49,7 +52,7 @@ impl Subject {
             .stderr(errors)
             .spawn()
             .map_err(failed)?;
-        let mut subject = Self { child, listen, metrics, program: shown.clone(), log };
+        let mut subject = Self { child, listen, admin, program: shown.clone(), metrics, log };
         subject.wait_until_ready(stop)?;
         Ok(subject)
     }
