@@ -110,6 +110,8 @@ fn routes(state: AdminState) -> Router {
         .route("/config", get(async move || settings.get().config.to_string()))
         .route("/status", get(async move || Json(CacheUsage::of(&state.cache, &state.forwarder))))
         .route("/version", get(async || concat!(env!("CARGO_PKG_VERSION"), "\n")))
+        // One without layers would answer otherwise.
+        .fallback(async || StatusCode::NOT_FOUND)
         .layer(hosts)
         .layer(from_fn(answers::complete))
 }

@@ -10,7 +10,7 @@ mod client;
 pub use client::{ClientCopy, ClientDetail, NameView, ReadyPatch, ResolverView, SearchView};
 
 mod clients;
-pub use clients::{ClientPage, ClientView, Order, Windowed};
+pub use clients::{ClientPage, ClientView, List, Order, Windowed};
 
 mod failing;
 pub use failing::{FailingNameView, FailingNow};
@@ -32,6 +32,9 @@ pub use next_step::NextStep;
 
 mod redact;
 pub use redact::{Redacted, redacted_workload};
+
+mod search;
+pub use search::Search;
 
 mod stored;
 pub use stored::{FlushPage, FlushParams, StoredPage, StoredView};

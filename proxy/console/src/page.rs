@@ -39,6 +39,9 @@ mod coverage;
 
 mod subject;
 
+mod list;
+pub(crate) use list::{Listed, clients, workloads};
+
 use maud::{Markup, html};
 
 use crate::api::{ClientDetail, WorkloadDetail};

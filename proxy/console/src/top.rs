@@ -120,7 +120,13 @@ fn fetcher(args: &TopArgs, clock: Clock) -> Fetcher {
 
 fn selection(state: &State) -> Selection {
     let picked = state.picked().map(|row| row.id.clone());
-    Selection { kind: state.kind, order: state.order, picked, paused: state.paused }
+    Selection {
+        kind: state.kind,
+        order: state.order,
+        search: state.search(),
+        picked,
+        paused: state.paused,
+    }
 }
 
 fn paint(lines: &[Line<'_>], size: Size, buffer: &mut Buffer) {

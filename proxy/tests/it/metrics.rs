@@ -90,7 +90,8 @@ fn the_documented_series_are_those_served() {
 fn the_listeners_show_different_things() {
     let (_upstream, proxy) = proxy();
     assert_eq!(get(proxy.metrics, "/config").status, 404);
-    assert_eq!(get(proxy.admin, "/metrics").status, 404);
+    let Response { status, body, .. } = get(proxy.admin, "/metrics");
+    assert_eq!((status, body.contains("\"error\":\"/metrics: Not Found\"")), (404, true), "{body}");
     let Response { status, body: config, .. } = get(proxy.admin, "/config");
     assert_eq!(status, 200);
     assert!(config.contains(&format!("listen = [\"{}\"]", proxy.listen)), "{config}");

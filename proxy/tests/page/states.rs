@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use testbed::http::{Response, get};
-use testbed::{Browser, Component, Fivedots, fivedots, have, query};
+use testbed::{Browser, Component, Fivedots, eventually, fivedots, have, query};
 use upstream::Upstream;
 
 use crate::{PROGRAM, is_content, picture};
@@ -89,7 +89,15 @@ fn a_proxy_that_went_away_is_told_and_its_last_figures_stay() {
 #[test]
 fn the_pages_may_load_nothing_from_elsewhere() {
     let (_upstream, proxy) = proxy();
-    for path in ["/", "/clients/127.0.0.9", "/page.js", "/page.css", "/icon.svg"] {
+    for path in [
+        "/",
+        "/clients",
+        "/workloads?search=x&order=failed",
+        "/clients/127.0.0.9",
+        "/page.js",
+        "/page.css",
+        "/icon.svg",
+    ] {
         let page = get(proxy.admin, path);
         let policy = page.header("content-security-policy").unwrap_or_default();
         assert!(policy.starts_with("default-src 'none'; script-src 'self'"), "{policy}");
@@ -99,6 +107,20 @@ fn the_pages_may_load_nothing_from_elsewhere() {
     assert!(status == 404 && body.contains("has sent no query"), "{status} {body}");
     assert_eq!(get(proxy.admin, "/clients/%3Cscript%3E").status, 404);
     assert_eq!(get(proxy.admin, "/?window=7s").status, 400);
+    proxy.client().udp(&query("web.test.", "A")).unwrap();
+    let listed = |path: &str| {
+        get(proxy.admin, path)
+            .body
+            .contains("<a href=\"clients/127.0.0.1\"")
+    };
+    for path in ["/clients", "/workloads", "/clients?search=WEB.te", "/workloads?search=0.0.1"] {
+        assert!(eventually(SOON, || listed(path)), "{path}");
+    }
+    for path in ["/clients?search=no.such", "/workloads?search=web.test.&offset=50"] {
+        assert!(!listed(path), "{path}");
+    }
+    let hidden = get(proxy.admin, "/clients?search=web&redact=names").body;
+    assert!(hidden.contains("Nothing was found"), "{hidden}");
 }
 
 /// Three refreshes of five seconds, and a busy machine.

@@ -11,8 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{AdminState, off_runtime, tap};
 use crate::api::{
-    CachePage, CacheUsage, ClientPage, FailurePage, LookupPage, LoopPage, Order, Redacted, Summary,
-    UpstreamPage, WorkloadsCopy,
+    CachePage, CacheUsage, ClientPage, FailurePage, List, LookupPage, LoopPage, Order, Redacted,
+    Search, Summary, UpstreamPage, WorkloadsCopy,
 };
 use crate::redact::Redact;
 use observe::{Observer, Workload};
@@ -37,7 +37,7 @@ pub(super) fn routes(state: AdminState) -> Router {
 }
 
 /// What a list is asked for.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct ListParams {
     /// The greatest first by this.
@@ -45,6 +45,10 @@ struct ListParams {
     /// How many rows, [`MAX_ROWS`] at most.
     #[serde(deserialize_with = "rows")]
     limit: usize,
+    /// How many rows are left out before them.
+    offset: usize,
+    /// What rows have to contain.
+    search: String,
     /// What is replaced by pseudonyms.
     redact: Redact,
     /// Whether each workload comes with its advice.
@@ -53,7 +57,21 @@ struct ListParams {
 
 impl Default for ListParams {
     fn default() -> Self {
-        Self { order: Order::default(), limit: 50, redact: Redact::default(), advice: true }
+        Self {
+            order: Order::default(),
+            limit: 50,
+            offset: 0,
+            search: String::new(),
+            redact: Redact::default(),
+            advice: true,
+        }
+    }
+}
+
+impl ListParams {
+    fn list(&self) -> List {
+        let search = Search::new(&self.search, self.redact);
+        List { order: self.order, limit: self.limit, offset: self.offset, search }
     }
 }
 
@@ -81,8 +99,8 @@ async fn summary(State(state): State<AdminState>, Query(params): Query<ListParam
 }
 
 async fn clients(State(state): State<AdminState>, Query(params): Query<ListParams>) -> Response {
-    let ListParams { order, limit, redact, .. } = params;
-    page(state, redact, move |observer| ClientPage::of(observer, order, limit)).await
+    let list = params.list();
+    page(state, params.redact, move |observer| ClientPage::of(observer, &list)).await
 }
 
 /// What the page of one client is asked for.
@@ -133,11 +151,11 @@ async fn client(
 }
 
 async fn workloads(State(state): State<AdminState>, Query(params): Query<ListParams>) -> Response {
-    let ListParams { order, limit, redact, advice } = params;
+    let (list, ListParams { redact, advice, .. }) = (params.list(), params);
     off_runtime(move || {
         let taken = state
             .observer
-            .read(|observer| WorkloadsCopy::of(observer, order, limit));
+            .read(|observer| WorkloadsCopy::of(observer, &list));
         let page = if advice { taken.page() } else { taken.figures() };
         Json(page.redacted(&state.pseudonyms.veil(redact))).into_response()
     })

@@ -10,8 +10,10 @@ use axum::routing::get;
 use serde::Deserialize;
 
 use super::{AdminState, off_runtime};
-use crate::api::{CacheUsage, LoopPage, Redacted as _};
-use crate::page::{self, NodeCopy, NotFound, PageParams};
+use crate::api::{
+    CacheUsage, ClientPage, List, LoopPage, Order, Redacted as _, Search, WorkloadsCopy,
+};
+use crate::page::{self, Listed, NodeCopy, NotFound, PageParams, PageWindow};
 use crate::redact::Redact;
 use observe::Workload;
 
@@ -20,7 +22,9 @@ use observe::Workload;
 pub(super) fn routes(state: AdminState) -> Router {
     Router::new()
         .route("/", get(node))
+        .route("/clients", get(clients))
         .route("/clients/{addr}", get(client))
+        .route("/workloads", get(workloads))
         .route("/workloads/{namespace}/{kind}/{name}", get(workload))
         .route("/page.css", get(async || asset("text/css; charset=utf-8", page::STYLE)))
         .route("/page.js", get(async || asset("text/javascript; charset=utf-8", page::SCRIPT)))
@@ -40,6 +44,57 @@ async fn node(State(state): State<AdminState>, Query(params): Query<PageParams>)
         let mut snapshot = reading.finish(loops, &veil);
         snapshot.listen = state.settings.get().listen;
         (StatusCode::OK, page::node(&snapshot, params))
+    })
+    .await
+}
+
+/// What a list is asked for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct PageOfList {
+    window: PageWindow,
+    part: Option<u8>,
+    redact: Redact,
+    order: Order,
+    offset: usize,
+    search: String,
+}
+
+impl PageOfList {
+    fn list(&self) -> List {
+        let search = Search::new(&self.search, self.redact);
+        List { order: self.order, limit: LISTED, offset: self.offset, search }
+    }
+
+    const fn params(&self) -> PageParams {
+        PageParams { window: self.window, part: self.part, redact: self.redact }
+    }
+}
+
+async fn workloads(State(state): State<AdminState>, Query(asked): Query<PageOfList>) -> Response {
+    rendered(move || {
+        let (list, params, search) = (asked.list(), asked.params(), &*asked.search);
+        let copy = state
+            .observer
+            .read(|observer| WorkloadsCopy::of(observer, &list));
+        let shown = copy
+            .figures()
+            .redacted(&state.pseudonyms.veil(params.redact));
+        let listed = Listed { what: "workloads", search, list: &list, params };
+        (StatusCode::OK, page::workloads(&shown, &listed))
+    })
+    .await
+}
+
+async fn clients(State(state): State<AdminState>, Query(asked): Query<PageOfList>) -> Response {
+    rendered(move || {
+        let (list, params, search) = (asked.list(), asked.params(), &*asked.search);
+        let copy = state
+            .observer
+            .read(|observer| ClientPage::of(observer, &list));
+        let shown = copy.redacted(&state.pseudonyms.veil(params.redact));
+        let listed = Listed { what: "clients", search, list: &list, params };
+        (StatusCode::OK, page::clients(&shown, &listed))
     })
     .await
 }
@@ -120,6 +175,9 @@ async fn rendered(render: impl FnOnce() -> (StatusCode, String) + Send + 'static
 fn asset(kind: &'static str, text: &'static str) -> Response {
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }
+
+/// Rows of a list on one page.
+const LISTED: usize = 50;
 
 /// Loops on the page; there are seldom two.
 const LOOPS: usize = 5;

@@ -30,7 +30,7 @@ pub struct ClientDetail {
     pub open_lookups: usize,
     /// The names with the most queries.
     pub names: Vec<NameView>,
-    /// The names that fail, at most eight.
+    /// The names that fail, at most twelve.
     #[serde(default)]
     pub failing: Vec<FailingNameView>,
     /// What another ndots would save and break; null while the search list is

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
 use super::failing::FailingNow;
+use super::search::Search;
 use observe::{Client, Count, Counters, Figures, Observer, Window, Workload};
 use resolver::Origin;
 
@@ -17,6 +18,9 @@ pub struct ClientPage {
     pub schema: u32,
     /// Clients with figures.
     pub known: usize,
+    /// Those of them that were searched for; all without a search.
+    #[serde(default)]
+    pub found: usize,
     /// Clients dropped to make room for others.
     pub evicted: u64,
     /// The first of them, as many as requested.
@@ -78,6 +82,39 @@ pub enum Order {
     Wasted,
 }
 
+/// Which rows of a list are asked for.
+#[derive(Clone, Debug)]
+pub struct List {
+    /// The greatest first by this.
+    pub order: Order,
+    /// How many at most.
+    pub limit: usize,
+    /// How many are left out before them.
+    pub offset: usize,
+    /// What they have to contain.
+    pub search: Search,
+}
+
+impl List {
+    /// The first rows of all.
+    #[must_use]
+    pub fn first(order: Order, limit: usize) -> Self {
+        Self { order, limit, offset: 0, search: Search::default() }
+    }
+}
+
+impl Order {
+    /// The word in the API.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Queries => "queries",
+            Self::Failed => "failed",
+            Self::Wasted => "wasted",
+        }
+    }
+}
+
 impl<T> Windowed<T> {
     /// Makes one of each window.
     pub fn each(of: impl Fn(Window) -> T) -> Self {
@@ -109,13 +146,15 @@ impl Windowed<Figures> {
 }
 
 impl ClientPage {
-    /// Copies the `limit` first clients, by the last minute and then by the time
-    /// since the start.
-    pub fn of(observer: &Observer, order: Order, limit: usize) -> Self {
+    /// Copies the clients of a list, by the last minute and then by the time since the
+    /// start.
+    pub fn of(observer: &Observer, list: &List) -> Self {
+        let List { order, limit, offset, search } = list;
         let mut ranked: Vec<_> = observer
             .clients()
             .iter()
-            .map(|(addr, client)| (rank(client.counters(), order), *addr, client))
+            .filter(|(addr, client)| search.finds_client(**addr, client))
+            .map(|(addr, client)| (rank(client.counters(), *order), *addr, client))
             .collect();
         ranked.sort_unstable_by(|(a, a_addr, _), (b, b_addr, _)| b.cmp(a).then(a_addr.cmp(b_addr)));
         let view = |(_, addr, client): (_, IpAddr, &Client)| ClientView::of(addr, client, observer);
@@ -123,7 +162,13 @@ impl ClientPage {
             schema: SCHEMA,
             known: observer.clients().len(),
             evicted: observer.clients().evicted(),
-            clients: ranked.into_iter().take(limit).map(view).collect(),
+            found: ranked.len(),
+            clients: ranked
+                .into_iter()
+                .skip(*offset)
+                .take(*limit)
+                .map(view)
+                .collect(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
-use super::clients::{ClientPage, Order, Windowed, failures};
+use super::clients::{ClientPage, List, Order, Windowed, failures};
 use super::failing::{FailingNameView, FailingNow};
 use observe::{Observer, Window, Workload, ZoneAccount};
 use resolver::Origin;
@@ -25,7 +25,7 @@ pub struct FailurePage {
     /// What fails now; null without failures for a minute.
     #[serde(default)]
     pub failing_now: Option<FailingNow>,
-    /// The names that fail most, each for each workload; at most eight of a client.
+    /// The names that fail most, each for each workload; at most twelve of a client.
     #[serde(default)]
     pub names: Vec<FailingNameView>,
 }
@@ -146,7 +146,7 @@ fn origins(observer: &Observer) -> Vec<OriginView> {
 }
 
 fn clients(observer: &Observer, limit: usize) -> Vec<ClientFailures> {
-    let page = ClientPage::of(observer, Order::Failed, limit);
+    let page = ClientPage::of(observer, &List::first(Order::Failed, limit));
     let failing = page
         .clients
         .into_iter()

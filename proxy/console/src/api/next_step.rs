@@ -20,6 +20,9 @@ impl NextStep {
     pub(super) fn of(origin: Origin, name: &str, upstream: Option<SocketAddr>) -> Self {
         let (name, dig) = (pasted(name), dig(name, upstream));
         let coredns = |what: &str| format!("kubectl -n kube-system {what}");
+        if let Some((check, command)) = on_the_way(origin, &dig, upstream) {
+            return Self { check: check.to_owned(), command };
+        }
         let (check, command) = match origin {
             Origin::Relayed => (
                 "Ask the upstream itself; if it fails too, the server behind it is at fault: \
@@ -45,16 +48,6 @@ impl NextStep {
                     coredns("get configmap coredns -o yaml | grep max_concurrent")
                 ),
             ),
-            Origin::Timeout => (
-                "Ask the upstream from this node. No answer here either: a dead Pod, stale \
-                 endpoints, or a firewall that drops.",
-                dig,
-            ),
-            Origin::ConnectRefused => (
-                "See whether the DNS Service has endpoints, and whether their Pods are ready.",
-                coredns("get endpointslices,pods -l k8s-app=kube-dns -o wide"),
-            ),
-            Origin::SendFailed | Origin::Unsent => (CONNTRACK_CHECK, CONNTRACK.to_owned()),
             Origin::NoZone => (
                 "See which zones are configured: none holds this name.",
                 "fivedots config check FILE".to_owned(),
@@ -77,12 +70,51 @@ impl NextStep {
     }
 }
 
+/// The step for what goes wrong on the way to an upstream, and back to the client.
+fn on_the_way(
+    origin: Origin,
+    dig: &str,
+    upstream: Option<SocketAddr>,
+) -> Option<(&'static str, String)> {
+    Some(match origin {
+        Origin::Timeout => (
+            "Ask the upstream from this node. No answer here either: a dead Pod, stale \
+                 endpoints, or a firewall that drops.",
+            dig.to_owned(),
+        ),
+        Origin::ConnectRefused => (
+            "See whether the DNS Service has endpoints, and whether their Pods are ready.",
+            "kubectl -n kube-system get endpointslices,pods -l k8s-app=kube-dns -o wide".to_owned(),
+        ),
+        Origin::Unreachable => (
+            "See by which route the upstream is reached, and whether its host is there.",
+            route(upstream),
+        ),
+        Origin::TcpFailed => (
+            "See whether TCP to the upstream is open: large answers need it.",
+            format!("{dig} +tcp"),
+        ),
+        Origin::BadAnswer => {
+            ("Look at what the upstream answers; a middlebox may change it.", format!("{dig} +qr"))
+        }
+        Origin::SendFailed | Origin::Unsent => (CONNTRACK_CHECK, CONNTRACK.to_owned()),
+        _ => return None,
+    })
+}
+
 /// Asks the upstream, as the proxy does.
 fn dig(name: &str, upstream: Option<SocketAddr>) -> String {
     let name = pasted(name);
     match upstream {
         Some(addr) => format!("dig @{} -p {} {name} +tries=1", addr.ip(), addr.port()),
         None => format!("dig {name} +tries=1"),
+    }
+}
+
+fn route(upstream: Option<SocketAddr>) -> String {
+    match upstream {
+        Some(addr) => format!("ip route get {0}; ip neigh show to {0}; ping -c1 {0}", addr.ip()),
+        None => "ip route".to_owned(),
     }
 }
 

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
 use super::client::{NameView, ReadyPatch, ResolverView, SearchView, names};
-use super::clients::{ClientView, Order, Windowed, failures, rank};
+use super::clients::{ClientView, List, Order, Windowed, failures, rank};
 use super::failing::{FailingNameView, FailingNow};
 use super::kubernetes::KubernetesView;
+use super::search::Search;
 use observe::{
     Account, Advice, Client, Current, DnsOption, Figures, Observer, Resolver, Source, Window,
     Workload, advise,
@@ -23,6 +24,9 @@ pub struct WorkloadPage {
     pub schema: u32,
     /// Workloads with figures.
     pub known: usize,
+    /// Those of them that were searched for; all without a search.
+    #[serde(default)]
+    pub found: usize,
     /// Queries of clients that were dropped before their pod was known.
     pub unattributed_queries: u64,
     /// Clients with no known pod.
@@ -88,7 +92,7 @@ pub struct WorkloadDetail {
     pub open_lookups: usize,
     /// The names that they look up most.
     pub names: Vec<NameView>,
-    /// The names that fail, at most eight.
+    /// The names that fail, at most twelve.
     #[serde(default)]
     pub failing: Vec<FailingNameView>,
     /// Its clients with their own figures.
@@ -113,6 +117,7 @@ pub struct WorkloadCopy {
 #[derive(Debug)]
 pub struct WorkloadsCopy {
     known: usize,
+    found: usize,
     /// Queries of clients that were dropped before their pod was known.
     pub unattributed: u64,
     /// Clients with no known pod.
@@ -127,10 +132,16 @@ pub struct WorkloadsCopy {
 type Groups<'a> = HashMap<Arc<Workload>, Vec<(IpAddr, &'a Client)>>;
 
 impl WorkloadsCopy {
-    /// Copies the `limit` first of `observer`'s workloads, by their last minute
-    /// and then by all their time.
-    pub fn of(observer: &Observer, order: Order, limit: usize) -> Self {
-        Self::of_any(observer, &[order], limit)
+    /// Copies the workloads of a list, by their last minute and then by all their time.
+    pub fn of(observer: &Observer, list: &List) -> Self {
+        let groups = groups(observer);
+        let found: Vec<_> = ranked(&groups, list.order, observer)
+            .into_iter()
+            .filter(|workload| is_found(&list.search, workload, &groups, observer))
+            .collect();
+        let number = found.len();
+        let chosen = found.into_iter().skip(list.offset).take(list.limit);
+        Self { found: number, ..Self::copy(chosen.collect(), &groups, observer) }
     }
 
     /// Copies those that are among the `limit` first by any of `orders`, each
@@ -146,6 +157,10 @@ impl WorkloadsCopy {
                 }
             }
         }
+        Self::copy(chosen, &groups, observer)
+    }
+
+    fn copy(chosen: Vec<&Arc<Workload>>, groups: &Groups<'_>, observer: &Observer) -> Self {
         let of = |workload| {
             let clients = groups.get(workload)?;
             Some(WorkloadCopy::of(workload, clients, observer))
@@ -157,6 +172,7 @@ impl WorkloadsCopy {
         let queries = |client: &Client| Figures::of(client.counters(), Window::Start).queries;
         Self {
             known: groups.len(),
+            found: groups.len(),
             unattributed: observer.unattributed(),
             unnamed_clients: unnamed().count(),
             unnamed_queries: unnamed().map(queries).sum(),
@@ -187,6 +203,7 @@ impl WorkloadsCopy {
         WorkloadPage {
             schema: SCHEMA,
             known: self.known,
+            found: self.found,
             unattributed_queries: self.unattributed,
             unnamed_clients: self.unnamed_clients,
             unnamed_queries: self.unnamed_queries,
@@ -301,6 +318,17 @@ impl WorkloadCopy {
             patch,
         }
     }
+}
+
+fn is_found(
+    search: &Search,
+    workload: &Workload,
+    groups: &Groups<'_>,
+    observer: &Observer,
+) -> bool {
+    let clients = groups.get(workload).map(Vec::as_slice).unwrap_or_default();
+    let gone = observer.workloads().gone(workload);
+    search.finds_workload(workload, clients, gone.map(|account| &account.tallies))
 }
 
 /// All workloads, the first ones by `order` first.

@@ -85,7 +85,7 @@ pub(super) fn document(title: &str, links: Links, params: PageParams, body: &Mar
                 a.skip href="#main" { "Skip to the figures" }
                 header {
                     h1 { a href=(links.to(".")) { "Fivedots" } }
-                    @if links.is_node() { (choices(params, links)) }
+                    @if links.is_node() { (choices(params, links)) (lists(links)) }
                     p #state role="status" {
                         noscript { "Scripts are off: reload this page for newer figures." }
                     }
@@ -119,6 +119,21 @@ fn choices(params: PageParams, links: Links) -> Markup {
     html! {
         nav aria-label="Window" {
             @for window in PageWindow::ALL { (choice(window, params.window == window, links)) }
+        }
+    }
+}
+
+/// Links to the lists, and a search.
+fn lists(links: Links) -> Markup {
+    let redact = links.redact();
+    html! {
+        form method="get" action="workloads" role="search" {
+            input type="search" name="search" aria-label="Search pods, workloads, addresses and names"
+                placeholder="pod, workload, name";
+            @if redact != Redact::default() { input type="hidden" name="redact" value=(redact); }
+            button { "Search" }
+            a href=(links.to("workloads")) { "workloads" }
+            a href=(links.to("clients")) { "clients" }
         }
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Selection {
     pub kind: RowKind,
     /// Which rows come first.
     pub order: Order,
+    /// What rows have to contain.
+    pub search: String,
     /// The row whose details are shown.
     pub picked: Option<String>,
     /// Whether to fetch nothing.
@@ -92,12 +94,15 @@ impl Fetcher {
         let failures: FailurePage = self.get(&format!("failures?limit={FAILING_NAMES}")).await?;
         let loops: LoopPage = self.get("loops?limit=8").await?;
         let lookups: LookupPage = self.get(&format!("lookups?limit={PAIRS}")).await?;
-        let (known, rows) = self.rows(selection.kind, selection.order, ROWS).await?;
-        let failing = if rows.len() == known || selection.order == Order::Failed {
+        let (known, rows) = self
+            .rows(selection.kind, selection.order, ROWS, &selection.search)
+            .await?;
+        let has_all = rows.len() == known || selection.order == Order::Failed;
+        let failing = if has_all && selection.search.is_empty() {
             Row::most_failing(&loops, &rows).cloned()
         } else {
             let (_, failing) = self
-                .rows(selection.kind, Order::Failed, FAILING_ROWS)
+                .rows(selection.kind, Order::Failed, FAILING_ROWS, "")
                 .await?;
             Row::most_failing(&loops, &failing).cloned()
         };
@@ -108,6 +113,7 @@ impl Fetcher {
             summary,
             failures,
             loops,
+            search: selection.search.clone(),
             known,
             rows,
             failing,
@@ -126,21 +132,22 @@ impl Fetcher {
         kind: RowKind,
         order: Order,
         most: usize,
+        search: &str,
     ) -> Result<(usize, Vec<Row>), AdminClientError> {
-        let order = match order {
-            Order::Queries => "queries",
-            Order::Failed => "failed",
-            Order::Wasted => "wasted",
+        let search = match search {
+            "" => String::new(),
+            text => format!("&search={}", admin_client::encoded(text)),
         };
+        let order = order.label();
         Ok(match kind {
             RowKind::Clients => {
-                let path = format!("clients?order={order}&limit={most}");
+                let path = format!("clients?order={order}&limit={most}{search}");
                 let page: ClientPage = self.get(&path).await?;
                 (page.known, page.clients.into_iter().map(Row::from).collect())
             }
             RowKind::Workloads => {
                 let most = most.min(WORKLOADS);
-                let path = format!("workloads?order={order}&limit={most}&advice=false");
+                let path = format!("workloads?order={order}&limit={most}&advice=false{search}");
                 let page: WorkloadPage = self.get(&path).await?;
                 (page.known, page.workloads.into_iter().map(Row::from).collect())
             }

@@ -11,10 +11,10 @@ use crate::api::{
     ClientView, FailingNameView, FailurePage, LoopPage, Order, Pair, ReadyPatch, ResolverView,
     SearchView, Summary,
 };
-use crate::words::short_rate;
+use crate::words::{self, short_rate};
 use observe::Advice;
 use observe::{Figures, Window};
-use resolver::Moment;
+use resolver::{Moment, Origin};
 
 /// Everything that the screen depends on.
 #[derive(Debug)]
@@ -67,6 +67,8 @@ pub(super) struct Fetched {
     pub failures: FailurePage,
     /// The forwarding loops.
     pub loops: LoopPage,
+    /// What the proxy searched its rows for; nothing for all.
+    pub search: String,
     /// How many rows the proxy has.
     pub known: usize,
     /// The first of them, by the order.
@@ -209,7 +211,10 @@ impl State {
     /// The rows that match the filter, sorted.
     pub(super) fn rows(&self) -> Vec<&Row> {
         let Some(fetched) = &self.fetched else { return Vec::new() };
-        let fits = |row: &&Row| self.filter.is_empty() || row.contains(&self.filter);
+        // What the proxy searched for is in names as well, which rows do not show.
+        let fits = |row: &&Row| {
+            self.filter.is_empty() || fetched.search == self.filter || row.contains(&self.filter)
+        };
         let mut rows: Vec<_> = fetched.rows.iter().filter(fits).collect();
         let window = self.shown_window();
         rows.sort_by_key(|row| {
@@ -219,6 +224,17 @@ impl State {
             (Reverse([by(window), by(Window::Start), failed]), &row.id)
         });
         rows
+    }
+
+    /// What the proxy is to search for: the filter, unless it is an origin of failures,
+    /// which rows have themselves.
+    pub(super) fn search(&self) -> String {
+        let is_origin = |origin: &Origin| {
+            let label = origin.label();
+            label.contains(&self.filter) || words::label(label).contains(&self.filter)
+        };
+        let origins = self.filter.is_empty() || Origin::ALL.iter().any(is_origin);
+        if origins { String::new() } else { self.filter.clone() }
     }
 
     /// The place of the cursor among `rows`.

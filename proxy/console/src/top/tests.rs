@@ -163,6 +163,7 @@ fn fetched(rows: Vec<Row>) -> Fetched {
             loops: Vec::new(),
             asking_upstreams: Vec::new(),
         },
+        search: String::new(),
         known: rows.len(),
         failing: rows
             .iter()

@@ -172,6 +172,11 @@ impl NameTallies {
         }
     }
 
+    /// Iterates over the names that are held, in wire form and in no order.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.held.iter().map(|(name, _)| name)
+    }
+
     /// Returns how many names it holds at most.
     pub const fn capacity(&self) -> usize {
         self.held.capacity()

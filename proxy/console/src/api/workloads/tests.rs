@@ -86,7 +86,7 @@ impl World {
     }
 
     fn page(&self) -> WorkloadPage {
-        WorkloadsCopy::of(&self.observer, Order::Queries, 50).page()
+        WorkloadsCopy::of(&self.observer, &List::first(Order::Queries, 50)).page()
     }
 
     /// All workloads and their queries, by name.
