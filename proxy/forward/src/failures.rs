@@ -112,16 +112,18 @@ impl From<UpstreamFailure> for Origin {
     }
 }
 
-/// Returns the origin of a failure that the system told by this error number: a lack of
-/// a route is none of the socket.
-pub(crate) fn origin_of(origin: Origin, errno: i32) -> Origin {
-    match io::Error::from_raw_os_error(errno).kind() {
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable
-            if origin == Origin::SendFailed =>
-        {
-            Origin::Unreachable
+/// Returns the origin of a failure of which the system said this, a lack of a route being
+/// none of the socket, and what of it is told: of hosts and firewalls, the origin says
+/// as much.
+pub(crate) fn told(origin: Origin, errno: Option<i32>) -> (Origin, Option<i32>) {
+    let kind = errno.map(|errno| io::Error::from_raw_os_error(errno).kind());
+    match (origin, kind) {
+        (Origin::SendFailed | Origin::Unreachable, Some(io::ErrorKind::NetworkUnreachable)) => {
+            (Origin::Unreachable, errno)
         }
-        _ => origin,
+        (Origin::SendFailed, Some(io::ErrorKind::HostUnreachable)) => (Origin::Unreachable, None),
+        (Origin::SendFailed, _) => (origin, errno),
+        _ => (origin, None),
     }
 }
 

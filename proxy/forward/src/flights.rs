@@ -262,9 +262,7 @@ impl Flights {
     /// Notes that a try failed: another one follows, or it was the last.
     fn fail(&mut self, ticket: Ticket, upstream: usize, reason: UpstreamFailure, now: Moment) {
         self.stats.upstream_failures.add(reason.index());
-        if reason == UpstreamFailure::Unreachable {
-            self.health.unreachable(upstream, now);
-        }
+        self.health.note(upstream, reason, now);
         let Some(open) = self.inflight.get_mut(ticket) else { return };
         let flight = &mut open.state;
         if flight.check == Some(upstream) {
@@ -313,15 +311,7 @@ impl Flights {
         let (query, flight) = (open.waiters.first().map(|first| first.query), &open.state);
         let Some(query) = query else { return };
         let (origin, upstream) = flight.why_failed(&self.health);
-        let origin = flight
-            .errno
-            .map_or(origin, |errno| failures::origin_of(origin, errno));
-        // No host and no firewall tell more than the origin does.
-        let errno = flight.errno.filter(|errno| match origin {
-            Origin::SendFailed => true,
-            Origin::Unreachable => *errno == ENETUNREACH,
-            _ => false,
-        });
+        let (origin, errno) = failures::told(origin, flight.errno);
         let said = flight.said.filter(|_| origin != Origin::Loop);
         let (rcode, said) = said.unwrap_or((Rcode::SERVFAIL, None));
         let addr = upstream.and_then(|at| self.zones.upstreams().get(at));
@@ -395,9 +385,6 @@ impl Flights {
         self.ports.count_open()
     }
 }
-
-/// The system's error number where there is no route.
-const ENETUNREACH: i32 = 101;
 
 /// A query without an answer for so long puts its upstream last: as long as
 /// the first try waits for the second.

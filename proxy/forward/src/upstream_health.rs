@@ -6,6 +6,7 @@ mod round_trip;
 
 use std::time::Duration;
 
+use crate::UpstreamFailure;
 use crate::flights::SentFrom;
 use resolver::Moment;
 use round_trip::RoundTrip;
@@ -161,9 +162,12 @@ impl UpstreamHealth {
         unreachable.is_some_and(|at| at >= start)
     }
 
-    /// Notes that there is no way to an upstream.
-    pub(crate) fn unreachable(&mut self, upstream: usize, now: Moment) {
-        if let Some(state) = self.upstreams.get_mut(upstream) {
+    /// Notes why a try failed, as far as that holds for other questions too: there is no
+    /// way to the upstream.
+    pub(crate) fn note(&mut self, upstream: usize, reason: UpstreamFailure, now: Moment) {
+        if reason == UpstreamFailure::Unreachable
+            && let Some(state) = self.upstreams.get_mut(upstream)
+        {
             state.unreachable_at = Some(now);
         }
     }
