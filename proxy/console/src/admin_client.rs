@@ -1,6 +1,5 @@
 //! Reading the admin listener of a running proxy.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Collected, Empty, Limited};
@@ -200,21 +199,6 @@ fn error_of(body: &[u8]) -> String {
         Some(error) => error.to_owned(),
         None => String::from_utf8_lossy(body).trim_end().to_owned(),
     }
-}
-
-/// Percent-encodes a value for the query of a URL.
-pub(crate) fn encoded(value: &str) -> String {
-    let plain = |octet: &u8| octet.is_ascii_alphanumeric() || b"-._~".contains(octet);
-    let mut text = String::new();
-    for octet in value.bytes() {
-        if plain(&octet) {
-            text.push(char::from(octet));
-        } else {
-            // Writing to a String cannot fail.
-            write!(text, "%{octet:02X}").unwrap_or_default();
-        }
-    }
-    text
 }
 
 fn late(addr: &AdminAddr, after: Duration) -> AdminClientError {

@@ -10,7 +10,7 @@ mod client;
 pub use client::{ClientCopy, ClientDetail, NameView, ReadyPatch, ResolverView, SearchView};
 
 mod clients;
-pub use clients::{ClientPage, ClientView, List, Order, Windowed};
+pub use clients::{ClientPage, ClientView, List, Order};
 
 mod failing;
 pub use failing::{FailingNameView, FailingNow};
@@ -58,3 +58,6 @@ pub const SCHEMA: u32 = 1;
 fn text_of(name: &[u8]) -> String {
     dns::Name::from_wire(name).map_or_else(|_| String::new(), |name| name.to_string())
 }
+
+mod windowed;
+pub use windowed::Windowed;

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::admin_client::{self, AdminClientError, encoded};
+use crate::admin_client::{self, AdminClientError};
 use crate::api::{CachePage, FlushPage, StoredPage, StoredView};
 use crate::args::{CacheCommand, FlushArgs};
+use crate::http::encoded;
 use crate::words::{count, span};
 
 /// Does what is asked, and returns the text for the person.

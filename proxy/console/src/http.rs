@@ -5,6 +5,8 @@
 //! file descriptors of a process that answers DNS, and the kubelet's probes wait
 //! behind them until the kubelet ends the process.
 
+mod encode;
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
@@ -19,6 +21,7 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep};
 
+pub(crate) use encode::encoded;
 use resolver::{Clock, Place, Places};
 
 /// Whose the port of a listener is.

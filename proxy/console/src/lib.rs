@@ -23,6 +23,8 @@ mod words;
 
 pub mod api;
 
+mod failing;
+
 mod http;
 pub use http::{Bounded, Connection, Port, Source, bounded, listen};
 

@@ -11,9 +11,8 @@ use crate::api::{
     WorkloadView,
 };
 use crate::args::{ProxyArgs, StatsArgs};
-use crate::words::{
-    self, FIGURES, count, failing_name, label, meaning, millis, percent, ratio, span, what_fails,
-};
+use crate::failing::{failing_name, what_fails};
+use crate::words::{self, FIGURES, count, label, meaning, millis, percent, ratio, span};
 use observe::ADDRESS;
 
 /// Reads a proxy and returns its summary as text, or with `--json` as JSON.
@@ -40,10 +39,7 @@ pub async fn text(args: &StatsArgs) -> Result<String, AdminClientError> {
 
 async fn get<T: DeserializeOwned>(proxy: &ProxyArgs, page: &str) -> Result<T, AdminClientError> {
     let sign = if page.contains('?') { '&' } else { '?' };
-    let redact = proxy
-        .redact
-        .as_ref()
-        .map(|what| admin_client::encoded(what));
+    let redact = proxy.redact.as_ref().map(|what| crate::http::encoded(what));
     let redact = redact.map(|what| format!("{sign}redact={what}"));
     let path = format!("/api/v1/{page}{}", redact.unwrap_or_default());
     admin_client::get(&proxy.admin, &path).await

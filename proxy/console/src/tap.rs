@@ -68,7 +68,7 @@ fn path(args: &TapArgs) -> String {
     ] {
         if let Some(value) = value {
             // Writing to a String cannot fail.
-            write!(path, "{key}={}&", admin_client::encoded(value)).unwrap_or_default();
+            write!(path, "{key}={}&", crate::http::encoded(value)).unwrap_or_default();
         }
     }
     path.pop();

@@ -9,9 +9,6 @@ pub(crate) use advice::{
     recommended, saved_share, saving, short_action, warning,
 };
 
-mod failing;
-pub(crate) use failing::{failing_name, failing_names, what_fails};
-
 mod figures;
 pub(crate) use figures::FIGURES;
 

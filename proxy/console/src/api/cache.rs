@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::clients::Windowed;
 use super::summary::{Busiest, busiest};
+use super::windowed::Windowed;
 use super::{SCHEMA, text_of};
 use forward::Forwarder;
 use observe::Observer;

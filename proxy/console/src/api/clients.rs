@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::SCHEMA;
 use super::failing::FailingNow;
 use super::search::Search;
+use super::windowed::Windowed;
 use observe::{Client, Count, Counters, Figures, Observer, Window, Workload};
 use resolver::Origin;
 
@@ -53,22 +54,6 @@ pub struct ClientView {
     pub failing_now: Option<FailingNow>,
 }
 
-/// The same for each window.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-pub struct Windowed<T> {
-    /// The last full second.
-    #[serde(rename = "1s")]
-    pub second: T,
-    /// The last full ten seconds.
-    #[serde(rename = "10s")]
-    pub ten_seconds: T,
-    /// The last six times ten seconds.
-    #[serde(rename = "60s")]
-    pub minute: T,
-    /// Since the start.
-    pub total: T,
-}
-
 /// The order of a list, the greatest first.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "snake_case")]
@@ -111,30 +96,6 @@ impl Order {
             Self::Queries => "queries",
             Self::Failed => "failed",
             Self::Wasted => "wasted",
-        }
-    }
-}
-
-impl<T> Windowed<T> {
-    /// Makes one of each window.
-    pub fn each(of: impl Fn(Window) -> T) -> Self {
-        Self {
-            second: of(Window::Second),
-            ten_seconds: of(Window::TenSeconds),
-            minute: of(Window::Minute),
-            total: of(Window::Start),
-        }
-    }
-}
-
-impl<T> Windowed<T> {
-    /// Returns the one of `window`.
-    pub const fn get(&self, window: Window) -> &T {
-        match window {
-            Window::Second => &self.second,
-            Window::TenSeconds => &self.ten_seconds,
-            Window::Minute => &self.minute,
-            Window::Start => &self.total,
         }
     }
 }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::clients::Windowed;
 use super::next_step::NextStep;
 use super::text_of;
+use super::windowed::Windowed;
 use observe::{FailingName, FailingNames, NameFailure, Observer, Windows, Workload, failing_now};
 use resolver::Origin;
 

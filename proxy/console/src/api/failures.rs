@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
-use super::clients::{ClientPage, List, Order, Windowed, failures};
+use super::clients::{ClientPage, List, Order, failures};
 use super::failing::{FailingNameView, FailingNow};
+use super::windowed::Windowed;
 use observe::{Observer, Window, Workload, ZoneAccount};
 use resolver::Origin;
 

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::clients::Windowed;
 use super::summary::addr_of;
+use super::windowed::Windowed;
 use super::{SCHEMA, text_of};
 use observe::{Figures, HeavyHitter, Observer, Source};
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
-use super::clients::Windowed;
+use super::windowed::Windowed;
 use super::{SCHEMA, text_of};
 use observe::{Figures, HeavyHitter, HeavyHitters, Observer};
 

@@ -7,7 +7,8 @@ use dns::Name;
 use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
-use super::clients::{Windowed, failures};
+use super::clients::failures;
+use super::windowed::Windowed;
 use observe::{Observer, UpstreamAccount, Window, quantile_ms};
 use resolver::Origin;
 

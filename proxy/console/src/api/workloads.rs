@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
 use super::client::{NameView, ReadyPatch, ResolverView, SearchView, names};
-use super::clients::{ClientView, List, Order, Windowed, failures, rank};
+use super::clients::{ClientView, List, Order, failures, rank};
 use super::failing::{FailingNameView, FailingNow};
 use super::kubernetes::KubernetesView;
 use super::search::Search;
+use super::windowed::Windowed;
 use observe::{
     Account, Advice, Client, Current, DnsOption, Figures, Observer, Resolver, Source, Window,
     Workload, advise,

@@ -8,7 +8,8 @@ use super::links::Links;
 use super::snapshot::ROWS;
 use super::who;
 use crate::api::{FailingNameView, OriginView, WorkloadDetail, WorkloadView};
-use crate::words::{count, failing_name, label, meaning, percent, ratio, span, what_fails};
+use crate::failing::{failing_name, what_fails};
+use crate::words::{count, label, meaning, percent, ratio, span};
 use observe::{TENS, Window};
 
 /// The failures of the last ten minutes, by origin, and what each means.

@@ -142,7 +142,7 @@ fn pages(rows: usize, found: usize, listed: &Listed<'_>) -> Markup {
         let window = listed.params.window.window().label();
         let redact = listed.params.redact.to_string();
         let redact = if redact.is_empty() { redact } else { format!("&redact={redact}") };
-        let search = crate::admin_client::encoded(listed.search);
+        let search = crate::http::encoded(listed.search);
         let order = listed.list.order.label();
         format!("?offset={offset}&order={order}&search={search}&window={window}{redact}")
     };

@@ -14,8 +14,9 @@ use crate::api::{
     ClientDetail, ClientView, FailingNameView, NameView, ResolverView, SearchView, Windowed,
     WorkloadDetail,
 };
+use crate::failing::{failing_name, what_fails};
 use crate::redact::Redact;
-use crate::words::{FIGURES, action, count, failing_name, label, meaning, span, what_fails};
+use crate::words::{FIGURES, action, count, label, meaning, span};
 use observe::{Figures, Window};
 
 /// One client or one workload.

@@ -7,7 +7,8 @@ use super::frame::{self, View, copyable, figures};
 use super::waste::{Proposal, wasteful};
 use super::who;
 use crate::api::{LoopView, WorkloadDetail, WorkloadView};
-use crate::words::{action, count, failing_names, percent, ratio, what_fails};
+use crate::failing::{failing_names, what_fails};
+use crate::words::{action, count, percent, ratio};
 use resolver::Origin;
 
 /// The section.

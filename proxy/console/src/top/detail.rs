@@ -26,8 +26,9 @@ pub(super) fn brief(state: &State, styles: Styles, width: usize) -> Vec<Line<'st
     let names = names.unwrap_or_default();
     let failed = match (names.first(), row.why()) {
         (Some(name), _) => {
-            let ((failing, _), since) = (words::failing_names(&names), words::span(name.since_s));
-            format!("{failing}: {} for {since}", words::what_fails(name))
+            let ((failing, _), since) =
+                (crate::failing::failing_names(&names), words::span(name.since_s));
+            format!("{failing}: {} for {since}", crate::failing::what_fails(name))
         }
         (None, None) => "no failures".to_owned(),
         (None, Some((origin, count))) => {
@@ -197,7 +198,8 @@ fn failing_names(page: &mut LabeledLines, detail: &RowDetail) {
     let recent = detail.failing.iter().filter(|name| name.failed.minute > 0);
     let line = |name: &FailingNameView| {
         let (failed, since) = (count(name.failed.minute), words::span(name.since_s));
-        let (failing, what) = (words::failing_name(name), words::what_fails(name));
+        let (failing, what) =
+            (crate::failing::failing_name(name), crate::failing::what_fails(name));
         format!("{failed:>9} in 60 s {failing}: {what} for {since}")
     };
     page.list("names", recent.clone().map(line));

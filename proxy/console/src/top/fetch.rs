@@ -136,7 +136,7 @@ impl Fetcher {
     ) -> Result<(usize, Vec<Row>), AdminClientError> {
         let search = match search {
             "" => String::new(),
-            text => format!("&search={}", admin_client::encoded(text)),
+            text => format!("&search={}", crate::http::encoded(text)),
         };
         let order = order.label();
         Ok(match kind {
@@ -193,7 +193,7 @@ impl Fetcher {
 
     async fn get<T: DeserializeOwned>(&self, page: &str) -> Result<T, AdminClientError> {
         let sign = if page.contains('?') { '&' } else { '?' };
-        let redact = self.redact.as_deref().map(admin_client::encoded);
+        let redact = self.redact.as_deref().map(crate::http::encoded);
         let redact = redact.map(|what| format!("{sign}redact={what}"));
         let path = format!("/api/v1/{page}{}", redact.unwrap_or_default());
         admin_client::get(&self.addr, &path).await

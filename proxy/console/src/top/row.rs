@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::admin_client;
 use crate::api::{ClientView, FailingNameView, LoopPage, Windowed, WorkloadView};
 use crate::words::label;
 use observe::{ADDRESS, Figures, NO_NAMESPACE, Workload};
@@ -132,6 +131,6 @@ impl Row {
 /// The page of a workload.
 fn path_of([namespace, kind, name]: [&String; 3]) -> String {
     let within = if namespace.is_empty() { NO_NAMESPACE } else { namespace };
-    let path = [within, kind, name].map(admin_client::encoded).join("/");
+    let path = [within, kind, name].map(crate::http::encoded).join("/");
     format!("workloads/{path}")
 }

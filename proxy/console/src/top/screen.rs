@@ -183,7 +183,7 @@ fn notices(fetched: &Fetched, styles: Styles, width: usize) -> Vec<Line<'static>
         let what = match names.first() {
             Some(name) => {
                 let ((failing, verb), what) =
-                    (words::failing_names(&names), words::what_fails(name));
+                    (crate::failing::failing_names(&names), crate::failing::what_fails(name));
                 format!("{failing} {verb}: {what} for {}", span(name.since_s))
             }
             None => format!("{}: {}", words::label(origin), meaning(origin)),

@@ -53,6 +53,7 @@ const OBSERVE: &[&[&str]] = &[
 const CONSOLE: &[&[&str]] = &[
     &["http", "patch", "redact", "words"],
     &["api"],
+    &["failing"],
     &["page"],
     &["admin"],
     &["args"],

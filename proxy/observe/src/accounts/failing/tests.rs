@@ -1,3 +1,5 @@
+//! Names that fail: which are kept, for how long, and for whom.
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! What fails, in a few words.
 
 use crate::api::FailingNameView;
+use crate::words::label;
 use resolver::Origin;
 
 /// Writes what fails for a name and where, such as `SERVFAIL from 10.0.0.2:53`.
@@ -9,7 +10,7 @@ pub(crate) fn what_fails(view: &FailingNameView) -> String {
         .iter()
         .find(|origin| origin.label() == view.origin)
     else {
-        return super::label(&view.origin);
+        return label(&view.origin);
     };
     if *origin == Origin::Unsent {
         let error = view.error.as_deref().unwrap_or("refused by the kernel");
