@@ -6,7 +6,7 @@
 //! the kernel drops the elements of a set after [`LIFE`], packets are tracked again,
 //! and kube-proxy sends them to CoreDNS. No process has to be alive for that.
 //!
-//! Start with [`rules`], which has every rule and why it is there.
+//! Start with `rules`, which has every rule and why it is there.
 
 mod plan;
 pub use plan::{Family, MARK, Plan, TABLE};
