@@ -37,8 +37,13 @@ fn commands_and_probes_find_the_process_by_its_socket() {
         (&["stats"], "1 clients"),
         (&["cache", "get", "web.test"], "10.0.0.1"),
     ] {
-        let (text, succeeded) = command(&[words, &["--admin", &admin]].concat());
-        assert!(succeeded && text.contains(said), "{words:?}: {text}");
+        // The accounts come a moment after the answer.
+        let all = [words, &["--admin", &admin]].concat();
+        let said_so = || {
+            let (text, succeeded) = command(&all);
+            succeeded && text.contains(said)
+        };
+        assert!(eventually(SOON, said_so), "{words:?}: {}", command(&all).0);
     }
     let page = try_get(Server::Unix(path), "/metrics").unwrap();
     assert!(page.body.contains("fivedots_build_info"));
