@@ -33,7 +33,9 @@ pub(crate) fn api() -> Apiserver {
     let rbac = "/apis/rbac.authorization.k8s.io/v1";
     for part in manifests.split("\n---\n") {
         let kind = part.lines().find_map(|line| line.strip_prefix("kind: "));
-        let to = match kind.unwrap() {
+        // Before the first there is a comment.
+        let Some(kind) = kind else { continue };
+        let to = match kind {
             "ServiceAccount" => "/api/v1/namespaces/kube-system/serviceaccounts".to_owned(),
             kind @ ("ClusterRole" | "ClusterRoleBinding") => {
                 format!("{rbac}/{}s", kind.to_lowercase())
@@ -109,6 +111,9 @@ impl Proxy {
     /// A page; null where there is none.
     pub(crate) fn page(&self, path: &str) -> Value {
         let page = http::get(self.admin, &format!("/api/v1/{path}"));
+        if page.status == 404 {
+            return Value::Null;
+        }
         serde_json::from_str(&page.body).unwrap_or_default()
     }
 
