@@ -24,6 +24,17 @@ impl Waiter for Client {
     }
 }
 
+fn query(name: &str) -> Retained {
+    Retained {
+        id: 1,
+        flags: Flags(Flags::RD),
+        qname: Name::from_text(name).unwrap(),
+        qtype: Rtype::A,
+        qclass: Class::IN,
+        edns: None,
+    }
+}
+
 struct World {
     hasher: KeyHasher,
     inflight: Inflight<Client, &'static str>,
@@ -36,14 +47,7 @@ impl World {
     }
 
     fn join(&mut self, name: &str, client: u16) -> Joined<Client> {
-        let query = Retained {
-            id: 1,
-            flags: Flags(Flags::RD),
-            qname: Name::from_text(name).unwrap(),
-            qtype: Rtype::A,
-            qclass: Class::IN,
-            edns: None,
-        };
+        let query = query(name);
         let key = Key::of(&query.as_query(), &self.hasher);
         self.inflight
             .join(&key, Client(client), at(100), || "state")
@@ -164,14 +168,7 @@ fn questions_wake_in_order_and_never_after_their_deadline() {
 fn a_hash_that_two_names_have_mixes_nothing_up() {
     let mut world = World::new(10, 10);
     let join = |world: &mut World, name: &str, client| {
-        let query = Retained {
-            id: 1,
-            flags: Flags(Flags::RD),
-            qname: Name::from_text(name).unwrap(),
-            qtype: Rtype::A,
-            qclass: Class::IN,
-            edns: None,
-        };
+        let query = query(name);
         let key = Key::with_hash(&query, 7);
         match world
             .inflight
