@@ -70,7 +70,11 @@ impl UpstreamThread {
             }
             let now = self.clock.now();
             for event in events.iter().filter(|event| event.token() != WAKE) {
-                self.receive(socket_of(event.token()), &mut batch, now);
+                let socket = socket_of(event.token());
+                self.receive(socket, &mut batch, now);
+                if event.is_error() {
+                    self.sockets.drop_errors(socket);
+                }
             }
             self.carry_out(&mut round.actions, now);
             self.take_arrivals(&mut round, now, &mut rng);

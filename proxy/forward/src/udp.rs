@@ -107,6 +107,16 @@ impl Sockets {
         self.sockets.get(number)?.as_ref()
     }
 
+    /// Empties the queue of errors of a socket. The last of them comes from a receive or
+    /// a send; the datagrams that they quote would fill its receive queue.
+    pub(crate) fn drop_errors(&self, number: usize) {
+        let Some(socket) = self.get(number) else { return };
+        let mut buffer = udp::ErrorBuffer::new();
+        let most = 0..MAX_ERRORS;
+        most.take_while(|_| socket.recv_error(&mut buffer).is_ok())
+            .for_each(drop);
+    }
+
     /// Queues a query until [`flush`](Self::flush).
     pub(crate) fn queue(&mut self, from: SentFrom, message: &[u8]) {
         let (start, len) = (self.messages.len(), message.len());
@@ -164,9 +174,19 @@ pub(crate) const fn socket_of(token: Token) -> usize {
 
 /// The kernel picks a random port at connect; we could pick no better.
 fn connect(addr: SocketAddr) -> io::Result<udp::Socket> {
-    let options = udp::Options { nonblocking: true, dont_fragment: true, ..Default::default() };
+    let options = udp::Options {
+        nonblocking: true,
+        dont_fragment: true,
+        // Without it the system keeps to itself that a host or a network is away, even
+        // that nobody answers ARP for it (Linux `icmp_err_convert`: not fatal).
+        queue_errors: true,
+        ..Default::default()
+    };
     udp::Socket::connect(None, addr, &options)
 }
+
+/// Errors that are dropped at once: more than queries are open on a socket.
+const MAX_ERRORS: usize = 1024;
 
 /// More than the 1232 octets that we ask for, for upstreams that do not look.
 pub(crate) const RECEIVE_LEN: usize = 4096;

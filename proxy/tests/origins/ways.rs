@@ -91,6 +91,48 @@ fn through_a_firewall_that_rejects_there_is_no_way() {
     Expected::servfail(Origin::Unreachable, 23, format!("no way to {addr}")).check(&proxy, ".");
 }
 
+/// Nobody answers ARP for the address.
+#[test]
+fn to_a_host_that_is_away_there_is_no_way() {
+    if !testbed::have(Component::Netns) {
+        return;
+    }
+    let name = "ways::to_a_host_that_is_away_there_is_no_way";
+    if netns::role().is_none() {
+        let lan = Lan::new().unwrap();
+        return run_inside(&lan.host(&["10.79.1.1/24"]).unwrap(), name);
+    }
+    let addr = SocketAddr::from(([10, 79, 1, 2], 53));
+    let proxy = Fivedots::start(addr, &[]);
+    let text = format!("no way to {addr}");
+    Expected::servfail(Origin::Unreachable, 23, text).check(&proxy, ".");
+}
+
+/// The query comes back from another server than it went to.
+#[test]
+fn a_ring_of_two_other_servers_is_a_loop() {
+    if !testbed::have(Component::Netns) || !testbed::have(Component::Coredns) {
+        return;
+    }
+    let name = "ways::a_ring_of_two_other_servers_is_a_loop";
+    let [us, first, second] = ["10.79.2.1:53", "10.79.2.2:53", "10.79.2.3:53"]
+        .map(|addr| addr.parse::<SocketAddr>().unwrap());
+    if netns::role().is_none() {
+        let lan = Lan::new().unwrap();
+        let [node, one, other] =
+            [us, first, second].map(|addr| lan.host(&[&format!("{}/24", addr.ip())]).unwrap());
+        let forwarding = |netns: &Netns, addr: SocketAddr, to: SocketAddr| {
+            let corefile = format!(".:53 {{\nbind {{ip}}\nforward . {to}\n}}\n");
+            Coredns::start_in(netns, addr, &corefile, &[]).unwrap()
+        };
+        let _ring = [forwarding(&one, first, second), forwarding(&other, second, us)];
+        return run_inside(&node, name);
+    }
+    let proxy = Fivedots::start(first, &["--listen", &us.to_string()]);
+    let text = "loop: the query came back to its sender".to_owned();
+    Expected::servfail(Origin::Loop, 0, text).check(&proxy, ".");
+}
+
 /// CoreDNS tries for a second, which is no time-out.
 #[test]
 fn coredns_before_a_closed_port_has_an_error_inside() {
