@@ -98,20 +98,27 @@ impl Day {
         self.memory.push((at, kib));
     }
 
-    /// By how much the memory grew after it was warm, KiB: the most it was in the last
-    /// half of the rest beside the most before.
+    /// By how much the memory grew after it was warm, KiB: its median of the second half
+    /// of the rest beside the one of the first. Each kind of trouble comes as often in
+    /// both, and what one took for a moment is in neither.
     fn drift(&self) -> i64 {
         let (last, _) = self.memory.last().copied().unwrap_or_default();
         let warm = WARM.min(last / 3);
         let middle = warm + (last - warm) / 2;
-        let most = |from: Duration, to: Duration| {
-            let within = self
-                .memory
-                .iter()
-                .filter(|(at, _)| (from..=to).contains(at));
-            within.map(|(_, kib)| *kib).max().unwrap_or_default()
+        let median = |from: Duration, to: Duration| {
+            let within = self.memory.iter();
+            let within = within.filter(|(at, _)| (from..to).contains(at));
+            let mut kib: Vec<_> = within.map(|(_, kib)| *kib).collect();
+            kib.sort_unstable();
+            kib.get(kib.len() / 2).copied().unwrap_or_default()
         };
-        most(middle, last).cast_signed() - most(Duration::ZERO, middle).cast_signed()
+        median(middle, last).cast_signed() - median(warm, middle).cast_signed()
+    }
+
+    /// The most that the memory was after a round, KiB.
+    fn most(&self) -> u64 {
+        let all = self.memory.iter().map(|(_, kib)| *kib);
+        all.max().unwrap_or_default()
     }
 
     fn line(&self, at: Duration) -> String {
@@ -119,10 +126,11 @@ impl Day {
         let kib = memory.last().map_or(0, |(_, kib)| *kib);
         format!(
             "{:>6} s {rounds:>5} rounds: {answered} of {lookups} lookups answered, {wrong} wrong; \
-             {} of {} probes; {kib} KiB, drift {} KiB",
+             {} of {} probes; {kib} KiB, most {}, drift {} KiB",
             at.as_secs(),
             probes.0,
             probes.1,
+            self.most(),
             self.drift()
         )
     }
