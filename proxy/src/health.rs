@@ -222,6 +222,6 @@ mod tests {
     #[test]
     fn the_self_query_is_one_that_is_answered_locally() {
         let query = resolver::Query::parse(&SELF_QUERY).unwrap();
-        assert_eq!((query.id, query.question.qtype), (0x5d5d, dns::Rtype::ANY));
+        assert_eq!((query.id, query.question.qtype), (observe::Record::CHECK_ID, dns::Rtype::ANY));
     }
 }

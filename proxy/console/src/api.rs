@@ -40,7 +40,7 @@ mod stored;
 pub use stored::{FlushPage, FlushParams, StoredPage, StoredView};
 
 mod summary;
-pub use summary::{Busiest, Summary};
+pub use summary::{AnswerView, Busiest, Summary};
 
 mod tap;
 pub use tap::{LineWriter, QueryLine, SkippedLine, TapLine};

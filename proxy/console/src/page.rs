@@ -19,7 +19,11 @@ pub(crate) use frame::{NotFound, POLICY};
 
 mod who;
 
+mod answers;
+
 mod chart;
+
+mod columns;
 
 mod verdict;
 
@@ -93,6 +97,7 @@ fn sections(seen: &frame::View<'_>) -> Markup {
     html! {
         (verdict::section(seen))
         (flow::section(seen))
+        (answers::section(seen))
         (failing::names(seen))
         (failing::over_time(seen))
         (waste::section(seen))

@@ -63,9 +63,10 @@ impl fmt::Display for StatsText {
             0 => String::new(),
             some => format!(" ({} more came too fast)", count(some)),
         };
-        let records = count(records);
-        let head =
-            format!("up {up}, {clients} clients of {workloads} workloads, {records} queries");
+        let records = words::many(records, "query", "queries");
+        let clients = words::many(wide(clients), "client", "clients");
+        let workloads = words::many(wide(workloads), "workload", "workloads");
+        let head = format!("up {up}, {clients} of {workloads}, {records}");
         writeln!(f, "{}", cut(&(head + &missed)))?;
         self.figures(f)?;
         let lists = [
@@ -141,7 +142,8 @@ impl StatsText {
         let views = self.wasteful.workloads.iter();
         let wasteful = views.filter(|view| view.figures.total.wasted_queries > 0);
         let line = |view: &WorkloadView| {
-            let share = percent(view.figures.total.wasted_ratio);
+            let total = &view.figures.total;
+            let share = words::if_known(total, percent(total.wasted_ratio));
             let action = words::action(view.advice.as_ref());
             let saving = view.advice.as_ref();
             let saving =
@@ -174,6 +176,10 @@ impl StatsText {
         let names: Vec<_> = names.map(|name| name.key.as_str()).collect();
         if names.is_empty() { Vec::new() } else { vec![format!("most: {}", names.join(", "))] }
     }
+}
+
+fn wide(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
 }
 
 fn title_of(view: &WorkloadView) -> String {

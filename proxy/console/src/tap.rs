@@ -75,7 +75,7 @@ fn path(args: &TapArgs) -> String {
     path
 }
 
-/// One line of text. The name comes last: it may be long.
+/// One line of text. The name and the pod come last: they may be long.
 fn columns(line: &QueryLine) -> String {
     let QueryLine { qtype, origin, took_ms, .. } = line;
     let (client, time) = (line.client.to_string(), clock(line.unix_ms));
@@ -86,7 +86,18 @@ fn columns(line: &QueryLine) -> String {
         Some(rcode) => rcode,
     };
     let name = line.name.as_deref().unwrap_or("?");
-    clean(&format!("{time} {client:15} {qtype:5} {rcode:8} {took_ms:>8.2} ms {origin:15} {name}"))
+    let who = who(line);
+    let head = format!("{time} {client:15} {qtype:5} {rcode:8} {took_ms:>8.2} ms {origin:15}");
+    clean(&format!("{head} {name}{who}"))
+}
+
+/// Whose address it is, where that is known.
+fn who(line: &QueryLine) -> String {
+    match (&line.workload, &line.pod) {
+        (Some(workload), Some(pod)) => format!(" of {}/{pod}", workload.namespace),
+        (Some(workload), None) => format!(" of {} {}", workload.kind, workload.name),
+        _ => String::new(),
+    }
 }
 
 fn left_out(skipped: SkippedLine) -> String {
@@ -118,6 +129,7 @@ fn clean(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
+    use observe::Workload;
 
     use super::*;
 
@@ -131,6 +143,8 @@ mod tests {
         QueryLine {
             unix_ms: 1_764_308_718_123,
             client: "10.244.1.7".parse().unwrap(),
+            workload: None,
+            pod: None,
             transport: "udp".to_owned(),
             name: Some("api.example.com.".to_owned()),
             qtype: "AAAA".to_owned(),
@@ -149,6 +163,12 @@ mod tests {
             columns(&query()),
             "05:45:18.123 10.244.1.7      AAAA  NODATA       1.26 ms upstream        api.example.com."
         );
+        let workload = Workload::of_path(["shop", "Deployment", "cart"]);
+        let known =
+            QueryLine { workload: Some(workload), pod: Some("cart-7d9f".to_owned()), ..query() };
+        assert!(columns(&known).ends_with(" api.example.com. of shop/cart-7d9f"));
+        let node = QueryLine { pod: None, ..known };
+        assert!(columns(&node).ends_with(" of Deployment cart"));
         let lost = QueryLine { rcode: None, name: Some("\u{1b}[2J".to_owned()), ..query() };
         assert!(columns(&lost).ends_with("upstream        ?[2J"), "{}", columns(&lost));
     }

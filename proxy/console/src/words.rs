@@ -5,16 +5,16 @@
 
 mod advice;
 pub(crate) use advice::{
-    action, affected, affected_count, at_risk, breaks, change, effect, forecast, pod_spec,
-    recommended, saved_share, saving, short_action, warning,
+    action, affected, affected_count, at_risk, breaks, captured, change, effect, forecast, missing,
+    pod_spec, recommended, saved_share, saving, short_action, warning,
 };
 
 mod figures;
-pub(crate) use figures::FIGURES;
+pub(crate) use figures::{FIGURES, if_known};
 
 mod number;
 pub(crate) use number::{
-    count, millis, octets, percent, rate, ratio, short_count, short_percent, short_rate, span,
+    count, many, millis, octets, percent, rate, ratio, short_count, short_percent, short_rate, span,
 };
 
 use resolver::Origin;

@@ -23,7 +23,7 @@ mod workloads;
 pub use workloads::{Account, Workloads};
 
 mod upstreams;
-pub use upstreams::{UpstreamAccount, quantile_ms};
+pub use upstreams::UpstreamAccount;
 
 mod zones;
 pub use zones::{ZoneAccount, ZoneAccounts};

@@ -12,6 +12,8 @@ mod forecast;
 use forecast::Seen;
 pub use forecast::{Affected, AffectedNames, Alternative, AtRisk, Change, Forecast, NameAtRisk};
 
+mod missing;
+
 mod captures;
 pub use captures::{Capture, Captures};
 
@@ -46,6 +48,9 @@ pub struct Advice {
     /// Names that a wildcard in the search list answers in place of those that were
     /// meant.
     pub captures: Captures,
+    /// Names that do not exist, with what their lookups cost: no ndots helps them.
+    #[serde(default)]
+    pub missing: AffectedNames,
     /// Each ndots from 1 to 4, and dots at the end.
     pub alternatives: Vec<Alternative>,
     /// The names for which a dot at the end saves most.
@@ -133,6 +138,7 @@ pub fn advise(bases: &NameTallies, current: &Current, resolver: impl Into<Resolv
         safe_ndots,
         libraries: possible,
         captures: Captures::of(bases, current),
+        missing: missing::missing(bases),
         trailing_dots: forecast::trailing_dots(seen, library),
         recommendation,
         warnings: warnings(bases, current, recommendation),

@@ -20,6 +20,9 @@ pub struct ObserveConfig {
     pub top: usize,
     /// Octets of the ring buffer between each thread and the observer.
     pub buffer_octets: usize,
+    /// Where this proxy listens: its own checks come from there, as they do from a
+    /// loopback address.
+    pub own: Vec<IpAddr>,
     /// Names in it are the cluster's.
     pub cluster_domain: Name,
     /// Search lists by address; the longest prefix wins.
@@ -64,6 +67,7 @@ impl Default for ObserveConfig {
             top: 128,
             // 75 ms of 150,000 queries a second.
             buffer_octets: 1 << 20,
+            own: Vec::new(),
             // The default of kubeadm and of the kubelet's documentation. An
             // own text that does not parse is a test's business.
             cluster_domain: Name::from_text("cluster.local").unwrap_or(Name::ROOT),
@@ -74,7 +78,7 @@ impl Default for ObserveConfig {
 
 /// An account without names, with the lookups that a client has open: measured with a
 /// thousand clients.
-const ACCOUNT: usize = 5 << 10;
+const ACCOUNT: usize = 6 << 10;
 
 /// A name of one client, with its counts.
 const NAME: usize = 320;

@@ -9,7 +9,8 @@
 //! and does not know them.
 
 mod histogram;
-pub use histogram::{BOUNDS_MICROS, Histogram, HistogramSum};
+pub(crate) use histogram::bucket_of;
+pub use histogram::{BOUNDS_MICROS, Histogram, HistogramSum, quantile_ms};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -40,7 +40,7 @@ pub use beat::Beat;
 mod counters;
 pub use counters::{
     BOUNDS_MICROS, CacheLookup, Counter, Histogram, HistogramSum, LABELS, Labelled, RCODE_LABELS,
-    RCODES, ResponseSource, Stats, Transport, WorkerStats, rcode_index,
+    RCODES, ResponseSource, Stats, Transport, WorkerStats, quantile_ms, rcode_index,
 };
 
 mod retry_kind;
@@ -69,7 +69,7 @@ pub use accounts::{
     ADDRESS, Account, Client, Clients, DnsOption, Dropped, FailedTypes, FailingName, FailingNames,
     Identities, Identity, LATE, NO_NAMESPACE, NameFailure, NameTallies, Slot, Totals,
     UpstreamAccount, WatchState, WatchStatus, Workload, Workloads, ZoneAccount, ZoneAccounts,
-    client_key, failing_now, quantile_ms,
+    client_key, failing_now,
 };
 
 mod advice;

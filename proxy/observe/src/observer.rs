@@ -149,6 +149,9 @@ impl Observer {
             self.returned += 1;
             return;
         }
+        if event.is_own_check(&self.config.own) {
+            return;
+        }
         if event.record.origin == Origin::Unsent {
             return self.take_unsent(event);
         }

@@ -17,4 +17,5 @@ pub(crate) use heavy_hitters::Weighed;
 pub use heavy_hitters::{HeavyHitter, HeavyHitters};
 
 mod count;
+pub(crate) use count::wait_place;
 pub use count::{COUNTS, Count, Counters, Figures};

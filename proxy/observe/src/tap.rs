@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use dns::Name;
 use resolver::Moment;
 
-use crate::accounts::Identities;
+use crate::accounts::{Identities, Identity};
 use crate::intake::{QueryEvent, Record};
 
 mod error;
@@ -63,12 +63,14 @@ pub struct Tap {
 }
 
 /// A query that passed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct TappedQuery {
     /// What became of it.
     pub record: Record,
     /// Its name in lower case; none where the question did not parse.
     pub qname: Option<Name>,
+    /// Who is behind the client's address, if that is known.
+    pub identity: Option<Arc<Identity>>,
 }
 
 /// Queries that a tap left out.
@@ -161,7 +163,11 @@ impl Listener {
             self.skipped.over_limit.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        let heard = TappedQuery { record: event.record, qname: Name::from_wire(event.qname).ok() };
+        let heard = TappedQuery {
+            record: event.record,
+            qname: Name::from_wire(event.qname).ok(),
+            identity: names.get(event.record.client).cloned(),
+        };
         if self.queue.try_send(heard).is_err() {
             self.skipped.behind.fetch_add(1, Ordering::Relaxed);
         }

@@ -42,7 +42,7 @@ pub(super) fn build(
         (None, None) => machine.processors.clamp(1, DEFAULT_WORKERS),
     };
     let (zones, follows_resolv_conf) = zones(source, args, machine, &listen)?;
-    let observe = observe(source, machine)?;
+    let observe = observe(source, machine, &listen)?;
     let config = Config {
         workers,
         loops: loops(source, machine, &zones, &listen)?,

@@ -1,5 +1,6 @@
 //! The keys of `[observe]`.
 
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 use super::ConfigError;
@@ -8,7 +9,11 @@ use super::file::{SearchTable, Source};
 use super::machine::Machine;
 use observe::{ObserveConfig, SearchRule};
 
-pub(super) fn observe(source: &Source, machine: &Machine) -> Result<ObserveConfig, ConfigError> {
+pub(super) fn observe(
+    source: &Source,
+    machine: &Machine,
+    listen: &[SocketAddr],
+) -> Result<ObserveConfig, ConfigError> {
     let (table, default) = (&source.file.observe, ObserveConfig::default());
     let default_clients = scaled(default.clients, machine.memory_limit);
     let bound = |written: &Option<_>, default, range| {
@@ -21,6 +26,7 @@ pub(super) fn observe(source: &Source, machine: &Machine) -> Result<ObserveConfi
         names_per_client: bound(&table.names_per_client, default.names_per_client, NAMES)?,
         top: bound(&table.top, default.top, TOP)?,
         buffer_octets: size(source, &table.buffer, default.buffer_octets, BUFFER)?,
+        own: listen.iter().map(SocketAddr::ip).collect(),
         cluster_domain: table
             .cluster_domain
             .as_ref()

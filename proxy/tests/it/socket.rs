@@ -34,7 +34,7 @@ fn commands_and_probes_find_the_process_by_its_socket() {
     for (words, said) in [
         (&["probe", "live"][..], "ok"),
         (&["probe", "ready"], "ok"),
-        (&["stats"], "1 clients"),
+        (&["stats"], "1 client of"),
         (&["cache", "get", "web.test"], "10.0.0.1"),
     ] {
         // The accounts come a moment after the answer.

@@ -32,7 +32,7 @@ fn lines(process: &Process) -> Vec<TapLine> {
 
 pub(crate) fn queries(process: &Process) -> Vec<QueryLine> {
     let query = |line| match line {
-        TapLine::Query(query) => Some(query),
+        TapLine::Query(query) => Some(*query),
         TapLine::Skipped(_) => None,
     };
     lines(process).into_iter().filter_map(query).collect()

@@ -183,6 +183,7 @@ fn hide_loop(seen: &mut LoopView, veil: &Veil) {
 
 fn hide_advice(advice: &mut Advice, veil: &Veil) {
     hide_names(&mut advice.trailing_dots, veil);
+    hide_names(&mut advice.missing, veil);
     for capture in &mut advice.captures.names {
         hide(&mut capture.name, veil);
         hide(&mut capture.domain, veil);

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::redact::redacted_workload;
 use crate::redact::Veil;
-use observe::{QueryFlags, Skipped, TappedQuery};
+use observe::{QueryFlags, Skipped, TappedQuery, Workload};
 use resolver::Moment;
 
 /// One line, as JSON.
@@ -14,7 +15,7 @@ use resolver::Moment;
 #[serde(untagged)]
 pub enum TapLine {
     /// A query.
-    Query(QueryLine),
+    Query(Box<QueryLine>),
     /// What was left out since the last line of this kind.
     Skipped(SkippedLine),
 }
@@ -26,6 +27,12 @@ pub struct QueryLine {
     pub unix_ms: u64,
     /// The client.
     pub client: IpAddr,
+    /// The workload of its pod; none if unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workload: Option<Workload>,
+    /// The name of the pod; none if unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
     /// `udp` or `tcp`.
     pub transport: String,
     /// The name; none if the question did not parse.
@@ -81,12 +88,17 @@ pub struct LineWriter {
 impl LineWriter {
     /// Writes one query.
     pub fn line(&self, heard: &TappedQuery) -> QueryLine {
-        let TappedQuery { record, qname } = heard;
+        let TappedQuery { record, qname, identity } = heard;
+        let identity = identity.as_deref();
         let has = |flags| record.flags.has(flags);
         let upstream = record.upstream.map(usize::from);
         QueryLine {
             unix_ms: self.epoch_ms + millis(record.arrived),
             client: self.veil.client(record.client),
+            workload: identity.map(|who| redacted_workload((*who.workload).clone(), &self.veil)),
+            pod: identity
+                .and_then(|who| who.pod.as_deref())
+                .map(|pod| self.veil.word(pod.to_owned())),
             transport: if has(QueryFlags::TCP) { "tcp" } else { "udp" }.to_owned(),
             name: qname.map(|name| self.veil.name(name.to_string())),
             qtype: record.qtype.to_string(),
@@ -126,15 +138,18 @@ mod tests {
         let line = |redact: Redact| {
             let veil = Pseudonyms::default().veil(redact);
             let writer = LineWriter { epoch_ms: 1000, upstreams: Arc::new([]), veil };
-            writer.line(&TappedQuery { record, qname })
+            writer.line(&TappedQuery { record, qname, identity: None })
         };
         let open = line(Redact::default());
         assert_eq!(open.name.as_deref(), Some("\\027[2J\\007.test."));
         assert_eq!((open.unix_ms, open.took_ms), (6000, 1.0));
         let hidden = line(Redact { names: true, clients: true });
-        let text = serde_json::to_string(&TapLine::Query(hidden.clone())).unwrap();
+        let text = serde_json::to_string(&TapLine::Query(Box::new(hidden.clone()))).unwrap();
         assert!(!text.contains("test") && !text.contains("10.0.0.1"), "{text}");
-        assert_eq!(serde_json::from_str::<TapLine>(&text).unwrap(), TapLine::Query(hidden));
+        assert_eq!(
+            serde_json::from_str::<TapLine>(&text).unwrap(),
+            TapLine::Query(Box::new(hidden))
+        );
         let skipped = serde_json::to_string(&TapLine::Skipped(SkippedLine::default())).unwrap();
         assert!(matches!(serde_json::from_str(&skipped), Ok(TapLine::Skipped(_))), "{skipped}");
     }

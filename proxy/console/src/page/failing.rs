@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::chart::{fill, patterns, swatch};
+use super::chart::swatch;
+use super::columns::{Series, StackedColumns};
 use super::frame::{self, View, head, number, scrolled};
 use super::links::Links;
 use super::snapshot::ROWS;
@@ -10,20 +11,25 @@ use super::who;
 use crate::api::{FailingNameView, OriginView, WorkloadDetail, WorkloadView};
 use crate::failing::{failing_name, what_fails};
 use crate::words::{count, label, meaning, percent, ratio, span};
-use observe::{TENS, Window};
+use observe::Window;
 
 /// The failures of the last ten minutes, by origin, and what each means.
 pub(super) fn over_time(seen: &View<'_>) -> Markup {
     let origins = happened(seen);
-    let columns = StackedColumns::of(&origins);
+    let series = origins.iter().enumerate().map(|(n, (_, origin))| Series {
+        label: label(&origin.origin),
+        pattern: n,
+        history: &origin.history,
+    });
+    let columns = StackedColumns::of(ID, "failures", series.collect());
     let body = html! {
-        @if columns.most == 0 {
+        @if columns.is_empty() {
             p.none { "No failures in the last 10 minutes." }
         } @else { (columns.chart()) }
         @if !origins.is_empty() { (scrolled("Failures by origin", &by_origin(seen, &origins))) }
-        @if columns.most > 0 { (columns.table()) }
+        @if !columns.is_empty() { (columns.table("Failures in each 10 seconds with any")) }
     };
-    frame::section("over-time", "Failures over time, by origin", &body)
+    frame::section(ID, "Failures over time, by origin", &body)
 }
 
 /// The clients with failures.
@@ -152,7 +158,7 @@ fn by_origin(seen: &View<'_>, origins: &[(usize, &OriginView)]) -> Markup {
                 @for (n, (_, origin)) in origins.iter().enumerate() {
                     @let now = *seen.of_window(&origin.responses);
                     tr {
-                        th scope="row" { (swatch("o", n)) " " (label(&origin.origin)) }
+                        th scope="row" { (swatch(ID, n)) " " (label(&origin.origin)) }
                         (number(now, &count(now)))
                         (number(origin.responses.total, &count(origin.responses.total)))
                         td { (origin.meaning) }
@@ -163,91 +169,4 @@ fn by_origin(seen: &View<'_>, origins: &[(usize, &OriginView)]) -> Markup {
     }
 }
 
-/// Stacked columns, one for each ten seconds, the latest at the right.
-struct StackedColumns<'a> {
-    origins: Vec<&'a OriginView>,
-    /// Columns that there are.
-    len: usize,
-    /// Failures in the highest column.
-    most: u64,
-}
-
-impl<'a> StackedColumns<'a> {
-    fn of(origins: &[(usize, &'a OriginView)]) -> Self {
-        let origins: Vec<_> = origins.iter().map(|(_, origin)| *origin).collect();
-        let len = origins.first().map_or(0, |origin| origin.history.len());
-        let mut columns = Self { origins, len, most: 0 };
-        columns.most = (0..len).map(|at| columns.total(at)).max().unwrap_or(0);
-        columns
-    }
-
-    fn counts(&self, at: usize) -> impl Iterator<Item = u64> {
-        let count = move |origin: &&OriginView| origin.history.get(at).copied().unwrap_or_default();
-        self.origins.iter().map(count).map(u64::from)
-    }
-
-    fn total(&self, at: usize) -> u64 {
-        self.counts(at).sum()
-    }
-
-    fn chart(&self) -> Markup {
-        let all: u64 = (0..self.len).map(|at| self.total(at)).sum();
-        let caption =
-            format!("{all} failures in the last 10 minutes, at most {} in 10 seconds", self.most);
-        html! {
-            div.plot {
-                p.most { (count(self.most)) " in 10 s" }
-                svg viewBox="0 0 600 100" preserveAspectRatio="none" role="img" aria-label=(caption) {
-                    (patterns("o"))
-                    path.axis d="M0 99.5H600M0 .5H600" {}
-                    @for at in 0..self.len { (self.column(at)) }
-                }
-                p.ends { span { "10 min ago" } span { "now" } }
-            }
-        }
-    }
-
-    fn column(&self, at: usize) -> Markup {
-        let x = (at + TENS - self.len.min(TENS)) * 10;
-        let mut top = 100.0;
-        let parts = self.counts(at).enumerate().map(|(series, count)| {
-            let height = ratio(count, self.most) * 98.0;
-            top -= height;
-            (series, top, height)
-        });
-        html! {
-            @for (series, top, height) in parts.collect::<Vec<_>>() {
-                @if height > 0.0 {
-                    rect x=(x) y=(format!("{top:.1}")) width="9" height=(format!("{height:.1}"))
-                        fill=(fill("o", series)) {}
-                }
-            }
-        }
-    }
-
-    fn table(&self) -> Markup {
-        let table = html! {
-            table {
-                thead { tr {
-                    th scope="col" { "ago" }
-                    @for origin in &self.origins { th.n scope="col" { (label(&origin.origin)) } }
-                } }
-                tbody {
-                    @for at in (0..self.len).rev().filter(|at| self.total(*at) > 0) {
-                        @let ago = u64::try_from((self.len - at) * 10).unwrap_or_default();
-                        tr {
-                            th scope="row" data-v=(ago) { (span(ago)) }
-                            @for n in self.counts(at) { (number(n, &count(n))) }
-                        }
-                    }
-                }
-            }
-        };
-        html! {
-            details #over-time-data {
-                summary { "Show as a table" }
-                (scrolled("Failures in each 10 seconds with any", &table))
-            }
-        }
-    }
-}
+const ID: &str = "over-time";

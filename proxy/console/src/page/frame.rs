@@ -54,10 +54,8 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn content(&self) -> Content {
-        // The proxy sends one query to each of its own addresses, as a client,
-        // for a name that needs no lookup.
         let queries = self.all.summary.figures.total.queries;
-        if queries == 0 || self.all.cache.windows.total.cache_lookups == 0 {
+        if queries == 0 {
             Content::NoClients
         } else if self.seconds == 0 {
             Content::FirstWindow
@@ -127,7 +125,7 @@ fn choices(params: PageParams, links: Links) -> Markup {
 fn lists(links: Links) -> Markup {
     let redact = links.redact();
     html! {
-        form method="get" action="workloads" role="search" {
+        form method="get" action="workloads" role="search" aria-label="Search the node" {
             input type="search" name="search" aria-label="Search pods, workloads, addresses and names"
                 placeholder="pod, workload, name";
             @if redact != Redact::default() { input type="hidden" name="redact" value=(redact); }
@@ -155,7 +153,7 @@ pub(super) fn section(id: &str, title: &str, body: &Markup) -> Markup {
 
 /// A table that can be scrolled sideways, also with the keyboard.
 pub(super) fn scrolled(label: &str, table: &Markup) -> Markup {
-    html! { div.scroll role="region" aria-label=(label) tabindex="0" { (table) } }
+    html! { div.scroll role="region" aria-label={ "Table: " (label) } tabindex="0" { (table) } }
 }
 
 /// The head of a table whose rows the script can sort.

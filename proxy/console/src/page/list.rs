@@ -7,7 +7,7 @@ use super::frame::{self, head, number, scrolled};
 use super::links::Links;
 use super::who;
 use crate::api::{ClientPage, ClientView, List, Order, Windowed, WorkloadPage, WorkloadView};
-use crate::words::{count, label, percent, ratio, span};
+use crate::words::{count, if_known, label, millis, percent, ratio, span};
 use observe::Figures;
 
 /// Which list it is, and what is shown of it.
@@ -88,7 +88,7 @@ fn render(rows: &[Row<'_>], found: usize, listed: &Listed<'_>) -> String {
 fn search(listed: &Listed<'_>, links: Links) -> Markup {
     let redact = links.redact();
     html! {
-        form method="get" role="search" {
+        form method="get" role="search" aria-label="Search this list" {
             label { "pod, workload, address or name " input type="search" name="search" value=(listed.search); }
             label {
                 "by " select name="order" {
@@ -112,6 +112,7 @@ fn table(rows: &[Row<'_>], listed: &Listed<'_>) -> Markup {
         ("queries", "n"),
         ("failed", "n"),
         ("fails now", "far"),
+        ("p99", "n far"),
         ("wasted", "n"),
         ("last query", "n far"),
     ];
@@ -124,7 +125,8 @@ fn table(rows: &[Row<'_>], listed: &Listed<'_>) -> Markup {
                 (number(figures.queries, &count(figures.queries)))
                 td.n.failed[figures.failed > 0] data-v=(failed) { (percent(failed)) }
                 td.far { (row.failing.map(label).unwrap_or_default()) }
-                td.n data-v=(figures.wasted_ratio) { (percent(figures.wasted_ratio)) }
+                td.n.far data-v=(figures.p99_ms.unwrap_or_default()) { (millis(figures.p99_ms)) }
+                td.n data-v=(figures.wasted_ratio) { (if_known(figures, percent(figures.wasted_ratio))) }
                 td.n.far data-v=(row.last_seen_s) { (span(row.last_seen_s)) " ago" }
             }
         }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::frame::{self, View};
 use crate::api::LoopView;
-use crate::words::{count, label, span};
+use crate::words::{count, label, many, span};
 
 /// The section.
 pub(super) fn section(seen: &View<'_>) -> Markup {
@@ -36,7 +36,7 @@ fn entry(seen: &LoopView) -> Markup {
             }
             (hops(seen))
             p.note {
-                "evidence: " (evidences(seen)) "; seen " (count(seen.count)) " times, last "
+                "evidence: " (evidences(seen)) "; seen " (many(seen.count, "time", "times")) ", last "
                 (span(seen.last_seen_s)) " ago"
             }
         }

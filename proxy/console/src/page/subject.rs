@@ -16,7 +16,7 @@ use crate::api::{
 };
 use crate::failing::{failing_name, what_fails};
 use crate::redact::Redact;
-use crate::words::{FIGURES, action, count, label, meaning, span};
+use crate::words::{FIGURES, action, count, if_known, label, meaning, millis, span};
 use observe::{Figures, Window};
 
 /// One client or one workload.
@@ -107,6 +107,7 @@ fn advice(subject: &Subject<'_>) -> Markup {
                 h3 { "Recommended change" }
                 p.big { (action(proposal.advice)) }
                 @if let Some(saving) = proposal.saving() { p { "Saves " (saving) "." } }
+                (proposal.remarks())
                 @if let Some(warnings) = proposal.warnings() { p.note { (warnings) } }
             }
             @if let Some(patch) = proposal.patch() {
@@ -153,6 +154,7 @@ fn pods(members: &[ClientView], links: Links) -> Markup {
         ("queries", "n"),
         ("wasted", "n"),
         ("failed", "n"),
+        ("p99", "n far"),
         ("names per lookup", "n far"),
     ];
     let row = |member: &ClientView| {
@@ -163,7 +165,10 @@ fn pods(members: &[ClientView], links: Links) -> Markup {
                 (number(total.queries, &count(total.queries)))
                 (number(total.wasted_queries, &count(total.wasted_queries)))
                 (number(total.failed, &count(total.failed)))
-                td.n.far data-v=(total.amplification) { (format!("{:.1}", total.amplification)) }
+                td.n.far data-v=(total.p99_ms.unwrap_or_default()) { (millis(total.p99_ms)) }
+                td.n.far data-v=(total.amplification) {
+                    (if_known(total, format!("{:.1}", total.amplification)))
+                }
             }
         }
     };
@@ -176,7 +181,7 @@ fn pods(members: &[ClientView], links: Links) -> Markup {
 fn figures(subject: &Subject<'_>) -> Markup {
     let Windowed { ten_seconds, minute, total, .. } = subject.figures;
     let [first, last] = subject.seen;
-    let columns = [("", ""), ("10 s", "n"), ("1 min", "n"), ("since start", "n")];
+    let columns = [("figure", ""), ("10 s", "n"), ("1 min", "n"), ("since start", "n")];
     let table = html! {
         table.fixed #figures-table {
             (head(&columns))

@@ -8,7 +8,7 @@ use super::waste::{Proposal, wasteful};
 use super::who;
 use crate::api::{LoopView, WorkloadDetail, WorkloadView};
 use crate::failing::{failing_names, what_fails};
-use crate::words::{action, count, percent, ratio};
+use crate::words::{action, captured, count, many, percent, ratio};
 use resolver::Origin;
 
 /// The section.
@@ -34,6 +34,8 @@ fn cards(seen: &View<'_>) -> Markup {
                 None => (nothing("Fails most", "No failures: every query got an answer."))
             }
             @if let Some(active) = active { (forwarding_loop(active)) }
+            @if let Some(detail) = greedy(seen) { (over_its_share(seen, detail)) }
+            @if let Some(card) = wildcard(seen) { (card) }
         }
     }
 }
@@ -64,6 +66,7 @@ fn change(proposal: &Proposal<'_>) -> Markup {
             h3 { "Recommended change" }
             p.big { (action(proposal.advice)) }
             @if let Some(saving) = proposal.saving() { p { "Saves " (saving) "." } }
+            (proposal.remarks())
             @if let Some(patch) = proposal.patch() { (copyable("patch-first", &patch)) }
             @if let Some(warnings) = proposal.warnings() { p.note { (warnings) } }
         }
@@ -111,11 +114,60 @@ fn forwarding_loop(seen: &LoopView) -> Markup {
             p.big { "names in " (seen.below) }
             (super::loops::hops(seen))
             p {
-                "Seen " (count(seen.count)) " times. This proxy breaks the loop; fix the server \
+                "Seen " (many(seen.count, "time", "times")) ". This proxy breaks the loop; fix the server \
                 that sends the queries back."
             }
         }
     }
+}
+
+/// The workload with the most queries of the last minute that were turned away for
+/// other clients' sake.
+fn greedy<'a>(seen: &View<'a>) -> Option<&'a WorkloadDetail> {
+    let all = seen.all.workloads.iter();
+    all.filter(|detail| turned_away(&detail.view) > 0)
+        .max_by_key(|detail| turned_away(&detail.view))
+}
+
+/// Its queries of the last minute that were above its share or its rate.
+fn turned_away(view: &WorkloadView) -> u64 {
+    let of = |origin: Origin| view.failures_60s.get(origin.label()).copied();
+    let counts = [Origin::Limit, Origin::Rate].map(of);
+    counts.into_iter().flatten().sum()
+}
+
+fn over_its_share(seen: &View<'_>, detail: &WorkloadDetail) -> Markup {
+    let queries = detail.view.figures.minute.queries;
+    html! {
+        article.bad {
+            h3 { "Over its share" }
+            p.big { (who::link(&detail.view, seen.links)) }
+            p {
+                b { (count(turned_away(&detail.view))) } " of its " (count(queries)) " queries of the \
+                last minute were answered SERVFAIL, to keep room for other clients. Look for a loop \
+                or a retry without a pause in it."
+            }
+        }
+    }
+}
+
+/// The first workload with a name that a wildcard answers.
+fn wildcard(seen: &View<'_>) -> Option<Markup> {
+    let mut all = seen.all.workloads.iter();
+    let (view, captured) = all.find_map(|detail| {
+        let advice = detail.view.advice.as_ref()?;
+        Some((&detail.view, captured(advice)?))
+    })?;
+    Some(html! {
+        article.bad {
+            h3 { "Answered by a wildcard" }
+            p.big { (captured) }
+            p {
+                "For " (who::link(view, seen.links)) ": the search list is tried first, and a \
+                wildcard record in it answers. A dot at the end of the name avoids it."
+            }
+        }
+    })
 }
 
 fn nothing(title: &str, text: &str) -> Markup {

@@ -146,6 +146,21 @@ impl<'a> Proposal<'a> {
         }
     }
 
+    /// What else is wrong with the names: those that do not exist, where that is not all
+    /// there is to do, and those that a wildcard answers.
+    pub(super) fn remarks(&self) -> Markup {
+        let Some(advice) = self.advice else { return Markup::default() };
+        let is_more = words::recommended(advice).is_some();
+        html! {
+            @if let Some(missing) = words::missing(advice).filter(|_| is_more) {
+                p { "It also " (missing) "." }
+            }
+            @if let Some(captured) = words::captured(advice) {
+                p.failed { (captured) ": a wildcard under its search list." }
+            }
+        }
+    }
+
     /// What to check first.
     pub(super) fn warnings(&self) -> Option<String> {
         let warnings = self.advice?.warnings.iter();

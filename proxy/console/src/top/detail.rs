@@ -121,6 +121,10 @@ pub(super) fn wrapped(text: &str, room: usize) -> Vec<String> {
 fn advice(page: &mut LabeledLines, detail: &RowDetail) {
     page.add("advice", in_full(detail));
     let Some(advice) = &detail.advice else { return };
+    page.list("wildcard", words::captured(advice));
+    if recommended(advice).is_some() {
+        page.list("missing", words::missing(advice));
+    }
     let lookups = count(advice.lookups);
     page.add("", format!("based on {lookups} lookups in {}", words::span(advice.observed_seconds)));
     page.list(

@@ -10,7 +10,7 @@ use super::state::{Fetched, Page, RowKind, State};
 use super::style::{HIGH_WASTE, Styles};
 use super::{detail, table};
 use crate::api::{LoopView, Order};
-use crate::words::{self, count, meaning, percent, ratio, short_count, span};
+use crate::words::{self, count, if_known, meaning, percent, ratio, short_count, span};
 use observe::{Figures, Window};
 use resolver::Moment;
 
@@ -144,13 +144,14 @@ fn head(
 fn node(state: &State, figures: &Figures, styles: Styles) -> Line<'static> {
     let failed = ratio(figures.failed, figures.queries);
     let failing = if figures.failed > 0 { styles.alarm() } else { styles.heading() };
+    let known = |ratio| if_known(figures, ratio);
     let wasting =
         if figures.wasted_ratio >= HIGH_WASTE { styles.waste() } else { styles.heading() };
     Line::from(vec![
         Span::raw(format!("{} queries/s  ", state.rate(figures.queries))),
         Span::styled(format!("failed {}", percent(failed)), failing),
-        Span::raw(format!("  {:.1} names/lookup  ", figures.amplification)),
-        Span::styled(format!("wasted {}", percent(figures.wasted_ratio)), wasting),
+        Span::raw(format!("  {} names/lookup  ", known(format!("{:.1}", figures.amplification)))),
+        Span::styled(format!("wasted {}", known(percent(figures.wasted_ratio))), wasting),
         Span::raw(format!("  upstream {}", percent(figures.upstream_ratio))),
     ])
 }
@@ -356,7 +357,7 @@ const HELP: &[&str] = &[
     "           queries it SAVES",
     "  LOOKUP/S lookups per second: names that programs resolve",
     "  NAMES    names tried per lookup; one is needed",
-    "  WAIT MS  time wasted on nonexistent names per lookup",
+    "  P99 MS   time within which 99 of 100 responses came",
     "  UPSTREAM share of queries that needed an upstream",
     "  RESENT   retransmitted queries",
     "",

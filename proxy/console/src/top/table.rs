@@ -7,7 +7,7 @@ use super::state::State;
 use super::style::HIGH_WASTE;
 use super::style::Styles;
 use crate::api::Order;
-use crate::words::{label, short_action, short_count, short_percent};
+use crate::words::{if_known, label, short_action, short_count, short_percent};
 
 /// Whether the row under the cursor is marked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -55,7 +55,7 @@ enum Field {
     Names,
     Wasted,
     Share,
-    Wait,
+    P99,
     Upstream,
     Again,
     Failed,
@@ -141,10 +141,12 @@ fn cell(field: Field, state: &State, row: &Row) -> String {
         Field::Name => row.name.clone(),
         Field::Rate => state.rate(figures.queries),
         Field::Lookups => state.rate(figures.lookups),
-        Field::Names => format!("{:.1}", figures.amplification),
+        Field::Names => if_known(figures, format!("{:.1}", figures.amplification)),
         Field::Wasted => short_count(figures.wasted_queries),
-        Field::Share => short_percent(figures.wasted_ratio),
-        Field::Wait => format!("{:.1}", figures.wasted_ms_per_lookup),
+        Field::Share => if_known(figures, short_percent(figures.wasted_ratio)),
+        Field::P99 => figures
+            .p99_ms
+            .map_or_else(|| "-".to_owned(), |ms| ms.to_string()),
         Field::Upstream => short_percent(figures.upstream_ratio),
         Field::Again => short_count(figures.retransmits),
         Field::Failed => short_count(figures.failed),
@@ -211,7 +213,7 @@ impl Field {
             Self::Names => "NAMES",
             Self::Wasted => "WASTED",
             Self::Share => "%",
-            Self::Wait => "WAIT MS",
+            Self::P99 => "P99 MS",
             Self::Upstream => "UPSTREAM",
             Self::Again => "RESENT",
             Self::Failed => "FAILED",
@@ -246,7 +248,7 @@ const WIDE_COLUMNS: &[(Field, usize)] = &[
     (Field::Names, 5),
     (Field::Wasted, 6),
     (Field::Share, 4),
-    (Field::Wait, 7),
+    (Field::P99, 7),
     (Field::Upstream, 8),
     (Field::Again, 6),
     (Field::Failed, 6),

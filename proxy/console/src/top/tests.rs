@@ -89,6 +89,7 @@ fn detail() -> RowDetail {
         safe_ndots: 2,
         libraries: Libraries::ALL,
         captures: Captures::default(),
+        missing: AffectedNames::default(),
         alternatives: vec![
             alternative(Change::Ndots(1), 9, &["cart.shop"]),
             alternative(Change::Ndots(2), 9, &[]),
@@ -136,6 +137,7 @@ fn fetched(rows: Vec<Row>) -> Fetched {
     Fetched {
         at: Moment::from_micros(60_000_000),
         summary: Summary {
+            answers: Vec::new(),
             schema: SCHEMA,
             uptime_s: 7385,
             figures: figures(

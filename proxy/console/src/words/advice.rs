@@ -2,7 +2,7 @@
 
 use super::{percent, rate};
 use observe::{
-    Advice, AffectedNames, Alternative, AtRisk, Change, Figures, Forecast, NameAtRisk,
+    Advice, AffectedNames, Alternative, AtRisk, Capture, Change, Figures, Forecast, NameAtRisk,
     Recommendation, Warning,
 };
 
@@ -23,14 +23,37 @@ pub(crate) fn action(advice: Option<&Advice>) -> String {
             format!("set ndots to {ndots} (now {})", advice.current_ndots)
         }
         Recommendation::TrailingDots => "end names with a dot".to_owned(),
-        Recommendation::NothingToSave => "nothing to save".to_owned(),
+        Recommendation::NothingToSave => {
+            missing(advice).unwrap_or_else(|| "nothing to save".to_owned())
+        }
     }
+}
+
+/// Writes which names it asks for in vain, as what somebody does.
+pub(crate) fn missing(advice: &Advice) -> Option<String> {
+    let verb = match affected_count(&advice.missing) {
+        0 => return None,
+        1 => "does",
+        _ => "do",
+    };
+    Some(format!("asks for {}, which {verb} not exist", affected(&advice.missing)))
+}
+
+/// Writes which names a wildcard answers in place of those that were meant.
+pub(crate) fn captured(advice: &Advice) -> Option<String> {
+    let certain = || advice.captures.names.iter().filter(|one| one.certain);
+    let Capture { name, domain, .. } = certain().next()?;
+    Some(match certain().count() - 1 {
+        0 => format!("{name} is answered by *.{domain}"),
+        more => format!("{name} and {more} more are answered by *.{domain}"),
+    })
 }
 
 /// Writes what to do and what it saves, in some 14 characters.
 pub(crate) fn short_action(advice: Option<&Advice>, library: Option<&str>) -> String {
     let Some(advice) = advice else { return "not known yet".to_owned() };
     let (what, change) = match recommended(advice) {
+        None if affected_count(&advice.missing) > 0 => return "no such name".to_owned(),
         None => return "-".to_owned(),
         Some(Change::Ndots(ndots)) => (format!("ndots {ndots}"), Change::Ndots(ndots)),
         Some(Change::TrailingDots) => ("end dot".to_owned(), Change::TrailingDots),
@@ -179,7 +202,7 @@ pub(crate) const fn warning(warning: Warning) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use observe::Libraries;
+    use observe::{Affected, Libraries};
 
     fn forecast_of(queries_saved: i64) -> Forecast {
         let saved_permille = queries_saved * 10;
@@ -207,6 +230,36 @@ mod tests {
         }
         let musl = Libraries { musl: true, ..Libraries::default() };
         assert_eq!(at_risk(&breaks_of(&["db.shop"], musl)), "db.shop on Alpine (musl)");
+    }
+
+    #[test]
+    fn names_in_vain_and_wildcards_are_what_somebody_does() {
+        let affected =
+            |name: &str| Affected { name: name.to_owned(), lookups: 1, queries_saved: 8 };
+        let capture = |name: &str| Capture {
+            name: name.to_owned(),
+            domain: "corp.example".to_owned(),
+            lookups: 1,
+            certain: true,
+        };
+        let mut advice = observe::advise(
+            &observe::NameTallies::new(1),
+            &observe::Current::from(&observe::Search::unknown()),
+            None,
+        );
+        assert_eq!(
+            (action(Some(&advice)), captured(&advice)),
+            ("nothing to save".to_owned(), None)
+        );
+        advice.missing.names = vec![affected("databse.shop")];
+        assert_eq!(action(Some(&advice)), "asks for databse.shop, which does not exist");
+        assert_eq!(short_action(Some(&advice), None), "no such name");
+        advice.missing.more = 2;
+        let text = "asks for databse.shop and 2 more, which do not exist";
+        assert_eq!(missing(&advice).as_deref(), Some(text));
+        advice.captures.names = vec![capture("api.example.com"), capture("a.example.com")];
+        let text = "api.example.com and 1 more are answered by *.corp.example";
+        assert_eq!(captured(&advice).as_deref(), Some(text));
     }
 
     #[test]

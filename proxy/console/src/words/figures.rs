@@ -1,6 +1,6 @@
 //! The figures of a client, a workload or the node, as rows with a label.
 
-use super::{count, percent};
+use super::{count, millis, percent};
 use observe::Figures;
 
 /// A row of a table of figures.
@@ -28,9 +28,11 @@ pub(crate) fn if_known(figures: &Figures, ratio: String) -> String {
 }
 
 /// All rows, in reading order.
-pub(crate) const FIGURES: [FigureRow; 21] = [
+pub(crate) const FIGURES: [FigureRow; 23] = [
     key("queries", |f| count(f.queries)),
     key("failed queries", |f| count(f.failed)),
+    more("p50 of a response", |f| millis(f.p50_ms)),
+    key("p99 of a response", |f| millis(f.p99_ms)),
     more("failures remembered", |f| count(f.remembered)),
     more("answers not sent", |f| count(f.unsent)),
     more("stale answers", |f| count(f.stale)),
@@ -38,10 +40,12 @@ pub(crate) const FIGURES: [FigureRow; 21] = [
     key("share sent upstream", |f| percent(f.upstream_ratio)),
     key("lookups", |f| count(f.lookups)),
     key("names per lookup", |f| if_known(f, format!("{:.2}", f.amplification))),
-    more("upstream queries per lookup", |f| format!("{:.2}", f.upstream_amplification)),
+    more("upstream queries per lookup", |f| {
+        if_known(f, format!("{:.2}", f.upstream_amplification))
+    }),
     key("wasted queries", |f| count(f.wasted_queries)),
     key("share wasted", |f| if_known(f, percent(f.wasted_ratio))),
-    more("time wasted per lookup", |f| format!("{:.1} ms", f.wasted_ms_per_lookup)),
+    more("time wasted per lookup", |f| if_known(f, format!("{:.1} ms", f.wasted_ms_per_lookup))),
     more("lookups: external names", |f| count(f.external)),
     more("lookups: cluster names", |f| count(f.cluster)),
     more("lookups: no trailing dot", |f| count(f.fqdn_no_dot)),

@@ -13,6 +13,11 @@ pub(crate) fn count(n: u64) -> String {
     text
 }
 
+/// A count of things, each `one` of `more`.
+pub(crate) fn many(n: u64, one: &str, more: &str) -> String {
+    format!("{} {}", count(n), if n == 1 { one } else { more })
+}
+
 /// A count in at most six characters, up to 10^12.
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 pub(crate) fn short_count(n: u64) -> String {
@@ -89,6 +94,7 @@ pub(crate) fn octets(n: usize) -> String {
 pub(crate) fn millis(ms: Option<f64>) -> String {
     match ms {
         None => "-".to_owned(),
+        Some(ms) if ms < 1.0 => format!("{ms:.2} ms"),
         Some(ms) if ms < 10.0 => format!("{ms:.1} ms"),
         Some(ms) => format!("{ms:.0} ms"),
     }
@@ -137,7 +143,7 @@ mod tests {
         let shown = ["0 %", "< 0.1 %", "4.5 %", "62 %", "> 99.9 %", "100 %", "-5 %"];
         assert_eq!(shares.map(percent), shown);
         assert_eq!([0, 1023, 1536, 64 << 20].map(octets), ["0", "1023 B", "1.5 KiB", "64.0 MiB"]);
-        assert_eq!([None, Some(0.25), Some(64.0)].map(millis), ["-", "0.2 ms", "64 ms"]);
+        assert_eq!([None, Some(0.25), Some(64.0)].map(millis), ["-", "0.25 ms", "64 ms"]);
     }
 
     #[test]

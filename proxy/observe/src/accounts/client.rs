@@ -15,7 +15,7 @@ use crate::lookup::{
     Ending, Guess, Held, Learner, Libraries, Lookup, LookupContext, OpenLookups, Placed, Repeated,
     Search, Source,
 };
-use crate::tables::{Count, Counters, Windows, hash_of_name};
+use crate::tables::{Count, Counters, Windows, hash_of_name, wait_place};
 
 /// What one client asked and got.
 #[derive(Debug)]
@@ -278,22 +278,22 @@ pub(crate) fn note(
     now: Moment,
 ) {
     let QueryEvent { record, .. } = event;
-    counters.add(Count::Queries as usize, 1, now);
-    if record.flags.has(QueryFlags::ASKED) {
-        counters.add(Count::Asked as usize, 1, now);
-    }
+    let asked = record.flags.has(QueryFlags::ASKED);
+    counters.add_all([(Count::Queries as usize, 1), (Count::Asked as usize, asked.into())], now);
     if record.flags.has(QueryFlags::REPEATED) {
         return;
     }
     origins.add(record.counted().index(), 1, now);
-    if record.origin.is_failure() {
-        let remembered = record.origin == Origin::CachedFailure;
-        counters.add(Count::Failed as usize, 1, now);
-        counters.add(Count::Remembered as usize, remembered.into(), now);
-    }
-    if record.origin == Origin::Stale {
-        counters.add(Count::Stale as usize, 1, now);
-    }
+    let remembered = record.origin == Origin::CachedFailure;
+    counters.add_all(
+        [
+            (wait_place(record.took), 1),
+            (Count::Failed as usize, record.origin.is_failure().into()),
+            (Count::Remembered as usize, remembered.into()),
+            (Count::Stale as usize, (record.origin == Origin::Stale).into()),
+        ],
+        now,
+    );
 }
 
 /// Counts a response that could not be sent. One that was a failure has been counted

@@ -346,7 +346,7 @@ impl StepTime {
 }
 
 impl AffectedNames {
-    fn cut(mut all: Vec<Affected>) -> Self {
+    pub(super) fn cut(mut all: Vec<Affected>) -> Self {
         let more = all.len().saturating_sub(MAX_NAMES);
         all.truncate(MAX_NAMES);
         Self { names: all, more }

@@ -62,6 +62,32 @@ fn whole_micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// Returns the bucket of a duration: the first whose bound it does not pass.
+pub(crate) fn bucket_of(duration: Duration) -> usize {
+    bucket(whole_micros(duration))
+}
+
+/// Returns the bound, in milliseconds, under which the share `quantile` of the
+/// answers lies; `None` without answers, or when it lies above every bound.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of a count, from 0 to the count"
+)]
+pub fn quantile_ms(buckets: &[u64; BOUNDS_MICROS.len() + 1], quantile: f64) -> Option<f64> {
+    let all: u64 = buckets.iter().sum();
+    let rank = ((all as f64 * quantile).ceil() as u64).max(1);
+    let mut below = 0;
+    for (count, bound) in buckets.iter().zip(BOUNDS_MICROS) {
+        below += count;
+        if below >= rank {
+            return Some(bound as f64 / 1000.0);
+        }
+    }
+    None
+}
+
 fn bucket(micros: u64) -> usize {
     BOUNDS_MICROS.partition_point(|bound| *bound < micros)
 }
@@ -80,3 +106,21 @@ pub const BOUNDS_MICROS: [u64; 16] = {
     }
     bounds
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantile_is_the_bound_that_holds_it() {
+        let mut buckets = [0; BOUNDS_MICROS.len() + 1];
+        assert_eq!(quantile_ms(&buckets, 0.5), None);
+        buckets[bucket_of(Duration::from_micros(200))] = 98;
+        buckets[bucket_of(Duration::from_millis(3))] = 2;
+        assert_eq!(quantile_ms(&buckets, 0.5), Some(0.25));
+        assert_eq!(quantile_ms(&buckets, 0.98), Some(0.25));
+        assert_eq!(quantile_ms(&buckets, 0.99), Some(4.0));
+        buckets[bucket_of(Duration::from_secs(100))] = 100;
+        assert_eq!(quantile_ms(&buckets, 0.99), None);
+    }
+}

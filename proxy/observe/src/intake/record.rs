@@ -48,6 +48,19 @@ pub struct QueryEvent<'a> {
     pub qname: &'a [u8],
 }
 
+impl QueryEvent<'_> {
+    /// Says whether it is a check that this proxy sent to itself, listening at `own`.
+    /// Anybody can send such a query, but not from there.
+    pub(crate) fn is_own_check(&self, own: &[IpAddr]) -> bool {
+        let Record { id, qtype, client, .. } = self.record;
+        let is_check = id == Record::CHECK_ID && qtype == Rtype::ANY && self.qname == ROOT;
+        is_check && (client.is_loopback() || own.contains(&client))
+    }
+}
+
+/// The name of the root in wire form (RFC 1035, section 3.1).
+const ROOT: &[u8] = &[0];
+
 /// What else is known about a query, a bit each.
 #[derive(Clone, Copy, Default, Eq, PartialEq)]
 pub struct QueryFlags(u16);
@@ -104,6 +117,9 @@ impl fmt::Debug for QueryFlags {
 }
 
 impl Record {
+    /// The transaction identifier of this proxy's own checks, queries for `. ANY`.
+    pub const CHECK_ID: u16 = 0x5d5d;
+
     /// Begins the record of a query that `peer` sent, not answered so far.
     pub fn of(query: &Query<'_>, peer: SocketAddr, arrived: Moment) -> Self {
         let flags = QueryFlags::default()

@@ -1,8 +1,11 @@
 //! What is counted for a client and for the node alike.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::window::{Window, Windows};
+use crate::counters::{BOUNDS_MICROS, bucket_of, quantile_ms};
 
 /// A kind of count.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,8 +63,17 @@ pub enum Count {
 /// How many kinds there are.
 pub const COUNTS: usize = Count::Unsent as usize + 1;
 
-/// The counts of somebody in all windows.
-pub type Counters = Windows<COUNTS>;
+/// The counts of somebody in all windows: those of each [`Count`], and after them its
+/// responses by how long they took, a place for each bucket.
+pub type Counters = Windows<{ COUNTS + WAITS }>;
+
+/// Buckets of how long a response took, see [`BOUNDS_MICROS`].
+const WAITS: usize = BOUNDS_MICROS.len() + 1;
+
+/// The place in [`Counters`] of a response that took so long.
+pub(crate) fn wait_place(took: Duration) -> usize {
+    COUNTS + bucket_of(took)
+}
 
 /// The counts over one window, and what follows from them.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
@@ -132,6 +144,14 @@ pub struct Figures {
     /// Responses that could not be sent to the client.
     #[serde(default)]
     pub unsent: u64,
+    /// Milliseconds within which half of the responses came, failures included: the
+    /// upper bound of a bucket of [`BOUNDS_MICROS`]; null without responses, or when it
+    /// is above every bound.
+    #[serde(default)]
+    pub p50_ms: Option<f64>,
+    /// The same for 99 of 100.
+    #[serde(default)]
+    pub p99_ms: Option<f64>,
 }
 
 impl Figures {
@@ -145,6 +165,7 @@ impl Figures {
     pub fn of(counters: &Counters, window: Window) -> Self {
         let sums = counters.sum(window);
         let of = |count: Count| sums.get(count as usize).copied().unwrap_or_default();
+        let waits = sums.last_chunk::<WAITS>().copied().unwrap_or_default();
         let (queries, asked) = (of(Count::Queries), of(Count::Asked));
         let (lookups, steps) = (of(Count::Lookups), of(Count::Steps));
         let (lookup_queries, wasted) = (of(Count::LookupQueries), of(Count::WastedQueries));
@@ -179,6 +200,8 @@ impl Figures {
             remembered: of(Count::Remembered),
             stale: of(Count::Stale),
             unsent: of(Count::Unsent),
+            p50_ms: quantile_ms(&waits, 0.5),
+            p99_ms: quantile_ms(&waits, 0.99),
         }
     }
 }
@@ -219,5 +242,17 @@ mod tests {
         assert_eq!((figures.remembered, figures.stale, figures.unsent), (21, 22, 23));
         assert_eq!((figures.amplification, figures.wasted_ratio), (1.25, 7.0 / 6.0));
         assert_eq!(figures.upstream_amplification, 0.75);
+    }
+
+    #[test]
+    fn waits_are_bounds_that_hold_half_and_nearly_all() {
+        let now = Moment::default();
+        let mut counters = Counters::new(now);
+        for took in [0, 200, 200, 3_000] {
+            counters.add(wait_place(Duration::from_micros(took)), 1, now);
+        }
+        let figures = Figures::of(&counters, Window::Start);
+        assert_eq!((figures.p50_ms, figures.p99_ms), (Some(0.25), Some(4.0)));
+        assert_eq!(figures.unsent, 0);
     }
 }

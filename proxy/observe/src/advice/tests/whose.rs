@@ -29,6 +29,24 @@ fn savings_are_of_all_names_however_few_are_held() {
     assert!(!one.breaks.names.is_empty() || one.breaks.more > 0, "{one:?}");
 }
 
+/// A typo: no ndots helps, and no dot at the end.
+#[test]
+fn names_that_do_not_exist_are_named_as_such() {
+    let conf = current(5).with_ndots(5);
+    let mut bases = NameTallies::new(64);
+    for _ in 0..3 {
+        bases.note(&looked_up(Glibc, &conf, "databse.shop", &[]));
+    }
+    let advice = advise(&bases, &current(5), None);
+    let missing: Vec<_> = advice.missing.names.iter().collect();
+    let [typo] = missing.as_slice() else { panic!("{missing:?}") };
+    assert_eq!((typo.name.as_str(), typo.lookups), ("databse.shop", 3));
+    assert_eq!(typo.queries_saved, advice.queries.cast_signed());
+    // One that is there now and then is not.
+    bases.note(&looked_up(Glibc, &conf, "databse.shop", &["databse.shop".to_owned()]));
+    assert_eq!(advise(&bases, &current(5), None).missing, AffectedNames::default());
+}
+
 /// `db.shop` needs the search list: musl never goes on to it after the name as it is.
 #[test]
 fn what_breaks_is_of_all_libraries_that_are_possible() {

@@ -3,10 +3,13 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use resolver::Moment;
 use stub::Library::{Glibc, Go};
 
 use super::CART;
 use super::pod::{Pod, SEARCH, Truth, by_client, observe, observe_within, observe_within_clients};
+use crate::config::ObserveConfig;
+use crate::intake::{QueryEvent, Record};
 use crate::lookup::Source;
 use crate::observer::Observer;
 use crate::tables::{Figures, Window};
@@ -20,6 +23,25 @@ fn a_query_of_our_own_that_comes_back_is_on_no_account() {
     }
     let observer = observe(&[], &pod.events);
     assert_eq!((observer.returned(), observer.records(), observer.clients.len()), (2, 0, 0));
+}
+
+/// The check of each listen address, four times a second where the node's DNS is taken
+/// over, is no client's either; the same query of a pod is.
+#[test]
+fn a_check_of_our_own_is_on_no_account() {
+    let pod = IpAddr::from([10, 244, 1, 7]);
+    for (client, own, counted) in [
+        (IpAddr::from([127, 0, 0, 1]), vec![], false),
+        (IpAddr::from([169, 254, 20, 10]), vec![IpAddr::from([169, 254, 20, 10])], false),
+        (pod, vec![IpAddr::from([169, 254, 20, 10])], true),
+    ] {
+        let config = ObserveConfig { own, ..ObserveConfig::default() };
+        let mut observer = Observer::new(config, &[], 0, Moment::default());
+        let mut record = Record::unparsed(Record::CHECK_ID, (client, 4242).into(), observer.now);
+        (record.qtype, record.origin) = (dns::Rtype::ANY, resolver::Origin::Local);
+        observer.take(&QueryEvent { record, qname: &[0] });
+        assert_eq!((observer.records(), observer.clients.len()), (counted.into(), counted.into()));
+    }
 }
 
 fn figures(observer: &Observer) -> Figures {
@@ -51,7 +73,7 @@ fn a_learned_list_is_there_when_its_client_is_back() {
     let other = other.looks_up("cart", CART);
     let mut observer = observe_within_clients(1, &pod.events);
     for event in other.events.iter().chain(pod.events.iter().take(1)) {
-        observer.take(&crate::intake::QueryEvent { record: event.record, qname: &event.qname });
+        observer.take(&QueryEvent { record: event.record, qname: &event.qname });
     }
     let (addr, client) = observer.clients.iter().next().unwrap();
     assert_eq!((*addr, observer.clients.evicted()), (pod.address, 2));
