@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use testbed::http::{Response, get};
 use testbed::{Browser, Component, have};
 
+use crate::axe::keeps_nobody_out;
 use crate::cluster::{Cluster, STRANGER, UNLUCKY, WORST};
 use crate::hidden::shows_nobody;
 use crate::top::answers_in_one_screen;
@@ -29,6 +30,7 @@ fn a_busy_node_is_understood_in_one_screen() {
     copies(&mut browser, &origin);
     takes_pictures(&mut browser, &origin);
     fits_on_a_phone(&mut browser);
+    keeps_nobody_out(&mut browser, &origin, &paths());
     is_small(&cluster);
     taps(&cluster);
     answers_in_one_screen(&cluster);
@@ -146,6 +148,18 @@ fn copies(browser: &mut Browser, origin: &str) {
     let selected = "getSelection().toString().includes('ndots')";
     browser.wait_for(selected, SOON).unwrap();
     browser.eval("getSelection().removeAllRanges()").unwrap();
+}
+
+/// One page of each kind.
+fn paths() -> Vec<String> {
+    let (workload, pod) = WORST;
+    vec![
+        String::new(),
+        format!("workloads/shop/Deployment/{workload}"),
+        format!("clients/{pod}"),
+        "workloads?search=shop".to_owned(),
+        "clients".to_owned(),
+    ]
 }
 
 fn takes_pictures(browser: &mut Browser, origin: &str) {

@@ -4,6 +4,7 @@
 //! docs/img are made so.
 #![cfg(test)]
 
+mod axe;
 mod cluster;
 mod hidden;
 mod look;

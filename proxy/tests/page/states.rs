@@ -33,6 +33,7 @@ fn a_node_without_clients_says_so_and_then_counts() {
         .unwrap();
     assert!(text.as_str().unwrap().contains("No queries yet"), "{text}");
     picture(&mut browser, "empty");
+    crate::axe::is_clean(&mut browser, "the page without clients");
 
     proxy.client().udp(&query("web.test.", "A")).unwrap();
     // All since the start is there at once, the last minute after ten seconds.

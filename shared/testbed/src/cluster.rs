@@ -24,7 +24,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use crate::coredns::COREDNS as COREDNS_PROGRAM;
-use crate::go_program::GoProgram;
+use crate::kept::Kept;
 use crate::path::{find_program, missing_program};
 use crate::{coredns, kubernetes, wait};
 pub use control_plane::ControlPlane;
@@ -279,7 +279,7 @@ pub fn build_parts() -> Result<()> {
 /// Returns why there can be none, or nothing.
 pub(crate) fn missing() -> Option<String> {
     let programs = kubernetes::PROGRAMS.iter().chain([&COREDNS_PROGRAM]);
-    let is_buildable = || programs.into_iter().find_map(GoProgram::missing);
+    let is_buildable = || programs.into_iter().find_map(Kept::missing);
     let hierarchies = || node::hierarchies().err().map(|error| error.to_string());
     missing_program(&PROGRAMS)
         .or_else(is_buildable)

@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use tempfile::TempDir;
 
 use crate::client::{Client, query};
-use crate::go_program::{GoProgram, go};
+use crate::kept::{Kept, go};
 use crate::netns::Netns;
 use crate::process::Process;
 use crate::{port, wait};
@@ -105,8 +105,8 @@ fn build(dir: &Path, _: &str) -> Command {
     go
 }
 
-pub(crate) const COREDNS: GoProgram =
-    GoProgram { project: "coredns", version: VERSION, program: "coredns", build };
+pub(crate) const COREDNS: Kept =
+    Kept { project: "coredns", version: VERSION, program: "coredns", tool: "go", build };
 
 /// The version whose answers the tests are held against.
 pub const VERSION: &str = "1.14.4";

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::go_program::{GoProgram, go};
+use crate::kept::{Kept, go};
 
 /// Returns the path of the helm program, and builds it where it is missing: some
 /// minutes on two cores, once for a machine.
@@ -26,7 +26,7 @@ fn build(dir: &Path, _program: &str) -> Command {
     go
 }
 
-pub(crate) const HELM: GoProgram =
-    GoProgram { project: "helm", version: VERSION, program: "helm", build };
+pub(crate) const HELM: Kept =
+    Kept { project: "helm", version: VERSION, program: "helm", tool: "go", build };
 
 const VERSION: &str = "4.3.1";

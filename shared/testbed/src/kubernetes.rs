@@ -5,11 +5,11 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::go_program::{GoProgram, go};
+use crate::kept::{Kept, go};
 
 /// All of a cluster, the slowest build first: the others then find most of their
 /// packages built.
-pub(crate) const PROGRAMS: [GoProgram; 6] = [
+pub(crate) const PROGRAMS: [Kept; 6] = [
     APISERVER,
     part("kubelet"),
     part("kube-controller-manager"),
@@ -18,7 +18,7 @@ pub(crate) const PROGRAMS: [GoProgram; 6] = [
     part("kubectl"),
 ];
 
-pub(crate) const APISERVER: GoProgram = part("kube-apiserver");
+pub(crate) const APISERVER: Kept = part("kube-apiserver");
 
 /// Returns the path of one of them, and builds it where it is missing.
 ///
@@ -29,8 +29,8 @@ pub fn binary(program: &'static str) -> Result<PathBuf> {
     part(program).path()
 }
 
-const fn part(program: &'static str) -> GoProgram {
-    GoProgram { project: "kubernetes", version: VERSION, program, build }
+const fn part(program: &'static str) -> Kept {
+    Kept { project: "kubernetes", version: VERSION, program, tool: "go", build }
 }
 
 /// In a module of its own: Kubernetes replaces its dependencies, which `go

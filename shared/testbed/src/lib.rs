@@ -6,15 +6,16 @@
 //! player's own mistakes as right.
 
 pub mod apiserver;
+pub mod axe;
 pub mod browser;
 pub mod capture;
 pub mod client;
 pub mod cluster;
 pub mod coredns;
 pub mod fivedots;
-mod go_program;
 pub mod helm;
 pub mod http;
+mod kept;
 pub mod kubernetes;
 mod length;
 pub mod netns;

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use crate::apiserver;
+use crate::axe::AXE;
 use crate::cluster;
 use crate::coredns::COREDNS;
 use crate::helm::HELM;
@@ -28,7 +29,7 @@ pub enum Component {
     /// A real Kubernetes API server: built already, or Go to build it; and its
     /// etcd.
     Apiserver,
-    /// A browser without a screen.
+    /// A browser without a screen, and axe-core: there already, or npm to fetch it.
     Browser,
     /// The parts of a whole two-node cluster, and root.
     Cluster,
@@ -71,7 +72,8 @@ impl Component {
             Self::Browser => BROWSERS
                 .iter()
                 .all(|browser| find_program(browser).is_none())
-                .then(|| format!("none of {} in PATH", BROWSERS.join(", "))),
+                .then(|| format!("none of {} in PATH", BROWSERS.join(", ")))
+                .or_else(|| AXE.missing()),
             Self::Cluster => cluster::missing().or_else(missing_namespaces),
             Self::Coredns => COREDNS.missing(),
             Self::Deploy => HELM

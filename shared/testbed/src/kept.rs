@@ -1,4 +1,4 @@
-//! Programs of others that are built once for a machine, each at one version.
+//! Programs and scripts of others that are got once for a machine, each at one version.
 //!
 //! They are kept outside the checkout: minutes of build outlive any clone.
 
@@ -11,18 +11,20 @@ use tempfile::TempDir;
 
 use crate::path::find_program;
 
-/// A program in Go.
-pub(crate) struct GoProgram {
+/// A file of another project that a command makes.
+pub(crate) struct Kept {
     /// Whose it is; its folder is called so, with the version.
     pub(crate) project: &'static str,
     pub(crate) version: &'static str,
     /// The name of its file.
     pub(crate) program: &'static str,
-    /// Returns the command, of [`go`], that makes a program of this name in a folder.
+    /// The program that makes it, by its name in PATH.
+    pub(crate) tool: &'static str,
+    /// Returns the command that makes a program of this name in a folder.
     pub(crate) build: fn(&Path, &str) -> Command,
 }
 
-impl GoProgram {
+impl Kept {
     /// Returns its path, and builds it where it is missing.
     pub(crate) fn path(&self) -> Result<PathBuf> {
         self.path_in(&cache()?)
@@ -30,10 +32,11 @@ impl GoProgram {
 
     /// Returns why there can be none, or nothing.
     pub(crate) fn missing(&self) -> Option<String> {
-        let Self { program, version, .. } = self;
+        let Self { program, version, tool, .. } = self;
         let is_built = cache().is_ok_and(|cache| self.home(&cache).join(program).is_file());
-        let is_buildable = is_built || find_program("go").is_some();
-        (!is_buildable).then(|| format!("{program} {version} is not built and no go is in PATH"))
+        let is_buildable = is_built || find_program(tool).is_some();
+        (!is_buildable)
+            .then(|| format!("{program} {version} is not there and no {tool} is in PATH"))
     }
 
     fn path_in(&self, cache: &Path) -> Result<PathBuf> {
@@ -101,8 +104,8 @@ fn cache() -> Result<PathBuf> {
 mod tests {
     use super::*;
 
-    fn built(build: fn(&Path, &str) -> Command) -> GoProgram {
-        GoProgram { project: "kit", version: "1.2", program: "tool", build }
+    fn built(build: fn(&Path, &str) -> Command) -> Kept {
+        Kept { project: "kit", version: "1.2", program: "tool", tool: "sh", build }
     }
 
     fn shell(line: &str, dir: &Path) -> Command {
