@@ -66,7 +66,7 @@ const PROXY: &[&[&str]] = &[
     &["cli", "health", "kubernetes", "metrics", "serve", "shutdown"],
     &["notify"],
     &["config"],
-    &["interception", "resolv_conf"],
+    &["evidence", "interception", "resolv_conf"],
     &["app"],
     &["main"],
 ];

@@ -7,15 +7,17 @@ use crate::{Source, prove, root};
 
 /// Our crates: what each may depend on, of ours, in its library and programs,
 /// and beyond that in its tests.
-const OURS: [(&str, &[&str], &[&str]); 17] = [
+const OURS: [(&str, &[&str], &[&str]); 19] = [
     (
         "proxy",
         &[
             "cluster",
             "console",
+            "diagnose",
             "dns",
             "forward",
             "intercept",
+            "node",
             "observe",
             "resolver",
             "stub",
@@ -24,6 +26,7 @@ const OURS: [(&str, &[&str], &[&str]); 17] = [
         &["testbed", "upstream"],
     ),
     ("proxy/console", &["dns", "forward", "observe", "resolver", "stub"], &["testbed"]),
+    ("proxy/diagnose", &[], &[]),
     ("proxy/forward", &["dns", "observe", "resolver", "udp"], &["testbed", "upstream"]),
     ("proxy/fuzz", &["console", "dns", "forward", "observe", "proxy", "resolver", "stub"], &[]),
     ("proxy/intercept", &[], &["testbed"]),
@@ -37,6 +40,7 @@ const OURS: [(&str, &[&str], &[&str]); 17] = [
     ),
     ("shared/cluster", &[], &[]),
     ("shared/dns", &[], &[]),
+    ("shared/node", &[], &[]),
     ("shared/udp", &[], &[]),
     ("shared/stub", &["dns"], &[]),
     ("shared/upstream", &[], &[]),
@@ -58,9 +62,10 @@ const RESERVED: [(&str, &[&str]); 5] = [
 /// Crates that bring sockets, clocks or threads; the pure crates have none.
 const IMPURE: [&str; 5] = ["tokio", "mio", "socket2", "axum", "serde_json"];
 /// The libraries that the program `proxy` puts together.
-const ROOMS: [&str; 5] = ["console", "forward", "intercept", "observe", "resolver"];
+const ROOMS: [&str; 6] = ["console", "diagnose", "forward", "intercept", "observe", "resolver"];
 
-const PURE: [&str; 4] = ["proxy/observe", "proxy/resolver", "shared/dns", "shared/stub"];
+const PURE: [&str; 5] =
+    ["proxy/diagnose", "proxy/observe", "proxy/resolver", "shared/dns", "shared/stub"];
 
 /// What a room has no use for, though its neighbors have: who draws needs no
 /// sockets of its own, who asks upstreams draws nothing.

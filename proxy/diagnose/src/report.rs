@@ -1,0 +1,82 @@
+//! A verdict as text for a terminal.
+
+use std::fmt;
+
+use crate::finding::Finding;
+use crate::verdict::{Outcome, Verdict};
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.outcome {
+            Outcome::Healthy => writeln!(f, "HEALTHY  nothing that was looked at fails")?,
+            Outcome::Insufficient => {
+                writeln!(f, "INSUFFICIENT EVIDENCE  no cause was found, and too little was seen")?;
+            }
+            Outcome::Problem => (),
+        }
+        for (n, finding) in self.findings.iter().enumerate() {
+            if n > 0 {
+                writeln!(f)?;
+            }
+            writeln!(f, "PROBLEM  {}  ({})", finding.cause.title(), finding.scope.title())?;
+            finding.fmt_rest(f)?;
+        }
+        for (n, gap) in self.gaps.iter().enumerate() {
+            let title = if n == 0 { "gaps" } else { "" };
+            write!(f, "{}{title:10}{gap}", if n == 0 { "\n" } else { "" })?;
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl Finding {
+    fn fmt_rest(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        list(f, "who", self.culprit.as_slice())?;
+        list(f, "because", &self.evidence)?;
+        list(f, "otherwise", &self.otherwise)?;
+        list(f, "fix", std::slice::from_ref(&self.fix.action))?;
+        // Not cut: a command in two lines is another command.
+        self.fix
+            .commands
+            .iter()
+            .try_for_each(|command| writeln!(f, "{:10}$ {command}", ""))?;
+        list(f, "risk", std::slice::from_ref(&self.fix.risk))
+    }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, title: &str, lines: &[String]) -> fmt::Result {
+    for (n, line) in lines.iter().enumerate() {
+        let title = if n == 0 { title } else { "" };
+        writeln!(f, "{title:10}{line}")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cause::Cause;
+    use crate::finding::{Scope, found};
+    use crate::verdict::{Outcome, Verdict};
+
+    #[test]
+    fn a_problem_has_its_cause_first_and_its_gaps_last() {
+        let finding = found(Cause::ConntrackFull, Scope::Node)
+            .culprit(Some("10.244.0.9".to_owned()))
+            .because("1000 of 1000 entries are in use")
+            .because("40 new flows were dropped")
+            .otherwise("with room in the table `drop` stands still");
+        let gaps = vec!["other nodes: not looked at".to_owned()];
+        let verdict = Verdict { outcome: Outcome::Problem, findings: vec![finding], gaps };
+        let text = verdict.to_string();
+        let mut lines = text.lines();
+        assert_eq!(lines.next(), Some("PROBLEM  conntrack table full  (this node)"));
+        assert_eq!(lines.next(), Some("who       10.244.0.9"));
+        assert_eq!(lines.next(), Some("because   1000 of 1000 entries are in use"));
+        assert_eq!(lines.next(), Some("          40 new flows were dropped"));
+        assert!(text.contains("\n          $ sysctl -w net.netfilter.nf_conntrack_max="), "{text}");
+        assert!(text.ends_with("\n\ngaps      other nodes: not looked at\n"), "{text}");
+        let healthy = Verdict { outcome: Outcome::Healthy, findings: Vec::new(), gaps: Vec::new() };
+        assert_eq!(healthy.to_string(), "HEALTHY  nothing that was looked at fails\n");
+    }
+}

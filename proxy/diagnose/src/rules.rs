@@ -1,0 +1,99 @@
+//! The rules: each reads the evidence and finds one cause, or not.
+//!
+//! A rule has a minimum sample, says nothing below it, and leaves alone what a graver
+//! cause explains.
+
+use crate::cause::Cause;
+use crate::evidence::Evidence;
+use crate::finding::Finding;
+use crate::reading::RESPONSES;
+use crate::sample::Tries;
+
+mod clients;
+mod coredns;
+mod node;
+mod path;
+mod upstream;
+
+/// What was found, in the order of [`Cause::ALL`].
+pub(crate) fn findings(evidence: &Evidence) -> Vec<Finding> {
+    let mut found: Vec<Finding> = Vec::new();
+    for rule in RULES {
+        if let Some(finding) = rule(evidence, &found) {
+            found.push(finding);
+        }
+    }
+    found.sort_by_key(|finding| Cause::ALL.iter().position(|cause| *cause == finding.cause));
+    found
+}
+
+/// What would have been looked at, and is not there.
+pub(crate) fn gaps(evidence: &Evidence) -> Vec<String> {
+    let parts = [
+        ("the accounts of the proxy", evidence.window.is_none()),
+        ("probes of CoreDNS pods", evidence.coredns.is_none()),
+        ("probes of the DNS Service", evidence.service.is_none()),
+        ("probes of upstreams", evidence.upstreams.is_none()),
+        ("probes for loops", evidence.rings.is_none()),
+        ("the connection table", evidence.conntrack.is_none()),
+        ("UDP counters", evidence.udp.is_none()),
+        ("kube-proxy", evidence.kube_proxy.is_none()),
+        ("the Kubernetes API", evidence.cluster.is_none()),
+        ("other nodes", evidence.peers.is_none()),
+    ];
+    // Where the reason is known it is told instead.
+    let is_told = |part: &str| evidence.gaps.iter().any(|gap| gap.starts_with(part));
+    let missing = parts
+        .iter()
+        .filter(|(part, is_missing)| *is_missing && !is_told(part));
+    let missing = missing.map(|(part, _)| format!("{part}: not looked at"));
+    missing.chain(evidence.gaps.iter().cloned()).collect()
+}
+
+/// Says whether so much was seen that nothing found means that all is well: servers
+/// were probed or clients asked, and enough of them.
+pub(crate) fn is_enough(evidence: &Evidence) -> bool {
+    let servers = [&evidence.coredns, &evidence.upstreams]
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut tries = Tries::default();
+    servers.for_each(|server| tries.add(&server.udp));
+    if let Some(service) = &evidence.service {
+        tries.add(&service.udp);
+    }
+    let asked = evidence.window.as_ref();
+    let asked = asked.map_or(0, |window| window.internal.queries + window.external.queries);
+    tries.sent >= PROBES || asked >= RESPONSES
+}
+
+/// A rule: what it finds, after what the rules before it found.
+type Rule = fn(&Evidence, &[Finding]) -> Option<Finding>;
+
+/// Those that others leave to go before them.
+const RULES: [Rule; 18] = [
+    node::ring,
+    node::conntrack_full,
+    path::no_endpoints,
+    coredns::crashing,
+    coredns::down,
+    path::network,
+    coredns::sick,
+    path::stale_rules,
+    path::stale_flows,
+    coredns::not_synced,
+    upstream::failing,
+    upstream::unexpected,
+    path::tcp_blocked,
+    node::overflow,
+    clients::replies_lost,
+    coredns::throttled,
+    clients::one_workload,
+    clients::amplification,
+];
+
+/// Probes below which a healthy node is not called so.
+const PROBES: u32 = 20;
+
+#[cfg(test)]
+mod tests;

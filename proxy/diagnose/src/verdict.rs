@@ -1,0 +1,43 @@
+//! The verdict: which causes, how far they reach, and what would have spoken against.
+
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::Evidence;
+use crate::finding::Finding;
+use crate::rules;
+
+/// What the evidence amounts to.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Verdict {
+    /// In a word.
+    pub outcome: Outcome,
+    /// The causes, the one that explains most first.
+    pub findings: Vec<Finding>,
+    /// What is missing, and would have been looked at.
+    pub gaps: Vec<String>,
+}
+
+/// A verdict in a word.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// All that was looked at is well, and enough was looked at.
+    Healthy,
+    /// There is a cause, or more.
+    Problem,
+    /// No cause was found, and too little was seen to say that there is none.
+    Insufficient,
+}
+
+/// Judges the evidence. The same evidence has the same verdict.
+#[must_use]
+pub fn judge(evidence: &Evidence) -> Verdict {
+    let findings = rules::findings(evidence);
+    let gaps = rules::gaps(evidence);
+    let outcome = match () {
+        () if !findings.is_empty() => Outcome::Problem,
+        () if rules::is_enough(evidence) => Outcome::Healthy,
+        () => Outcome::Insufficient,
+    };
+    Verdict { outcome, findings, gaps }
+}

@@ -1,0 +1,17 @@
+//! What the kernel and kube-proxy tell about a node: its connection table, its UDP
+//! counters, the state of its rules. Everything is read, nothing changed.
+//!
+//! Counters are read twice, and what matters is their difference. Files are found below
+//! a [`Proc`], so that a test has its own; their text is parsed by functions of it.
+
+mod proc_files;
+pub use proc_files::Proc;
+
+mod conntrack;
+pub use conntrack::{Entry, Stats, Table, busiest, parse_entries};
+
+mod udp;
+pub use udp::UdpCounts;
+
+mod kube_proxy;
+pub use kube_proxy::RuleState;
