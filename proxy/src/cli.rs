@@ -7,6 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use console::{CacheCommand, ProbeCommand, StatsArgs, TapArgs, TopArgs};
 
+mod diagnose;
+pub use diagnose::{DiagnoseArgs, Format};
+
 /// A node-local DNS cache for Kubernetes.
 #[derive(Debug, Parser)]
 #[command(name = "fivedots", version, arg_required_else_help = true)]
@@ -39,6 +42,12 @@ pub enum Command {
     /// queries left out goes to standard error or, with `--json`, into a line
     /// of its own.
     Tap(TapArgs),
+    /// Find out why DNS fails on this node: the scope, the cause, the evidence, the fix.
+    ///
+    /// Reads the proxy of this node, the kernel and kube-proxy, and sends less than 300
+    /// queries, 50 a second to one server at most; it changes nothing and takes some
+    /// seconds. Exit status 0: healthy; 3: a problem was found; 4: too little was seen.
+    Diagnose(Box<DiagnoseArgs>),
     /// Show or remove what a running proxy has cached.
     #[command(subcommand)]
     Cache(CacheCommand),

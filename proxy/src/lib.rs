@@ -28,6 +28,8 @@ pub mod cli;
 
 pub mod config;
 
+pub mod evidence;
+
 pub mod resolv_conf;
 
 pub mod interception;

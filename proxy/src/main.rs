@@ -9,8 +9,11 @@ use clap::Parser as _;
 use console::tap::{self, TapError};
 use console::{CacheCommand, ProbeCommand, StatsArgs, TapArgs, TopArgs, stats, top};
 use proxy::capabilities::Capabilities;
-use proxy::cli::{Cli, Command, ConfigCommand, InterceptCommand, LogFormat, RunArgs};
+use proxy::cli::{
+    Cli, Command, ConfigCommand, DiagnoseArgs, Format, InterceptCommand, LogFormat, RunArgs,
+};
 use proxy::config::{Config, DEFAULTS};
+use proxy::evidence;
 use proxy::interception;
 use proxy::log::Log;
 use tracing_subscriber::EnvFilter;
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
         Command::Stats(args) => stats(&args),
         Command::Tap(args) => tap(&args),
         Command::Top(args) => top(&args),
+        Command::Diagnose(args) => diagnose(&args),
         Command::Cache(command) => cache(&command),
         Command::Probe(command) => probe(&command),
         Command::Intercept(command) => intercept(&command),
@@ -62,6 +66,29 @@ fn stats(args: &StatsArgs) -> ExitCode {
     match wait_for(stats::text(args)) {
         Ok(Ok(text)) => say(text.trim_end()),
         Ok(Err(error)) => fail(RUN, &error),
+        Err(error) => fail(RUN, &error),
+    }
+}
+
+fn diagnose(args: &DiagnoseArgs) -> ExitCode {
+    let evidence = match &args.bundle {
+        Some(file) => match evidence::read(file) {
+            Ok(bundle) => bundle.evidence,
+            Err(error) => return fail(CONFIG, &format_args!("{error:#}")),
+        },
+        None => match wait_for(evidence::gather(args)) {
+            Ok(evidence) => evidence,
+            Err(error) => return fail(RUN, &error),
+        },
+    };
+    let (verdict, bundle) = evidence::judged(evidence);
+    let text = match args.format {
+        Format::Text => Ok(verdict.to_string()),
+        Format::Json => serde_json::to_string_pretty(&bundle),
+    };
+    match text.map(|text| say(text.trim_end())) {
+        Ok(ExitCode::SUCCESS) => ExitCode::from(evidence::exit_status(verdict.outcome)),
+        Ok(failed) => failed,
         Err(error) => fail(RUN, &error),
     }
 }

@@ -51,10 +51,7 @@ pub enum AdminClientError {
 /// # Errors
 ///
 /// Without an answer in time, and for an answer that is not that page.
-pub(crate) async fn get<T: DeserializeOwned>(
-    addr: &AdminAddr,
-    path: &str,
-) -> Result<T, AdminClientError> {
+pub async fn get<T: DeserializeOwned>(addr: &AdminAddr, path: &str) -> Result<T, AdminClientError> {
     read(addr, Method::GET, path).await
 }
 
@@ -63,7 +60,7 @@ pub(crate) async fn get<T: DeserializeOwned>(
 /// # Errors
 ///
 /// As [`get`].
-pub(crate) async fn text(addr: &AdminAddr, path: &str) -> Result<String, AdminClientError> {
+pub async fn text(addr: &AdminAddr, path: &str) -> Result<String, AdminClientError> {
     let body = in_time(addr, Method::GET, path).await?;
     Ok(String::from_utf8_lossy(&body).into_owned())
 }

@@ -40,7 +40,7 @@ pub use args::{
 };
 
 mod admin_client;
-pub use admin_client::AdminClientError;
+pub use admin_client::{AdminClientError, get as read_page, text as read_text};
 
 pub mod cache;
 

@@ -1,0 +1,49 @@
+//! The flags of `diagnose`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use console::{AdminAddr, parse_admin};
+use dns::Name;
+
+use super::{parse_suffix, parse_upstream};
+
+/// The flags of `diagnose`.
+#[derive(Args, Clone, Debug)]
+pub struct DiagnoseArgs {
+    /// Admin listener of the proxy on this node: its accounts and upstreams.
+    #[arg(long, visible_alias = "url", value_name = "ADDR:PORT|unix:PATH", value_parser = parse_admin)]
+    pub admin: Option<AdminAddr>,
+    /// The DNS Service, such as the ClusterIP of kube-dns; the upstream of the proxy
+    /// without it.
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = parse_upstream)]
+    pub service: Option<SocketAddr>,
+    /// A CoreDNS pod; may be repeated.
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = parse_upstream)]
+    pub coredns: Vec<SocketAddr>,
+    /// A server that CoreDNS forwards to, or any other; may be repeated.
+    #[arg(long, visible_alias = "server", value_name = "ADDR[:PORT]", value_parser = parse_upstream)]
+    pub upstream: Vec<SocketAddr>,
+    /// Names in it are the cluster's.
+    #[arg(long, value_name = "NAME", default_value = "cluster.local", value_parser = parse_suffix)]
+    pub cluster_domain: Name,
+    /// A domain outside of the cluster: a name that does not exist is asked for in it.
+    #[arg(long, value_name = "NAME", default_value = "example.com", value_parser = parse_suffix)]
+    pub external: Name,
+    /// Judge what an earlier `--format json` printed, and ask nobody.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["admin", "service", "coredns", "upstream"])]
+    pub bundle: Option<PathBuf>,
+    /// How the verdict is printed; `json` has the evidence too.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// How a verdict is printed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}

@@ -1,0 +1,150 @@
+//! What the kernel and kube-proxy of this node tell, before and after the probes.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::SystemTime;
+
+use console::{AdminAddr, AdminClientError, read_text};
+use diagnose::{Conntrack, Evidence, KubeProxy, UdpCounters};
+use node::{Proc, RuleState, Table, UdpCounts, busiest, parse_entries};
+
+use super::probes::Targets;
+
+/// Counters at one moment.
+pub(super) struct Counters {
+    table: io::Result<Table>,
+    udp: io::Result<UdpCounts>,
+}
+
+impl Counters {
+    /// Reads them.
+    pub(super) fn read() -> Self {
+        let proc = Proc::default();
+        Self { table: Table::read(&proc), udp: UdpCounts::read(&proc) }
+    }
+}
+
+/// Notes what changed since `before`, where the probes from `ports` were sent, and what
+/// kube-proxy tells.
+pub(super) async fn note(
+    before: &Counters,
+    targets: &Targets,
+    ports: &[SocketAddr],
+    evidence: &mut Evidence,
+) {
+    let after = Counters::read();
+    note_udp(before, &after, evidence);
+    note_table(before, &after, evidence);
+    note_backends(targets, ports, evidence);
+    let metrics = read_text(&AdminAddr::Tcp(KUBE_PROXY), "/metrics").await;
+    match metrics {
+        Ok(text) => evidence.kube_proxy = Some(rules(&RuleState::parse(&text))),
+        Err(AdminClientError::Connect { addr, source }) => {
+            evidence
+                .gaps
+                .push(format!("kube-proxy: no connection to {addr}: {source}"));
+        }
+        Err(error) => evidence.gaps.push(format!("kube-proxy: {error}")),
+    }
+}
+
+fn note_udp(before: &Counters, after: &Counters, evidence: &mut Evidence) {
+    match (&before.udp, &after.udp) {
+        (Ok(before), Ok(after)) => {
+            let UdpCounts { receive_full, send_full, softnet_dropped } = after.since(*before);
+            evidence.udp = Some(UdpCounters { receive_full, send_full, softnet_dropped });
+        }
+        (_, Err(error)) | (Err(error), _) => evidence.gaps.push(format!("UDP counters: {error}")),
+    }
+}
+
+fn note_table(before: &Counters, after: &Counters, evidence: &mut Evidence) {
+    let (before, after) = match (&before.table, &after.table) {
+        (Ok(before), Ok(after)) => (before, after),
+        (_, Err(error)) | (Err(error), _) => {
+            return evidence.gaps.push(format!("the connection table: {error}"));
+        }
+    };
+    let proc = Proc::default();
+    let since = after.stats.since(before.stats);
+    let of_host = match proc.is_of_first_process() {
+        Ok(of_host) => of_host,
+        Err(error) => {
+            evidence
+                .gaps
+                .push(format!("whose connection table it is: {error}"));
+            false
+        }
+    };
+    // A look at each entry costs CPU: only where it is nearly full.
+    let is_nearly_full = after.count * 4 > after.max * 3;
+    let entries = is_nearly_full.then(|| proc.read("net/nf_conntrack"));
+    let top = match entries {
+        Some(Ok(text)) => busiest(&text, TOP),
+        Some(Err(error)) => {
+            evidence
+                .gaps
+                .push(format!("who fills the connection table: {error}"));
+            Vec::new()
+        }
+        None => Vec::new(),
+    };
+    evidence.conntrack = Some(Conntrack {
+        applies: true,
+        of_host,
+        count: after.count,
+        max: after.max,
+        dropped: since.drop,
+        evicted: since.early_drop,
+        full_lines: 0,
+        top: top
+            .into_iter()
+            .map(|(addr, count)| (addr.to_string(), count))
+            .collect(),
+    });
+}
+
+/// Where the rules of this node sent the probes of the Service.
+fn note_backends(targets: &Targets, ports: &[SocketAddr], evidence: &mut Evidence) {
+    let (Some(service), Some(probed)) = (targets.service, evidence.service.as_mut()) else {
+        return;
+    };
+    let text = match Proc::default().read("net/nf_conntrack") {
+        Ok(text) => text,
+        Err(error) => {
+            return evidence
+                .gaps
+                .push(format!("where the Service leads: {error}"));
+        }
+    };
+    let ours: BTreeSet<u16> = ports.iter().map(SocketAddr::port).collect();
+    let entries = parse_entries(&text).filter(|entry| entry.target == service);
+    let own = entries.filter(|entry| ours.contains(&entry.source.port()));
+    let backends: BTreeSet<IpAddr> = own.map(|entry| entry.backend).collect();
+    // NOTRACK and other datapaths leave no entry.
+    probed.backends = (!backends.is_empty()).then(|| backends.into_iter().collect());
+}
+
+#[expect(clippy::disallowed_methods, reason = "what kube-proxy tells is in Unix time")]
+fn rules(state: &RuleState) -> KubeProxy {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.map_or(0.0, |since| since.as_secs_f64());
+    KubeProxy {
+        synced_s: state.synced_ago(now),
+        pending_s: state.pending(now),
+        ..KubeProxy::default()
+    }
+}
+
+/// The name of the node: of its host.
+pub(super) fn name() -> String {
+    let name = Proc::default().read("sys/kernel/hostname");
+    name.map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned())
+}
+
+/// Sources of entries that are named.
+const TOP: usize = 5;
+
+/// `metricsBindAddress` of kube-proxy by default.
+const KUBE_PROXY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 10_249);

@@ -1,0 +1,275 @@
+//! The probes: to whom, for what, how many, how fast.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use diagnose::{Evidence, Server, Service, Tries};
+use dns::{Name, Rtype};
+use tokio::task::JoinSet;
+use tokio::time::interval;
+
+use super::ask::{self, Question};
+use crate::cli::DiagnoseArgs;
+
+/// Whom to probe.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Targets {
+    /// The DNS Service.
+    pub(super) service: Option<SocketAddr>,
+    /// Each CoreDNS pod.
+    pub(super) coredns: Vec<SocketAddr>,
+    /// Servers behind CoreDNS.
+    pub(super) upstreams: Vec<SocketAddr>,
+}
+
+impl Targets {
+    /// Those of the flags; without a Service, the servers that the proxy asks for names
+    /// of the cluster, and for others.
+    pub(super) fn of(args: &DiagnoseArgs, known: &[(SocketAddr, Vec<Name>)]) -> Self {
+        let mut targets = Self {
+            service: args.service,
+            coredns: args.coredns.clone(),
+            upstreams: args.upstream.clone(),
+        };
+        if targets.service.is_some() || !targets.coredns.is_empty() || !targets.upstreams.is_empty()
+        {
+            return targets;
+        }
+        let cluster = |zones: &[Name]| {
+            zones
+                .iter()
+                .any(|zone| zone.is_within(&args.cluster_domain))
+        };
+        let any_cluster = known.iter().any(|(_, zones)| cluster(zones));
+        for (addr, zones) in known {
+            match cluster(zones) || !any_cluster {
+                true if targets.service.is_none() => targets.service = Some(*addr),
+                true => targets.coredns.push(*addr),
+                false => targets.upstreams.push(*addr),
+            }
+        }
+        targets
+    }
+
+    /// Everybody behind whom there is an upstream.
+    fn through(&self) -> Vec<SocketAddr> {
+        match self.coredns.is_empty() {
+            true => self.service.into_iter().collect(),
+            false => self.coredns.clone(),
+        }
+    }
+}
+
+/// What one server is asked.
+#[derive(Clone, Debug)]
+struct Plan {
+    server: SocketAddr,
+    udp: u32,
+    tcp: u32,
+    asks: Asks,
+}
+
+/// For what.
+#[derive(Clone, Debug)]
+enum Asks {
+    /// A name of the cluster that always exists.
+    Internal(Name),
+    /// Names that nobody has asked before, so that no cache answers.
+    Fresh(Name),
+}
+
+impl Asks {
+    fn question(&self) -> Question {
+        match self {
+            Self::Internal(name) => Question::new(name, Rtype::A),
+            Self::Fresh(domain) => Question::new(&fresh(domain), Rtype::A),
+        }
+    }
+}
+
+/// Probes all of them side by side, each at its pace. Returns the ports from which the
+/// Service was asked.
+pub(super) async fn run(
+    targets: &Targets,
+    args: &DiagnoseArgs,
+    evidence: &mut Evidence,
+) -> Vec<SocketAddr> {
+    let internal = Asks::Internal(internal(&args.cluster_domain));
+    let external = Asks::Fresh(args.external);
+    let plan = |server: &SocketAddr, udp, tcp, asks: &Asks| Plan {
+        server: *server,
+        udp,
+        tcp,
+        asks: asks.clone(),
+    };
+    let all = |servers: &[SocketAddr], udp, tcp, asks: &Asks| {
+        servers
+            .iter()
+            .map(|server| plan(server, udp, tcp, asks))
+            .collect::<Vec<_>>()
+    };
+    let service = targets.service.as_ref();
+    let service: Vec<_> = service
+        .map(|addr| plan(addr, SERVICE, TCP, &internal))
+        .into_iter()
+        .collect();
+    let groups = [
+        service,
+        all(&targets.coredns, PODS, TCP, &internal),
+        all(&targets.upstreams, PODS, 0, &external),
+        all(&targets.through(), THROUGH, 0, &external),
+    ];
+    let [service, coredns, upstreams, through] = probe(groups).await;
+    let servers = |probed: Vec<Probed>| {
+        (!probed.is_empty()).then(|| probed.into_iter().map(Server::from).collect::<Vec<_>>())
+    };
+    (evidence.coredns, evidence.upstreams) = (servers(coredns), servers(upstreams));
+    evidence.through = servers(through);
+    let Some(Probed { server, udp, tcp, ports }) = service.into_iter().next() else {
+        return Vec::new();
+    };
+    evidence.service = Some(Service { addr: Some(server), udp, tcp, ..Service::default() });
+    ports
+}
+
+/// What probes of one server met.
+struct Probed {
+    server: SocketAddr,
+    udp: Tries,
+    tcp: Tries,
+    ports: Vec<SocketAddr>,
+}
+
+impl From<Probed> for Server {
+    fn from(probed: Probed) -> Self {
+        let Probed { server, udp, tcp, .. } = probed;
+        Self { name: server.to_string(), addr: Some(server), ready: None, udp, tcp }
+    }
+}
+
+/// Probes groups of servers; the order within a group stays.
+async fn probe<const N: usize>(groups: [Vec<Plan>; N]) -> [Vec<Probed>; N] {
+    let mut set = JoinSet::new();
+    for (group, plans) in groups.into_iter().enumerate() {
+        for (n, plan) in plans.into_iter().enumerate() {
+            set.spawn(async move { (group, n, plan.run().await) });
+        }
+    }
+    let mut done = set.join_all().await;
+    done.sort_by_key(|(group, n, _)| (*group, *n));
+    let mut groups = [const { Vec::new() }; N];
+    for (group, _, probed) in done {
+        if let Some(group) = groups.get_mut(group) {
+            group.push(probed);
+        }
+    }
+    groups
+}
+
+impl Plan {
+    async fn run(self) -> Probed {
+        let mut pace = interval(PACE);
+        let mut set = JoinSet::new();
+        for _ in 0..self.udp {
+            pace.tick().await;
+            let (server, question) = (self.server, self.asks.question());
+            set.spawn(async move {
+                let mut tries = Tries::default();
+                let port = ask::udp(server, &question, &mut tries).await;
+                (tries, Tries::default(), port)
+            });
+        }
+        for _ in 0..self.tcp {
+            pace.tick().await;
+            let (server, question) = (self.server, self.asks.question());
+            set.spawn(async move {
+                let mut tries = Tries::default();
+                ask::tcp(server, &question, &mut tries).await;
+                (Tries::default(), tries, None)
+            });
+        }
+        let mut probed = Probed {
+            server: self.server,
+            udp: Tries::default(),
+            tcp: Tries::default(),
+            ports: Vec::new(),
+        };
+        for (udp, tcp, port) in set.join_all().await {
+            probed.udp.add(&udp);
+            probed.tcp.add(&tcp);
+            probed.ports.extend(port);
+        }
+        probed
+    }
+}
+
+/// `kubernetes.default.svc` of a cluster: the Service of its API, which always exists.
+fn internal(domain: &Name) -> Name {
+    let name = format!("kubernetes.default.svc.{domain}");
+    Name::from_text(&name).unwrap_or(*domain)
+}
+
+/// A name that nobody has asked before.
+fn fresh(domain: &Name) -> Name {
+    let name = format!("fivedots-{:016x}.{domain}", rand::random::<u64>());
+    Name::from_text(&name).unwrap_or(*domain)
+}
+
+/// Between two probes of one server: fifty a second.
+const PACE: Duration = Duration::from_millis(20);
+
+/// Flows to the Service: one dead backend of three is missed by all of them once in
+/// three thousand runs.
+const SERVICE: u32 = 20;
+
+/// Probes of each pod and each upstream.
+const PODS: u32 = 10;
+
+/// Probes through each pod.
+const THROUGH: u32 = 5;
+
+/// Connections to each.
+const TCP: u32 = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addr(n: u8) -> SocketAddr {
+        ([10, 0, 0, n], 53).into()
+    }
+
+    fn args(flags: &[&str]) -> DiagnoseArgs {
+        use clap::Parser as _;
+        #[derive(clap::Parser)]
+        struct Flags {
+            #[command(flatten)]
+            diagnose: DiagnoseArgs,
+        }
+        Flags::try_parse_from(["diagnose"].iter().chain(flags))
+            .unwrap()
+            .diagnose
+    }
+
+    #[test]
+    fn targets_are_those_of_the_flags_or_of_the_proxy() {
+        let [root, cluster] = [".", "cluster.local."].map(|name| Name::from_text(name).unwrap());
+        let known = [(addr(1), vec![root]), (addr(2), vec![cluster]), (addr(3), vec![cluster])];
+        let of = |flags: &[&str], known: &[(SocketAddr, Vec<Name>)]| {
+            let Targets { service, coredns, upstreams } = Targets::of(&args(flags), known);
+            (service, coredns, upstreams)
+        };
+        assert_eq!(of(&[], &known), (Some(addr(2)), vec![addr(3)], vec![addr(1)]));
+        assert_eq!(of(&[], &known[..1]), (Some(addr(1)), vec![], vec![]));
+        assert_eq!(of(&[], &[]), (None, vec![], vec![]));
+        assert_eq!(of(&["--upstream", "10.0.0.9"], &known), (None, vec![], vec![addr(9)]));
+    }
+
+    #[test]
+    fn names_are_the_clusters_or_new() {
+        let domain = Name::from_text("cluster.local").unwrap();
+        assert_eq!(internal(&domain).to_string(), "kubernetes.default.svc.cluster.local.");
+        assert!(fresh(&domain).is_within(&domain));
+        assert_ne!(fresh(&domain), fresh(&domain));
+    }
+}
