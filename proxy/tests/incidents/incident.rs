@@ -2,6 +2,9 @@
 
 use crate::world::{POD_A, POD_B, PROXY, UPSTREAM};
 
+/// A name that exists, whole.
+const GOOD: &str = "kubernetes.default.svc.cluster.local.";
+
 /// What is wrong.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Incident {
@@ -16,6 +19,10 @@ pub(crate) enum Incident {
     NoEndpoints,
     TcpDropped,
     Loop,
+    ConntrackFull,
+    NamesInVain,
+    OneWorkload,
+    Typos,
 }
 
 impl Incident {
@@ -39,6 +46,31 @@ impl Incident {
             Self::OnePodDead => &[POD_A],
             Self::AllPodsDead | Self::NoEndpoints => &[],
             _ => &[POD_A, POD_B],
+        }
+    }
+
+    /// Whether a proxy runs on the node.
+    pub(crate) const fn has_proxy(self) -> bool {
+        matches!(self, Self::Loop | Self::NamesInVain | Self::OneWorkload | Self::Typos)
+    }
+
+    /// What clients of the proxy look up, each from its own address: how often, and which
+    /// name, where `N` is another number each time.
+    pub(crate) const fn lookups(self) -> &'static [(&'static str, u16, &'static str)] {
+        match self {
+            Self::Loop => &[("127.0.0.2", 1, "web.example.com")],
+            Self::NamesInVain => &[("127.0.0.2", 150, "databse.shop"), ("127.0.0.3", 150, GOOD)],
+            // A few of each are no storm of one.
+            Self::Typos => &[
+                ("127.0.0.2", 20, "databse.shop"),
+                ("127.0.0.2", 150, GOOD),
+                ("127.0.0.3", 20, "chekout.shop"),
+                ("127.0.0.3", 150, GOOD),
+            ],
+            Self::OneWorkload => {
+                &[("127.0.0.2", 150, "hN.broken.example"), ("127.0.0.3", 150, GOOD)]
+            }
+            _ => &[],
         }
     }
 

@@ -2,6 +2,7 @@
 //! kernel. `fivedots diagnose` must name the cause of each, and none where all is well.
 #![cfg(test)]
 
+mod clients;
 mod incident;
 mod world;
 
@@ -84,6 +85,28 @@ fn a_service_without_endpoints() {
 #[test]
 fn tcp_that_is_dropped() {
     check(Incident::TcpDropped, Some((Cause::TcpBlocked, Scope::NodeOrCluster)));
+}
+
+#[test]
+fn a_full_connection_table() {
+    if have_program("conntrack", Component::Netns) {
+        check(Incident::ConntrackFull, Some((Cause::ConntrackFull, Scope::Node)));
+    }
+}
+
+#[test]
+fn one_client_that_asks_for_what_does_not_exist() {
+    check(Incident::NamesInVain, Some((Cause::NamesInVain, Scope::Workload)));
+}
+
+#[test]
+fn typos_of_all_clients_are_no_incident() {
+    check(Incident::Typos, None);
+}
+
+#[test]
+fn one_client_whose_names_fail() {
+    check(Incident::OneWorkload, Some((Cause::OneWorkload, Scope::Workload)));
 }
 
 #[test]

@@ -61,7 +61,10 @@ impl World {
                 "table ip dead {\nchain input {\ntype filter hook input priority 0;\ndrop\n}\n}\n",
             );
         }
-        let proxy = (incident == Incident::Loop).then(|| proxy(&node));
+        if incident == Incident::ConntrackFull {
+            fill_conntrack(&node);
+        }
+        let proxy = incident.has_proxy().then(|| proxy(&node, incident));
         let hosts = hosts
             .map(|(_, host)| host)
             .into_iter()
@@ -90,27 +93,67 @@ fn coredns(host: &Netns, addr: &str, corefile: &str) -> Coredns {
     Coredns::start_in(host, listen, corefile, &[]).unwrap()
 }
 
-/// Names of the cluster from a template, all others from behind.
+/// One name of the cluster, a zone that always fails, and all others from behind.
 fn corefile(forwards_to: &str) -> String {
+    let exists = "template IN A cluster.local {\nmatch ^kubernetes[.]default[.]svc[.]\n\
+                  answer \"{{ .Name }} 30 IN A 10.96.0.1\"\nfallthrough\n}\n";
+    let denied = "template ANY ANY cluster.local {\nrcode NXDOMAIN\n}\n";
+    let broken = "broken.example:53 {\nbind {ip}\ntemplate ANY ANY . {\nrcode SERVFAIL\n}\n}\n";
     format!(
-        "cluster.local:53 {{\nbind {{ip}}\ntemplate IN A cluster.local {{\n\
-         answer \"{{{{ .Name }}}} 30 IN A 10.96.0.1\"\n}}\n}}\n.:53 {{\nbind {{ip}}\nforward . {forwards_to}\n}}\n"
+        "cluster.local:53 {{\nbind {{ip}}\n{exists}{denied}}}\n{broken}\
+         .:53 {{\nbind {{ip}}\nforward . {forwards_to}\n}}\n"
     )
 }
 
-/// The proxy of the node, which has seen its ring before anybody looks.
-fn proxy(node: &Netns) -> Process {
+/// Entries of connections that one pod has, as many as there may be: none of them makes
+/// room for another.
+fn fill_conntrack(node: &Netns) {
+    let most = std::fs::read_to_string("/proc/sys/net/netfilter/nf_conntrack_max").unwrap();
+    let most: usize = most.trim().parse().unwrap();
+    let entry = |n: usize| {
+        let (port, server) = (1_024 + n % 60_000, 1 + n / 60_000);
+        format!(
+            "-I -p tcp --state ESTABLISHED -s 10.244.0.9 -d 198.18.0.{server} --sport {port} \
+             --dport 443 -t 600 -u ASSURED\n"
+        )
+    };
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let entries: String = (0..most + 64).map(entry).collect();
+    std::io::Write::write_all(&mut file, entries.as_bytes()).unwrap();
+    // It ends with an error where the table is full.
+    node.command("conntrack")
+        .arg("-R")
+        .arg(file.path())
+        .output()
+        .unwrap();
+}
+
+/// The proxy of the node, which has seen its clients before anybody looks.
+fn proxy(node: &Netns, incident: Incident) -> Process {
     let flags = ["--listen", "10.90.0.1:53", "--upstream", POD_A, "--admin", "127.0.0.1:9254"];
-    let proxy =
-        fivedots::serve(&mut node.command(env!("CARGO_BIN_EXE_fivedots")), "", &flags).unwrap();
-    let asked = node
-        .command("dig")
-        .args(["@10.90.0.1", "+tries=1", "web.example.com"])
-        .output();
-    assert!(asked.is_ok(), "{asked:?}");
-    let seen = || proxy.output().contains("a forwarding loop");
-    assert!(eventually(Duration::from_secs(20), seen), "{}", proxy.output());
+    let lines = "[[observe.search]]\nclients = \"127.0.0.0/8\"\nndots = 5\n\
+                 domains = [\"shop.svc.cluster.local\", \"svc.cluster.local\", \"cluster.local\"]\n";
+    let mut command = node.command(env!("CARGO_BIN_EXE_fivedots"));
+    let proxy = fivedots::serve(&mut command, lines, &flags).unwrap();
+    node.run_test("clients::clients", &format!("{incident:?}"))
+        .unwrap();
+    if incident == Incident::Loop {
+        let seen = || proxy.output().contains("a forwarding loop");
+        assert!(eventually(Duration::from_secs(20), seen), "{}", proxy.output());
+        return proxy;
+    }
+    // The last minute is of full tens of seconds.
+    let counted = || minute(node).is_some_and(|queries| queries > 0);
+    assert!(eventually(Duration::from_secs(30), counted), "{:?}", minute(node));
     proxy
+}
+
+/// The queries of the last minute, by the proxy's own account.
+fn minute(node: &Netns) -> Option<u64> {
+    let mut stats = node.command(env!("CARGO_BIN_EXE_fivedots"));
+    let output = stats.args(["stats", "--json"]).output().unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
+    summary["60s"]["queries"].as_u64()
 }
 
 fn nft(host: &Netns, rules: &str) {
