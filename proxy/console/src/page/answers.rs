@@ -26,7 +26,9 @@ pub(super) fn section(seen: &View<'_>) -> Markup {
     let columns = StackedColumns::of(ID, "queries", series);
     let body = html! {
         @if columns.is_empty() {
-            p.none { "No queries in the last 10 minutes." }
+            @if seen.all.summary.answers.iter().all(|answer| answer.history.is_empty()) {
+                p.note { "The chart begins with the first full 10 seconds." }
+            } @else { p.none { "No queries in the last 10 minutes." } }
         } @else {
             (columns.chart())
             (legend)
