@@ -1,5 +1,6 @@
 //! The probes: to whom, for what, how many, how fast.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -147,15 +148,29 @@ impl From<Probed> for Server {
     }
 }
 
-/// Probes groups of servers; the order within a group stays.
+/// Probes groups of servers; the order within a group stays. Servers are probed side by
+/// side, what one server is asked for comes one after the other.
 async fn probe<const N: usize>(groups: [Vec<Plan>; N]) -> [Vec<Probed>; N] {
-    let mut set = JoinSet::new();
+    let mut servers: BTreeMap<SocketAddr, Vec<(usize, usize, Plan)>> = BTreeMap::new();
     for (group, plans) in groups.into_iter().enumerate() {
         for (n, plan) in plans.into_iter().enumerate() {
-            set.spawn(async move { (group, n, plan.run().await) });
+            servers
+                .entry(plan.server)
+                .or_default()
+                .push((group, n, plan));
         }
     }
-    let mut done = set.join_all().await;
+    let mut set = JoinSet::new();
+    for plans in servers.into_values() {
+        set.spawn(async move {
+            let mut done = Vec::new();
+            for (group, n, plan) in plans {
+                done.push((group, n, plan.run().await));
+            }
+            done
+        });
+    }
+    let mut done: Vec<_> = set.join_all().await.into_iter().flatten().collect();
     done.sort_by_key(|(group, n, _)| (*group, *n));
     let mut groups = [const { Vec::new() }; N];
     for (group, _, probed) in done {

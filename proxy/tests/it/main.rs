@@ -10,6 +10,7 @@ mod cli;
 mod commands;
 mod coredns;
 mod destroyed;
+mod diagnose;
 mod drain;
 mod examples;
 mod forwarders;
