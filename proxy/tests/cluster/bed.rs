@@ -84,7 +84,7 @@ impl Drop for Bed {
 
 /// A pod's three resolver libraries: glibc and musl by getaddrinfo, and Go.
 fn clients(dir: &Path) -> Image {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
+    let sources = testbed::lookups::sources();
     let made = |command: &mut Command, name: &str, source: &str| {
         let program = dir.join(name);
         command.arg("-o").arg(&program).arg(sources.join(source));

@@ -87,8 +87,10 @@ impl Node {
 
     fn compile(&self, compiler: &mut Command, program: &str, source: &str) -> PathBuf {
         let program = self.dir.path().join(program);
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
-        compiler.arg("-o").arg(&program).arg(sources.join(source));
+        compiler
+            .arg("-o")
+            .arg(&program)
+            .arg(testbed::lookups::sources().join(source));
         let built = compiler.output().unwrap();
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
         program

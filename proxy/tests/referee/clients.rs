@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use testbed::Component;
@@ -181,7 +181,7 @@ pub(crate) fn lookups(lines: &str) -> Vec<Lookup> {
 }
 
 fn sources() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
+    testbed::lookups::sources()
 }
 
 /// What a cloud and a company add to a node's search list.

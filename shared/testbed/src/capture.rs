@@ -29,7 +29,8 @@ impl Capture {
         let dir = tempfile::tempdir()?;
         let mut command = netns.command("dumpcap");
         command
-            .args(["-q", "-i", device, "-f", filter, "-c", &CAPACITY.to_string(), "-w"])
+            .args(["-q", "-i", device, "-f", filter, "-c", &CAPACITY.to_string()])
+            .args(["-B", BUFFER, "-w"])
             .arg(dir.path().join(FILE));
         let dumpcap = Process::spawn(&mut command)?;
         // Printed after its socket is bound and the filter set.
@@ -107,5 +108,7 @@ fn split<const N: usize>(line: &str) -> Result<[String; N]> {
 
 /// Packets of one capture; more end it, which is an error of [`Capture::finish`].
 pub const CAPACITY: u32 = 1_000_000;
+/// MiB for packets that dumpcap had no CPU for: seconds of a busy test.
+const BUFFER: &str = "32";
 const FILE: &str = "capture.pcapng";
 const PATIENCE: Duration = Duration::from_secs(20);

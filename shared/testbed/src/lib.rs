@@ -18,6 +18,7 @@ pub mod http;
 mod kept;
 pub mod kubernetes;
 mod length;
+pub mod lookups;
 pub mod netns;
 mod path;
 pub mod port;
