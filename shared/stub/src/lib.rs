@@ -2,11 +2,12 @@
 //!
 //! One lookup becomes several queries: the search list of resolv.conf is walked
 //! until a name answers, and the C libraries disagree on the order, on what
-//! ends the walk and on what the file says. Here that is data and pure
-//! functions: no sockets, no clocks, no files.
+//! ends the walk and on what the file says. They disagree on sockets, resends and what
+//! a response leads to as well: [`client`] has that. Here all is data, pure functions
+//! and state machines: no sockets, no clocks, no files.
 //!
 //! The rules are what the programs were seen to do against a logging server:
-//! glibc 2.36, musl 1.2.3 and the pure resolver of Go 1.26. Two are not from
+//! glibc 2.36, musl 1.2.3, the pure resolver of Go 1.26, c-ares and nslookup. Two are not from
 //! there: that musl passes over an unusable search domain is what it does since
 //! 1.2.4, and what a closed port does to glibc's walk is read from its source.
 #![forbid(unsafe_code)]
@@ -18,6 +19,8 @@ mod resolv_conf;
 pub use resolv_conf::{Nameserver, Oddity, Options, Remark, ResolvConf};
 
 pub mod timing;
+
+pub mod client;
 
 mod walk;
 pub use walk::{Outcome, Walk, expand, walk};

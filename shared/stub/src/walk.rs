@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use crate::{Library, ResolvConf};
 
 /// How one name of a walk turned out, over all the types asked for it.
@@ -32,7 +34,7 @@ pub enum Outcome {
 #[derive(Clone, Debug)]
 pub struct Walk {
     library: Library,
-    candidates: Vec<Candidate>,
+    candidates: Arc<[Candidate]>,
     position: usize,
 }
 
@@ -62,7 +64,7 @@ enum Next {
 /// lookup by themselves. `name` must not be the text of an IP address, which is
 /// never looked up.
 pub fn walk(library: Library, conf: &ResolvConf, name: &str) -> Walk {
-    Walk { library, candidates: candidates(library, conf, name), position: 0 }
+    Walk { library, candidates: candidates(library, conf, name).into(), position: 0 }
 }
 
 /// Returns the names that the lookup of `name` asks, in order, if each turns
@@ -104,6 +106,26 @@ impl Walk {
         self.candidates
             .get(self.position)
             .map(|candidate| candidate.name.as_str())
+    }
+
+    /// Returns all names that the lookup may ask, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.candidates
+            .iter()
+            .map(|candidate| candidate.name.as_str())
+    }
+
+    /// Returns the place of the current name among [`names`](Self::names); `None` when
+    /// the walk is over.
+    pub(crate) fn position(&self) -> Option<u16> {
+        self.current()?;
+        u16::try_from(self.position).ok()
+    }
+
+    /// Returns whether the current name is the name as it is.
+    pub(crate) fn is_as_is(&self) -> bool {
+        let current = self.candidates.get(self.position);
+        current.is_some_and(|candidate| candidate.source == Source::AsIs)
     }
 
     /// Takes how the current name turned out, and returns the next one to ask;
