@@ -239,7 +239,7 @@ impl Account {
 
 /// Returns whether `message` repeats the question of `query`. One without a
 /// question can only be an error about the query as a whole.
-fn answers(query: &[u8], message: &[u8], header: &Header) -> bool {
+pub(crate) fn answers(query: &[u8], message: &[u8], header: &Header) -> bool {
     if header.counts[0] == 0 {
         let rcode = header.flags.rcode();
         return rcode == Rcode::FORMERR || rcode == Rcode::NOTIMP;

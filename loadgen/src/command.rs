@@ -1,7 +1,6 @@
 //! What each command does, from its arguments to its exit code.
 
 use std::io::{self, Write};
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use crate::cli::{Cli, Command, CompareArgs, MergeArgs, QuickArgs, RunArgs};
@@ -74,7 +73,7 @@ pub fn run(cli: &Cli, stop: &Stop, out: &mut impl Write) -> Result<Exit, Command
         Command::Merge(args) => merge_files(args, out),
         Command::Find(args) => {
             let scenario = find::scenario(args, args.from)?;
-            guard(&scenario, scenario.address(), args.i_own_this)?;
+            guard(&scenario, args.i_own_this)?;
             Ok(find::run(args, stop, out)?)
         }
         Command::Demo(args) => Ok(demo::run(args, stop, out)?),
@@ -88,7 +87,7 @@ pub fn run(cli: &Cli, stop: &Stop, out: &mut impl Write) -> Result<Exit, Command
 fn run_file(args: &RunArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, CommandError> {
     let mut scenario = Scenario::load_for(&args.file, args.server.as_deref())?;
     place(&mut scenario, args).map_err(CommandError::Usage)?;
-    guard(&scenario, scenario.address(), args.i_own_this)?;
+    guard(&scenario, args.i_own_this)?;
     if args.dry_run {
         print(out, &Forecast(&scenario).to_string())?;
         return Ok(Exit::Passed);
@@ -176,7 +175,7 @@ fn run_quick(args: &QuickArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit
     let text = quick::scenario_text(args).map_err(CommandError::Usage)?;
     let scenario = Scenario::parse(&text, Path::new("quick"))
         .map_err(|error| CommandError::Usage(error.reason()))?;
-    guard(&scenario, scenario.address(), args.i_own_this)?;
+    guard(&scenario, args.i_own_this)?;
     measure(&scenario, [args.json.as_deref(), args.html.as_deref()], stop, out)
 }
 
@@ -199,9 +198,10 @@ fn measure(
     Ok(report.outcome())
 }
 
-fn guard(scenario: &Scenario, target: IpAddr, i_own_this: bool) -> Result<(), Refusal> {
+fn guard(scenario: &Scenario, i_own_this: bool) -> Result<(), Refusal> {
     let public = if i_own_this { PublicTarget::Allowed } else { PublicTarget::Refused };
-    guard::check(target, &scenario.target.allow, public)
+    let mut targets = scenario.addresses().into_iter();
+    targets.try_for_each(|target| guard::check(target, &scenario.target.allow, public))
 }
 
 fn print(out: &mut impl Write, text: &str) -> Result<(), CommandError> {

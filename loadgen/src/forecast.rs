@@ -84,6 +84,14 @@ fn at_most(f: &mut fmt::Formatter<'_>, scenario: &Scenario) -> fmt::Result {
         "  {:.0} queries are outstanding if the server is silent{shed}",
         silent.min(limit)
     )?;
+    if let Some(clients) = &scenario.clients {
+        return writeln!(
+            f,
+            "  {} client(s), with a port or more for each name: up to {:.0} flows in conntrack after 30 s",
+            clients.count(),
+            queries * CONNTRACK_S
+        );
+    }
     match (scenario.target.transport, scenario.sender.ports) {
         (Transport::Tcp, _) => {
             writeln!(f, "  {} connection(s)", scenario.sender.connections)

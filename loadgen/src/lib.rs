@@ -38,6 +38,8 @@ pub mod recorder;
 
 pub mod lookup;
 
+pub mod clients;
+
 pub mod account;
 
 pub mod sender;

@@ -265,6 +265,7 @@ fn lasted(planned: Duration, left: Duration, measured: &RunResult) -> Duration {
 fn load(scenario: &Scenario) -> Load {
     let config = scenario.sender;
     let ports = match (scenario.target.transport.as_str(), config.ports) {
+        _ if scenario.clients.is_some() => clients(scenario),
         ("tcp", _) => format!("{} connection(s)", config.connections),
         (_, Ports::Pool(1)) => "1 source port".to_owned(),
         (_, Ports::Pool(count)) => format!("{count} source ports"),
@@ -287,6 +288,13 @@ fn load(scenario: &Scenario) -> Load {
         is_lookup: scenario.workload.is_lookup(),
         max_lateness_ms: scenario.limits.max_lateness.as_secs_f64() * 1e3,
     }
+}
+
+/// The clients, as `200 glibc and 50 musl clients`.
+fn clients(scenario: &Scenario) -> String {
+    let kinds = scenario.clients.iter().flat_map(|clients| clients.kinds());
+    let kinds = kinds.map(|kind| format!("{} {}", kind.count, kind.resolver.model));
+    format!("{} client(s)", kinds.collect::<Vec<_>>().join(" and "))
 }
 
 const fn verdict(exit: Exit) -> &'static str {

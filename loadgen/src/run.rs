@@ -12,6 +12,7 @@ use crate::plan::{Plan, PlannedPhase, Share, nanos};
 use crate::random::SplitMix;
 use crate::recorder::Recorder;
 use crate::scenario::{Scenario, Transport};
+use crate::sender::clients::ClientSender;
 use crate::sender::tcp::TcpSender;
 use crate::sender::udp::UdpSender;
 use crate::sender::{Ports, Progress, RunClock, Stop, ThreadConfig, ThreadResult};
@@ -178,6 +179,7 @@ impl RunResult {
 enum Sender {
     Udp(Box<UdpSender>),
     Tcp(Box<TcpSender>),
+    Clients(Box<ClientSender>),
 }
 
 impl Sender {
@@ -191,6 +193,10 @@ impl Sender {
         let share = Share { thread: shard.thread * threads + thread, of: shard.of * threads };
         let thread_config = thread_config(scenario, share, stop, progress);
         let config = scenario.sender;
+        if let Some(clients) = &scenario.clients {
+            let sender = ClientSender::open(thread_config, Arc::clone(clients))?;
+            return Ok(Self::Clients(Box::new(sender)));
+        }
         Ok(match (scenario.target.transport, config.ports) {
             (Transport::Udp, Ports::Pool(count)) => {
                 let ports = Ports::Pool(part(count, share));
@@ -210,6 +216,7 @@ impl Sender {
         match self {
             Self::Udp(sender) => sender.run(clock),
             Self::Tcp(sender) => sender.run(clock),
+            Self::Clients(sender) => sender.run(clock),
         }
     }
 }

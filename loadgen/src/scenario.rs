@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::clients::Clients;
 use crate::expect::Expectation;
 use crate::guard::Cidr;
 use crate::plan::{PlannedPhase, Share};
@@ -15,6 +16,7 @@ use crate::workload::Workload;
 
 mod asked;
 mod check;
+mod clients;
 mod error;
 pub mod file;
 mod fit;
@@ -46,6 +48,8 @@ pub struct Scenario {
     pub sender: SenderConfig,
     /// What to ask.
     pub workload: Arc<Workload>,
+    /// Who asks; nobody where queries are sent as they are.
+    pub clients: Option<Arc<Clients>>,
     /// One after the other.
     pub phases: Vec<Phase>,
     /// Conditions on the results.
@@ -145,6 +149,14 @@ impl Scenario {
     /// Returns the target's address.
     pub const fn address(&self) -> IpAddr {
         self.target.server.ip()
+    }
+
+    /// Returns all addresses that load goes to: the target's, or those that the
+    /// clients ask.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        let Some(clients) = &self.clients else { return vec![self.address()] };
+        let servers = clients.kinds().iter().flat_map(|kind| &kind.servers);
+        servers.map(SocketAddr::ip).collect()
     }
 }
 

@@ -15,6 +15,7 @@ use crate::series::Series;
 use crate::workload::Workload;
 
 mod cap;
+pub mod clients;
 mod clocks;
 mod outbox;
 mod overruns;

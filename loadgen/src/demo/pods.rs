@@ -52,6 +52,7 @@ pub(super) fn scenario(target: SocketAddr, rate: f64, length: Duration) -> Optio
             pacing: Pacing::Ticks,
         },
         workload: Arc::new(workload),
+        clients: None,
         phases: vec![Phase { name: "pods".to_owned(), plan }],
         expectations: Vec::new(),
         reproduced: Vec::new(),

@@ -6,17 +6,19 @@ use dns::{Name, Rtype};
 use toml::Spanned;
 
 use super::error::{Result, Source};
-use super::file::{FamilyFile, LookupFile, NamesFile, WorkloadFile};
+use super::file::{NamesFile, WorkloadFile};
 use super::lookup::SearchPath;
+use crate::clients::{ClientKind, Clients};
 use crate::workload::{Distribution, NameEntry, Workload, read_names};
 
 /// Reads `[workload]`; files of names are found from `folder`.
 pub(super) fn workload(
     file: &Spanned<WorkloadFile>,
+    kinds: Vec<ClientKind>,
     seed: u64,
     folder: &Path,
     source: &Source<'_>,
-) -> Result<Workload> {
+) -> Result<(Workload, Option<Clients>)> {
     let workload = file.as_ref();
     let error = |reason: String| source.error(workload.names.span(), reason);
     let asked: Vec<NameEntry> = match workload.names.as_ref() {
@@ -39,28 +41,26 @@ pub(super) fn workload(
             source.error(text.span(), format!("workload.popularity: {reason}"))
         })?,
     };
-    let Some(lookup) = &workload.lookup else {
+    if workload.lookup.is_none() && kinds.is_empty() {
         let types = types(workload, &[(Rtype::A, 1.0)], source)?;
-        return Ok(Workload::queries(&asked, &types, popularity, seed));
-    };
-    if let Some(family) = &lookup.as_ref().family
-        && !matches!(family.as_ref(), FamilyFile::Glibc)
-    {
-        let reason = "lookup.family: only glibc's way of sending is made; musl and Go use other \
-                      sockets, so their load would be a wrong one";
-        return Err(source.error(family.span(), reason));
+        return Ok((Workload::queries(&asked, &types, popularity, seed), None));
     }
     if let Some(typed) = asked.iter().find(|entry| entry.qtype.is_some()) {
-        let reason = format!(
-            "workload.names: {} has a type, but lookup asks for all of workload.types",
-            typed.name
-        );
+        let reason =
+            format!("workload.names: {} has a type, but a lookup asks for addresses", typed.name);
         return Err(error(reason));
     }
-    let search = search(lookup.as_ref(), source)?;
+    let names = spelled(workload.names.as_ref(), &asked);
+    if !kinds.is_empty() {
+        let (clients, groups) = Clients::new(kinds, &names)
+            .map_err(|reason| error(format!("workload.names: {reason}")))?;
+        let types = [Rtype::A, Rtype::AAAA];
+        return Ok((Workload::lookups(&groups, &types, popularity, seed), Some(clients)));
+    }
+    let Some(lookup) = &workload.lookup else { return Err(error(String::new())) };
+    let search = search(&lookup.as_ref().search, "lookup.search", source)?;
     let ndots = lookup.as_ref().ndots.unwrap_or(DEFAULT_NDOTS);
     let path = SearchPath::new(stub::Library::Glibc, search, ndots);
-    let names = spelled(workload.names.as_ref(), &asked);
     let walks = names
         .iter()
         .map(|name| path.walk(name))
@@ -70,21 +70,25 @@ pub(super) fn workload(
         .iter()
         .map(|(qtype, _)| *qtype)
         .collect();
-    Ok(Workload::lookups(&[walks], &types, popularity, seed))
+    Ok((Workload::lookups(&[walks], &types, popularity, seed), None))
 }
 
 /// The search list, each a name that a resolver would append.
-fn search(lookup: &LookupFile, source: &Source<'_>) -> Result<Vec<String>> {
+pub(super) fn search(
+    domains: &[Spanned<String>],
+    field: &str,
+    source: &Source<'_>,
+) -> Result<Vec<String>> {
     let check = |domain: &Spanned<String>| {
         let text = domain.as_ref();
         let is_plain = !text.contains(|c: char| c.is_whitespace() || c.is_control());
         if is_plain && !text.is_empty() && Name::from_text(text).is_ok() {
             return Ok(text.clone());
         }
-        let reason = format!("lookup.search: {text:?} is no domain name");
+        let reason = format!("{field}: {text:?} is no domain name");
         Err(source.error(domain.span(), reason))
     };
-    lookup.search.iter().map(check).collect()
+    domains.iter().map(check).collect()
 }
 
 /// The names as they were written: the last dot decides whether the search

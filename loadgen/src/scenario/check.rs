@@ -7,6 +7,7 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::asked::workload;
+use super::clients;
 use super::error::{Result, Source};
 use super::file::{
     ExpectFile, LimitsFile, PacingFile, PhaseFile, ScenarioFile, ScheduleFile, SenderFile,
@@ -21,7 +22,7 @@ use crate::schedule::{Rate, Shape};
 use crate::sender::{Pacing, Ports};
 
 /// Checks everything; the first error is returned.
-pub(super) fn check(file: ScenarioFile, source: &Source<'_>, folder: &Path) -> Result<Scenario> {
+pub(super) fn check(file: &ScenarioFile, source: &Source<'_>, folder: &Path) -> Result<Scenario> {
     if *file.schema.as_ref() != SCHEMA {
         let reason = format!("schema: this version reads schema {SCHEMA} only");
         return Err(source.error(file.schema.span(), reason));
@@ -29,16 +30,19 @@ pub(super) fn check(file: ScenarioFile, source: &Source<'_>, folder: &Path) -> R
     let limits = limits(&file.limits, source)?;
     let sender = sender(&file.sender, source)?;
     let phases = phases(&file.phase, limits, source)?;
-    let workload = workload(&file.workload, file.seed, folder, source)?;
+    let target = target(&file.target, source)?;
+    let kinds = clients::kinds(file, target.server, source)?;
+    let (workload, clients) = workload(&file.workload, kinds, file.seed, folder, source)?;
     let mut scenario = Scenario {
-        name: file.name,
-        about: file.about,
+        name: file.name.clone(),
+        about: file.about.clone(),
         fingerprint: fingerprint(source.text),
         seed: file.seed,
-        target: target(&file.target, source)?,
+        target,
         limits,
         sender,
         workload: workload.into(),
+        clients: clients.map(Into::into),
         phases,
         expectations: Vec::new(),
         reproduced: Vec::new(),
@@ -54,6 +58,7 @@ pub(super) fn check(file: ScenarioFile, source: &Source<'_>, folder: &Path) -> R
         let reason = "lookup: search paths are walked over UDP only";
         return Err(source.error(file.workload.span(), reason));
     }
+    fit::clients(file, &scenario, source)?;
     fit::ports(&file.sender, &mut scenario, source)?;
     fit::threads(&file.sender, &scenario, source)?;
     fit::gso(&file.sender, &scenario, source)?;
@@ -147,7 +152,7 @@ fn sender(file: &SenderFile, source: &Source<'_>) -> Result<SenderConfig> {
     };
     let gso = file.gso.as_ref().is_some_and(|gso| *gso.as_ref());
     let first_source = file.first_source.as_ref().map(|first| *first.as_ref());
-    let pacing = match file.pacing {
+    let pacing = match file.pacing.as_ref().map(Spanned::as_ref) {
         None | Some(PacingFile::Ticks) => Pacing::Ticks,
         Some(PacingFile::Exact) => Pacing::Exact,
     };

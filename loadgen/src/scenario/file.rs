@@ -31,6 +31,9 @@ pub struct ScenarioFile {
     pub sender: SenderFile,
     /// What to ask.
     pub workload: Spanned<WorkloadFile>,
+    /// Who looks the names up; without any, queries are sent as they are.
+    #[serde(default)]
+    pub client: Vec<Spanned<ClientFile>>,
     /// One after the other.
     pub phase: Spanned<Vec<PhaseFile>>,
     /// Conditions on the results.
@@ -94,7 +97,7 @@ pub struct SenderFile {
     /// default.
     pub linger: Option<Spanned<String>>,
     /// `ticks` (default) or `exact`; over UDP.
-    pub pacing: Option<PacingFile>,
+    pub pacing: Option<Spanned<PacingFile>>,
     /// Sender threads, 1 by default.
     pub threads: Option<Spanned<u32>>,
     /// The address of the first socket of a pool, the next ones of the others;
@@ -146,19 +149,29 @@ pub struct LookupFile {
     pub search: Vec<Spanned<String>>,
     /// Names with fewer dots are searched first; 5 by default, as in Pods.
     pub ndots: Option<u8>,
-    /// `glibc` (default); `musl` and `go` are refused, for their sockets are not
-    /// imitated.
-    pub family: Option<Spanned<FamilyFile>>,
+    /// Short for one `[[client]]` of this model.
+    pub family: Option<Spanned<String>>,
 }
 
-/// The values of `family`.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum FamilyFile {
-    Glibc,
-    Musl,
-    Go,
+/// `[[client]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientFile {
+    /// `glibc`, `musl`, `go`, `c-ares` or `nslookup`.
+    pub model: Spanned<String>,
+    /// How many there are; 1 by default.
+    pub count: Option<Spanned<u16>>,
+    /// The search list; empty by default.
+    #[serde(default)]
+    pub search: Vec<Spanned<String>>,
+    /// The options line of resolv.conf; `ndots:5` by default, as in Pods.
+    pub options: Option<Spanned<String>>,
+    /// The servers of resolv.conf, three at most; the target alone by default.
+    #[serde(default)]
+    pub servers: Vec<Spanned<String>>,
+    /// The address of the first client, the next ones of the others; the kernel's
+    /// choice by default.
+    pub first_source: Option<Spanned<IpAddr>>,
 }
 
 /// `[[phase]]`

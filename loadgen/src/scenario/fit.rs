@@ -1,10 +1,53 @@
 //! Ways to send that do not fit the workload or the target.
 
+use toml::Spanned;
+
 use super::error::{Result, Source};
-use super::file::SenderFile;
+use super::file::{ScenarioFile, SenderFile};
 use super::{Scenario, Target, Transport};
 use crate::schedule::Shape;
 use crate::sender::Ports;
+
+/// Clients choose sockets, types and timeouts by themselves.
+pub(super) fn clients(file: &ScenarioFile, scenario: &Scenario, source: &Source<'_>) -> Result<()> {
+    if scenario.clients.is_none() {
+        return Ok(());
+    }
+    let SenderFile { ports, connections, timeout, linger, first_source, gso, pacing, .. } =
+        &file.sender;
+    let refused = [
+        (ports.as_ref().map(Spanned::span), "sender.ports: clients open their own sockets"),
+        (connections.as_ref().map(Spanned::span), "sender.connections: clients open their own"),
+        (timeout.as_ref().map(Spanned::span), "sender.timeout: that of client.options counts"),
+        (linger.as_ref().map(Spanned::span), "sender.linger: clients close their sockets"),
+        (first_source.as_ref().map(Spanned::span), "sender.first_source: give it to the clients"),
+        (gso.as_ref().map(Spanned::span), "sender.gso: clients send each query alone"),
+        (pacing.as_ref().map(Spanned::span), "sender.pacing: a lookup begins when it is due"),
+    ];
+    if let Some((span, reason)) = refused
+        .into_iter()
+        .find_map(|(span, reason)| Some((span?, reason)))
+    {
+        return Err(source.error(span, reason));
+    }
+    if let Some((qtype, _)) = file.workload.as_ref().types.iter().next() {
+        let reason = "workload.types: clients ask for A and AAAA, as their model does";
+        return Err(source.error(qtype.span(), reason));
+    }
+    if scenario.target.transport == Transport::Tcp {
+        let reason = "target.transport: clients use TCP with the option use-vc, or after TC";
+        return Err(source.error(file.target.server.span(), reason));
+    }
+    let is_closed = scenario
+        .phases
+        .iter()
+        .any(|phase| phase.plan.shape.is_closed());
+    if is_closed {
+        let reason = "phase.schedule: a closed loop has queries, not the lookups of clients";
+        return Err(source.error(file.phase.span(), reason));
+    }
+    Ok(())
+}
 
 /// Ports are of datagrams, connections of TCP. Without either there are as many
 /// ports as it takes for an id to be free again when its turn comes.

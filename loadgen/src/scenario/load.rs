@@ -48,6 +48,6 @@ impl Scenario {
             server.clone_into(file.target.server.as_mut());
         }
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-        check(file, &source, &folder)
+        check(&file, &source, &folder)
     }
 }

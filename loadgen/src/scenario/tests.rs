@@ -109,7 +109,7 @@ fn a_lookup_walks_its_search_path() {
     assert_eq!(scenario.workload.max_queries_per_draw(), 6);
 }
 
-/// What a resolver would not append, and libraries whose sockets are not imitated.
+/// What a resolver would not append, and libraries of which there is no model.
 #[test]
 fn a_search_path_is_one_that_a_pod_can_have() {
     let asked =
@@ -118,13 +118,13 @@ fn a_search_path_is_one_that_a_pod_can_have() {
         ("search = [\"..\"]", "s.toml:11: lookup.search: \"..\" is no domain name"),
         ("search = [\"x y\"]", "s.toml:11: lookup.search: \"x y\" is no domain name"),
         ("search = [\"\"]", "s.toml:11: lookup.search: \"\" is no domain name"),
-        ("search = [], family = \"musl\"", "s.toml:11: lookup.family: only glibc's"),
-        ("search = [], family = \"go\"", "s.toml:11: lookup.family: only glibc's"),
+        ("search = [], family = \"bionic\"", "s.toml:11: lookup.family: \"bionic\" is none of"),
     ] {
         let error = asked(lookup).unwrap_err();
         assert!(error.contains(message), "{error}");
     }
-    assert!(asked("search = [\"a.b\"], family = \"glibc\"").is_ok());
+    let scenario = asked("search = [\"a.b\"], family = \"go\"").unwrap();
+    assert_eq!(scenario.clients.unwrap().count(), 1);
 }
 
 /// Held back by the limit they would not be independent of each other any more.
@@ -221,4 +221,45 @@ fn gso_is_refused_where_it_cannot_work() {
 fn the_fingerprint_is_of_the_text() {
     assert_ne!(fingerprint(GOOD), fingerprint(&GOOD.replace('1', "2")));
     assert_eq!(fingerprint(""), 0xcbf2_9ce4_8422_2325);
+}
+
+/// A word of a client has an effect on what it sends, or is an error.
+#[test]
+fn clients_have_models_that_use_each_of_their_words() {
+    let with = |client: &str, rest: &str| {
+        let good = GOOD.replace(" MX\"]", "\"]");
+        parse(&format!("{good}[[client]]\n{client}\n{rest}"))
+    };
+    let scenario =
+        with("model = \"glibc\"\ncount = 3", "[[client]]\nmodel = \"c-ares\"\n").unwrap();
+    let clients = scenario.clients.unwrap();
+    assert_eq!((clients.count(), clients.kinds().len()), (4, 2));
+    assert_eq!(clients.kinds()[0].servers, [scenario.target.server]);
+    for (client, message) in [
+        ("model = \"bionic\"", "client.model: \"bionic\" is none of glibc, musl"),
+        ("model = \"musl\"\noptions = \"rotate\"", "musl: option `rotate` is not known"),
+        ("model = \"glibc\"\noptions = \"ndots:99\"", "`ndots:99` is out of bounds"),
+        ("model = \"glibc\"\ncount = 0", "client.count: at least 1"),
+        ("model = \"glibc\"\nsearch = [\"..\"]", "client.search: \"..\" is no domain"),
+        ("model = \"c-ares\"\nsearch = [\"a.b\"]", "client.search: c-ares asks"),
+        ("model = \"go\"\nservers = [\"nowhere\"]", "client.servers: "),
+        ("model = \"go\"\nservers = [\"::1\"]", "client.servers: not of the family"),
+        (
+            "model = \"go\"\nservers = [\"127.0.0.1\", \"127.0.0.2\", \"127.0.0.3\", \"127.0.0.4\"]",
+            "client.servers: resolvers ask 3 at most",
+        ),
+        ("model = \"go\"\nfirst_source = \"::1\"", "client.first_source: not of"),
+    ] {
+        let error = with(client, "").unwrap_err();
+        assert!(error.contains(message), "{client}: {error}");
+    }
+    for (rest, message) in [
+        ("[sender]\nports = \"one\"", "sender.ports: clients open their own sockets"),
+        ("[sender]\ntimeout = \"1s\"", "sender.timeout: that of client.options counts"),
+        ("[sender]\npacing = \"exact\"", "sender.pacing: "),
+        ("[sender]\ngso = true", "sender.gso: "),
+    ] {
+        let error = with("model = \"go\"", rest).unwrap_err();
+        assert!(error.contains(message), "{rest}: {error}");
+    }
 }

@@ -205,7 +205,7 @@ impl Sockets {
 }
 
 /// No more descriptors, ports or memory.
-fn is_shortage(error: &io::Error) -> bool {
+pub(super) fn is_shortage(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::OutOfMemory)
         || matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS | EAGAIN))
 }

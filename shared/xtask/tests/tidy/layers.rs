@@ -75,7 +75,7 @@ const PROXY: &[&[&str]] = &[
 const LOADGEN: &[&[&str]] = &[
     &["cli", "environment", "exit", "expect", "guard", "random", "search", "series"],
     &["outstanding", "recorder", "schedule", "workload"],
-    &["compare", "lookup", "plan"],
+    &["clients", "compare", "lookup", "plan"],
     &["account"],
     &["sender"],
     &["quick", "scenario", "shard", "signals"],
