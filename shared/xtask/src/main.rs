@@ -6,6 +6,7 @@
 
 mod check;
 mod ci;
+mod clients;
 mod cluster;
 mod coredns;
 mod deb;
@@ -106,6 +107,9 @@ enum Chore {
     /// Compares the load generator's reports with captures, in some thirty states of
     /// a server
     Referee,
+    /// Compares what the load generator's clients send with what glibc, musl, Go, c-ares
+    /// and nslookup send, packet by packet
+    Clients,
     /// Builds the container image for amd64 and arm64, and checks it
     Image(image::Options),
     /// Builds Debian packages for amd64 and arm64, and checks them
@@ -134,6 +138,7 @@ fn main() -> ExitCode {
         Chore::Storms { arguments } => trials::run("storms", &arguments),
         Chore::Cluster { arguments } => cluster::run(&arguments),
         Chore::Referee => referee::run(),
+        Chore::Clients => clients::run(),
         Chore::Image(options) => image::run(&options),
         Chore::Deb(options) => deb::run(&options),
         Chore::Ci => ci::run(),
