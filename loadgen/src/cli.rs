@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -22,8 +22,8 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Runs a scenario file.
-    Run(RunArgs),
+    /// Runs a scenario file, or recorded traffic.
+    Run(Box<RunArgs>),
     /// Checks a scenario file, and sends nothing.
     Check {
         /// The scenario.
@@ -50,11 +50,38 @@ pub enum Command {
 /// Arguments of `run`.
 #[derive(Args, Debug)]
 pub struct RunArgs {
-    /// The scenario.
-    pub file: PathBuf,
+    /// The scenario; or give --replay.
+    #[arg(required_unless_present = "replay")]
+    pub file: Option<PathBuf>,
     /// Sends to this server instead of the file's: address or address:port.
     #[arg(long, value_name = "SERVER")]
     pub server: Option<String>,
+    /// Plays the queries of a log of CoreDNS, with its clients, order and clock; may be
+    /// repeated.
+    #[arg(long, value_name = "LOG", conflicts_with = "file", help_heading = REPLAY)]
+    pub replay: Vec<PathBuf>,
+    /// So many times as fast.
+    #[arg(long, default_value_t = 1.0, value_name = "N", requires = "replay", help_heading = REPLAY)]
+    pub speed: f64,
+    /// So many times as many clients: whole ones are added.
+    #[arg(long, default_value_t = 1, value_name = "N", requires = "replay", help_heading = REPLAY)]
+    pub clients: u16,
+    /// The address of the first client, the next ones of the others; the kernel's choice,
+    /// with a port for each client, by default.
+    #[arg(long, value_name = "ADDRESS", requires = "replay", help_heading = REPLAY)]
+    pub first_source: Option<IpAddr>,
+    /// How long a query waits for its answer, 5s by default.
+    #[arg(long, value_name = "DURATION", requires = "replay", help_heading = REPLAY)]
+    pub timeout: Option<String>,
+    /// Our own lateness at p99 above which the run is invalid, 50ms by default.
+    #[arg(long, value_name = "DURATION", requires = "replay", help_heading = REPLAY)]
+    pub max_lateness: Option<String>,
+    /// What the run must show, such as "lost < 1%"; may be repeated.
+    #[arg(long, value_name = "CONDITION", requires = "replay", help_heading = REPLAY)]
+    pub expect: Vec<String>,
+    /// Allows load to these addresses; loopback is always allowed.
+    #[arg(long, value_name = "CIDR", requires = "replay", help_heading = REPLAY)]
+    pub allow: Vec<String>,
     /// Writes the report as JSON, too; with - to standard output in one line, and
     /// the text to standard error.
     #[arg(long, value_name = "FILE")]
@@ -229,3 +256,6 @@ pub struct DemoArgs {
     #[arg(long)]
     pub exit: bool,
 }
+
+/// Where the help lists what is about recordings.
+const REPLAY: &str = "Recorded traffic";

@@ -11,11 +11,12 @@ use crate::forecast::Forecast;
 use crate::guard::{self, PublicTarget, Refusal};
 use crate::outputs::{OutputError, Outputs};
 use crate::progress::ProgressLine;
+use crate::replayed::ReplayedError;
 use crate::report::Report;
 use crate::report::merge::{self, MergeError, Part};
 use crate::scenario::{Scenario, ScenarioError};
 use crate::sender::Stop;
-use crate::{compare, demo, find, quick, run, shard, upstream};
+use crate::{compare, demo, find, quick, replayed, run, shard, upstream};
 
 /// Why a command did not come to a report.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,8 @@ pub enum CommandError {
     Refused(#[from] Refusal),
     #[error("{0}")]
     Demo(#[from] demo::DemoError),
+    #[error("{0}")]
+    Replayed(#[from] ReplayedError),
     #[error("{0}")]
     Find(#[from] find::FindError),
     #[error("cannot run: {0}")]
@@ -45,7 +48,8 @@ impl CommandError {
     /// Returns how the program ends because of it.
     pub const fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) => Exit::Usage,
+            Self::Usage(_) | Self::Replayed(ReplayedError::Usage(_)) => Exit::Usage,
+            Self::Replayed(ReplayedError::Recording(_)) => Exit::Scenario,
             Self::Scenario(_) | Self::Merge(_) | Self::Input(..) => Exit::Scenario,
             Self::Refused(_) => Exit::Refused,
             Self::Demo(error) => error.exit(),
@@ -85,7 +89,10 @@ pub fn run(cli: &Cli, stop: &Stop, out: &mut impl Write) -> Result<Exit, Command
 }
 
 fn run_file(args: &RunArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, CommandError> {
-    let mut scenario = Scenario::load_for(&args.file, args.server.as_deref())?;
+    let mut scenario = match &args.file {
+        Some(file) => Scenario::load_for(file, args.server.as_deref())?,
+        None => replayed::scenario(args)?,
+    };
     place(&mut scenario, args).map_err(CommandError::Usage)?;
     guard(&scenario, args.i_own_this)?;
     if args.dry_run {

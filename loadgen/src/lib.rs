@@ -15,6 +15,8 @@ pub mod upstream;
 
 pub mod quick;
 
+pub mod replayed;
+
 pub mod scenario;
 
 pub mod guard;
@@ -22,6 +24,7 @@ pub mod guard;
 pub mod expect;
 
 pub mod random;
+pub mod replay;
 pub mod schedule;
 
 pub mod plan;

@@ -6,9 +6,11 @@
 //! does not depend on how many there are.
 
 use std::iter::Peekable;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::random::SplitMix;
+use crate::replay::Recording;
 use crate::schedule::{DueTimes, Shape};
 
 /// One phase as the senders need it.
@@ -42,7 +44,8 @@ pub struct Plan {
     current: usize,
     /// Nanoseconds from the start of the run to that of the current phase.
     started: u64,
-    times: Peekable<ThreadDueTimes>,
+    times: Peekable<Times>,
+    recording: Option<Arc<Recording>>,
 }
 
 /// Which thread of how many.
@@ -62,8 +65,29 @@ impl Share {
 impl Plan {
     /// Plans `share` of `phases`.
     pub fn new(phases: Vec<PlannedPhase>, share: Share, seed: u64) -> Self {
-        let times = thread_due_times(phases.first(), share, seed, 0);
-        Self { phases, share, seed, current: 0, started: 0, times }
+        let times = Times::Drawn(thread_due_times(phases.first(), share, seed, 0)).peekable();
+        Self { phases, share, seed, current: 0, started: 0, times, recording: None }
+    }
+
+    /// Plays a recording in its only phase: the share is one of whole clients.
+    #[must_use]
+    pub fn playing(mut self, recording: Option<Arc<Recording>>) -> Self {
+        if let Some(recording) = &recording {
+            let recording = Arc::clone(recording);
+            self.times = Times::Recorded { recording, next: 0, share: self.share }.peekable();
+        }
+        self.recording = recording;
+        self
+    }
+
+    /// Returns the place of a query's client among those of this thread, in a recording.
+    pub fn client(&self, index: u64) -> Option<u16> {
+        let entry = self
+            .recording
+            .as_ref()?
+            .entries()
+            .get(usize::try_from(index).ok()?)?;
+        u16::try_from(u32::from(entry.client) / self.share.of).ok()
     }
 
     /// Returns the next query to be sent; `None` when all are.
@@ -93,7 +117,9 @@ impl Plan {
         self.started = self.phase_end();
         self.current += 1;
         let stream = self.current as u64;
-        self.times = thread_due_times(self.phases.get(self.current), self.share, self.seed, stream);
+        let phase = self.phases.get(self.current);
+        self.times =
+            Times::Drawn(thread_due_times(phase, self.share, self.seed, stream)).peekable();
     }
 
     /// Returns when the current phase ends, in nanoseconds since the start of
@@ -141,7 +167,7 @@ fn thread_due_times(
     share: Share,
     seed: u64,
     stream: u64,
-) -> Peekable<ThreadDueTimes> {
+) -> ThreadDueTimes {
     let times = phase.map(|phase| {
         let seed = SplitMix::of_item(seed, stream, 0).next();
         phase.shape.due_times(phase.length, seed)
@@ -149,7 +175,31 @@ fn thread_due_times(
     NumberedDueTimes { times, next: 0 }
         .skip(share.thread as usize)
         .step_by((share.of as usize).max(1))
-        .peekable()
+}
+
+/// The due times of a thread in one phase, with their numbers.
+#[derive(Clone, Debug)]
+enum Times {
+    Drawn(ThreadDueTimes),
+    Recorded { recording: Arc<Recording>, next: usize, share: Share },
+}
+
+impl Iterator for Times {
+    type Item = (u64, Duration);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (recording, next, share) = match self {
+            Self::Drawn(times) => return times.next(),
+            Self::Recorded { recording, next, share } => (recording, next, share),
+        };
+        loop {
+            let (index, entry) = (*next as u64, recording.entries().get(*next)?);
+            *next += 1;
+            if u32::from(entry.client) % share.of.max(1) == share.thread {
+                return Some((index, Duration::from_nanos(entry.at)));
+            }
+        }
+    }
 }
 
 /// The due times of a phase, numbered; none when there is no phase.

@@ -37,7 +37,7 @@ pub fn scenario_text(args: &QuickArgs) -> Result<String, String> {
             ]),
         ),
         entry("phase", Value::Array(vec![phase(args).into()])),
-        entry("expect", expect(&args.expect)?),
+        entry("expect", expect(&args.expect, PHASE)?),
     ]);
     Ok(table.to_string())
 }
@@ -81,18 +81,17 @@ fn phase(args: &QuickArgs) -> Table {
     ])
 }
 
-/// `latency.p99 < 20ms` is about the one phase there is.
-fn expect(conditions: &[String]) -> Result<Table, String> {
+/// Reads conditions such as `latency.p99 < 20ms`, which are about the one phase there is.
+pub(crate) fn expect(conditions: &[String], phase: &str) -> Result<Table, String> {
     let each = conditions.iter().map(|text| {
         let at = text.find(['<', '>']);
         let (metric, condition) = at.and_then(|at| text.split_at_checked(at)).ok_or_else(|| {
             format!("--expect {text:?}: write for instance \"latency.p99 < 20ms\"")
         })?;
         let metric = metric.trim();
-        let scoped = ["run.", "load."]
-            .iter()
-            .any(|scope| metric.starts_with(scope));
-        let key = if scoped { metric.to_owned() } else { format!("{PHASE}.{metric}") };
+        let scope = metric.split('.').next();
+        let is_scoped = scope.is_some_and(|scope| scope == "run" || scope == phase);
+        let key = if is_scoped { metric.to_owned() } else { format!("{phase}.{metric}") };
         Ok(entry(&key, condition.trim()))
     });
     each.collect()

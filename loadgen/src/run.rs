@@ -228,7 +228,7 @@ fn thread_config(
     progress: &Arc<Progress>,
 ) -> ThreadConfig {
     let phases: Vec<PlannedPhase> = scenario.phases.iter().map(|phase| phase.plan).collect();
-    let plan = Plan::new(phases, share, scenario.seed);
+    let plan = Plan::new(phases, share, scenario.seed).playing(scenario.recording.clone());
     let timeout = scenario.sender.timeout;
     ThreadConfig {
         target: scenario.target.server,

@@ -11,6 +11,7 @@ use crate::clients::Clients;
 use crate::expect::Expectation;
 use crate::guard::Cidr;
 use crate::plan::{PlannedPhase, Share};
+use crate::replay::Recording;
 use crate::sender::{Pacing, Ports};
 use crate::workload::Workload;
 
@@ -50,6 +51,8 @@ pub struct Scenario {
     pub workload: Arc<Workload>,
     /// Who asks; nobody where queries are sent as they are.
     pub clients: Option<Arc<Clients>>,
+    /// Traffic that is played as it was recorded, in place of a schedule.
+    pub recording: Option<Arc<Recording>>,
     /// One after the other.
     pub phases: Vec<Phase>,
     /// Conditions on the results.

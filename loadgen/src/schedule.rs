@@ -38,6 +38,13 @@ pub enum Shape {
         /// The rate that is never passed: the scenario's `max_qps`.
         ceiling: Rate,
     },
+    /// When they came in a recording, which the plan has.
+    Recorded {
+        /// The rate of its busiest 100 ms.
+        peak: Rate,
+        /// Queries in all.
+        count: u64,
+    },
 }
 
 impl Shape {
@@ -47,6 +54,7 @@ impl Shape {
             Self::Constant { rate } | Self::Poisson { rate } => rate,
             Self::Ramp { from, to } => from.max(to),
             Self::Max { ceiling, .. } => ceiling,
+            Self::Recorded { peak, .. } => peak,
         }
     }
 
@@ -54,6 +62,8 @@ impl Shape {
     /// what independent arrivals bring, and the most of a closed loop.
     pub fn expected(self, length: Duration) -> f64 {
         let rate = match self {
+            #[expect(clippy::cast_precision_loss, reason = "a count of queries in memory")]
+            Self::Recorded { count, .. } => return count as f64,
             Self::Ramp { from, to } => from.per_second().midpoint(to.per_second()),
             other => other.peak().per_second(),
         };
@@ -66,12 +76,13 @@ impl Shape {
     }
 
     /// Returns the due times from the start of a phase of this `length`, in
-    /// order, until its end. For the closed shape they are the earliest times.
+    /// order, until its end. For the closed shape they are the earliest times; a
+    /// recording has its own.
     pub fn due_times(self, length: Duration, seed: u64) -> DueTimes {
         let state = match self {
-            Self::Constant { rate } | Self::Max { ceiling: rate, .. } => {
-                ShapeState::Constant { rate }
-            }
+            Self::Constant { rate }
+            | Self::Max { ceiling: rate, .. }
+            | Self::Recorded { peak: rate, .. } => ShapeState::Constant { rate },
             Self::Poisson { rate } => ShapeState::Poisson {
                 rate: rate.per_second(),
                 random: SplitMix::new(seed),
@@ -93,6 +104,7 @@ impl fmt::Display for Shape {
             Self::Poisson { rate } => write!(f, "Poisson {rate}"),
             Self::Ramp { from, to } => write!(f, "ramp {from} to {to}"),
             Self::Max { window, .. } => write!(f, "closed loop, window {window}"),
+            Self::Recorded { .. } => write!(f, "as recorded"),
         }
     }
 }

@@ -7,6 +7,7 @@
 use dns::{Class, Composer, Flags, Header, Name, Rtype};
 
 use crate::random::SplitMix;
+use crate::replay::Recording;
 
 mod names;
 pub use names::{NameEntry, NamesError, read_names};
@@ -22,6 +23,8 @@ pub struct Workload {
     names: usize,
     seed: u64,
     is_lookup: bool,
+    /// The queries in their order, where they are not drawn.
+    order: Vec<u32>,
 }
 
 /// What one draw yields.
@@ -82,7 +85,7 @@ impl Workload {
         }
         let names = items.len();
         let popularity = Popularity::new(popularity, names);
-        Self { queries, items, popularity, names, seed, is_lookup: false }
+        Self { queries, items, popularity, names, seed, is_lookup: false, order: Vec::new() }
     }
 
     /// Prepares lookups: each walk with all `types` of a name at once.
@@ -111,7 +114,23 @@ impl Workload {
         }
         let names = groups.first().map_or(0, Vec::len);
         let popularity = Popularity::new(popularity, names);
-        Self { queries, items, popularity, names, seed, is_lookup: true }
+        Self { queries, items, popularity, names, seed, is_lookup: true, order: Vec::new() }
+    }
+
+    /// Prepares the queries of a recording, each in its turn.
+    pub fn recorded(recording: &Recording) -> Self {
+        let mut queries = Queries::default();
+        for asked in recording.asked() {
+            queries.push_with(&asked.name, asked.qtype, asked.payload, asked.dnssec_ok);
+        }
+        let order = recording
+            .entries()
+            .iter()
+            .map(|entry| entry.asked)
+            .collect();
+        let names = recording.asked().len();
+        let popularity = Popularity::Uniform(names);
+        Self { queries, items: Vec::new(), popularity, names, seed: 0, is_lookup: false, order }
     }
 
     /// Returns whether a draw is a lookup and not a single query.
@@ -130,7 +149,8 @@ impl Workload {
             Item::Queries { .. } => 1,
             Item::Walk(steps) => steps.iter().map(|step| usize::from(step.len)).sum(),
         };
-        self.items.iter().map(queries).max().unwrap_or(0)
+        let drawn = self.items.iter().map(queries).max();
+        drawn.unwrap_or_else(|| usize::from(!self.order.is_empty()))
     }
 
     /// Returns the octets of the longest query.
@@ -146,6 +166,12 @@ impl Workload {
 
     /// Draws what `client` asks with this running number in this phase.
     pub fn draw(&self, phase: u8, index: u64, client: u16) -> Draw {
+        if let Some(query) = usize::try_from(index)
+            .ok()
+            .and_then(|at| self.order.get(at))
+        {
+            return Draw::Query(*query);
+        }
         let mut random = SplitMix::of_item(self.seed, u64::from(phase), index);
         let groups = (self.items.len() / self.names.max(1)).max(1);
         let group = usize::from(client) % groups;
@@ -196,13 +222,25 @@ impl Queries {
     }
 
     fn push(&mut self, name: &Name, qtype: Rtype) {
+        self.push_with(name, qtype, None, false);
+    }
+
+    /// Adds a query with an OPT record of this payload size (RFC 6891, section 6.1.2).
+    fn push_with(&mut self, name: &Name, qtype: Rtype, payload: Option<u16>, dnssec_ok: bool) {
         let mut query = Vec::new();
         let composer = Composer::new(&mut query, name, qtype, Class::IN);
         let flags = Flags(0).with(Flags::RD);
+        let additional = u16::from(payload.is_some());
         // A question alone always fits, and the header's place is there.
         composer
-            .finish(&Header { id: 0, flags, counts: [1, 0, 0, 0] })
+            .finish(&Header { id: 0, flags, counts: [1, 0, 0, additional] })
             .unwrap_or_default();
+        if let Some(payload) = payload {
+            let [high, low] = payload.to_be_bytes();
+            let [first, second] = Rtype::OPT.0.to_be_bytes();
+            let flags = if dnssec_ok { DO } else { 0 };
+            query.extend([0, first, second, high, low, 0, 0, flags, 0, 0, 0]);
+        }
         self.octets.extend(&query);
         self.ends
             .push(u32::try_from(self.octets.len()).unwrap_or(u32::MAX));
@@ -263,6 +301,9 @@ impl Popularity {
         }
     }
 }
+
+/// The DO bit, in the first octet of an OPT record's flags (RFC 3225, section 3).
+const DO: u8 = 0x80;
 
 fn cumulative(types: &[(Rtype, f64)]) -> Types {
     let sum: f64 = types.iter().map(|(_, weight)| weight).sum();

@@ -53,6 +53,7 @@ pub(super) fn scenario(target: SocketAddr, rate: f64, length: Duration) -> Optio
         },
         workload: Arc::new(workload),
         clients: None,
+        recording: None,
         phases: vec![Phase { name: "pods".to_owned(), plan }],
         expectations: Vec::new(),
         reproduced: Vec::new(),

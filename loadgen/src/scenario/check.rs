@@ -43,6 +43,7 @@ pub(super) fn check(file: &ScenarioFile, source: &Source<'_>, folder: &Path) -> 
         sender,
         workload: workload.into(),
         clients: clients.map(Into::into),
+        recording: None,
         phases,
         expectations: Vec::new(),
         reproduced: Vec::new(),

@@ -139,7 +139,19 @@ impl UdpSender {
             burst = Some((due.phase, burst.map_or(0, |(_, count)| count) + 1));
             let pod = self.pod(due.index);
             match self.state.workload.draw(due.phase, due.index, pod) {
-                Draw::Query(query) => self.queue(&outgoing(due, now, query, socket), clock)?,
+                Draw::Query(query) => {
+                    // A recorded client has a socket of its own.
+                    if let Some(place) = self
+                        .state
+                        .plan
+                        .client(due.index)
+                        .filter(|place| *place != socket)
+                    {
+                        self.flush(socket, clock)?;
+                        socket = place;
+                    }
+                    self.queue(&outgoing(due, now, query, socket), clock)?;
+                }
                 Draw::Walk(walk) => {
                     let account = &mut self.state.account;
                     account.start_lookup(walk, due.at, due.phase, pod);

@@ -74,6 +74,7 @@ const PROXY: &[&[&str]] = &[
 /// The load generator's, likewise.
 const LOADGEN: &[&[&str]] = &[
     &["cli", "environment", "exit", "expect", "guard", "random", "search", "series"],
+    &["replay"],
     &["outstanding", "recorder", "schedule", "workload"],
     &["clients", "compare", "lookup", "plan"],
     &["account"],
@@ -81,7 +82,7 @@ const LOADGEN: &[&[&str]] = &[
     &["quick", "scenario", "shard", "signals"],
     &["forecast", "progress", "run"],
     &["report"],
-    &["demo", "find", "outputs", "upstream"],
+    &["demo", "find", "outputs", "replayed", "upstream"],
     &["command"],
     &["main"],
 ];
