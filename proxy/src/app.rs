@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
@@ -31,7 +32,8 @@ use crate::reload::{Reloads, Watched};
 use crate::resolv_conf;
 use crate::serve::{LINGER, Service};
 use crate::shutdown::{Signals, Wish};
-use console::{AdminAddr, Settings};
+use crate::verdicts::{self, Judge};
+use console::{AdminAddr, Settings, Verdicts};
 use forward::{Forwarder, ForwarderThread};
 use listeners::Listeners;
 use observe::{Beat, Observer, ObserverHandle, Recorders};
@@ -115,10 +117,7 @@ impl App {
         let recorders = Recorders::new(config.observe.buffer_octets);
         let clock = Clock::counting(udp::boot_time);
         let cache = Arc::new(Cache::new(&config.cache));
-        let runtime = tokio::runtime::Handle::current();
-        let (forwarder, upstream_thread) =
-            Forwarder::start(&config.forward_config(), &cache, clock, &recorders, &runtime)
-                .context("cannot start the upstream thread")?;
+        let (forwarder, upstream_thread) = forward(config, &cache, clock, &recorders)?;
         look_for_loops(config, &forwarder, clock);
         let in_force = follow(config, &forwarder);
         let service = service(config, &cache, &forwarder, clock);
@@ -147,6 +146,7 @@ impl App {
             budget: budget(config, descriptors),
             reloads: Arc::default(),
             intercepting: Arc::clone(&clients.intercepting),
+            verdicts: judge(config, &forwarder, &observer, clock),
         };
         let (reloads, settings) = (Arc::clone(&sources.reloads), pages::settings(config));
         beats.add("observer", Arc::clone(observer.beat()));
@@ -241,11 +241,41 @@ impl App {
     }
 }
 
+/// Starts the upstream thread, on the current runtime.
+fn forward(
+    config: &Config,
+    cache: &Arc<Cache>,
+    clock: Clock,
+    recorders: &Recorders,
+) -> anyhow::Result<(Forwarder, ForwarderThread)> {
+    let (config, runtime) = (config.forward_config(), Handle::current());
+    Forwarder::start(&config, cache, clock, recorders, &runtime)
+        .context("cannot start the upstream thread")
+}
+
 /// Follows this node's resolv.conf; returns where a reload leaves the configuration.
 fn follow(config: &Config, forwarder: &Forwarder) -> watch::Sender<Config> {
     let (in_force, followed) = watch::channel(config.clone());
     tokio::spawn(resolv_conf::follow(followed, forwarder.clone()));
     in_force
+}
+
+/// Judges the node again and again; returns where the verdict is.
+fn judge(
+    config: &Config,
+    forwarder: &Forwarder,
+    observer: &ObserverHandle,
+    clock: Clock,
+) -> Verdicts {
+    let verdicts = Verdicts::default();
+    let judge = Judge {
+        observer: observer.clone(),
+        forwarder: forwarder.clone(),
+        clock,
+        cluster_domain: config.observe.cluster_domain,
+    };
+    tokio::spawn(verdicts::watch(judge, verdicts.clone()));
+    verdicts
 }
 
 /// Lets /livez and the supervisor watch all threads; returns the beat of the runtime's.

@@ -12,6 +12,7 @@ use crate::cli::DiagnoseArgs;
 mod accounts;
 mod ask;
 mod host;
+pub use host::Counters;
 mod probes;
 
 /// Evidence and what follows from it: what `--format json` prints.
@@ -48,7 +49,7 @@ pub async fn gather(args: &DiagnoseArgs) -> Evidence {
             .gaps
             .push(format!("the accounts of the proxy: {error}")),
     }
-    let before = host::Counters::read();
+    let before = Counters::read();
     let ports = probes::run(&targets, args, &mut evidence).await;
     host::note(&before, &targets, &ports, &mut evidence).await;
     evidence

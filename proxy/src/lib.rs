@@ -30,6 +30,8 @@ pub mod config;
 
 pub mod evidence;
 
+pub mod verdicts;
+
 pub mod resolv_conf;
 
 pub mod interception;

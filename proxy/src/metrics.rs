@@ -6,6 +6,7 @@
 
 mod observed;
 mod process;
+mod verdict;
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ use crate::descriptors;
 use crate::log::Log;
 use crate::memory::Budget;
 use crate::reload::Reloads;
+use console::Verdicts;
 use forward::Evidence;
 use forward::{Forwarder, NotAnAnswer, UpstreamFailure};
 use observe::{
@@ -71,6 +73,8 @@ pub struct Sources {
     pub reloads: Arc<Reloads>,
     /// Whether this node's DNS comes to us.
     pub intercepting: Arc<AtomicBool>,
+    /// What the proxy finds of itself.
+    pub verdicts: Verdicts,
 }
 
 type ReadGauge = fn(&Sources) -> f64;
@@ -153,6 +157,7 @@ impl Metrics {
         head(name, "From the first query upstream to the answer.", &mut text).unwrap_or_default();
         let sum = stats.sum_histogram(|worker| &worker.upstream_seconds);
         histogram(name, "", &sum, &mut text).unwrap_or_default();
+        verdict::series(&self.sources.verdicts, &mut text).unwrap_or_default();
         text
     }
 }

@@ -25,6 +25,7 @@ use tokio::task::spawn_blocking;
 
 use crate::api::{CacheUsage, ClientCopy, WorkloadCopy, redacted_workload};
 use crate::redact::{Pseudonyms, Veil};
+use crate::verdicts::Verdicts;
 use forward::Forwarder;
 use observe::{Client, ObserverHandle, Workload};
 use resolver::{Cache, Clock};
@@ -44,6 +45,8 @@ pub struct AdminState {
     pub clock: Clock,
     /// Pseudonyms for names and clients.
     pub pseudonyms: Pseudonyms,
+    /// What the proxy finds of itself.
+    pub verdicts: Verdicts,
 }
 
 /// What the listener has of the configuration.

@@ -12,6 +12,8 @@ pub use client::{ClientCopy, ClientDetail, NameView, ReadyPatch, ResolverView, S
 mod clients;
 pub use clients::{ClientPage, ClientView, List, Order};
 
+pub mod evidence;
+
 mod failing;
 pub use failing::{FailingNameView, FailingNow};
 
@@ -47,6 +49,9 @@ pub use tap::{LineWriter, QueryLine, SkippedLine, TapLine};
 
 mod upstreams;
 pub use upstreams::{UpstreamHealth, UpstreamPage, UpstreamView, UpstreamWindow};
+
+mod verdict;
+pub use verdict::{FoundCause, VerdictEvent, VerdictPage};
 
 mod workloads;
 pub use workloads::{WorkloadCopy, WorkloadDetail, WorkloadPage, WorkloadView, WorkloadsCopy};

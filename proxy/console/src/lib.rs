@@ -25,6 +25,9 @@ pub mod api;
 
 mod failing;
 
+mod verdicts;
+pub use verdicts::{VerdictChange, Verdicts};
+
 mod http;
 pub use http::{Bounded, Connection, Port, Source, bounded, listen};
 

@@ -111,6 +111,11 @@ impl Veil {
         format!("client-{:012x}", self.pseudonyms.bits(&word))
     }
 
+    /// Returns whether names or clients are replaced.
+    pub const fn hides_anything(&self) -> bool {
+        self.redact.clients || self.redact.names
+    }
+
     /// Returns whether clients are replaced.
     pub const fn hides_clients(&self) -> bool {
         self.redact.clients

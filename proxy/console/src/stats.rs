@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::admin_client::{self, AdminClientError};
 use crate::api::{
-    FailingNameView, FailurePage, LoopPage, Summary, UpstreamPage, UpstreamView, WorkloadPage,
-    WorkloadView,
+    FailingNameView, FailurePage, FoundCause, LoopPage, Summary, UpstreamPage, UpstreamView,
+    VerdictPage, WorkloadPage, WorkloadView,
 };
 use crate::args::{ProxyArgs, StatsArgs};
 use crate::failing::{failing_name, what_fails};
@@ -27,6 +27,7 @@ pub async fn text(args: &StatsArgs) -> Result<String, AdminClientError> {
     }
     let text = StatsText {
         summary: get(&args.proxy, "summary").await?,
+        verdict: get(&args.proxy, "verdict").await?,
         failures: get(&args.proxy, "failures").await?,
         loops: get(&args.proxy, "loops").await?,
         upstreams: get(&args.proxy, "upstreams").await?,
@@ -48,6 +49,7 @@ async fn get<T: DeserializeOwned>(proxy: &ProxyArgs, page: &str) -> Result<T, Ad
 /// The summary as text.
 struct StatsText {
     summary: Summary,
+    verdict: VerdictPage,
     failures: FailurePage,
     loops: LoopPage,
     upstreams: UpstreamPage,
@@ -70,6 +72,7 @@ impl fmt::Display for StatsText {
         writeln!(f, "{}", cut(&(head + &missed)))?;
         self.figures(f)?;
         let lists = [
+            ("verdict", self.verdict()),
             ("failing", self.failing()),
             ("loops", self.loops()),
             ("wasting", self.wasteful()),
@@ -96,6 +99,15 @@ impl StatsText {
             writeln!(f, "{:28}{ten:>12}{minute:>12}{total:>12}", row.label)?;
         }
         Ok(())
+    }
+
+    /// The first cause of trouble; nothing without one.
+    fn verdict(&self) -> Vec<String> {
+        let line = |found: &FoundCause| {
+            let (title, scope, since) = (&found.title, &found.scope_title, span(found.since_s));
+            format!("{title} ({scope}) for {since}: {}", found.finding.evidence.join("; "))
+        };
+        self.verdict.findings.iter().map(line).take(1).collect()
     }
 
     /// Who fails, by how much, and why; since the start where the last minute has none.
@@ -218,10 +230,10 @@ mod tests {
         assert!(cut(&long).ends_with('~'));
     }
 
-    /// Two lines of head, the figures, three of each list and two loops.
+    /// Two lines of head, the figures, a verdict, three of each list and two loops.
     #[test]
     fn it_fits_on_a_screen() {
         let figures = FIGURES.iter().filter(|row| row.is_key).count();
-        assert!(figures + 3 * FEW + LOOPS + 3 < 25);
+        assert!(figures + 3 * FEW + LOOPS + 4 < 25);
     }
 }

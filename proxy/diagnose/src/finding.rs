@@ -39,6 +39,18 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// The name in JSON and metrics.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Cluster => "cluster",
+            Self::SeveralNodes => "several_nodes",
+            Self::Node => "node",
+            Self::Workload => "workload",
+            Self::NodeOrCluster => "node_or_cluster",
+        }
+    }
+
     /// The scope in words.
     #[must_use]
     pub const fn title(self) -> &'static str {

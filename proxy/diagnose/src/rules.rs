@@ -71,7 +71,7 @@ pub(crate) fn is_enough(evidence: &Evidence) -> bool {
 type Rule = fn(&Evidence, &[Finding]) -> Option<Finding>;
 
 /// Those that others leave to go before them.
-const RULES: [Rule; 18] = [
+const RULES: [Rule; 19] = [
     node::ring,
     node::conntrack_full,
     path::no_endpoints,
@@ -83,6 +83,7 @@ const RULES: [Rule; 18] = [
     path::stale_flows,
     coredns::not_synced,
     upstream::failing,
+    upstream::by_answers,
     upstream::unexpected,
     path::tcp_blocked,
     node::overflow,

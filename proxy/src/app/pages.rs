@@ -41,6 +41,7 @@ impl Pages {
             observer: sources.ledger.clone(),
             clock: sources.clock,
             pseudonyms: Pseudonyms::default(),
+            verdicts: sources.verdicts.clone(),
         };
         let health = health::routes(Arc::clone(health), sources.forwarder.clone(), sources.clock);
         let metrics = metrics::routes(Arc::new(Metrics::new(sources))).merge(health);

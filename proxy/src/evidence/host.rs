@@ -11,17 +11,25 @@ use node::{Proc, RuleState, Table, UdpCounts, busiest, parse_entries};
 
 use super::probes::Targets;
 
-/// Counters at one moment.
-pub(super) struct Counters {
+/// Counters of this node at one moment.
+#[derive(Debug)]
+pub struct Counters {
     table: io::Result<Table>,
     udp: io::Result<UdpCounts>,
 }
 
 impl Counters {
     /// Reads them.
-    pub(super) fn read() -> Self {
+    #[must_use]
+    pub fn read() -> Self {
         let proc = Proc::default();
         Self { table: Table::read(&proc), udp: UdpCounts::read(&proc) }
+    }
+
+    /// Notes what changed since `before`, and what could not be read.
+    pub fn note_since(&self, before: &Self, evidence: &mut Evidence) {
+        note_udp(before, self, evidence);
+        note_table(before, self, evidence);
     }
 }
 
@@ -33,9 +41,7 @@ pub(super) async fn note(
     ports: &[SocketAddr],
     evidence: &mut Evidence,
 ) {
-    let after = Counters::read();
-    note_udp(before, &after, evidence);
-    note_table(before, &after, evidence);
+    Counters::read().note_since(before, evidence);
     note_backends(targets, ports, evidence);
     let metrics = read_text(&AdminAddr::Tcp(KUBE_PROXY), "/metrics").await;
     match metrics {
@@ -68,15 +74,8 @@ fn note_table(before: &Counters, after: &Counters, evidence: &mut Evidence) {
     };
     let proc = Proc::default();
     let since = after.stats.since(before.stats);
-    let of_host = match proc.is_of_first_process() {
-        Ok(of_host) => of_host,
-        Err(error) => {
-            evidence
-                .gaps
-                .push(format!("whose connection table it is: {error}"));
-            false
-        }
-    };
+    // Without the right to look it may be another's.
+    let of_host = proc.is_of_first_process().unwrap_or_default();
     // A look at each entry costs CPU: only where it is nearly full.
     let is_nearly_full = after.count * 4 > after.max * 3;
     let entries = is_nearly_full.then(|| proc.read("net/nf_conntrack"));

@@ -203,6 +203,7 @@ fn the_documented_fields_are_those_given() {
         "failures",
         "loops",
         "upstreams",
+        "verdict",
         "workloads",
     ];
     for name in pages.into_iter().chain([client, workload]) {

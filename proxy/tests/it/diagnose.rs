@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use testbed::Fivedots;
+use testbed::client::Client;
+use testbed::http::get;
+use testbed::{Fivedots, eventually, query};
 use upstream::{Rule, Upstream};
 
 use crate::PROGRAM;
@@ -98,4 +100,52 @@ fn how_it_ends_says_what_it_found() {
     for flags in [&["--server", "coredns"][..], &["--bundle", "x", "--server", "10.0.0.1"]] {
         assert_eq!(diagnose(flags).status.code(), Some(64), "{flags:?}");
     }
+}
+
+/// From the queries of clients alone, without a probe.
+#[test]
+fn a_running_proxy_finds_that_coredns_is_silent() {
+    let upstream = Upstream::builder()
+        .rule(Rule::any().silence())
+        .start()
+        .unwrap();
+    let proxy = Fivedots::start(upstream.addr(), &[]);
+    let asks = (0..12).map(|n| {
+        let listen = proxy.listen;
+        std::thread::spawn(move || {
+            let client = Client::new(listen).timeout(Duration::from_secs(6));
+            client.udp(&query(&format!("n{n}.test."), "A"))
+        })
+    });
+    let asks: Vec<_> = asks.collect();
+    for ask in asks {
+        ask.join().unwrap().unwrap();
+    }
+    let verdict = || get(proxy.admin, "/api/v1/verdict").body;
+    // Windows end with full tens of seconds, and it looks every ten.
+    let found = || verdict().contains("\"cause\":\"coredns_down\"");
+    assert!(eventually(Duration::from_secs(40), found), "{}", verdict());
+    assert!(verdict().contains(&upstream.addr().to_string()), "{}", verdict());
+    let hidden = get(proxy.admin, "/api/v1/verdict?redact=clients").body;
+    assert!(!hidden.contains(&upstream.addr().to_string()), "{hidden}");
+    let metrics = get(proxy.metrics, "/metrics").body;
+    let series = "fivedots_verdict{cause=\"coredns_down\",scope=\"node_or_cluster\"} 1";
+    assert!(metrics.contains(series), "{metrics}");
+    assert!(metrics.contains("fivedots_verdict{cause=\"loop\",scope=\"none\"} 0"), "{metrics}");
+    proxy
+        .process
+        .wait_for_line("CoreDNS does not answer", Duration::from_secs(5))
+        .unwrap();
+    let page = get(proxy.admin, "/?window=total").body;
+    assert!(page.contains("<b>CoreDNS does not answer</b>"), "{page}");
+    let output = Command::new(PROGRAM)
+        .args(["stats", "--admin", &proxy.admin.to_string()])
+        .output();
+    let stats = text(&output.unwrap());
+    assert!(stats.contains("verdict   CoreDNS does not answer"), "{stats}");
+    let output = Command::new(PROGRAM)
+        .args(["top", "--once", "--admin", &proxy.admin.to_string()])
+        .output();
+    let top = text(&output.unwrap());
+    assert!(top.contains("COREDNS DOES NOT ANSWER"), "{top}");
 }

@@ -28,6 +28,7 @@ pub(super) fn routes(state: AdminState) -> Router {
         // The former name; it stays as long as version 1 does.
         .route("/chains", get(lookups))
         .route("/failures", get(failures))
+        .route("/verdict", get(verdict))
         .route("/loops", get(loops))
         .route("/tap", get(tap::tap))
         .route("/upstreams", get(upstreams))
@@ -203,6 +204,11 @@ async fn lookups(State(state): State<AdminState>, Query(params): Query<ListParam
 async fn failures(State(state): State<AdminState>, Query(params): Query<ListParams>) -> Response {
     let ListParams { limit, redact, .. } = params;
     page(state, redact, move |observer| FailurePage::of(observer, limit)).await
+}
+
+async fn verdict(State(state): State<AdminState>, Query(params): Query<ListParams>) -> Response {
+    let page = state.verdicts.page(state.clock.now());
+    Json(page.redacted(&state.pseudonyms.veil(params.redact))).into_response()
 }
 
 async fn loops(State(state): State<AdminState>, Query(params): Query<ListParams>) -> Response {

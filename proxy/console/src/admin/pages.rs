@@ -42,6 +42,7 @@ async fn node(State(state): State<AdminState>, Query(params): Query<PageParams>)
         let loops = LoopPage::of(state.forwarder.loops(), LOOPS, state.clock.now());
         let veil = state.pseudonyms.veil(params.redact);
         let mut snapshot = reading.finish(loops, &veil);
+        snapshot.verdict = state.verdicts.page(state.clock.now()).redacted(&veil);
         snapshot.listen = state.settings.get().listen;
         (StatusCode::OK, page::node(&snapshot, params))
     })

@@ -6,7 +6,7 @@ use dns::Name;
 
 use crate::api::{
     CachePage, CacheUsage, FailurePage, LookupPage, LoopPage, Order, Redacted, Summary,
-    UpstreamPage, WorkloadDetail, WorkloadsCopy,
+    UpstreamPage, VerdictPage, WorkloadDetail, WorkloadsCopy,
 };
 use crate::redact::Veil;
 use observe::Observer;
@@ -45,6 +45,8 @@ pub(crate) struct Snapshot {
     pub(crate) upstreams: UpstreamPage,
     /// Forwarding loops.
     pub(crate) loops: LoopPage,
+    /// What the proxy finds of itself.
+    pub(crate) verdict: VerdictPage,
     /// The first address that clients query.
     pub(crate) listen: Option<SocketAddr>,
 }
@@ -81,6 +83,7 @@ impl NodeCopy {
             cache: self.cache,
             upstreams: self.upstreams,
             loops,
+            verdict: VerdictPage::default(),
             listen: None,
         };
         snapshot.redacted(veil)

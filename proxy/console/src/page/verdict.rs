@@ -6,9 +6,9 @@ use maud::{Markup, html};
 use super::frame::{self, View, copyable, figures};
 use super::waste::{Proposal, wasteful};
 use super::who;
-use crate::api::{LoopView, WorkloadDetail, WorkloadView};
+use crate::api::{LoopView, VerdictPage, WorkloadDetail, WorkloadView};
 use crate::failing::{failing_names, what_fails};
-use crate::words::{action, captured, count, many, percent, ratio};
+use crate::words::{action, captured, count, label, many, percent, ratio, span};
 use resolver::Origin;
 
 /// The section.
@@ -23,6 +23,7 @@ fn cards(seen: &View<'_>) -> Markup {
     let mut unlucky = super::failing::unlucky(seen).into_iter();
     let failing = unlucky.find(|detail| active.is_none() || !is_of_loop(&detail.view));
     html! {
+        (found(&seen.all.verdict))
         (figures(seen))
         div.cards {
             @match worst {
@@ -36,6 +37,25 @@ fn cards(seen: &View<'_>) -> Markup {
             @if let Some(active) = active { (forwarding_loop(active)) }
             @if let Some(detail) = greedy(seen) { (over_its_share(seen, detail)) }
             @if let Some(card) = wildcard(seen) { (card) }
+        }
+    }
+}
+
+/// The causes that the proxy finds, and the latest that is over.
+fn found(page: &VerdictPage) -> Markup {
+    html! {
+        @for cause in &page.findings {
+            p.cause {
+                b { (cause.title) } ", " (cause.scope_title) ", " (super::failing::since(cause.since_s))
+                @if let Some(culprit) = &cause.finding.culprit { ": " (culprit) }
+                ". " (cause.finding.evidence.join("; ")) ". " (cause.finding.fix.action)
+            }
+        }
+        @if page.findings.is_empty() && let Some(last) = page.events.first() {
+            p.note {
+                "No cause of trouble now. The last, " (label(&last.cause)) ", was found "
+                (span(last.ended_s.unwrap_or_default())) " ago."
+            }
         }
     }
 }

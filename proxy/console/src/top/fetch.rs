@@ -12,7 +12,9 @@ use super::row::Row;
 use super::state::{Fetched, RowDetail, RowKind};
 use crate::admin::AdminAddr;
 use crate::admin_client::{self, AdminClientError};
-use crate::api::{ClientPage, FailurePage, LookupPage, LoopPage, Order, Summary, WorkloadPage};
+use crate::api::{
+    ClientPage, FailurePage, LookupPage, LoopPage, Order, Summary, VerdictPage, WorkloadPage,
+};
 use resolver::{Clock, Moment};
 
 /// What to fetch.
@@ -92,6 +94,7 @@ impl Fetcher {
     ) -> Result<Fetched, AdminClientError> {
         let summary: Summary = self.get("summary?limit=1").await?;
         let failures: FailurePage = self.get(&format!("failures?limit={FAILING_NAMES}")).await?;
+        let verdict: VerdictPage = self.get("verdict").await?;
         let loops: LoopPage = self.get("loops?limit=8").await?;
         let lookups: LookupPage = self.get(&format!("lookups?limit={PAIRS}")).await?;
         let (known, rows) = self
@@ -113,6 +116,7 @@ impl Fetcher {
             summary,
             failures,
             loops,
+            verdict,
             search: selection.search.clone(),
             known,
             rows,

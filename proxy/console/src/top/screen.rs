@@ -11,6 +11,7 @@ use super::style::{HIGH_WASTE, Styles};
 use super::{detail, table};
 use crate::api::{LoopView, Order};
 use crate::words::{self, count, if_known, meaning, percent, ratio, short_count, span};
+use diagnose::Cause;
 use observe::{Figures, Window};
 use resolver::Moment;
 
@@ -168,6 +169,14 @@ fn notices(fetched: &Fetched, styles: Styles, width: usize) -> Vec<Line<'static>
                 .map(|part| Line::styled(part, styles.alarm())),
         );
     };
+    // A loop and one failing workload have lines of their own, with more in them.
+    let has_line = |cause: Cause| matches!(cause, Cause::Loop | Cause::OneWorkload);
+    let mut causes = fetched.verdict.findings.iter();
+    if let Some(found) = causes.find(|found| !has_line(found.finding.cause)) {
+        let (title, scope) = (found.title.to_uppercase(), &found.scope_title);
+        let because = found.finding.evidence.join("; ");
+        alarm(&format!("{title} ({scope}) for {}: {because}", span(found.since_s)));
+    }
     let mut active = fetched.loops.loops.iter().filter(|seen| seen.active);
     let first = active.next();
     if let Some(LoopView { below, hops, .. }) = first {

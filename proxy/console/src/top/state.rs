@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::row::Row;
 use crate::api::{
     ClientView, FailingNameView, FailurePage, LoopPage, Order, Pair, ReadyPatch, ResolverView,
-    SearchView, Summary,
+    SearchView, Summary, VerdictPage,
 };
 use crate::words::{self, short_rate};
 use observe::Advice;
@@ -65,6 +65,8 @@ pub(super) struct Fetched {
     pub summary: Summary,
     /// What failed.
     pub failures: FailurePage,
+    /// What the proxy finds of itself.
+    pub verdict: VerdictPage,
     /// The forwarding loops.
     pub loops: LoopPage,
     /// What the proxy searched its rows for; nothing for all.

@@ -12,7 +12,7 @@ use super::state::{Fetched, Page, RowDetail};
 use super::*;
 use crate::api::{
     FailurePage, LoopPage, LoopView, Order, OriginView, Pair, ResolverView, SCHEMA, SearchView,
-    Summary, Windowed,
+    Summary, VerdictPage, Windowed,
 };
 use observe::{
     Advice, Affected, AffectedNames, Alternative, AtRisk, Captures, Change, Count, Counters,
@@ -159,6 +159,7 @@ fn fetched(rows: Vec<Row>) -> Fetched {
             failing_now: None,
             names: Vec::new(),
         },
+        verdict: VerdictPage::default(),
         loops: LoopPage {
             schema: SCHEMA,
             evidences: Default::default(),

@@ -9,6 +9,7 @@ use crate::evidence::{
 use crate::sample::Tries;
 use crate::{Cause, Finding, Outcome, Scope, judge};
 
+mod clients;
 mod random;
 
 fn tries(good: u32, timeouts: u32) -> Tries {
@@ -297,6 +298,33 @@ fn an_upstream_is_silent_fails_refuses_or_is_reached_from_here_alone() {
     assert_eq!((path.cause, path.scope), (Cause::CorednsToUpstream, Scope::Cluster));
 }
 
+/// Without a probe of its own.
+#[test]
+fn answers_of_coredns_tell_what_is_behind_it() {
+    for (origin, cause) in [
+        ("forward_gave_up", Cause::UpstreamSilent),
+        ("relayed", Cause::UpstreamServfail),
+        ("upstream_refused", Cause::UpstreamRefuses),
+    ] {
+        let seen = |failing: usize| {
+            changed(|evidence| {
+                (evidence.upstreams, evidence.through) = (None, None);
+                let window = evidence.window.as_mut().unwrap();
+                window.external.failed = 400;
+                window.origins = BTreeMap::from([(origin.to_owned(), 400)]);
+                window
+                    .who
+                    .iter_mut()
+                    .take(failing)
+                    .for_each(|who| who.failed = 200);
+            })
+        };
+        assert_eq!(only(&seen(2)).cause, cause);
+        // Of one workload alone it is that workload's.
+        assert_eq!(only(&seen(1)).cause, Cause::OneWorkload);
+    }
+}
+
 #[test]
 fn a_loop_explains_what_else_fails() {
     let finding = only(&changed(|evidence| {
@@ -317,47 +345,6 @@ fn a_loop_explains_what_else_fails() {
     }));
     assert_eq!((finding.cause, finding.scope), (Cause::Loop, Scope::Cluster));
     assert_eq!(finding.culprit.as_deref(), Some("us -> 10.0.0.2:53 -> us"));
-}
-
-#[test]
-fn what_clients_do_is_theirs_and_what_they_feel_is_the_nodes() {
-    let one = only(&changed(|evidence| {
-        let window = evidence.window.as_mut().unwrap();
-        window.who[1].failed = 400;
-        window.failing = vec!["gw.example.com".to_owned()];
-    }));
-    assert_eq!((one.cause, one.scope), (Cause::OneWorkload, Scope::Workload));
-    assert_eq!(one.culprit.as_deref(), Some("pay/payments"));
-    let vain = only(&changed(|evidence| {
-        evidence.window.as_mut().unwrap().who[0].nonexistent = 450;
-    }));
-    assert_eq!((vain.cause, vain.culprit.as_deref()), (Cause::NamesInVain, Some("shop/checkout")));
-    let lost = only(&changed(|evidence| {
-        let window = evidence.window.as_mut().unwrap();
-        window
-            .who
-            .iter_mut()
-            .for_each(|who| who.answered_again = 100);
-    }));
-    assert_eq!((lost.cause, lost.scope), (Cause::RepliesLost, Scope::Node));
-    let late = only(&changed(|evidence| {
-        let window = evidence.window.as_mut().unwrap();
-        window.p99_ms = Some(1_024.0);
-        window.who[0].wasted = 990;
-        window.who[1].wasted = 300;
-    }));
-    assert_eq!(
-        (late.cause, late.culprit.as_deref()),
-        (Cause::Amplification, Some("shop/checkout"))
-    );
-    // Failures of all are of nobody.
-    assert_eq!(
-        causes(&changed(|evidence| {
-            let window = evidence.window.as_mut().unwrap();
-            window.who.iter_mut().for_each(|who| who.failed = 400);
-        })),
-        []
-    );
 }
 
 #[test]

@@ -37,6 +37,33 @@ pub(super) fn failing(evidence: &Evidence, before: &[Finding]) -> Option<Finding
     }
 }
 
+/// What CoreDNS answered to clients tells what is behind it: a failure that it passed on,
+/// or that it gave up waiting, has marks of its own.
+pub(super) fn by_answers(evidence: &Evidence, before: &[Finding]) -> Option<Finding> {
+    let window = evidence.window.as_ref()?;
+    let of = |origin: &str| window.origins.get(origin).copied().unwrap_or_default();
+    let causes = [
+        (Cause::UpstreamSilent, of("forward_gave_up")),
+        (Cause::UpstreamServfail, of("relayed")),
+        (Cause::UpstreamRefuses, of("upstream_refused")),
+    ];
+    let (cause, count) = causes.into_iter().max_by_key(|(_, count)| *count)?;
+    let queries = window.internal.queries + window.external.queries;
+    let failures = share(count, queries);
+    // One workload alone may ask for what nobody has.
+    let askers = window.who.iter().filter(|who| who.failed > 0).count();
+    let well = share(window.internal.failed, window.internal.queries).seen() < 0.01;
+    let too_few = queries < RESPONSES || failures.at_least() < CLIENTS_FAIL || askers < 2;
+    if too_few || !well || !before.is_empty() {
+        return None;
+    }
+    let finding = found(cause, evidence.scope_of(cause))
+        .because(format!("{count} of {queries} responses to clients are such answers of CoreDNS"))
+        .because(format!("{askers} clients or workloads get them"))
+        .otherwise("CoreDNS marks failures of its own in another way");
+    Some(finding)
+}
+
 /// CoreDNS forwards to what nobody expects.
 pub(super) fn unexpected(evidence: &Evidence, _: &[Finding]) -> Option<Finding> {
     let cluster = evidence

@@ -110,7 +110,15 @@ fn state(runtime: &tokio::runtime::Handle) -> AdminState {
     let (observer, _) = ObserverHandle::start(&recorders, observer, clock, stop).unwrap();
     let pseudonyms = Pseudonyms::default();
     let settings = Settings::default();
-    AdminState { settings, cache, forwarder, observer, clock, pseudonyms }
+    AdminState {
+        settings,
+        cache,
+        forwarder,
+        observer,
+        clock,
+        pseudonyms,
+        verdicts: console::Verdicts::default(),
+    }
 }
 
 /// Where nothing listens.

@@ -53,7 +53,7 @@ const OBSERVE: &[&[&str]] = &[
 const CONSOLE: &[&[&str]] = &[
     &["http", "patch", "redact", "words"],
     &["api"],
-    &["failing"],
+    &["failing", "verdicts"],
     &["page"],
     &["admin"],
     &["args"],
@@ -67,6 +67,7 @@ const PROXY: &[&[&str]] = &[
     &["notify"],
     &["config"],
     &["evidence", "interception", "resolv_conf"],
+    &["verdicts"],
     &["app"],
     &["main"],
 ];

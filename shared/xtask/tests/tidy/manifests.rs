@@ -25,7 +25,7 @@ const OURS: [(&str, &[&str], &[&str]); 19] = [
         ],
         &["testbed", "upstream"],
     ),
-    ("proxy/console", &["dns", "forward", "observe", "resolver", "stub"], &["testbed"]),
+    ("proxy/console", &["diagnose", "dns", "forward", "observe", "resolver", "stub"], &["testbed"]),
     ("proxy/diagnose", &[], &[]),
     ("proxy/forward", &["dns", "observe", "resolver", "udp"], &["testbed", "upstream"]),
     ("proxy/fuzz", &["console", "dns", "forward", "observe", "proxy", "resolver", "stub"], &[]),

@@ -30,7 +30,15 @@ fn state(runtime: &Handle) -> AdminState {
     let (observer, _) = ObserverHandle::start(&recorders, observer, clock, stop).unwrap();
     let pseudonyms = Pseudonyms::default();
     let settings = Settings::default();
-    AdminState { settings, cache, forwarder, observer, clock, pseudonyms }
+    AdminState {
+        settings,
+        cache,
+        forwarder,
+        observer,
+        clock,
+        pseudonyms,
+        verdicts: crate::verdicts::Verdicts::default(),
+    }
 }
 
 /// Asks for a page while every thread for blocking work is taken: it may not

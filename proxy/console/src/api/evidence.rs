@@ -1,0 +1,195 @@
+//! What the accounts are evidence of: the pages of a proxy's last minute, as a verdict
+//! reads them. For the proxy itself, and for `fivedots diagnose` beside it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use dns::Name;
+
+use super::{
+    FailurePage, LoopPage, Order, Summary, UpstreamPage, UpstreamView, WorkloadPage, WorkloadView,
+};
+use diagnose::{Ring, Server, Sums, Tries, Who, Window};
+use resolver::Origin;
+
+/// The accounts of all clients.
+#[must_use]
+pub fn window(
+    summary: &Summary,
+    failures: &FailurePage,
+    workloads: &WorkloadPage,
+    cluster_domain: &Name,
+) -> Window {
+    let [internal, external] = sums(failures, cluster_domain);
+    Window {
+        seconds: summary.uptime_s.min(60),
+        internal,
+        external,
+        p99_ms: summary.figures.minute.p99_ms,
+        who: workloads.workloads.iter().map(who).collect(),
+        origins: origins(failures),
+        failing: failures
+            .names
+            .iter()
+            .map(|name| name.name.clone())
+            .collect(),
+        silent: Vec::new(),
+    }
+}
+
+/// The loops that go round now.
+#[must_use]
+pub fn rings(loops: &LoopPage) -> Vec<Ring> {
+    let active = loops.loops.iter().filter(|seen| seen.active);
+    let ring = |seen: &super::LoopView| Ring {
+        hops: seen.hops.clone(),
+        below: seen.below.clone(),
+        through_coredns: false,
+        laps: seen.count,
+    };
+    active.map(ring).collect()
+}
+
+/// What the queries of clients met at the servers that are asked for names of the
+/// cluster, and at all others.
+///
+/// CoreDNS passes failures of others on; here only its own count, and that it is silent.
+#[must_use]
+pub fn servers(upstreams: &UpstreamPage, cluster_domain: &Name) -> [Vec<Server>; 2] {
+    let is_cluster = |view: &UpstreamView| names(view).any(|zone| zone.is_within(cluster_domain));
+    let any_cluster = upstreams.upstreams.iter().any(is_cluster);
+    let (coredns, others): (Vec<_>, Vec<_>) = upstreams
+        .upstreams
+        .iter()
+        .partition(|view| is_cluster(view) || !any_cluster);
+    [
+        coredns
+            .into_iter()
+            .map(|view| server(view, Passes::On))
+            .collect(),
+        others
+            .into_iter()
+            .map(|view| server(view, Passes::Nothing))
+            .collect(),
+    ]
+}
+
+/// The zones of an upstream.
+pub fn names(view: &UpstreamView) -> impl Iterator<Item = Name> + '_ {
+    view.zones
+        .iter()
+        .filter_map(|zone| Name::from_text(zone).ok())
+}
+
+/// The first order of the workloads that a verdict needs, and how many.
+pub const WORKLOADS: (Order, usize) = (Order::Failed, 256);
+
+/// Whether failures that a server answers are those of servers behind it.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Passes {
+    On,
+    Nothing,
+}
+
+fn server(view: &UpstreamView, passes: Passes) -> Server {
+    let minute = &view.windows.minute;
+    let mut tries = Tries::default();
+    let answer = |tries: &mut Tries, rcode: &str, count: u32| {
+        *tries.rcodes.entry(rcode.to_owned()).or_default() += count;
+    };
+    answer(&mut tries, "NOERROR", narrow(minute.answered));
+    for (origin, count) in &view.failures_60s {
+        let count = narrow(*count);
+        let origin = Origin::ALL.iter().find(|one| one.label() == origin);
+        match origin {
+            Some(Origin::Timeout | Origin::TcpFailed | Origin::BadAnswer) => {
+                tries.timeouts += count
+            }
+            Some(Origin::ConnectRefused) => tries.refused += count,
+            Some(Origin::Unreachable) => tries.unreachable += count,
+            Some(Origin::SendFailed) => tries.not_permitted += count,
+            Some(Origin::NotSynced) => {
+                tries.not_synced += count;
+                answer(&mut tries, "SERVFAIL", count);
+            }
+            Some(Origin::Relayed | Origin::ForwardGaveUp | Origin::UpstreamError) => {
+                let rcode = if passes == Passes::On { "NOERROR" } else { "SERVFAIL" };
+                answer(&mut tries, rcode, count);
+            }
+            Some(Origin::UpstreamRefused) => {
+                let rcode = if passes == Passes::On { "NOERROR" } else { "REFUSED" };
+                answer(&mut tries, rcode, count);
+            }
+            // Not of this server.
+            _ => continue,
+        }
+    }
+    tries.sent =
+        tries.answers() + tries.timeouts + tries.refused + tries.unreachable + tries.not_permitted;
+    if tries.sent < QUESTIONS {
+        tries = Tries::default();
+    }
+    Server {
+        name: view.upstream.to_string(),
+        addr: Some(view.upstream),
+        udp: tries,
+        ..Server::default()
+    }
+}
+
+/// Names of the cluster, and all others, by the forward zones. Where one zone has both,
+/// its queries are those of others.
+fn sums(failures: &FailurePage, cluster_domain: &Name) -> [Sums; 2] {
+    let mut sums = [Sums::default(); 2];
+    let [internal, external] = &mut sums;
+    for zone in &failures.zones {
+        let figures = zone.figures.minute;
+        let name = Name::from_text(&zone.zone);
+        let is_internal = name.is_ok_and(|name| name.is_within(cluster_domain));
+        let sum = if is_internal { &mut *internal } else { &mut *external };
+        sum.queries += figures.queries;
+        sum.failed += figures.failed;
+    }
+    sums
+}
+
+fn who(view: &WorkloadView) -> Who {
+    let minute = &view.figures.minute;
+    let name = match view.namespace.as_str() {
+        "" => view.name.clone(),
+        namespace => format!("{namespace}/{}", view.name),
+    };
+    Who {
+        name,
+        queries: minute.queries,
+        failed: minute.failed,
+        wasted: minute.wasted_queries,
+        answered_again: minute.retransmits_answered,
+        nonexistent: minute.nonexistent,
+        lookups: minute.lookups,
+        ..Who::default()
+    }
+}
+
+fn origins(failures: &FailurePage) -> BTreeMap<String, u64> {
+    let origins = failures.origins.iter();
+    let counts = origins.map(|view| (view.origin.clone(), view.responses.minute));
+    counts.filter(|(_, count)| *count > 0).collect()
+}
+
+fn narrow(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// The addresses and zones of upstreams.
+#[must_use]
+pub fn addrs(upstreams: &UpstreamPage) -> Vec<(SocketAddr, Vec<Name>)> {
+    let views = upstreams.upstreams.iter();
+    views
+        .map(|view| (view.upstream, names(view).collect()))
+        .collect()
+}
+
+/// Questions of clients from which something is concluded about a server: fewer may all
+/// be of one domain whose own servers are silent.
+const QUESTIONS: u32 = 10;

@@ -1,0 +1,66 @@
+//! `/api/v1/verdict`: what the proxy finds of itself, every ten seconds.
+
+use serde::{Deserialize, Serialize};
+
+use super::redact::Redacted;
+use crate::redact::Veil;
+use diagnose::{Finding, Outcome};
+
+/// The verdict of the last ten seconds, and what was found before.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct VerdictPage {
+    /// [`SCHEMA`](super::SCHEMA).
+    pub schema: u32,
+    /// The outcome; null in the first ten seconds.
+    pub outcome: Option<Outcome>,
+    /// The causes, the one that explains most first.
+    pub findings: Vec<FoundCause>,
+    /// What was not looked at.
+    pub gaps: Vec<String>,
+    /// Causes that came and went, the latest first, at most a hundred.
+    pub events: Vec<VerdictEvent>,
+}
+
+/// A cause that is there now.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct FoundCause {
+    /// The finding.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// The cause in a few words.
+    pub title: String,
+    /// The scope in words.
+    pub scope_title: String,
+    /// Seconds since it was first found.
+    pub since_s: u64,
+}
+
+/// A cause that came, and may have gone.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct VerdictEvent {
+    /// The cause.
+    pub cause: String,
+    /// Who or what it was.
+    pub culprit: Option<String>,
+    /// Seconds since it was first found.
+    pub began_s: u64,
+    /// Seconds since it was last found; null while it is.
+    pub ended_s: Option<u64>,
+}
+
+impl Redacted for VerdictPage {
+    /// Sentences have names and clients in them: they are left out.
+    fn redacted(mut self, veil: &Veil) -> Self {
+        if !veil.hides_anything() {
+            return self;
+        }
+        for found in &mut self.findings {
+            found.finding.culprit = None;
+            found.finding.evidence.clear();
+        }
+        for event in &mut self.events {
+            event.culprit = None;
+        }
+        self
+    }
+}

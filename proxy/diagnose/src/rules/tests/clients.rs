@@ -1,0 +1,44 @@
+//! What one client does, and what all of them feel.
+
+use super::*;
+
+#[test]
+fn what_clients_do_is_theirs_and_what_they_feel_is_the_nodes() {
+    let one = only(&changed(|evidence| {
+        let window = evidence.window.as_mut().unwrap();
+        window.who[1].failed = 400;
+        window.failing = vec!["gw.example.com".to_owned()];
+    }));
+    assert_eq!((one.cause, one.scope), (Cause::OneWorkload, Scope::Workload));
+    assert_eq!(one.culprit.as_deref(), Some("pay/payments"));
+    let vain = only(&changed(|evidence| {
+        evidence.window.as_mut().unwrap().who[0].nonexistent = 450;
+    }));
+    assert_eq!((vain.cause, vain.culprit.as_deref()), (Cause::NamesInVain, Some("shop/checkout")));
+    let lost = only(&changed(|evidence| {
+        let window = evidence.window.as_mut().unwrap();
+        window
+            .who
+            .iter_mut()
+            .for_each(|who| who.answered_again = 100);
+    }));
+    assert_eq!((lost.cause, lost.scope), (Cause::RepliesLost, Scope::Node));
+    let late = only(&changed(|evidence| {
+        let window = evidence.window.as_mut().unwrap();
+        window.p99_ms = Some(1_024.0);
+        window.who[0].wasted = 990;
+        window.who[1].wasted = 300;
+    }));
+    assert_eq!(
+        (late.cause, late.culprit.as_deref()),
+        (Cause::Amplification, Some("shop/checkout"))
+    );
+    // Failures of all are of nobody.
+    assert_eq!(
+        causes(&changed(|evidence| {
+            let window = evidence.window.as_mut().unwrap();
+            window.who.iter_mut().for_each(|who| who.failed = 400);
+        })),
+        []
+    );
+}
