@@ -11,6 +11,7 @@ use crate::{Cause, Finding, Outcome, Scope, judge};
 
 mod clients;
 mod random;
+mod thresholds;
 
 fn tries(good: u32, timeouts: u32) -> Tries {
     let rcodes =
