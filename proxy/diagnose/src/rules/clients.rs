@@ -59,7 +59,7 @@ pub(super) fn amplification(evidence: &Evidence, before: &[Finding]) -> Option<F
         .because(format!(
             "{wasted} of {queries} queries were for names of search lists that do not exist"
         ))
-        .because(format!("99 of 100 responses take up to {late} ms"))
+        .because(format!("99 of 100 responses take up to {late:.0} ms"))
         .because(format!("{} has {} of them", worst.name, worst.wasted))
         .otherwise("without search lists a lookup is one name");
     Some(finding)

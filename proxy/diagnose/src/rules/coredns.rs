@@ -130,7 +130,7 @@ pub(super) fn throttled(evidence: &Evidence, before: &[Finding]) -> Option<Findi
         .culprit(Some(named.join(", ")))
         .because(format!("throttled in {:.0} % of its CPU periods", worst * 100.0))
         .because_if(p99.is_some(), || {
-            format!("99 of 100 responses take up to {} ms", p99.unwrap_or(0.0))
+            format!("99 of 100 responses take up to {:.0} ms", p99.unwrap_or(0.0))
         })
         .otherwise("with CPU to spare answers are late only where an upstream is");
     Some(finding)
