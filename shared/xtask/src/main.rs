@@ -13,6 +13,7 @@ mod deb;
 mod demo;
 mod fuzz;
 mod image;
+mod incidents;
 mod lab;
 mod lint;
 mod referee;
@@ -110,6 +111,8 @@ enum Chore {
     /// Compares what the load generator's clients send with what glibc, musl, Go, c-ares
     /// and nslookup send, packet by packet
     Clients,
+    /// Makes each incident twenty times, and prints what `diagnose` found of it
+    Incidents,
     /// Builds the container image for amd64 and arm64, and checks it
     Image(image::Options),
     /// Builds Debian packages for amd64 and arm64, and checks them
@@ -139,6 +142,7 @@ fn main() -> ExitCode {
         Chore::Cluster { arguments } => cluster::run(&arguments),
         Chore::Referee => referee::run(),
         Chore::Clients => clients::run(),
+        Chore::Incidents => incidents::run(),
         Chore::Image(options) => image::run(&options),
         Chore::Deb(options) => deb::run(&options),
         Chore::Ci => ci::run(),
