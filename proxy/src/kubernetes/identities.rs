@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use cluster::{Holder, Kubelet, Scope, State, Update, Watch};
+use cluster::{Change, Holder, Kubelet, Pods, Scope, State, Update, Watch};
 use dns::Name;
 
 use super::KubernetesConfig;
@@ -40,7 +40,8 @@ impl Identities {
             search: config.node_search.clone(),
             ndots: config.node_ndots,
         };
-        let watch = Watch::new(scope, config.kubeconfig.clone(), kubelet).await?;
+        let pods = Pods::new(scope, kubelet);
+        let watch = Watch::new(pods, config.kubeconfig.clone()).await?;
         self.set_watch(WatchState::Starting, None);
         if let Some(node) = &config.node {
             let node = Arc::new(of_node(node));
@@ -51,7 +52,7 @@ impl Identities {
         Ok(())
     }
 
-    fn take(&self, update: Update) {
+    fn take(&self, update: Update<Change>) {
         match update {
             Update::Changes(changes) => {
                 let identity = |who| Arc::new(self.identity(who));

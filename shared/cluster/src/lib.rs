@@ -2,9 +2,9 @@
 //! resolv.conf says.
 //!
 //! [`Pods`] takes objects of the API and returns the addresses that changed
-//! hands; [`Watch`] lists and watches them. Nothing is asked that the objects
-//! say already: owners are read from names and labels, resolver settings from
-//! the spec.
+//! hands, [`Endpoints`] the pods behind a Service; [`Watch`] lists and watches them.
+//! Nothing is asked that the objects say already: owners are read from names and
+//! labels, resolver settings from the spec.
 
 pub mod object;
 
@@ -17,7 +17,10 @@ mod resolver;
 pub use resolver::{Kubelet, Resolver};
 
 mod pods;
-pub use pods::{Change, Holder, Pod, Pods};
+pub use pods::{Change, Holder, Pod, Pods, Scope};
+
+mod endpoints;
+pub use endpoints::{Endpoints, ServiceName, ServicePods};
 
 mod watch;
-pub use watch::{Scope, State, Update, Watch, WatchError};
+pub use watch::{State, Subject, Update, Watch, WatchError};

@@ -1,10 +1,10 @@
 //! What is read of a pod: of its metadata, its status, and the part of its spec
-//! that says how it looks names up.
+//! that says how it looks names up; and of the endpoints of a Service.
 //!
 //! Of the ten kilobytes that a pod is these few fields are kept; the rest, most
 //! of it `managedFields`, is passed over while it is parsed.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// A pod, as the API writes it.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -123,14 +123,16 @@ pub struct Address {
     pub ip: String,
 }
 
-/// A page of a list of pods.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct PodList {
+/// A page of a list.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(bound = "T: Deserialize<'de>")]
+pub struct List<T> {
     /// `metadata`.
+    #[serde(default)]
     pub metadata: ListMetadata,
-    /// `items`.
-    pub items: Vec<PodObject>,
+    /// `items`; the API writes null where there are none.
+    #[serde(default = "Vec::new", deserialize_with = "or_none")]
+    pub items: Vec<T>,
 }
 
 /// `metadata` of a list.
@@ -142,4 +144,53 @@ pub struct ListMetadata {
     /// `continue`: empty on the last page.
     #[serde(rename = "continue")]
     pub next: String,
+}
+
+/// An `EndpointSlice` of `discovery.k8s.io/v1`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct EndpointSliceObject {
+    /// `metadata`.
+    pub metadata: Metadata,
+    /// `endpoints`; null where there are none.
+    #[serde(deserialize_with = "or_none")]
+    pub endpoints: Vec<EndpointObject>,
+    /// `ports`; null where there are none.
+    #[serde(deserialize_with = "or_none")]
+    pub ports: Vec<PortObject>,
+}
+
+/// One of `endpoints`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct EndpointObject {
+    /// `addresses`; all are the same pod's.
+    pub addresses: Vec<String>,
+    /// `conditions`.
+    pub conditions: Conditions,
+}
+
+/// `conditions` of an endpoint.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Conditions {
+    /// `ready`: none means that it is.
+    pub ready: Option<bool>,
+    /// `serving`: as `ready`, but also while the pod ends.
+    pub serving: Option<bool>,
+}
+
+/// One of `ports`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct PortObject {
+    /// `port`; none stands for all.
+    pub port: Option<u16>,
+    /// `protocol`: TCP where it is none.
+    pub protocol: Option<String>,
+}
+
+/// Reads null as an empty list.
+fn or_none<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }

@@ -8,6 +8,7 @@ use crate::object::{self, DnsOption, PodObject};
 use crate::owner::Owner;
 use crate::resolver::{Kubelet, Resolver};
 use crate::time;
+use crate::watch::Subject;
 
 /// A pod that has addresses of its own.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -41,9 +42,19 @@ pub enum Holder {
 /// An address and its holder from now on; `None` when it is free.
 pub type Change = (IpAddr, Option<Holder>);
 
+/// Whose pods are watched.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Scope {
+    /// Those of one node.
+    Node(String),
+    /// Those of all nodes.
+    All,
+}
+
 /// All pods that are watched.
 #[derive(Debug)]
 pub struct Pods {
+    scope: Scope,
     kubelet: Kubelet,
     /// The addresses that each pod claims, by its uid.
     claims: HashMap<Arc<str>, Vec<IpAddr>>,
@@ -62,8 +73,8 @@ struct Claim {
 
 impl Pods {
     /// Knows no pod; `kubelet` is what those of the nodes are set to.
-    pub fn new(kubelet: Kubelet) -> Self {
-        Self { kubelet, claims: HashMap::new(), addrs: HashMap::new(), unlisted: None }
+    pub fn new(scope: Scope, kubelet: Kubelet) -> Self {
+        Self { scope, kubelet, claims: HashMap::new(), addrs: HashMap::new(), unlisted: None }
     }
 
     /// Returns how many pods have addresses.
@@ -196,6 +207,51 @@ impl Pods {
             resolver: Resolver::of(object, &self.kubelet),
             options: config.map_or_else(Vec::new, |config| config.options.clone()),
         }
+    }
+}
+
+impl Subject for Pods {
+    type Object = PodObject;
+    type Change = Change;
+    const WHAT: &'static str = "pods";
+
+    fn path(&self) -> String {
+        "/api/v1/pods".to_owned()
+    }
+
+    fn selectors(&self) -> (Option<String>, Option<String>) {
+        match &self.scope {
+            Scope::Node(node) => (Some(format!("spec.nodeName={node}")), None),
+            Scope::All => (None, None),
+        }
+    }
+
+    fn is_long(&self) -> bool {
+        self.scope == Scope::All
+    }
+
+    fn version(object: &PodObject) -> &str {
+        &object.metadata.resource_version
+    }
+
+    fn list_begins(&mut self) {
+        Self::list_begins(self);
+    }
+
+    fn list_ends(&mut self) -> Vec<Change> {
+        Self::list_ends(self)
+    }
+
+    fn apply(&mut self, object: &PodObject) -> Vec<Change> {
+        Self::apply(self, object)
+    }
+
+    fn delete(&mut self, object: &PodObject) -> Vec<Change> {
+        Self::delete(self, object)
+    }
+
+    fn count(&self) -> usize {
+        self.len()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The watch of pods: a list, then each change.
+//! The watch of a kind of object: a list, then each change.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,19 +7,47 @@ use futures_util::StreamExt as _;
 use kube::api::{ListParams, Request, WatchEvent, WatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use serde::de::DeserializeOwned;
 use tokio::time::{sleep, timeout};
 
-use crate::object::{PodList, PodObject};
-use crate::pods::{Change, Pods};
-use crate::resolver::Kubelet;
+use crate::object::List;
 
-/// Whose pods are watched.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Scope {
-    /// Those of one node.
-    Node(String),
-    /// Those of all nodes.
-    All,
+/// What is made of the objects of one kind.
+pub trait Subject: Send {
+    /// One of them, with what is read of it.
+    type Object: Clone + DeserializeOwned + std::fmt::Debug + Send + 'static;
+    /// What its watchers want to know.
+    type Change: Send;
+
+    /// What the log calls them.
+    const WHAT: &'static str;
+
+    /// Where they are listed.
+    fn path(&self) -> String;
+
+    /// Which of them are asked for, as selectors of fields and of labels.
+    fn selectors(&self) -> (Option<String>, Option<String>);
+
+    /// Whether there may be more than one page of them.
+    fn is_long(&self) -> bool;
+
+    /// Returns the version of an object, from which a watch goes on.
+    fn version(object: &Self::Object) -> &str;
+
+    /// A list of all begins.
+    fn list_begins(&mut self);
+
+    /// The list is over: what it did not name is gone.
+    fn list_ends(&mut self) -> Vec<Self::Change>;
+
+    /// Takes an object as it is now.
+    fn apply(&mut self, object: &Self::Object) -> Vec<Self::Change>;
+
+    /// Takes the end of an object.
+    fn delete(&mut self, object: &Self::Object) -> Vec<Self::Change>;
+
+    /// Returns how many there are.
+    fn count(&self) -> usize;
 }
 
 /// What the watch is doing.
@@ -33,9 +61,9 @@ pub enum State {
 
 /// An event of the watch.
 #[derive(Debug)]
-pub enum Update {
-    /// Addresses that changed hands.
-    Changes(Vec<Change>),
+pub enum Update<C> {
+    /// What has changed.
+    Changes(Vec<C>),
     /// What the watch is doing from now on; only when that changes.
     State(State),
 }
@@ -51,16 +79,15 @@ pub enum WatchError {
     Client(#[source] kube::Error),
 }
 
-/// A watch of pods.
-pub struct Watch {
+/// A watch of the objects of one kind.
+pub struct Watch<S> {
     client: Client,
-    scope: Scope,
-    pods: Pods,
+    subject: S,
     is_watching: bool,
     failures: u32,
 }
 
-impl Watch {
+impl<S: Subject> Watch<S> {
     /// Prepares to watch, with the service account of the pod that we are, or
     /// with a kubeconfig.
     ///
@@ -68,11 +95,7 @@ impl Watch {
     ///
     /// When neither has a way to reach the API. That it does not answer is no
     /// error: it is tried again.
-    pub async fn new(
-        scope: Scope,
-        kubeconfig: Option<PathBuf>,
-        kubelet: Kubelet,
-    ) -> Result<Self, WatchError> {
+    pub async fn new(subject: S, kubeconfig: Option<PathBuf>) -> Result<Self, WatchError> {
         let config = |error: &dyn std::error::Error| WatchError::Config(error.to_string());
         let mut access = match kubeconfig {
             Some(path) => {
@@ -88,11 +111,11 @@ impl Watch {
         // is dead, though nothing closed it.
         access.read_timeout = Some(SILENCE);
         let client = Client::try_from(access).map_err(WatchError::Client)?;
-        Ok(Self { client, scope, pods: Pods::new(kubelet), is_watching: false, failures: 0 })
+        Ok(Self { client, subject, is_watching: false, failures: 0 })
     }
 
     /// Watches for ever, and sends each change.
-    pub async fn run(mut self, mut tell: impl FnMut(Update)) {
+    pub async fn run(mut self, mut tell: impl FnMut(Update<S::Change>)) {
         let mut from = None;
         loop {
             let outcome = match from.take() {
@@ -114,24 +137,28 @@ impl Watch {
         }
     }
 
-    /// Reads all pods; returns the version that they are of.
-    async fn list(&mut self, tell: &mut impl FnMut(Update)) -> Result<String, Failed> {
-        let mut page = ListParams { field_selector: self.selector(), ..ListParams::default() };
-        match &self.scope {
-            // From the API server's memory, as the kubelet does; a node's pods
-            // are one page.
-            Scope::Node(_) => page = page.match_any(),
-            Scope::All => page = page.limit(PAGE),
-        }
-        self.pods.list_begins();
+    /// Reads all objects; returns the version that they are of.
+    async fn list(&mut self, tell: &mut impl FnMut(Update<S::Change>)) -> Result<String, Failed> {
+        let (field_selector, label_selector) = self.subject.selectors();
+        let page = ListParams { field_selector, label_selector, ..ListParams::default() };
+        let mut page = match self.subject.is_long() {
+            // One page from the API server's memory, as the kubelet does.
+            false => page.match_any(),
+            true => page.limit(PAGE),
+        };
+        self.subject.list_begins();
         loop {
-            let request = Request::new(PODS).list(&page).map_err(Failed::unsent)?;
-            let list = self.client.request::<PodList>(request);
+            let request = Request::new(self.subject.path());
+            let request = request.list(&page).map_err(Failed::unsent)?;
+            let list = self.client.request::<List<S::Object>>(request);
             let list = timeout(LIST, list).await.map_err(|_| Failed::late())??;
-            let changes = list.items.iter().flat_map(|pod| self.pods.apply(pod));
+            let changes = list
+                .items
+                .iter()
+                .flat_map(|object| self.subject.apply(object));
             tell(Update::Changes(changes.collect()));
             if list.metadata.next.is_empty() {
-                tell(Update::Changes(self.pods.list_ends()));
+                tell(Update::Changes(self.subject.list_ends()));
                 return Ok(list.metadata.resource_version);
             }
             page.continue_token = Some(list.metadata.next);
@@ -143,13 +170,13 @@ impl Watch {
     async fn watch(
         &mut self,
         mut version: String,
-        tell: &mut impl FnMut(Update),
+        tell: &mut impl FnMut(Update<S::Change>),
     ) -> Result<Option<String>, Failed> {
-        let params = WatchParams { field_selector: self.selector(), ..WatchParams::default() };
-        let request = Request::new(PODS)
-            .watch(&params, &version)
-            .map_err(Failed::unsent)?;
-        let events = self.client.request_events::<PodObject>(request).await;
+        let (field_selector, label_selector) = self.subject.selectors();
+        let params = WatchParams { field_selector, label_selector, ..WatchParams::default() };
+        let request = Request::new(self.subject.path());
+        let request = request.watch(&params, &version).map_err(Failed::unsent)?;
+        let events = self.client.request_events::<S::Object>(request).await;
         let events = match events {
             Ok(events) => events,
             Err(error) => return Failed::or_gone(error, version),
@@ -158,13 +185,13 @@ impl Watch {
         let mut events = std::pin::pin!(events);
         while let Some(event) = events.next().await {
             let changes = match event {
-                Ok(WatchEvent::Added(pod) | WatchEvent::Modified(pod)) => {
-                    version.clone_from(&pod.metadata.resource_version);
-                    self.pods.apply(&pod)
+                Ok(WatchEvent::Added(object) | WatchEvent::Modified(object)) => {
+                    S::version(&object).clone_into(&mut version);
+                    self.subject.apply(&object)
                 }
-                Ok(WatchEvent::Deleted(pod)) => {
-                    version.clone_from(&pod.metadata.resource_version);
-                    self.pods.delete(&pod)
+                Ok(WatchEvent::Deleted(object)) => {
+                    S::version(&object).clone_into(&mut version);
+                    self.subject.delete(&object)
                 }
                 Ok(WatchEvent::Bookmark(bookmark)) => {
                     version = bookmark.metadata.resource_version;
@@ -182,26 +209,20 @@ impl Watch {
         Ok(Some(version))
     }
 
-    fn selector(&self) -> Option<String> {
-        match &self.scope {
-            Scope::Node(node) => Some(format!("spec.nodeName={node}")),
-            Scope::All => None,
-        }
-    }
-
-    fn back(&mut self, tell: &mut impl FnMut(Update)) {
+    fn back(&mut self, tell: &mut impl FnMut(Update<S::Change>)) {
         self.failures = 0;
         if !self.is_watching {
             self.is_watching = true;
-            tracing::info!(pods = self.pods.len(), "pods listed from the Kubernetes API");
+            let (count, what) = (self.subject.count(), S::WHAT);
+            tracing::info!(count, "{what} listed from the Kubernetes API");
             tell(Update::State(State::Watching));
         }
     }
 
-    fn away(&mut self, error: &str, tell: &mut impl FnMut(Update)) {
+    fn away(&mut self, error: &str, tell: &mut impl FnMut(Update<S::Change>)) {
         if self.is_watching || self.failures == 0 {
             self.is_watching = false;
-            tracing::warn!(error, "the Kubernetes API does not tell of pods");
+            tracing::warn!(error, "the Kubernetes API does not list {}", S::WHAT);
             tell(Update::State(State::Away(error.to_owned())));
         }
         self.failures = self.failures.saturating_add(1);
@@ -262,12 +283,10 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-const PODS: &str = "/api/v1/pods";
-
 /// `http.StatusGone`: the version of a watch is too old.
 const GONE: u16 = 410;
 
-/// Pods of a page: some 5 MB as they are sent.
+/// Objects of a page: of pods some 5 MB as they are sent.
 const PAGE: u32 = 500;
 
 /// What happens meanwhile comes with the next list: nothing is lost.

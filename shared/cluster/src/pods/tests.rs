@@ -10,7 +10,7 @@ impl World {
     fn new() -> Self {
         let kubelet =
             Kubelet { cluster_domain: "cluster.local".to_owned(), search: vec![], ndots: None };
-        Self(Pods::new(kubelet))
+        Self(Pods::new(Scope::All, kubelet))
     }
 
     /// Returns the changes as `address=pod`.
