@@ -62,6 +62,9 @@ pub struct Options {
     /// [`recv_error`](Socket::recv_error). The next send or receive still fails
     /// with the last of them.
     pub queue_errors: bool,
+    /// Datagrams carry this mark (`SO_MARK`), which rules of the packet filter see.
+    /// Silently none for a process without `CAP_NET_ADMIN`.
+    pub mark: Option<u32>,
 }
 
 impl Socket {
@@ -318,6 +321,10 @@ fn open(addr: SocketAddr, options: &Options) -> io::Result<socket2::Socket> {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a read timeout of zero"));
         }
         socket.set_read_timeout(options.read_timeout)?;
+    }
+    if let Some(mark) = options.mark {
+        // Where it is not permitted the datagrams are as those of any process.
+        socket.set_mark(mark).ok();
     }
     socket.set_nonblocking(options.nonblocking)?;
     set_per_datagram(&socket, addr, options)?;
