@@ -83,6 +83,13 @@ impl Rule {
             .compare(EQUAL, &[u8::from(is_wildcard)])
     }
 
+    /// Goes on if the packet is for a socket of this machine with this `SO_MARK`.
+    pub(crate) fn socket_mark(self, mark: u32) -> Self {
+        let data = Attributes::new().number(1, SOCKET_MARK).number(2, REGISTER);
+        self.add("socket", &data)
+            .compare(EQUAL, &mark.to_ne_bytes())
+    }
+
     /// Exempts the packet from connection tracking.
     pub(crate) fn notrack(self) -> Self {
         self.add("notrack", &Attributes::new())
@@ -185,6 +192,7 @@ const NOT_EQUAL: u32 = 1;
 const NETWORK: u32 = 1;
 const TRANSPORT: u32 = 2;
 const SOCKET_TRANSPARENT: u32 = 0;
+const SOCKET_MARK: u32 = 1;
 const SOCKET_WILDCARD: u32 = 2;
 const NUMGEN_RANDOM: u32 = 1;
 const NAT_DESTINATION: u32 = 1;

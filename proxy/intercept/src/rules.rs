@@ -5,6 +5,7 @@
 //! | prerouting | -310 | to a live address, port 53, with a socket of ours: not tracked |
 //! | output | -310 | from our addresses, port 53: not tracked, also when nothing is live |
 //! | output | -310 | with our mark: not tracked |
+//! | prerouting | -310 | from a port of CoreDNS to a socket with our mark: not tracked |
 //! | output | -310 | to a live address, port 53: not tracked |
 //! | both | -310 | from and to our other listeners: not tracked |
 //! | nat-prerouting, nat-output | -105 | to a local address, port 53: to a pod of CoreDNS |
@@ -56,6 +57,9 @@ pub(crate) fn install(plan: &Plan, matching: Matching) -> Vec<Message> {
     }
     let with_mark = Rule::new().mark(MARK).notrack();
     messages.push(new_rule("output", &with_mark));
+    if matching == Matching::Socket {
+        messages.extend(answers());
+    }
     for listener in &plan.also {
         messages.extend(exempt(*listener));
     }
@@ -170,6 +174,18 @@ fn output(family: Family) -> Vec<Message> {
         .collect()
 }
 
+/// What upstreams answer to queries with our mark. The port comes first: it spares all
+/// other packets of the node the search for a socket.
+fn answers() -> Vec<Message> {
+    let of = |port: u16| {
+        PROTOCOLS.map(|protocol| {
+            let rule = Rule::new().port(protocol, Side::Source, port);
+            new_rule("prerouting", &rule.socket_mark(MARK).notrack())
+        })
+    };
+    COREDNS.into_iter().flat_map(of).collect()
+}
+
 /// What goes to an upstream because nothing is live has an address as its source that
 /// every node has.
 fn postrouting(family: Family) -> Vec<Message> {
@@ -253,6 +269,8 @@ const PORTS: &str = "fallback-port";
 const PROTOCOLS: [Protocol; 2] = [Protocol::Udp, Protocol::Tcp];
 const NAT_CHAINS: [&str; 2] = ["nat-prerouting", "nat-output"];
 const DNS: u16 = 53;
+/// Where pods of CoreDNS listen: as kubeadm and as OpenShift have it.
+const COREDNS: [u16; 2] = [DNS, 5353];
 /// Of netfilter's hooks, in the order that packets pass them.
 const PREROUTING: u32 = 0;
 const OUTPUT: u32 = 3;

@@ -86,6 +86,10 @@ const RULES: [(&str, &str); 5] = [
          ip daddr @live4 tcp dport 53 socket transparent 0 notrack
          ip6 daddr @live6 udp dport 53 socket wildcard 0 notrack
          ip6 daddr @live6 tcp dport 53 socket transparent 0 notrack
+         udp sport 53 socket mark 0x00350000 notrack
+         tcp sport 53 socket mark 0x00350000 notrack
+         udp sport 5353 socket mark 0x00350000 notrack
+         tcp sport 5353 socket mark 0x00350000 notrack
          ip daddr 10.250.0.11 tcp dport 9253 notrack",
     ),
     (
