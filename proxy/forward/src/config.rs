@@ -27,6 +27,9 @@ pub struct ForwardConfig {
     pub cache: CacheConfig,
     /// Queries to upstreams in the cluster carry our mark.
     pub hop_option: bool,
+    /// `SO_MARK` of what is sent to pods, for rules that exempt it from connection
+    /// tracking.
+    pub pod_mark: Option<u32>,
 }
 
 /// Names that are forwarded to the same upstreams.
@@ -34,8 +37,10 @@ pub struct ForwardConfig {
 pub struct ForwardZone {
     /// The zone's own name; the root takes everything.
     pub suffix: Name,
-    /// 1 to 32 servers.
+    /// 1 to 32 servers; with pods, the last to be asked.
     pub upstreams: Vec<SocketAddr>,
+    /// The pods behind `upstreams`, where they are known.
+    pub pods: ZonePods,
     /// Over what the first try goes. UDP turns to TCP when it has to.
     pub transport: Transport,
     /// Who they have to prove to be, where connections are under TLS. Then `transport` is
@@ -45,11 +50,21 @@ pub struct ForwardZone {
     pub cluster: bool,
 }
 
+/// The pods of a Service, which are asked before its own address.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ZonePods {
+    /// Those that share the questions.
+    pub ready: Vec<SocketAddr>,
+    /// Asked in this order when none of the others is well.
+    pub others: Vec<SocketAddr>,
+}
+
 impl ForwardZone {
     /// The zone of all names, asked over UDP, outside the cluster.
     pub fn root(upstreams: Vec<SocketAddr>) -> Self {
         let (suffix, transport) = (Name::ROOT, Transport::Udp);
-        Self { suffix, upstreams, transport, tls: None, cluster: false }
+        let pods = ZonePods::default();
+        Self { suffix, upstreams, pods, transport, tls: None, cluster: false }
     }
 }
 
@@ -64,6 +79,7 @@ impl ForwardConfig {
             client_rate: None,
             cache,
             hop_option: false,
+            pod_mark: None,
         }
     }
 

@@ -1,10 +1,9 @@
 //! Questions in flight: what is asked of which upstream, when it is asked again,
 //! what is believed, and what those who wait get.
 //!
-//! This object does no I/O. It has no clock, no socket, no thread and no source
-//! of randomness: callers bring `now`, what arrived, and random numbers. What has
-//! to be done outside it leaves as [`Action`]s. So a test plays hours of trouble
-//! in a moment, each time the same.
+//! No I/O, no clock, no thread and no source of randomness: callers bring `now`, what
+//! arrived, and random numbers. What has to be done outside leaves as [`Action`]s. So
+//! a test plays hours of trouble in a moment, each time the same.
 //!
 //! [`Flights::ask`] takes a question, [`Flights::datagram`],
 //! [`Flights::tcp_answer`] and [`Flights::error`] what became of queries, and
@@ -12,6 +11,7 @@
 
 mod action;
 mod answers;
+mod conditions;
 mod errors;
 mod flight;
 mod guard;

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use dns::Name;
 use observe::{Beat, Recorders};
-use resolver::{Cache, Clock, KeyHasher};
+use resolver::{Cache, Clock, KeyHasher, Moment};
 use tokio::runtime::Handle;
 
 use crate::ask::Ask;
 use crate::compose::QUERY_LEN;
+use crate::conditions::{Condition, Conditions};
 use crate::config::{ForwardConfig, ForwardZone};
 use crate::flights::{Flights, share};
 use crate::inbox::Inbox;
@@ -31,6 +32,7 @@ pub struct Forwarder {
     inbox: Arc<Inbox>,
     zones: Arc<Mutex<Arc<Zones>>>,
     loops: Arc<Loops>,
+    conditions: Arc<Conditions>,
     beat: Arc<Beat>,
 }
 
@@ -58,16 +60,16 @@ impl Forwarder {
     ) -> io::Result<(Self, ForwarderThread)> {
         let zones = Arc::new(Zones::new(&config.zones)?);
         let loops = Arc::new(Loops::new());
+        let conditions = Arc::new(Conditions::default());
         let poll = mio::Poll::new()?;
         let inbox = Arc::new(Inbox::new(&poll)?);
         let (stats, notes) = recorders.open();
         let identity = (loops.secret().clone(), KeyHasher::default());
         let flights = Flights::new(config, Arc::clone(&zones), identity, Arc::clone(&stats));
         let beat = Arc::clone(&stats.beat);
-        let upstreams = zones.upstreams();
         let registry = poll.registry().try_clone()?;
         let tcp_stats = recorders.stats.register();
-        let upstream_thread = UpstreamThread {
+        let mut upstream_thread = UpstreamThread {
             poll,
             inbox: Arc::clone(&inbox),
             cache: Arc::clone(cache),
@@ -75,15 +77,19 @@ impl Forwarder {
             loops: Arc::clone(&loops),
             stats: Arc::clone(&stats),
             flights,
-            sockets: Sockets::new(registry, upstreams, QUERY_LEN),
-            tcp: TcpPool::new(&zones, Arc::clone(&inbox), tcp_stats, runtime.clone()),
+            sockets: Sockets::new(registry, QUERY_LEN),
+            tcp: TcpPool::new(Arc::clone(&inbox), tcp_stats, runtime.clone()),
             replies: Replies::new(stats, notes),
             complained: None,
+            pod_mark: config.pod_mark,
+            conditions: Arc::clone(&conditions),
+            looked: None,
         };
+        upstream_thread.know(&zones);
         let thread = std::thread::Builder::new().name("upstream".to_owned());
         let thread = thread.spawn(move || upstream_thread.run())?;
         let zones = Arc::new(Mutex::new(zones));
-        Ok((Self { inbox, zones, loops, beat }, ForwarderThread { thread }))
+        Ok((Self { inbox, zones, loops, conditions, beat }, ForwarderThread { thread }))
     }
 
     /// Hands over a question. The answer goes to its `reply_to`, at the latest
@@ -163,6 +169,11 @@ impl Forwarder {
     /// Returns the loops that were seen.
     pub fn loops(&self) -> &Loops {
         &self.loops
+    }
+
+    /// Returns the upstreams that are not well, each since when.
+    pub fn ill(&self) -> Vec<(SocketAddr, Condition, Moment)> {
+        self.conditions.ill()
     }
 
     /// Returns how many clients wait for an answer.

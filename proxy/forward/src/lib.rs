@@ -19,6 +19,7 @@ mod accept;
 mod ask;
 mod client_rate;
 mod compose;
+mod conditions;
 mod config;
 mod failures;
 mod flights;
@@ -41,7 +42,8 @@ mod zones;
 
 pub use accept::{NotAnAnswer, judge};
 pub use ask::{Ask, ProbeReply, ReplyTo, TcpAnswer, TcpReply};
-pub use config::{ForwardConfig, ForwardZone};
+pub use conditions::Condition;
+pub use config::{ForwardConfig, ForwardZone, ZonePods};
 pub use failures::UpstreamFailure;
 pub use forwarder::{Forwarder, ForwarderThread};
 pub use loops::{Asker, Evidence, LoopEvent, Loops, Sighting};

@@ -4,7 +4,7 @@
 mod connection;
 mod places;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
@@ -13,8 +13,8 @@ use tokio::time::Instant;
 
 use crate::UpstreamFailure;
 use crate::inbox::Inbox;
-use crate::tls::TlsClient;
 use crate::zones::Zones;
+use connection::Remote;
 use observe::WorkerStats;
 pub(crate) use places::MAX_CONNECTIONS;
 use places::{Chosen, PIPELINE, Places};
@@ -43,8 +43,7 @@ pub(crate) struct TcpAsk {
 /// One upstream, and the ways to its connections' tasks, by their numbers.
 #[derive(Debug)]
 struct Upstream {
-    addr: SocketAddr,
-    tls: Option<TlsClient>,
+    to: Remote,
     tasks: Vec<(u64, mpsc::Sender<Job>)>,
     places: Arc<Mutex<Places>>,
 }
@@ -67,30 +66,23 @@ struct Place {
 }
 
 impl TcpPool {
-    /// Starts without any connection; what becomes of queries is left in `inbox`.
+    /// Starts without any upstream; what becomes of queries is left in `inbox`.
     /// `stats` is for all tasks of connections together.
-    pub(crate) fn new(
-        zones: &Zones,
-        inbox: Arc<Inbox>,
-        stats: Arc<WorkerStats>,
-        runtime: Handle,
-    ) -> Self {
-        let mut pool = Self { upstreams: Vec::new(), inbox, stats, runtime };
-        pool.extend(zones);
-        pool
+    pub(crate) const fn new(inbox: Arc<Inbox>, stats: Arc<WorkerStats>, runtime: Handle) -> Self {
+        Self { upstreams: Vec::new(), inbox, stats, runtime }
     }
 
-    /// Takes what is behind the upstreams that are known as new ones.
-    pub(crate) fn extend(&mut self, zones: &Zones) {
-        let upstream = |(addr, tls): (&SocketAddr, &Option<TlsClient>)| Upstream {
-            addr: *addr,
-            tls: tls.clone(),
-            tasks: Vec::new(),
-            places: Arc::default(),
-        };
-        let new = zones.upstreams().iter().zip(zones.tls());
-        let new = new.skip(self.upstreams.len());
-        self.upstreams.extend(new.map(upstream));
+    /// Takes what is behind the upstreams that are known as new ones; `marks` are by
+    /// upstream.
+    pub(crate) fn extend(&mut self, zones: &Zones, marks: &[Option<u32>]) {
+        let servers = zones.upstreams().iter().zip(zones.tls());
+        for (number, ((addr, tls), mark)) in servers.zip(marks).enumerate() {
+            let to = Remote { addr: *addr, tls: tls.clone(), mark: *mark };
+            match self.upstreams.get_mut(number) {
+                Some(known) => known.to = to,
+                None => self.upstreams.push(Upstream::new(to)),
+            }
+        }
     }
 
     /// Sends `ask` to `upstream`, by the connection that suits its client.
@@ -138,14 +130,17 @@ impl TcpPool {
                 reports: Vec::new(),
             };
             upstream.tasks.push((connection, tx));
-            let tls = upstream.tls.clone();
-            self.runtime.spawn(task.run((upstream.addr, tls), rx));
+            self.runtime.spawn(task.run(upstream.to.clone(), rx));
         }
         Ok(upstream.give(Job { ask, moved: false, place }))
     }
 }
 
 impl Upstream {
+    fn new(to: Remote) -> Self {
+        Self { to, tasks: Vec::new(), places: Arc::default() }
+    }
+
     /// Takes a place on the connection that suits a client.
     fn take_place(&self, client: Option<IpAddr>, now: Instant) -> Option<(Chosen, Place)> {
         let mut places = relock(&self.places);

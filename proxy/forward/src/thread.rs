@@ -8,6 +8,7 @@ use std::time::Duration;
 use mio::{Events, Poll};
 use rand::Rng;
 
+use crate::conditions::Conditions;
 use crate::flights::{Action, Actions, FlightError, Flights, TcpQuery};
 use crate::inbox::{Arrivals, Inbox, TcpReport, WAKE};
 use crate::loops::Loops;
@@ -15,6 +16,7 @@ use crate::replies::Replies;
 use crate::stale::instead_of_waiting;
 use crate::tcp::{TcpAsk, TcpPool};
 use crate::udp::{RECEIVE_LEN, Sockets, Unsent, socket_of};
+use crate::zones::Zones;
 use crate::{Ask, Transport};
 use observe::WorkerStats;
 use resolver::{Cache, Clock, EntryView, Moment};
@@ -32,6 +34,11 @@ pub(crate) struct UpstreamThread {
     pub(crate) sockets: Sockets,
     pub(crate) tcp: TcpPool,
     pub(crate) replies: Replies,
+    /// `SO_MARK` of what is sent to pods.
+    pub(crate) pod_mark: Option<u32>,
+    /// How the upstreams are, for people, and when that was looked at.
+    pub(crate) conditions: Arc<Conditions>,
+    pub(crate) looked: Option<Moment>,
     /// When an error of a socket was last logged.
     pub(crate) complained: Option<Moment>,
 }
@@ -83,6 +90,15 @@ impl UpstreamThread {
             let clients = self.replies.leave(now);
             self.inbox.answered(clients);
             self.flush(&mut round, now);
+            self.look(now);
+        }
+    }
+
+    /// Notes once a second how the upstreams are.
+    fn look(&mut self, now: Moment) {
+        if self.looked.is_none_or(|at| now >= at + BEAT) {
+            self.looked = Some(now);
+            self.conditions.take(self.flights.conditions(now), now);
         }
     }
 
@@ -142,12 +158,18 @@ impl UpstreamThread {
         }
     }
 
+    /// Takes the upstreams of these zones.
+    pub(crate) fn know(&mut self, zones: &Zones) {
+        let marks = zones.marks(self.pod_mark);
+        self.tcp.extend(zones, &marks);
+        self.sockets.replace(zones.upstreams(), marks);
+    }
+
     /// Takes what other threads have left.
     fn take_arrivals(&mut self, round: &mut Round, now: Moment, rng: &mut impl Rng) {
         self.inbox.swap(&mut round.arrivals);
         if let Some(zones) = round.arrivals.zones.take() {
-            self.sockets.extend(zones.upstreams());
-            self.tcp.extend(&zones);
+            self.know(&zones);
             self.flights.replace_zones(zones);
         }
         if let Some(bounds) = round.arrivals.bounds.take() {

@@ -16,6 +16,8 @@ use crate::flights::SentFrom;
 pub(crate) struct Sockets {
     registry: Registry,
     upstreams: Vec<SocketAddr>,
+    /// By upstream.
+    marks: Vec<Option<u32>>,
     /// None where one could not be opened.
     sockets: Vec<Option<udp::Socket>>,
     outbox: Vec<Outgoing>,
@@ -45,11 +47,13 @@ struct Outgoing {
 }
 
 impl Sockets {
-    /// Starts without any socket. `longest` is the octets of the longest query.
-    pub(crate) fn new(registry: Registry, upstreams: &[SocketAddr], longest: usize) -> Self {
+    /// Starts without any socket and any upstream. `longest` is the octets of the
+    /// longest query.
+    pub(crate) fn new(registry: Registry, longest: usize) -> Self {
         Self {
             registry,
-            upstreams: upstreams.to_vec(),
+            upstreams: Vec::new(),
+            marks: Vec::new(),
             sockets: Vec::new(),
             outbox: Vec::new(),
             messages: Vec::new(),
@@ -57,9 +61,9 @@ impl Sockets {
         }
     }
 
-    /// Takes these for the upstreams by number.
-    pub(crate) fn extend(&mut self, upstreams: &[SocketAddr]) {
-        self.upstreams = upstreams.to_vec();
+    /// Takes these for the upstreams by number, with the marks of what is sent there.
+    pub(crate) fn replace(&mut self, upstreams: &[SocketAddr], marks: Vec<Option<u32>>) {
+        (self.upstreams, self.marks) = (upstreams.to_vec(), marks);
     }
 
     /// Connects the socket of this number to an upstream, and returns our end's
@@ -77,7 +81,8 @@ impl Sockets {
             .upstreams
             .get(upstream)
             .ok_or(io::ErrorKind::NotFound)?;
-        let socket = connect(*addr)?;
+        let mark = self.marks.get(upstream).copied().flatten();
+        let socket = connect(*addr, mark)?;
         // Token 0 is the waker's.
         let token = Token(number + 1);
         self.registry
@@ -173,13 +178,14 @@ pub(crate) const fn socket_of(token: Token) -> usize {
 }
 
 /// The kernel picks a random port at connect; we could pick no better.
-fn connect(addr: SocketAddr) -> io::Result<udp::Socket> {
+fn connect(addr: SocketAddr, mark: Option<u32>) -> io::Result<udp::Socket> {
     let options = udp::Options {
         nonblocking: true,
         dont_fragment: true,
         // Without it the system keeps to itself that a host or a network is away, even
         // that nobody answers ARP for it (Linux `icmp_err_convert`: not fatal).
         queue_errors: true,
+        mark,
         ..Default::default()
     };
     udp::Socket::connect(None, addr, &options)

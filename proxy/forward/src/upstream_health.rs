@@ -7,6 +7,7 @@ mod round_trip;
 use std::time::Duration;
 
 use crate::UpstreamFailure;
+use crate::conditions::Condition;
 use crate::flights::SentFrom;
 use resolver::Moment;
 use round_trip::RoundTrip;
@@ -43,6 +44,9 @@ struct Heard {
 /// An upstream that is asked last.
 #[derive(Clone, Copy, Debug)]
 struct Suspect {
+    /// When it became one.
+    first: Moment,
+    /// When it failed last.
     since: Moment,
     next_check: Moment,
     pause: Duration,
@@ -195,6 +199,23 @@ impl UpstreamHealth {
         })
     }
 
+    /// Returns how an upstream is, for people; none while it is not clear.
+    pub(crate) fn condition(&self, upstream: usize, now: Moment) -> Option<Condition> {
+        let state = self.upstreams.get(upstream)?;
+        let Some(suspect) = state.suspect else { return Some(Condition::Well) };
+        let silent_for = now.saturating_since(state.unanswered_since);
+        let is_silent = state.unanswered >= TOLD_QUERIES && silent_for >= TOLD;
+        if state.refused_at.is_some() {
+            Some(Condition::Refuses)
+        } else if state.unreachable_at.is_some_and(|at| at >= suspect.first) {
+            Some(Condition::Unreachable)
+        } else if is_silent {
+            Some(Condition::Silent)
+        } else {
+            (state.blame >= MOST_BLAME).then_some(Condition::Fails)
+        }
+    }
+
     /// Returns whether an upstream takes a question with this chance: one that has
     /// just healed begins with a few.
     pub(crate) fn is_ready(&self, upstream: usize, now: Moment, chance: u8) -> bool {
@@ -247,8 +268,13 @@ impl UpstreamHealth {
 
 impl Heard {
     fn suspect(&mut self, now: Moment) {
-        let first = Suspect { since: now, next_check: now + FIRST_PAUSE, pause: FIRST_PAUSE * 2 };
-        let suspect = self.suspect.get_or_insert(first);
+        let begun = Suspect {
+            first: now,
+            since: now,
+            next_check: now + FIRST_PAUSE,
+            pause: FIRST_PAUSE * 2,
+        };
+        let suspect = self.suspect.get_or_insert(begun);
         // What it answers to a query from before this failure proves nothing.
         suspect.since = now;
     }
@@ -256,6 +282,11 @@ impl Heard {
 
 /// Queries without any answer before silence means something.
 const SILENT_QUERIES: u32 = 3;
+
+/// Queries without any answer before people are to know, and since the first of them:
+/// a pause or a lost datagram is worth no line.
+const TOLD_QUERIES: u32 = 5;
+const TOLD: Duration = Duration::from_secs(2);
 
 /// Queries without any answer before retries would be in vain.
 const CERTAIN_QUERIES: u32 = 32;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use dns::Name;
 
 use super::upstream_health::UpstreamHealth;
-use super::{ForwardZone, Transport};
+use super::{ForwardZone, Transport, ZonePods};
 use crate::tls::TlsClient;
 use resolver::Moment;
 
@@ -21,6 +21,8 @@ pub(crate) struct Zones {
     upstreams: Vec<SocketAddr>,
     /// By upstream: whom connections under TLS go to.
     tls: Vec<Option<TlsClient>>,
+    /// By upstream: whether it is a pod.
+    pods: Vec<bool>,
 }
 
 /// One zone; upstreams by their index.
@@ -28,6 +30,9 @@ pub(crate) struct Zones {
 pub(crate) struct Zone {
     pub(crate) suffix: Name,
     pub(crate) upstreams: Vec<usize>,
+    /// So many of the first share the questions; the others are asked in their order
+    /// when none of these is well.
+    pub(crate) shared: usize,
     pub(crate) transport: Transport,
     /// Nothing leaves but under TLS.
     pub(crate) encrypted: bool,
@@ -42,8 +47,13 @@ impl Zones {
     /// `InvalidInput` for a zone without upstreams, or with more than
     /// [`MAX_UPSTREAMS`].
     pub(crate) fn new(configured: &[ForwardZone]) -> io::Result<Self> {
-        let none =
-            Self { zones: Vec::new(), order: Vec::new(), upstreams: Vec::new(), tls: Vec::new() };
+        let none = Self {
+            zones: Vec::new(),
+            order: Vec::new(),
+            upstreams: Vec::new(),
+            tls: Vec::new(),
+            pods: Vec::new(),
+        };
         none.replaced(configured)
     }
 
@@ -54,11 +64,12 @@ impl Zones {
     /// `InvalidInput` as from [`new`](Self::new), and when there have been more zones
     /// or upstreams than are told apart.
     pub(crate) fn replaced(&self, configured: &[ForwardZone]) -> io::Result<Self> {
-        let Self { mut zones, mut upstreams, mut tls, .. } = self.clone();
+        let Self { mut zones, mut upstreams, mut tls, mut pods, .. } = self.clone();
         let mut order = Vec::new();
         for zone in configured {
-            if zone.upstreams.is_empty() || zone.upstreams.len() > MAX_UPSTREAMS {
-                let count = zone.upstreams.len();
+            let all = servers(zone);
+            if zone.upstreams.is_empty() || all.len() > MAX_UPSTREAMS {
+                let count = all.len();
                 let text =
                     format!("zone {}: {count} upstreams, not 1 to {MAX_UPSTREAMS}", zone.suffix);
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
@@ -72,13 +83,20 @@ impl Zones {
                 known.map(same).position(|same| same).unwrap_or_else(|| {
                     upstreams.push(*addr);
                     tls.push(client.clone());
+                    pods.push(false);
                     upstreams.len() - 1
                 })
             };
-            let indexes = zone.upstreams.iter().map(&mut index_of).collect();
+            let indexes: Vec<_> = all.iter().map(&mut index_of).collect();
+            let (shared, first) = shares(zone);
+            for number in indexes.iter().take(first) {
+                pods.get_mut(*number)
+                    .into_iter()
+                    .for_each(|is_pod| *is_pod = true);
+            }
             let ForwardZone { suffix, transport, cluster, .. } = *zone;
             let encrypted = zone.tls.is_some();
-            let zone = Zone { suffix, upstreams: indexes, transport, encrypted, cluster };
+            let zone = Zone { suffix, upstreams: indexes, shared, transport, encrypted, cluster };
             let known = zones.iter().position(|other| *other == zone);
             order.push(known.unwrap_or(zones.len()));
             zones.extend(known.is_none().then_some(zone));
@@ -89,7 +107,7 @@ impl Zones {
         }
         let labels = |at: &usize| zones.get(*at).map(|zone| zone.suffix.labels().count());
         order.sort_by_key(|at| std::cmp::Reverse(labels(at)));
-        Ok(Self { zones, order, upstreams, tls })
+        Ok(Self { zones, order, upstreams, tls, pods })
     }
 
     /// Returns the zone with the longest suffix that `qname` lies in.
@@ -116,6 +134,17 @@ impl Zones {
         &self.tls
     }
 
+    /// Returns whether a zone in use has an upstream.
+    pub(crate) fn uses(&self, upstream: usize) -> bool {
+        self.iter().any(|zone| zone.upstreams.contains(&upstream))
+    }
+
+    /// Returns this mark for each upstream that is a pod.
+    pub(crate) fn marks(&self, pod_mark: Option<u32>) -> Vec<Option<u32>> {
+        let mark = |is_pod: &bool| pod_mark.filter(|_| *is_pod);
+        self.pods.iter().map(mark).collect()
+    }
+
     /// Returns all upstreams, and those that were.
     pub(crate) fn upstreams(&self) -> &[SocketAddr] {
         &self.upstreams
@@ -124,8 +153,8 @@ impl Zones {
 
 impl Zone {
     /// Picks the upstream of the next try by its place in the zone: one that
-    /// was not `tried` and is well, else one not tried, else any. The only
-    /// upstream is always picked.
+    /// was not `tried` and is well, else one not tried, else any; of each the shared
+    /// ones first. The only upstream is always picked.
     pub(crate) fn pick(
         &self,
         tried: Tried,
@@ -133,20 +162,23 @@ impl Zone {
         now: Moment,
         random: u32,
     ) -> usize {
-        let places = 0..self.upstreams.len();
-        let fresh = places.clone().filter(|place| !tried.has(*place));
+        let (shared, last) = (0..self.shared, self.shared..self.upstreams.len());
+        let fresh = |place: &usize| !tried.has(*place);
         let well = |place: &usize| {
             let upstream = self.upstreams.get(*place);
             upstream.is_some_and(|upstream| !health.is_suspect(*upstream))
         };
         self.pick_well(tried, health, now, random)
-            .or_else(|| nth(fresh.clone().filter(well), random))
-            .or_else(|| nth(fresh, random))
-            .or_else(|| nth(places, random))
+            .or_else(|| nth(shared.clone().filter(fresh).filter(well), random))
+            .or_else(|| last.clone().filter(fresh).find(well))
+            .or_else(|| nth(shared.clone().filter(fresh), random))
+            .or_else(|| last.clone().find(fresh))
+            .or_else(|| nth(shared, random))
+            .or_else(|| nth(last, random))
             .unwrap_or_default()
     }
 
-    /// Picks one that was not `tried` and is well, if there is one: of two at random
+    /// Picks a shared one that was not `tried` and is well, if there is one: of two at random
     /// the one that is much faster, or the first. All that are about as fast get as
     /// much, and none is met by all questions at once.
     pub(crate) fn pick_well(
@@ -158,7 +190,7 @@ impl Zone {
     ) -> Option<usize> {
         let [chance, one, other, _] = random.to_be_bytes();
         let upstream = |place: usize| self.upstreams.get(place).copied();
-        let well = (0..self.upstreams.len()).filter(|place| {
+        let well = (0..self.shared).filter(|place| {
             let upstream = upstream(*place);
             !tried.has(*place) && upstream.is_some_and(|at| health.is_ready(at, now, chance))
         });
@@ -205,6 +237,23 @@ impl Tried {
     }
 }
 
+/// All servers of a zone, in the order in which they are asked.
+fn servers(zone: &ForwardZone) -> Vec<SocketAddr> {
+    let ZonePods { ready, others } = &zone.pods;
+    let is_pod = |addr: &&SocketAddr| ready.contains(addr) || others.contains(addr);
+    let written = zone.upstreams.iter().filter(|addr| !is_pod(addr));
+    ready.iter().chain(others).chain(written).copied().collect()
+}
+
+/// How many of the first of those share the questions, and how many are pods.
+fn shares(zone: &ForwardZone) -> (usize, usize) {
+    let ZonePods { ready, others } = &zone.pods;
+    match ready.len() + others.len() {
+        0 => (zone.upstreams.len(), 0),
+        pods => (ready.len(), pods),
+    }
+}
+
 fn nth(places: impl Iterator<Item = usize> + Clone, random: u32) -> Option<usize> {
     let count = u32::try_from(places.clone().count()).ok()?;
     let at = random.checked_rem(count)?;
@@ -222,92 +271,4 @@ const MAX_ALL: usize = 255;
 pub(crate) const MAX_UPSTREAMS: usize = 32;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn zone(suffix: &str, ports: &[u16]) -> ForwardZone {
-        ForwardZone {
-            suffix: Name::from_text(suffix).unwrap(),
-            upstreams: ports
-                .iter()
-                .map(|port| ([127, 0, 0, 1], *port).into())
-                .collect(),
-            transport: Transport::Udp,
-            tls: None,
-            cluster: false,
-        }
-    }
-
-    fn at(millis: u64) -> Moment {
-        Moment::from_micros(millis * 1000)
-    }
-
-    #[test]
-    fn the_longest_suffix_wins_at_label_ends() {
-        let zones = [zone(".", &[1]), zone("cluster.local.", &[2, 1]), zone("local.", &[3])];
-        let zones = Zones::new(&zones).unwrap();
-        assert_eq!(zones.upstreams().len(), 3);
-        let port = |name: &str| {
-            let zone = zones.find(&Name::from_text(name).unwrap())?;
-            Some(zones.upstreams()[zones.get(zone)?.upstreams[0]].port())
-        };
-        assert_eq!(port("a.svc.Cluster.LOCAL."), Some(2));
-        assert_eq!(port("cluster.local."), Some(2));
-        assert_eq!(port("mycluster.local."), Some(3));
-        assert_eq!(port("example."), Some(1));
-        let only = Zones::new(&[zone("local.", &[3])]).unwrap();
-        assert_eq!(only.find(&Name::from_text("example.").unwrap()), None);
-    }
-
-    #[test]
-    fn zones_are_replaced_and_numbers_stay() {
-        let first = Zones::new(&[zone(".", &[1]), zone("local.", &[2])]).unwrap();
-        let second = first.replaced(&[zone(".", &[3, 1])]).unwrap();
-        let name = Name::from_text("a.local.").unwrap();
-        let ports = |zones: &Zones, at: usize| -> Vec<u16> {
-            let upstreams = zones.get(at).unwrap().upstreams.iter();
-            upstreams.map(|at| zones.upstreams()[*at].port()).collect()
-        };
-        let before = first.find(&name).unwrap();
-        assert_eq!(ports(&second, before), [2], "what is in flight goes on");
-        assert_eq!(ports(&second, second.find(&name).unwrap()), [3, 1]);
-        assert_eq!(second.iter().count(), 1);
-        let mut flapping = first;
-        for n in 0..2_000 {
-            flapping = flapping.replaced(&[zone(".", &[1 + n % 2])]).unwrap();
-        }
-        assert_eq!((flapping.zones.len(), flapping.upstreams().len()), (3, 2));
-        let many: Vec<u16> = (0..300).collect();
-        let results = many.iter().map(|port| {
-            flapping
-                .replaced(&[zone(".", &[100 + port])])
-                .map(|zones| flapping = zones)
-        });
-        assert_eq!(results.filter(Result::is_err).count(), 300 - 253);
-    }
-
-    #[test]
-    fn a_zone_needs_upstreams() {
-        let error = Zones::new(&[zone("local.", &[])]).unwrap_err();
-        assert_eq!(error.to_string(), "zone local.: 0 upstreams, not 1 to 32");
-    }
-
-    #[test]
-    fn each_try_goes_to_another_upstream_the_suspect_last() {
-        let zones = Zones::new(&[zone(".", &[1, 2, 3])]).unwrap();
-        let zone = zones.get(0).unwrap();
-        let mut health = UpstreamHealth::new(3);
-        health.failed(1, at(0), at(10));
-        for random in 0..6 {
-            let mut tried = Tried::default();
-            let mut order = Vec::new();
-            while !zone.all_tried(tried) {
-                let place = zone.pick(tried, &health, at(20), random);
-                order.push(place);
-                tried = tried.with(place);
-            }
-            assert_eq!((order.len(), order[2]), (3, 1), "{order:?}");
-            assert!(zone.pick(tried, &health, at(20), random) < 3);
-        }
-    }
-}
+mod tests;

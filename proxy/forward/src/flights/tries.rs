@@ -100,7 +100,7 @@ impl Flights {
         let usual = self.health.most_answered_within(upstream);
         let Some(open) = self.inflight.get_mut(ticket) else { return };
         let zone = self.zones.get(open.state.zone);
-        let alone = zone.is_none_or(|zone| zone.upstreams.len() < 2);
+        let alone = zone.is_none_or(|zone| zone.shared < 2);
         let usual = usual.filter(|usual| *usual <= MOST_HEDGE);
         if !alone && open.state.pinned.is_none() && open.state.retry.sent() == 1 {
             open.state.hedge_at = usual.map(|usual| now + usual.max(LEAST_HEDGE));

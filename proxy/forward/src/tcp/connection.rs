@@ -18,7 +18,8 @@ use crate::flights::FlightError;
 use crate::inbox::{Inbox, TcpReport};
 use established::Established;
 use observe::WorkerStats;
-use stream::{Remote, Stream, open};
+pub(super) use stream::Remote;
+use stream::{Stream, open};
 
 /// What a connection's task needs beside the connection.
 pub(super) struct Task {

@@ -81,3 +81,25 @@ fn only_much_faster_counts() {
     assert!(!health.take_check(2, 0, at(1_000)) && health.take_check(2, 0, at(1_300)));
     assert!(!health.take_check(2, 0, at(2_200)) && !health.take_check(1, 0, at(9_000)));
 }
+
+/// People read of silence when it is no pause, of a refusal at once, and of an answer as
+/// soon as the upstream has its share again.
+#[test]
+fn people_read_of_what_lasts() {
+    let mut health = UpstreamHealth::new(1);
+    assert_eq!(health.condition(0, at(0)), Some(Condition::Well));
+    for n in 0..20 {
+        health.asked(0, at(n * 100));
+    }
+    assert!(health.is_suspect(0));
+    assert_eq!(health.condition(0, at(1_900)), None, "it may be a pause");
+    assert_eq!(health.condition(0, at(2_000)), Some(Condition::Silent));
+    health.refused(0, at(2_100));
+    assert_eq!(health.condition(0, at(2_100)), Some(Condition::Refuses));
+    health.served(0, at(2_200), at(2_201));
+    assert_eq!(health.condition(0, at(2_201)), Some(Condition::Well));
+    health.note(0, UpstreamFailure::Unreachable, at(3_000));
+    assert_eq!(health.condition(0, at(3_000)), Some(Condition::Well), "one of many is nothing");
+    health.failed(0, at(2_990), at(3_000));
+    assert_eq!(health.condition(0, at(3_000)), Some(Condition::Unreachable));
+}

@@ -6,13 +6,19 @@ use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::UpstreamFailure;
 use crate::tls::TlsClient;
 
 /// Where a connection goes.
-pub(super) type Remote = (SocketAddr, Option<TlsClient>);
+#[derive(Clone, Debug)]
+pub(in crate::tcp) struct Remote {
+    pub(in crate::tcp) addr: SocketAddr,
+    pub(in crate::tcp) tls: Option<TlsClient>,
+    /// `SO_MARK` of its segments.
+    pub(in crate::tcp) mark: Option<u32>,
+}
 
 /// Whichever of both it is.
 pub(super) type Stream = Box<dyn Duplex>;
@@ -23,8 +29,8 @@ pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 /// Connects, and under TLS has the server prove who it is.
-pub(super) async fn open((addr, tls): Remote) -> Result<Stream, UpstreamFailure> {
-    let stream = TcpStream::connect(addr).await;
+pub(super) async fn open(Remote { addr, tls, mark }: Remote) -> Result<Stream, UpstreamFailure> {
+    let stream = connect(addr, mark).await;
     let stream = stream.map_err(|error| failure_of(&error))?;
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
@@ -44,6 +50,19 @@ pub(super) async fn open((addr, tls): Remote) -> Result<Stream, UpstreamFailure>
             Err(UpstreamFailure::Tls)
         }
     }
+}
+
+async fn connect(addr: SocketAddr, mark: Option<u32>) -> io::Result<TcpStream> {
+    let socket = match addr {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    if let Some(mark) = mark
+        && let Err(error) = SockRef::from(&socket).set_mark(mark)
+    {
+        tracing::debug!(%error, "cannot set SO_MARK");
+    }
+    socket.connect(addr).await
 }
 
 /// Reads the error of a connection.
