@@ -18,6 +18,8 @@ pub use entry::{Entry, EntryView, FirstFailure, Head, Kind};
 mod inspect;
 pub use inspect::{Flush, Stored};
 
+mod carry;
+
 mod policy;
 pub(crate) use policy::failure;
 pub use policy::{Admitted, admit};

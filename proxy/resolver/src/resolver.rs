@@ -85,6 +85,11 @@ impl Resolver {
         self.rotate.store(rotate, Ordering::Relaxed);
     }
 
+    /// Takes answers in that another process packed ([`Cache::pack`]); returns how many.
+    pub fn take_over(&self, octets: &[u8], now: Moment) -> usize {
+        self.cache.unpack(octets, &self.hasher, now)
+    }
+
     /// Returns the key under which the answer to `query` is kept.
     pub fn key(&self, query: &Query<'_>) -> Key {
         Key::of(query, &self.hasher)

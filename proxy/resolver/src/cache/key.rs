@@ -139,7 +139,7 @@ impl<'a> KeyView<'a> {
 pub struct KeyHasher(RandomState);
 
 impl KeyHasher {
-    fn hash(&self, key: &KeyView<'_>) -> u64 {
+    pub(super) fn hash(&self, key: &KeyView<'_>) -> u64 {
         let mut hasher = self.0.build_hasher();
         // Piece by piece: a folded copy of the whole would be a buffer that is
         // cleared first. Length octets are below 64, so none of them is a letter.

@@ -15,6 +15,12 @@ impl Shard {
         found.filter_map(|at| self.stored_at(at)).collect()
     }
 
+    /// Returns everything that is stored.
+    pub(in crate::cache) fn all(&self) -> Vec<Stored> {
+        let places = self.index.places();
+        places.filter_map(|at| self.stored_at(at)).collect()
+    }
+
     /// Removes what is stored under names that are `meant`, and returns how many
     /// answers that were.
     pub(in crate::cache) fn remove(&mut self, meant: impl Fn(&Name) -> bool) -> usize {
