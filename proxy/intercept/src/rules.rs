@@ -269,7 +269,7 @@ const PORTS: &str = "fallback-port";
 const PROTOCOLS: [Protocol; 2] = [Protocol::Udp, Protocol::Tcp];
 const NAT_CHAINS: [&str; 2] = ["nat-prerouting", "nat-output"];
 const DNS: u16 = 53;
-/// Where pods of CoreDNS listen: as kubeadm and as OpenShift have it.
+/// Where pods of CoreDNS listen: as kubeadm and as `OpenShift` have it.
 const COREDNS: [u16; 2] = [DNS, 5353];
 /// Of netfilter's hooks, in the order that packets pass them.
 const PREROUTING: u32 = 0;
