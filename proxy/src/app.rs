@@ -4,6 +4,7 @@ mod budget;
 mod listeners;
 mod pages;
 mod reload;
+mod service;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -23,7 +24,6 @@ use crate::descriptors::Descriptors;
 use crate::health::Health;
 use crate::heartbeat::Heartbeats;
 use crate::kubernetes;
-use crate::live::Live;
 use crate::log::Log;
 use crate::memory::Budget;
 use crate::metrics::Sources;
@@ -32,13 +32,14 @@ use crate::reload::{Reloads, Watched};
 use crate::resolv_conf;
 use crate::serve::{LINGER, Service};
 use crate::shutdown::{Signals, Wish};
+use crate::upstreams::Upstreams;
 use crate::verdicts::{self, Judge};
 use console::{AdminAddr, Settings, Verdicts};
 use forward::{Forwarder, ForwarderThread};
 use listeners::Listeners;
 use observe::{Beat, Observer, ObserverHandle, Recorders};
 use pages::Pages;
-use resolver::{Cache, Clock, KeyHasher, Resolver};
+use resolver::{Cache, Clock};
 
 /// Answers queries until SIGTERM or SIGINT, then what was asked already. On SIGHUP,
 /// and when its file changes, the configuration of `args` is read again.
@@ -88,6 +89,7 @@ fn give_up(name: &str, log: &Log) -> ! {
 #[derive(Debug)]
 pub struct App {
     forwarder: Forwarder,
+    upstreams: Upstreams,
     upstream_thread: ForwarderThread,
     clients: Listeners,
     observer_thread: JoinHandle<()>,
@@ -119,20 +121,19 @@ impl App {
         let cache = Arc::new(Cache::new(&config.cache));
         let (forwarder, upstream_thread) = forward(config, &cache, clock, &recorders)?;
         look_for_loops(config, &forwarder, clock);
-        let in_force = follow(config, &forwarder);
-        let service = service(config, &cache, &forwarder, clock);
+        let (pods, known_pods) = watch::channel(Vec::new());
+        let service = service::start(config, &cache, &forwarder, clock).await;
         let (stop_tasks, stopped) = watch::channel(false);
-        let upstreams = forwarder.upstreams().len();
-        let descriptors = Descriptors::divide(upstreams, config.tcp.max_connections);
-        let mut beats = Heartbeats::new(clock);
-        beats.add("upstream", Arc::clone(forwarder.beat()));
-        let serving = (&service, stopped);
+        let descriptors = divide(config, &forwarder);
+        let mut beats = Heartbeats::of("upstream", forwarder.beat(), clock);
+        let serving = (&service, stopped, known_pods);
         let clients = Listeners::start(config, descriptors, serving, (&recorders, &mut beats))?;
         let (observer, observer_thread, stop_observer) =
             account(&recorders, accounts(config, &forwarder, clock), clock)?;
-        kubernetes::start(&config.kubernetes, own_addrs(&config.listen), &observer, clock)
-            .await
-            .context("cannot watch the pods of the Kubernetes API")?;
+        let zones = config.zones.clone();
+        let upstreams = Upstreams::new(forwarder.clone(), observer.clone(), zones, pods);
+        let in_force = follow(config, &upstreams);
+        ask_kubernetes(config, &observer, &upstreams, clock).await?;
         let sources = Sources {
             stats: Arc::clone(&recorders.stats),
             cache,
@@ -157,6 +158,7 @@ impl App {
             beat,
             clock,
             forwarder,
+            upstreams,
             upstream_thread,
             clients,
             observer_thread,
@@ -254,9 +256,9 @@ fn forward(
 }
 
 /// Follows this node's resolv.conf; returns where a reload leaves the configuration.
-fn follow(config: &Config, forwarder: &Forwarder) -> watch::Sender<Config> {
+fn follow(config: &Config, upstreams: &Upstreams) -> watch::Sender<Config> {
     let (in_force, followed) = watch::channel(config.clone());
-    tokio::spawn(resolv_conf::follow(followed, forwarder.clone()));
+    tokio::spawn(resolv_conf::follow(followed, upstreams.clone()));
     in_force
 }
 
@@ -289,11 +291,24 @@ fn watch_over(health: &Arc<Health>, mut beats: Heartbeats) -> Arc<Beat> {
     beat
 }
 
-/// Makes what all threads of clients share.
-fn service(config: &Config, cache: &Arc<Cache>, forwarder: &Forwarder, clock: Clock) -> Service {
-    let resolver = Resolver::new(Arc::clone(cache), KeyHasher::default(), config.cache.rotate);
-    let (resolver, forwarder) = (Arc::new(resolver), forwarder.clone());
-    Service { resolver, forwarder, clock, allow: Live::new(config.allowed()) }
+/// Divides the descriptors of the process.
+fn divide(config: &Config, forwarder: &Forwarder) -> Descriptors {
+    let upstreams = Upstreams::most(forwarder, config.services.len());
+    Descriptors::divide(upstreams, config.tcp.max_connections)
+}
+
+/// Watches the Pods that ask, and those that are asked.
+async fn ask_kubernetes(
+    config: &Config,
+    observer: &ObserverHandle,
+    upstreams: &Upstreams,
+    clock: Clock,
+) -> anyhow::Result<()> {
+    kubernetes::start(&config.kubernetes, own_addrs(&config.listen), observer, clock)
+        .await
+        .context("cannot watch the pods of the Kubernetes API")?;
+    kubernetes::follow(&config.kubernetes, &config.services, upstreams).await;
+    Ok(())
 }
 
 /// The addresses that programs of this node ask us from: the one that they ask

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::upstreams::Service;
 use console::{CacheCommand, ProbeCommand, StatsArgs, TapArgs, TopArgs};
 
 mod diagnose;
@@ -109,6 +110,9 @@ pub struct RunArgs {
     /// repeated.
     #[arg(long, value_name = "SUFFIX=ADDR[:PORT][,…][+tcp]", value_parser = parse_zone)]
     pub zone: Vec<ZoneArg>,
+    /// Service behind an upstream: its Pods are asked in its place; may be repeated.
+    #[arg(long, value_name = "ADDR=NAMESPACE/NAME", value_parser = Service::parse)]
+    pub service: Vec<Service>,
     /// Address of /metrics, /livez and /readyz.
     #[arg(long, value_name = "ADDR:PORT")]
     pub metrics: Option<SocketAddr>,

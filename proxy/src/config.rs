@@ -18,6 +18,7 @@ mod loops;
 mod machine;
 mod networks;
 mod observe;
+mod services;
 mod units;
 mod zones;
 
@@ -31,6 +32,7 @@ use ipnet::IpNet;
 use crate::cli::{LogFormat, RunArgs};
 use crate::kubernetes::KubernetesConfig;
 use crate::serve::{Allow, TcpConfig};
+use crate::upstreams::Service;
 use ::observe::ObserveConfig;
 use console::AdminAddr;
 use forward::{ForwardConfig, ForwardZone};
@@ -72,6 +74,8 @@ pub struct Config {
     /// Octets of memory that this process may take; none where its cgroup sets no
     /// limit.
     pub memory_limit: Option<u64>,
+    /// The Services that some upstreams are the addresses of.
+    pub services: Vec<Service>,
     /// Whether this node's DNS is taken over.
     pub intercept: InterceptConfig,
     /// Where metrics and health are.
@@ -148,6 +152,8 @@ impl Config {
             // Misses are few; a second thread would halve their batches.
             cache: self.cache,
             hop_option: self.loops.hop_option,
+            // No rule looks at it otherwise.
+            pod_mark: self.intercept.enabled.then_some(::intercept::MARK),
         }
     }
 

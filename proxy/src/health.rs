@@ -103,7 +103,8 @@ impl Health {
     }
 }
 
-/// Returns the routes /livez and /readyz; the latter also lists loops.
+/// Returns the routes /livez and /readyz; the latter also lists loops, and upstreams
+/// that are not well.
 pub fn routes(health: Arc<Health>, forwarder: Forwarder, clock: Clock) -> Router {
     Router::new()
         .route("/livez", get(livez))
@@ -141,6 +142,10 @@ async fn readyz(State((health, forwarder, clock)): State<Known>) -> (StatusCode,
     let now = clock.now();
     for event in forwarder.loops().active(now) {
         body += &line(&event, now);
+    }
+    for (upstream, condition, since) in forwarder.ill() {
+        let ago = now.saturating_since(since).as_secs();
+        body += &format!("upstream {upstream} {} (for {ago} s)\n", condition.label());
     }
     (status, body)
 }

@@ -23,6 +23,11 @@ impl Heartbeats {
         Self { clock, threads: Vec::new() }
     }
 
+    /// Starts with one thread.
+    pub fn of(name: &str, beat: &Arc<Beat>, clock: Clock) -> Self {
+        Self { clock, threads: vec![(name.to_owned(), Arc::clone(beat))] }
+    }
+
     /// Adds a thread, which has to note its rounds from here on.
     pub fn add(&mut self, name: impl Into<String>, beat: Arc<Beat>) {
         self.threads.push((name.into(), beat));

@@ -16,6 +16,7 @@ use anyhow::Context as _;
 use dns::{Flags, Header};
 use intercept::{Found, Interceptor, LIFE, MARK, Matching, Plan};
 use socket2::SockRef;
+use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::health::SELF_QUERY;
@@ -32,7 +33,9 @@ pub struct Interception {
 
 impl Interception {
     /// Starts the thread, which intercepts as soon as `clients` make their rounds and
-    /// an upstream has answered. `is_live` follows what it does.
+    /// an upstream has answered. `is_live` follows what it does; `pods` are those of
+    /// CoreDNS, which local addresses lead to without us unless the configuration
+    /// names others.
     ///
     /// # Errors
     ///
@@ -41,7 +44,7 @@ impl Interception {
         interceptor: Interceptor,
         config: &Config,
         clients: Heartbeats,
-        is_live: Arc<AtomicBool>,
+        (is_live, pods): (Arc<AtomicBool>, watch::Receiver<Vec<SocketAddr>>),
     ) -> io::Result<Self> {
         let keeper = Keeper {
             interceptor,
@@ -50,6 +53,10 @@ impl Interception {
             question: question(&config.observe.cluster_domain),
             has_upstream: false,
             is_live,
+            was_proved: false,
+            missed: 0,
+            reason: String::new(),
+            pods: config.intercept.plan.fallback.is_empty().then_some(pods),
         };
         let (stop, stopped) = mpsc::channel();
         let thread = std::thread::Builder::new().name("intercept".to_owned());
@@ -87,7 +94,9 @@ pub fn prepare(config: &Config) -> anyhow::Result<Option<Interceptor>> {
              lost until the interception ends"
         );
     }
-    for addr in interceptor.without_fallback() {
+    // The Pods of a Service take its place as soon as they are known.
+    let unknown = interceptor.without_fallback().into_iter();
+    for addr in unknown.filter(|_| config.services.is_empty()) {
         tracing::warn!(%addr, "nothing answers here while we do not: set intercept.fallback");
     }
     Ok(Some(interceptor))
@@ -172,13 +181,31 @@ struct Keeper {
     question: Vec<u8>,
     has_upstream: bool,
     is_live: Arc<AtomicBool>,
+    /// In the last round.
+    was_proved: bool,
+    /// Rounds without a renewal, in a row, and why there was none.
+    missed: u32,
+    reason: String,
+    /// None where the configuration has the fallback.
+    pods: Option<watch::Receiver<Vec<SocketAddr>>>,
 }
 
 impl Keeper {
     fn run(mut self, stopped: &mpsc::Receiver<()>) {
         loop {
-            let renewed = self.prove().and_then(|()| self.renew());
-            self.note(renewed);
+            self.follow_pods();
+            let proved = self.prove();
+            // Where one of several sockets is silent a round is good by chance, and two
+            // in a row hardly ever.
+            let twice = std::mem::replace(&mut self.was_proved, proved.is_ok());
+            match proved.and_then(|()| if twice { self.renew() } else { Ok(()) }) {
+                Ok(()) if twice => self.note_renewed(),
+                Ok(()) => self.note_missed(),
+                Err(reason) => {
+                    self.reason = reason;
+                    self.note_missed();
+                }
+            }
             if stopped.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Timeout) {
                 break;
             }
@@ -186,7 +213,23 @@ impl Keeper {
         if let Err(error) = self.interceptor.give_back() {
             tracing::error!(%error, "the interception ends by itself");
         }
-        self.note(Err("this process ends".to_owned()));
+        (self.missed, self.reason) = (MOST_MISSED, "this process ends".to_owned());
+        self.note_missed();
+    }
+
+    /// Sends what is for local addresses to the Pods of CoreDNS as they are now. Where
+    /// there is none the old ones stay: they may come back, and nothing else can.
+    fn follow_pods(&mut self) {
+        let Some(pods) = &mut self.pods else { return };
+        if !pods.has_changed().unwrap_or_default() {
+            return;
+        }
+        let pods = pods.borrow_and_update().clone();
+        if !pods.is_empty()
+            && let Err(error) = self.interceptor.set_fallback(pods)
+        {
+            tracing::warn!(%error, "the fallback of local addresses is not that of the Pods");
+        }
     }
 
     /// Whether this process answers; if not, why.
@@ -195,8 +238,11 @@ impl Keeper {
             return Err(hanging.trim_end().replace('\n', ", "));
         }
         for addr in &self.addrs {
-            ask(*addr, &SELF_QUERY, PATIENCE)
-                .map_err(|error| format!("a query of ours to {addr}: {error}"))?;
+            // Each from another port, so that the kernel gives them to all sockets that
+            // share the address: those of our threads, and of another process.
+            for _ in 0..QUERIES {
+                ask(*addr, &SELF_QUERY, PATIENCE).map_err(|error| unanswered(*addr, &error))?;
+            }
         }
         // Once is enough: when upstreams die later, the cache still answers.
         if !self.has_upstream {
@@ -219,19 +265,30 @@ impl Keeper {
             .map_err(|error| error.to_string())
     }
 
-    /// Logs a change.
-    fn note(&self, renewed: Result<(), String>) {
-        let was_live = self.is_live.swap(renewed.is_ok(), Ordering::Relaxed);
-        match renewed {
-            Ok(()) if !was_live => {
-                tracing::info!(addrs = ?self.addrs, "this node's DNS comes to us");
-            }
-            Err(reason) if was_live => {
-                tracing::warn!(reason, "this node's DNS is given back");
-            }
-            _ => {}
+    fn note_renewed(&mut self) {
+        self.missed = 0;
+        if !self.is_live.swap(true, Ordering::Relaxed) {
+            tracing::info!(addrs = ?self.addrs, "this node's DNS comes to us");
         }
     }
+
+    /// Notes a round without a renewal, which a few of them may be.
+    fn note_missed(&mut self) {
+        self.missed = self.missed.saturating_add(1);
+        if self.missed >= MOST_MISSED && self.is_live.swap(false, Ordering::Relaxed) {
+            tracing::warn!(reason = self.reason, "this node's DNS is given back");
+        }
+    }
+}
+
+fn unanswered(addr: SocketAddr, error: &io::Error) -> String {
+    let who = match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            ": one of our threads hangs, or another process that has this address"
+        }
+        _ => "",
+    };
+    format!("a query of ours to {addr}: {error}{who}")
 }
 
 /// Asks one of our sockets past all rules; returns the RCODE.
@@ -261,6 +318,11 @@ fn question(zone: &dns::Name) -> Vec<u8> {
 
 /// A quarter of the life of what is renewed: three may be late or fail.
 const INTERVAL: Duration = Duration::from_millis(250);
+/// So many of those and the life is over.
+const MOST_MISSED: u32 = 4;
+/// Queries of ours to each address in a round: where half of its sockets are silent, one
+/// round in 256 has an answer to all.
+const QUERIES: usize = 8;
 /// The longest between two rounds of a thread of clients; an idle one takes 100 ms.
 const LATE: Duration = Duration::from_secs(1);
 /// Our own loopback takes microseconds, and half of the life is left for the others.

@@ -4,11 +4,14 @@
 //! `kubernetes`: it is more code than all the rest.
 
 #[cfg(feature = "kubernetes")]
+mod endpoints;
+#[cfg(feature = "kubernetes")]
 mod identities;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use crate::upstreams::{Service, Upstreams};
 use observe::ObserverHandle;
 use resolver::Clock;
 
@@ -98,6 +101,43 @@ async fn begin(
     _own: Vec<IpAddr>,
     _ledger: &ObserverHandle,
     _clock: Clock,
+) -> anyhow::Result<()> {
+    anyhow::bail!("this program was built without the feature `kubernetes`")
+}
+
+/// Starts to follow the Pods of these Services. Where that cannot be, the Services
+/// themselves are asked, which is worth a line and no more.
+pub async fn follow(config: &KubernetesConfig, services: &[Service], upstreams: &Upstreams) {
+    let can = match config.enabled {
+        Enabled::Never => false,
+        Enabled::Auto => in_a_pod() || config.kubeconfig.is_some(),
+        Enabled::Always => true,
+    };
+    for service in services {
+        let begun = match can {
+            true => watch_endpoints(config, service, upstreams).await,
+            false => Err(anyhow::anyhow!("kubernetes.enabled, or no service account")),
+        };
+        if let Err(error) = begun {
+            tracing::warn!(%service, %error, "its Pods are unknown: its address is asked");
+        }
+    }
+}
+
+#[cfg(feature = "kubernetes")]
+async fn watch_endpoints(
+    config: &KubernetesConfig,
+    service: &Service,
+    upstreams: &Upstreams,
+) -> anyhow::Result<()> {
+    endpoints::follow(config, service, upstreams.clone()).await
+}
+
+#[cfg(not(feature = "kubernetes"))]
+async fn watch_endpoints(
+    _config: &KubernetesConfig,
+    _service: &Service,
+    _upstreams: &Upstreams,
 ) -> anyhow::Result<()> {
     anyhow::bail!("this program was built without the feature `kubernetes`")
 }

@@ -4,6 +4,10 @@ pub mod heartbeat;
 
 pub mod live;
 
+pub mod handover;
+
+pub mod upstreams;
+
 pub mod log;
 
 pub mod capabilities;

@@ -8,14 +8,15 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use crate::config::Config;
-use forward::{ForwardZone, Forwarder};
+use crate::upstreams::Upstreams;
+use forward::ForwardZone;
 
 /// Reads the file again and again, and forwards by what is in it. Never ends.
 ///
 /// A file without a server, as while it is being written, changes nothing. The
 /// content is compared and not watched: some programs write in place, some replace
 /// the file or what a link leads to, and a container's file is mounted over.
-pub async fn follow(mut in_force: watch::Receiver<Config>, forwarder: Forwarder) {
+pub async fn follow(mut in_force: watch::Receiver<Config>, upstreams: Upstreams) {
     let mut now = Ok(in_force.borrow_and_update().zones.clone());
     loop {
         sleep(INTERVAL).await;
@@ -33,15 +34,15 @@ pub async fn follow(mut in_force: watch::Receiver<Config>, forwarder: Forwarder)
         if read == now {
             continue;
         }
-        tell(&read, &forwarder);
+        tell(&read, &upstreams);
         now = read;
     }
 }
 
-fn tell(read: &Result<Vec<ForwardZone>, String>, forwarder: &Forwarder) {
+fn tell(read: &Result<Vec<ForwardZone>, String>, upstreams: &Upstreams) {
     match read {
         Err(error) => tracing::warn!(%error, "the servers that were known are kept"),
-        Ok(zones) => match forwarder.replace_zones(zones) {
+        Ok(zones) => match upstreams.set_zones(zones.clone()) {
             Err(error) => tracing::warn!(%error, "the servers that were known are kept"),
             Ok(()) => {
                 let root = zones.last().map(|zone| &zone.upstreams);

@@ -17,6 +17,11 @@ use crate::interception::{self, Interception};
 use crate::serve::{SOCKET_BUFFER, Service, TcpConfig, TcpServer, UdpWorker, bind_tcp, bind_udp};
 use observe::Recorders;
 
+/// What clients are answered by, what ends their connections, and where the Pods are
+/// that this node's DNS goes to without us.
+pub(super) type Serving<'a> =
+    (&'a Service, watch::Receiver<bool>, watch::Receiver<Vec<SocketAddr>>);
+
 /// What answers clients.
 #[derive(Debug)]
 pub(super) struct Listeners {
@@ -46,7 +51,7 @@ impl Listeners {
     pub(super) fn start(
         config: &Config,
         descriptors: Descriptors,
-        (service, stopped): (&Service, watch::Receiver<bool>),
+        (service, stopped, pods): Serving<'_>,
         (recorders, beats): (&Recorders, &mut Heartbeats),
     ) -> anyhow::Result<Self> {
         let tcp = TcpConfig { max_connections: descriptors.tcp, ..config.tcp };
@@ -74,7 +79,10 @@ impl Listeners {
         // It waits until they answer.
         let (beats, intercepting) = (listeners.beats.clone(), &listeners.intercepting);
         listeners.interception = interceptor
-            .map(|ready| Interception::start(ready, config, beats, Arc::clone(intercepting)))
+            .map(|ready| {
+                let found = (Arc::clone(intercepting), pods);
+                Interception::start(ready, config, beats, found)
+            })
             .transpose()
             .context("cannot start the thread of interception")?;
         Ok(listeners)

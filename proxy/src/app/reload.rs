@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::descriptors::Descriptors;
 use crate::reload::Reloaded;
 use crate::serve::TcpConfig;
+use crate::upstreams::Upstreams;
 
 impl App {
     /// Reads the configuration of `args` again and puts it in force in place of
@@ -36,17 +37,15 @@ impl App {
         }
         if new.zones != config.zones {
             // The only part that can fail, so the first.
-            self.forwarder
-                .replace_zones(&new.zones)
+            self.upstreams
+                .set_zones(new.zones.clone())
                 .context("cannot forward by other zones")?;
-            let zones: Vec<_> = new.zones.iter().map(|zone| zone.suffix).collect();
-            self.observer.reload(&zones, &self.forwarder.upstreams());
         }
         self.forwarder.replace_bounds(&new.forward_config());
         self.service.resolver.set_policy(&new.cache);
         self.service.allow.set(new.allowed());
         self.service.resolver.set_rotate(new.cache.rotate);
-        let upstreams = self.forwarder.upstreams().len();
+        let upstreams = Upstreams::most(&self.forwarder, new.services.len());
         let descriptors = Descriptors::divide(upstreams, new.tcp.max_connections);
         let tcp = TcpConfig { max_connections: descriptors.tcp, ..new.tcp };
         self.clients.tcp.reload(tcp);

@@ -22,6 +22,7 @@ impl Config {
             ("tcp.max_unread", self.tcp.max_unread != old.tcp.max_unread),
             ("loop.probe_interval", self.loops.probe_interval != old.loops.probe_interval),
             ("observe", self.observe != old.observe),
+            ("forward.services", self.services != old.services),
             ("intercept", self.intercept != old.intercept),
             ("kubernetes", self.kubernetes != old.kubernetes),
         ];

@@ -14,6 +14,7 @@ use super::kubernetes::kubernetes;
 use super::loops::loops;
 use super::machine::Machine;
 use super::observe::observe;
+use super::services::services;
 use super::units::{OwnAddr, show_time};
 use super::zones::zones;
 use super::{Config, ConfigError, ForwardLimits};
@@ -55,6 +56,7 @@ pub(super) fn build(
         kubernetes: kubernetes(source, machine, &observe)?,
         observe,
         intercept,
+        services: services(source, args)?,
         allow: allow(source),
         networks: (machine.networks)(),
         admin_hosts: admin_hosts(source)?,

@@ -1,5 +1,6 @@
 //! The configuration file as it is written.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -11,6 +12,7 @@ use toml::Spanned;
 use super::allow::Allowed;
 use super::units::{AddrRange, Ip, OwnAddr, Size, Suffix, Time, UpstreamAddr, show_time};
 use super::{Config, ConfigError};
+use crate::upstreams::Service;
 use forward::TlsServer;
 use observe::{ObserveConfig, Transport};
 
@@ -87,6 +89,7 @@ pub(super) struct ForwardTable {
     pub(super) max_inflight: Option<Spanned<i64>>,
     pub(super) max_waiters: Option<Spanned<i64>>,
     pub(super) client_rate: Option<Spanned<i64>>,
+    pub(super) services: Option<Spanned<BTreeMap<String, String>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -280,6 +283,10 @@ fn write_tables(config: &Config, text: &mut String) -> std::fmt::Result {
     writeln!(text, "max_waiters = {}", forward.max_waiters)?;
     let rate = forward.client_rate.map_or(0, NonZeroU32::get);
     writeln!(text, "client_rate = {rate}")?;
+    if !config.services.is_empty() {
+        let pairs: Vec<_> = config.services.iter().map(Service::pair).collect();
+        writeln!(text, "services = {{ {} }}", pairs.join(", "))?;
+    }
     let loops = &config.loops;
     writeln!(text, "\n[loop]")?;
     writeln!(text, "probe_interval = {:?}", show_time(loops.probe_interval))?;

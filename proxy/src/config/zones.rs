@@ -81,8 +81,8 @@ fn zone(
     let tls = tls(source, table, is_tls)?;
     let port = if tls.is_some() { TLS_PORT } else { DNS_PORT };
     let upstreams = upstreams(source, &table.upstreams, port, us)?;
-    let cluster = table.cluster.unwrap_or(false);
-    Ok(ForwardZone { suffix: table.suffix.get_ref().0, upstreams, transport, tls, cluster })
+    let (suffix, cluster) = (table.suffix.get_ref().0, table.cluster.unwrap_or(false));
+    Ok(ForwardZone { suffix, transport, tls, cluster, ..ForwardZone::root(upstreams) })
 }
 
 /// Reads who the servers have to prove to be; `transport` is the word that wants it.
@@ -148,8 +148,8 @@ fn zones_of_flags(
         }
         let transport = if zone.tcp { Transport::Tcp } else { Transport::Udp };
         let upstreams = zone.upstreams.clone();
-        let (suffix, tls) = (zone.suffix, None);
-        zones.push(ForwardZone { suffix, upstreams, transport, tls, cluster: false });
+        let suffix = zone.suffix;
+        zones.push(ForwardZone { suffix, transport, ..ForwardZone::root(upstreams) });
     }
     if !args.upstream.is_empty() {
         if zones

@@ -116,6 +116,24 @@ fn an_update_loses_no_query() {
     drop(new);
 }
 
+/// The new process has what the old one knew, with the TTLs that are left.
+#[test]
+fn an_update_keeps_the_cache() {
+    let dir = tempfile::tempdir().unwrap();
+    let upstream = upstream();
+    let old = Fivedots::configured(upstream.addr(), "share_ports = true");
+    old.client().udp(&query("web.test.", "A")).unwrap();
+    let new = beside(&old, upstream.addr(), "share_ports = true", &dir.path().join("new.sock"));
+    new.wait_for_line("the cache of the process before is taken over answers=1", SOON)
+        .unwrap();
+    let client = old.client();
+    drop(old);
+    let answer = client.udp(&query("web.test.", "A")).unwrap();
+    assert_eq!(addresses(&answer), [Ipv4Addr::new(10, 0, 0, 1)]);
+    assert_eq!(upstream.count("web.test."), 1);
+    drop(new);
+}
+
 /// Without it a second process is a mistake, and ends.
 #[test]
 fn ports_are_not_shared_by_accident() {

@@ -200,6 +200,9 @@ impl<S: Subject> Watch<S> {
                 Ok(WatchEvent::Error(status)) => {
                     return Failed::or_gone(kube::Error::Api(status), version);
                 }
+                // Objects that never change may have no bookmarks either. Whether the API
+                // is away shows with the next request.
+                Err(error) if chain(&error).contains("timed out") => return Ok(Some(version)),
                 Err(error) => return Failed::or_gone(error, version),
             };
             if !changes.is_empty() {

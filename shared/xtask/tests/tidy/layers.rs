@@ -62,7 +62,17 @@ const CONSOLE: &[&[&str]] = &[
 ];
 
 const PROXY: &[&[&str]] = &[
-    &["capabilities", "descriptors", "heartbeat", "live", "log", "memory", "reload"],
+    &[
+        "capabilities",
+        "descriptors",
+        "handover",
+        "heartbeat",
+        "live",
+        "log",
+        "memory",
+        "reload",
+        "upstreams",
+    ],
     &["cli", "health", "kubernetes", "metrics", "serve", "shutdown"],
     &["notify"],
     &["config"],
