@@ -1,6 +1,8 @@
 //! A node with a pod and another node with CoreDNS, as far as packets can tell: real
 //! namespaces, the rule that kube-proxy has for a Service, a scripted upstream.
 
+use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use testbed::{Netns, Process, fivedots, netns};
@@ -33,6 +35,7 @@ impl Node {
             .ip(&["route", "add", "10.244.1.0/24", "via", "10.250.0.11"])
             .unwrap();
         run(&node, "sysctl -qw net.ipv4.ip_forward=1");
+        add_ipv6(&node, &pod, &other);
         for rule in KUBE_PROXY {
             run(&node, &format!("nft add {rule}"));
         }
@@ -60,6 +63,12 @@ impl Node {
         fivedots::serve(&mut self.node.command(program), CONFIG, &flags).unwrap()
     }
 
+    /// Stops the threads of this name of a process, for as long as what is returned
+    /// lives.
+    pub(crate) fn freeze_threads(process: &Process, name: &str) -> Frozen {
+        Frozen::new(process.pid(), name)
+    }
+
     /// Runs `fivedots intercept` with these arguments on the node; returns what it
     /// printed.
     pub(crate) fn intercept(&self, arguments: &str) -> Result<String, String> {
@@ -73,6 +82,74 @@ impl Node {
         let text = |octets| String::from_utf8(octets).unwrap();
         if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
     }
+}
+
+/// The same addresses and routes of the other family.
+fn add_ipv6(node: &Netns, pod: &Netns, other: &Netns) {
+    run(node, "sysctl -qw net.ipv6.conf.all.forwarding=1");
+    for (at, device, addr) in [
+        (node, "pod", "fd00:1::1/64"),
+        (node, "eth0", "fd00:250::11/64"),
+        (pod, "pod", "fd00:1::9/64"),
+        (other, "eth0", "fd00:250::12/64"),
+        (other, "lo", "fd00:2::2/128"),
+    ] {
+        // Without the second in which nobody may use it.
+        at.ip(&["address", "add", addr, "dev", device, "nodad"])
+            .unwrap();
+    }
+    for (at, to, via) in [
+        (node, "fd00:2::/64", "fd00:250::12"),
+        (pod, "default", "fd00:1::1"),
+        (other, "fd00:1::/64", "fd00:250::11"),
+    ] {
+        at.ip(&["-6", "route", "add", to, "via", via]).unwrap();
+    }
+}
+
+/// Threads that do nothing, by a group of their own in the freezer of cgroups.
+pub(crate) struct Frozen {
+    group: PathBuf,
+    threads: Vec<String>,
+}
+
+impl Frozen {
+    fn new(process: u32, name: &str) -> Self {
+        let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+        let is_named = |path: &PathBuf| {
+            let comm = fs::read_to_string(path.join("comm")).unwrap_or_default();
+            comm.trim() == name
+        };
+        let paths = threads.flatten().map(|thread| thread.path());
+        let threads: Vec<_> = paths
+            .filter(is_named)
+            .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+            .collect();
+        assert!(!threads.is_empty(), "no thread {name}");
+        let group = PathBuf::from(FREEZER).join(format!("fivedots-{process}"));
+        fs::create_dir(&group).unwrap();
+        let frozen = Self { group, threads };
+        for thread in &frozen.threads {
+            fs::write(frozen.group.join("tasks"), thread).unwrap();
+        }
+        fs::write(frozen.group.join("freezer.state"), "FROZEN").unwrap();
+        frozen
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        fs::write(self.group.join("freezer.state"), "THAWED").unwrap();
+        for thread in &self.threads {
+            fs::write(format!("{FREEZER}/tasks"), thread).ok();
+        }
+        fs::remove_dir(&self.group).ok();
+    }
+}
+
+/// Whether one thread can be stopped alone: by cgroups of version 1.
+pub(crate) fn can_freeze() -> bool {
+    PathBuf::from(FREEZER).join("tasks").exists()
 }
 
 /// Runs a line of words inside; returns what it printed.
@@ -94,21 +171,21 @@ fn plays() {
         return;
     }
     let zone = Zone::new(".").flags(Flags::RECURSIVE).synthesize(60);
-    let listen = "10.244.2.2:53".parse().unwrap();
-    let _server = Upstream::builder()
-        .listen(listen)
-        .script(Script::new().zone(zone))
-        .start()
-        .unwrap();
+    let script = Script::new().zone(zone);
+    let _servers = ["10.244.2.2:53", "[fd00:2::2]:53"].map(|listen| {
+        let server = Upstream::builder().listen(listen.parse().unwrap());
+        server.script(script.clone()).start().unwrap()
+    });
     println!("serving");
     loop {
         std::thread::park();
     }
 }
 
+const FREEZER: &str = "/sys/fs/cgroup/freezer";
 const COREDNS_NODE: &str = "10.250.0.12/24";
 /// What matters of its rules for a Service with one endpoint.
-const KUBE_PROXY: [&str; 7] = [
+const KUBE_PROXY: [&str; 14] = [
     "table ip kube-proxy",
     "chain ip kube-proxy services { type nat hook prerouting priority -100 ; }",
     "chain ip kube-proxy local { type nat hook output priority -100 ; }",
@@ -116,8 +193,15 @@ const KUBE_PROXY: [&str; 7] = [
     "rule ip kube-proxy services ip daddr 10.96.0.10 meta l4proto { tcp, udp } th dport 53 dnat to 10.244.2.2",
     "rule ip kube-proxy local ip daddr 10.96.0.10 meta l4proto { tcp, udp } th dport 53 dnat to 10.244.2.2",
     "rule ip kube-proxy post ip saddr 10.96.0.10 masquerade",
+    "table ip6 kube-proxy",
+    "chain ip6 kube-proxy services { type nat hook prerouting priority -100 ; }",
+    "chain ip6 kube-proxy local { type nat hook output priority -100 ; }",
+    "chain ip6 kube-proxy post { type nat hook postrouting priority 100 ; }",
+    "rule ip6 kube-proxy services ip6 daddr fd00:96::a meta l4proto { tcp, udp } th dport 53 dnat to fd00:2::2",
+    "rule ip6 kube-proxy local ip6 daddr fd00:96::a meta l4proto { tcp, udp } th dport 53 dnat to fd00:2::2",
+    "rule ip6 kube-proxy post ip6 saddr fd00:96::a masquerade",
 ];
-const CONFIG: &str = "metrics = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n\
-                      [intercept]\nenabled = true\nservices = [\"10.96.0.10\"]\n\
+const CONFIG: &str = "workers = 2\nmetrics = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n\
+                      [intercept]\nenabled = true\nservices = [\"10.96.0.10\", \"fd00:96::a\"]\n\
                       local = [\"169.254.20.10\"]\nfallback = [\"10.244.2.2\"]\n";
 const LONG: Duration = Duration::from_secs(60);

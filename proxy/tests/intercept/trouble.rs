@@ -5,17 +5,20 @@ use std::time::Duration;
 use testbed::{Component, Process, have, have_program};
 
 use crate::asker::{Account, Asker, account, under_way};
-use crate::node::{Node, run};
+use crate::node::{Node, can_freeze, run};
 
 /// Clients of the ClusterIP and of the address that only this node has, over both
 /// transports, from the pod and from the node itself.
-const CLIENTS: [(&str, &str, &str); 6] = [
+const CLIENTS: [(&str, &str, &str); 9] = [
     ("pod", "udp", "10.96.0.10"),
     ("pod", "tcp", "10.96.0.10"),
     ("pod", "udp", "169.254.20.10"),
     ("pod", "tcp", "169.254.20.10"),
     ("node", "udp", "10.96.0.10"),
     ("node", "udp", "169.254.20.10"),
+    ("pod", "udp", "fd00:96::a"),
+    ("pod", "tcp", "fd00:96::a"),
+    ("node", "udp", "fd00:96::a"),
 ];
 
 /// Runs `trouble` while every client asks; returns their accounts, which are printed.
@@ -89,6 +92,49 @@ fn a_stopped_proxy_gives_back_by_itself() {
     none_failed(&during(&node, "SIGCONT", || proxy.signal("CONT").unwrap()));
 }
 
+/// One of two threads of each address hangs, and half of the clients meet it.
+#[test]
+fn a_thread_that_hangs_gives_all_back() {
+    if !can() || !can_freeze() {
+        return;
+    }
+    let node = Node::new();
+    let proxy = node.proxy();
+    let mut frozen = None;
+    let accounts = during(&node, "one of two threads frozen", || {
+        frozen = Some(Node::freeze_threads(&proxy, "client-0"));
+    });
+    none_failed(&accounts);
+    for (client, account) in CLIENTS.iter().zip(&accounts) {
+        assert!(account.dark < MOST, "{client:?}: {account:?}");
+    }
+    assert!(gives_back(&proxy, "10.96.0.10:53"), "{}", proxy.output());
+    none_failed(&during(&node, "thawed", || drop(frozen.take())));
+}
+
+/// The old process of an update is stopped while the new one serves beside it: half of
+/// the queries go to a queue that nothing reads.
+#[test]
+fn another_process_that_hangs_gives_all_back() {
+    if !can() {
+        return;
+    }
+    let node = Node::new();
+    let (old, new) = (node.proxy(), node.proxy());
+    let accounts = during(&node, "SIGSTOP of a sibling", || old.signal("STOP").unwrap());
+    none_failed(&accounts);
+    for (client, account) in CLIENTS.iter().zip(&accounts) {
+        assert!(account.dark < MOST, "{client:?}: {account:?}");
+    }
+    assert!(gives_back(&new, "another process that has this address"), "{}", new.output());
+    none_failed(&during(&node, "SIGKILL of the sibling", || old.signal("KILL").unwrap()));
+}
+
+fn gives_back(proxy: &Process, why: &str) -> bool {
+    let line = proxy.wait_for_line("this node's DNS is given back", MOST);
+    line.is_ok_and(|line| line.contains(why))
+}
+
 /// Ended in order it gives back first; then `remove` leaves what others made.
 #[test]
 fn an_ended_proxy_loses_nothing_and_is_removed_whole() {
@@ -96,7 +142,12 @@ fn an_ended_proxy_loses_nothing_and_is_removed_whole() {
         return;
     }
     let node = Node::new();
-    let before = (run(&node.node, "nft list ruleset"), run(&node.node, "ip -4 address show"));
+    let state = || {
+        // Without those of links, which are tentative for a while.
+        let addresses = ["ip -4 address show", "ip -6 address show scope global"];
+        (run(&node.node, "nft list ruleset"), addresses.map(|line| run(&node.node, line)))
+    };
+    let before = state();
     assert_eq!(node.intercept("status").unwrap(), "nothing of ours\nno queries are intercepted\n");
     let proxy = node.proxy();
     assert!(
@@ -109,13 +160,12 @@ fn an_ended_proxy_loses_nothing_and_is_removed_whole() {
     let accounts = during(&node, "SIGTERM", || proxy.signal("TERM").unwrap());
     none_failed(&accounts);
     assert!(proxy.wait(MOST).unwrap().success(), "{}", proxy.output());
-    let ours = "table inet fivedots\naddresses 10.96.0.10, 169.254.20.10\n";
+    let ours = "table inet fivedots\naddresses 10.96.0.10, 169.254.20.10, fd00:96::a\n";
     let shown = node.intercept("remove --check").unwrap();
     assert_eq!(shown.replace("link fivedots0\n", ""), ours);
-    assert_ne!(run(&node.node, "nft list ruleset"), before.0);
+    assert_ne!(state().0, before.0);
     assert!(node.intercept("remove").unwrap().starts_with("removed:\n"));
-    let after = (run(&node.node, "nft list ruleset"), run(&node.node, "ip -4 address show"));
-    assert_eq!(after, before);
+    assert_eq!(state(), before);
 }
 
 /// A person, or another program, removes the table of a running proxy.
