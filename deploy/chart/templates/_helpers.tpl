@@ -43,13 +43,48 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- if and .Values.rbac.create (ne .Values.profile "diagnose") -}}true{{- end -}}
 {{- end -}}
 
+{{/* Whether CoreDNS is asked by its Pods, which only the Kubernetes API lists. */}}
+{{- define "fivedots.asksPods" -}}
+{{- if and .Values.cluster.askPods (not .Values.cluster.upstreams) -}}
+{{- include "fivedots.asksApi" . -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The Service whose address is asked: that which is taken over cannot be. */}}
+{{- define "fivedots.upstreamService" -}}
+{{- if .Values.interception.enabled -}}
+{{ include "fivedots.fullname" . }}-upstream
+{{- else -}}
+{{ .Values.cluster.dnsService }}
+{{- end -}}
+{{- end -}}
+
 {{/* The addresses of CoreDNS, for a flag. The kubelet sets the variable from the Service. */}}
 {{- define "fivedots.coredns" -}}
 {{- if .Values.cluster.upstreams -}}
 {{- join "," .Values.cluster.upstreams -}}
 {{- else -}}
-$({{ .Values.cluster.dnsService | upper | replace "-" "_" }}_SERVICE_HOST)
+$({{ include "fivedots.upstreamService" . | upper | replace "-" "_" }}_SERVICE_HOST)
 {{- end -}}
+{{- end -}}
+
+{{/* The ClusterIPs that are taken over, as JSON. */}}
+{{- define "fivedots.services" -}}
+{{- if .Values.interception.services -}}
+{{- toJson .Values.interception.services -}}
+{{- else -}}
+{{- $service := lookup "v1" "Service" .Release.Namespace .Values.cluster.dnsService -}}
+{{- if $service -}}
+{{- toJson (default (list $service.spec.clusterIP) $service.spec.clusterIPs) -}}
+{{- else -}}
+[]
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* All addresses that are taken over, for people. */}}
+{{- define "fivedots.taken" -}}
+{{- concat (fromJsonArray (include "fivedots.services" .)) .Values.interception.local | join ", " -}}
 {{- end -}}
 
 {{/* An address of a variable with a port, in the syntax of its family. */}}
@@ -85,6 +120,9 @@ $({{ .Values.cluster.dnsService | upper | replace "-" "_" }}_SERVICE_HOST)
 {{- range splitList "," $coredns }}
 - --upstream={{ . }}
 {{- end }}
+{{- end }}
+{{- if include "fivedots.asksPods" . }}
+- --service={{ $coredns }}={{ .Release.Namespace }}/{{ include "fivedots.upstreamService" . }}
 {{- end }}
 {{- range list .Values.cluster.domain "in-addr.arpa" "ip6.arpa" }}
 - --zone={{ . }}={{ $coredns }}
@@ -214,8 +252,13 @@ spec:
         capabilities:
           drop: ["ALL"]
           {{- if $onHost }}
+          {{- if .Values.interception.enabled }}
+          # Port 53; addresses and rules of the node.
+          add: ["NET_BIND_SERVICE", "NET_ADMIN"]
+          {{- else }}
           # Port 53 of the node.
           add: ["NET_BIND_SERVICE"]
+          {{- end }}
           {{- end }}
       resources:
         {{- toYaml .Values.resources | nindent 8 }}

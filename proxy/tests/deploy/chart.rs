@@ -62,6 +62,10 @@ fn bad_combinations_are_refused_with_a_sentence() {
         ("front", &["cluster.domain=c.test", "config=[observe]"], "the table [observe]"),
         ("diagnose", &["service.clusterIP=10.96.0.9"], "serves no client"),
         ("front", &["resources.limits.cpu=1"], "a throttled cache"),
+        ("front", &["interception.enabled=true"], "only profile node-cache"),
+        ("node-cache", &["interception.enabled=true"], "no address to take over"),
+        ("node-cache", &[INTERCEPT, "cluster.upstreams={10.96.0.10}"], "both taken over and asked"),
+        ("node-cache", &[INTERCEPT, "config=[intercept]"], "the table [intercept]"),
     ] {
         let error = render(profile, values).unwrap_err();
         assert!(error.contains(said), "{profile} {values:?}: {error}");
@@ -83,8 +87,11 @@ fn the_program_takes_the_configuration() {
     let file = dir.path().join("fivedots.toml");
     let more = "cluster.domain=c.test,config=workers = 4\n[cache]\nsize = \"32MiB\"";
     for profile in PROFILES {
-        for values in [&[][..], &[more]] {
-            let rendered = render(profile, values).unwrap();
+        // Only that profile has something to take over.
+        let intercepting = (profile == "node-cache").then_some(INTERCEPT);
+        let all = ["", more].into_iter().chain(intercepting);
+        for values in all {
+            let rendered = render(profile, &[values]).unwrap();
             fs::write(&file, configuration(&rendered)).unwrap();
             let mut check = Command::new(env!("CARGO_BIN_EXE_fivedots"));
             run(check.args(["config", "check"]).arg(&file)).unwrap();
@@ -208,3 +215,6 @@ fn the_schema_has_every_value() {
     written.insert("global".to_owned());
     assert_eq!(known, written);
 }
+
+/// Values that take over a ClusterIP.
+const INTERCEPT: &str = "interception.enabled=true,interception.services={10.96.0.10}";

@@ -86,6 +86,8 @@ fn apply(api: &Apiserver, manifest: &str) -> Result<String, String> {
         ("DaemonSet", "/apis/apps/v1/namespaces/kube-system/daemonsets"),
         ("Deployment", "/apis/apps/v1/namespaces/kube-system/deployments"),
         ("PodDisruptionBudget", "/apis/policy/v1/namespaces/kube-system/poddisruptionbudgets"),
+        ("Role", "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/roles"),
+        ("RoleBinding", "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/rolebindings"),
         ("Service", "/api/v1/namespaces/kube-system/services"),
         ("ServiceAccount", "/api/v1/namespaces/kube-system/serviceaccounts"),
     ]);
