@@ -8,10 +8,14 @@ use tempfile::TempDir;
 use testbed::cluster::{Image, Options, ProxyMode};
 use testbed::{Cluster, eventually, fivedots, netns};
 
+use crate::release::Release;
+
 /// A cluster that is gone when it is dropped.
 pub(crate) struct Bed {
     pub(crate) cluster: Cluster,
     program: PathBuf,
+    /// Where the clients' programs are.
+    clients: TempDir,
 }
 
 impl Bed {
@@ -22,9 +26,11 @@ impl Bed {
         let test = std::env::current_exe().unwrap();
         let images = vec![
             Image {
-                name: "local/fivedots:1".to_owned(),
+                name: "local/fivedots:test".to_owned(),
                 files: vec![(program, "/bin/fivedots".to_owned())],
                 command: vec!["/bin/fivedots".to_owned()],
+                // As the real image has them.
+                capabilities: Some("cap_net_bind_service,cap_net_admin=p"),
             },
             clients(dir.path()),
         ];
@@ -37,7 +43,59 @@ impl Bed {
             internet_env: vec![(netns::INSIDE.to_owned(), "internet".to_owned())],
         };
         cluster.up(&options).unwrap();
-        Self { cluster, program: fivedots::program("fivedots").unwrap() }
+        let program = fivedots::program("fivedots").unwrap();
+        Self { cluster, program, clients: dir }
+    }
+
+    /// Lets pods on both nodes and programs of node1 look names up from here on.
+    pub(crate) fn ask(&self) {
+        self.apply(ASKERS, "default", "daemonset/asker");
+        let mut command = Command::new(self.clients.path().join("sockets"));
+        command.arg(CLUSTER_IP).env("EVERY_MS", "200");
+        let space = self.cluster.nodes[0].space();
+        space.start(HOST_ASKER, &mut command).unwrap();
+    }
+
+    /// What the programs of node1 have printed.
+    pub(crate) fn host_log(&self) -> String {
+        self.cluster.nodes[0].space().log(HOST_ASKER)
+    }
+
+    pub(crate) const fn release(&self) -> Release<'_> {
+        Release(self)
+    }
+
+    /// Runs helm as the administrator.
+    pub(crate) fn helm(&self, arguments: &[&str]) {
+        let plane = &self.cluster.control_plane;
+        let helm = testbed::helm::binary().unwrap();
+        let mut command = plane.space().command(helm).unwrap();
+        command
+            .arg("--kubeconfig")
+            .arg(plane.kubeconfig())
+            .args(arguments)
+            .env("HELM_CONFIG_HOME", "/nonexistent");
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// The name of the proxy's Pod on a node.
+    pub(crate) fn pod(&self, node: usize) -> String {
+        let node = self.cluster.nodes[node].name();
+        let line = "-n kube-system get pods -l app.kubernetes.io/name=fivedots -o name";
+        let named = self.kubectl(&format!("{line} --field-selector spec.nodeName={node}"));
+        named.lines().next().unwrap_or_default().to_owned()
+    }
+
+    /// What the proxy on a node has logged.
+    pub(crate) fn log(&self, node: usize) -> String {
+        self.kubectl(&format!("-n kube-system logs {}", self.pod(node)))
+    }
+
+    /// Runs a program on a node; returns what it printed.
+    pub(crate) fn run(&self, node: usize, program: &str, arguments: &[&str]) -> String {
+        let space = self.cluster.nodes[node].space();
+        space.run(program, arguments).unwrap()
     }
 
     /// Applies one of the manifests beside this file, and waits for what it makes.
@@ -54,12 +112,42 @@ impl Bed {
 
     /// Sends a signal to the proxy on a node.
     pub(crate) fn signal(&self, node: usize, signal: &str) {
-        let space = self.cluster.nodes[node].space();
-        // Process ids of the node's own namespace.
-        let pids = space.run("busybox", &["pidof", "fivedots"]).unwrap();
-        for pid in pids.split_whitespace() {
-            space.run("kill", &["-s", signal, pid]).unwrap();
+        for pid in self.pids(node) {
+            self.run(node, "kill", &["-s", signal, &pid]);
         }
+    }
+
+    /// The process ids of the proxies on a node, in its own namespace.
+    pub(crate) fn pids(&self, node: usize) -> Vec<String> {
+        let pids = self.run(node, "busybox", &["pidof", "fivedots"]);
+        pids.split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// Asks the proxy of node1 for so many names that nothing asked before.
+    pub(crate) fn flood(&self, names: u32) {
+        let program = self.clients.path().join("sockets");
+        let (program, names) = (program.to_string_lossy(), names.to_string());
+        self.run(0, &program, &[CLUSTER_IP, &names]);
+    }
+
+    /// Waits until the proxy on a node has logged this.
+    pub(crate) fn wait_for_log(&self, node: usize, line: &str) {
+        let logged = || self.log(node).contains(line);
+        assert!(eventually(LONG, logged), "no {line:?} in:\n{}", self.log(node));
+    }
+
+    /// Asks a proxy for its figures on its own node, past the API server and the kubelet:
+    /// their connections need room in the table of that node.
+    pub(crate) fn stats_on_the_node(&self, node: usize) {
+        let shown = self.run(node, &self.program.to_string_lossy(), &["stats"]);
+        assert!(shown.contains("upstream"), "{shown}");
+    }
+
+    /// Asks a proxy for its figures by `kubectl exec`.
+    pub(crate) fn stats(&self, node: usize) {
+        let pod = self.pod(node);
+        let shown = self.kubectl(&format!("-n kube-system exec {pod} -- fivedots stats"));
+        assert!(shown.contains("upstream"), "{shown}");
     }
 
     /// Runs `fivedots intercept` on a node, as a person there; returns what it printed.
@@ -74,6 +162,11 @@ impl Bed {
         let live = || self.intercept(node, "status").contains("come to us");
         assert!(eventually(LONG, live), "{}", self.intercept(node, "status"));
     }
+
+    /// Waits until the queries of both nodes come to their proxies.
+    pub(crate) fn wait_until_both_live(&self) {
+        (0..2).for_each(|node| self.wait_until_live(node));
+    }
 }
 
 impl Drop for Bed {
@@ -82,7 +175,8 @@ impl Drop for Bed {
     }
 }
 
-/// A pod's three resolver libraries: glibc and musl by getaddrinfo, and Go.
+/// A pod's three resolver libraries, glibc and musl by getaddrinfo and Go, and plain
+/// sockets.
 fn clients(dir: &Path) -> Image {
     let sources = testbed::lookups::sources();
     let made = |command: &mut Command, name: &str, source: &str| {
@@ -92,15 +186,21 @@ fn clients(dir: &Path) -> Image {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         (program, format!("/bin/{name}"))
     };
-    let mut go = Command::new("go");
+    let go = || {
+        let mut go = Command::new("go");
+        go.env("CGO_ENABLED", "0").arg("build");
+        go
+    };
     Image {
         name: "local/clients:1".to_owned(),
         files: vec![
             made(&mut Command::new("gcc"), "glibc", "getaddrinfo.c"),
             made(Command::new("musl-gcc").arg("-static"), "musl", "getaddrinfo.c"),
-            made(go.env("CGO_ENABLED", "0").arg("build"), "go", "lookup.go"),
+            made(&mut go(), "go", "lookup.go"),
+            made(&mut go(), "sockets", "sockets.go"),
         ],
         command: vec!["/bin/glibc".to_owned()],
+        capabilities: None,
     }
 }
 
@@ -124,3 +224,8 @@ fn plays() {
 }
 
 pub(crate) const LONG: Duration = Duration::from_secs(120);
+/// That of kube-dns.
+const CLUSTER_IP: &str = "10.96.0.10";
+const HOST_ASKER: &str = "asker";
+/// The manifests beside this file.
+const ASKERS: &str = include_str!("askers.yaml");

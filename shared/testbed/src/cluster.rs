@@ -167,11 +167,13 @@ impl Cluster {
                 name: "local/pause:1".to_owned(),
                 files: vec![(busybox, "/bin/busybox".to_owned())],
                 command: ["/bin/sleep", "1000000000"].map(str::to_owned).to_vec(),
+                capabilities: None,
             },
             Image {
                 name: "local/coredns:1".to_owned(),
                 files: vec![(coredns::binary()?, "/bin/coredns".to_owned())],
                 command: vec!["/bin/coredns".to_owned()],
+                capabilities: None,
             },
         ];
         let dir = self.dir.join("images");
@@ -287,7 +289,7 @@ pub(crate) fn missing() -> Option<String> {
 }
 
 /// What it starts, beside what is built for it.
-const PROGRAMS: [&str; 11] = [
+const PROGRAMS: [&str; 12] = [
     "etcd",
     "containerd",
     "runc",
@@ -298,6 +300,7 @@ const PROGRAMS: [&str; 11] = [
     "iptables",
     "nft",
     "openssl",
+    "setcap",
     "tar",
 ];
 /// CoreDNS as kubeadm has it, with a replica on each node.

@@ -12,8 +12,10 @@ use crate::shell;
 ///
 /// When it does not build or cannot be started.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    if arguments == ["test"] {
-        return test();
+    match arguments {
+        [verb] if verb == "test" => return test(&[]),
+        [verb, all] if verb == "test" && all == "--all" => return test(&["--slow"]),
+        _ => {}
     }
     let build = ["build", "--quiet", "--package", "testbed", "--example", "cluster"];
     shell::run(&mut shell::cargo(&build))?;
@@ -22,9 +24,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The tests in a cluster of their own, with the table that they print.
-fn test() -> Result<ExitCode> {
-    let line = ["xtask", "test", "--package", "proxy", "--test", "cluster", "--", "--nocapture"];
+/// The tests in a cluster of their own, with the table that they print: those of each
+/// run of all checks, or in their long form all.
+fn test(length: &[&str]) -> Result<ExitCode> {
+    let tests = ["xtask", "test", "--package", "proxy", "--test", "cluster"];
+    let line = [&tests[..], length, &["--", "--nocapture"]].concat();
     let status = shell::status(shell::cargo(&line).env("REQUIRE", "cluster"))?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

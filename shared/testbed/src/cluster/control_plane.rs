@@ -125,6 +125,11 @@ impl ControlPlane {
         Ok(command)
     }
 
+    /// What the administrator reaches the API server by.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
     /// The machine itself.
     pub const fn space(&self) -> &Space {
         &self.space

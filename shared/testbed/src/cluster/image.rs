@@ -19,6 +19,8 @@ pub struct Image {
     pub files: Vec<(PathBuf, String)>,
     /// Its first process with its arguments.
     pub command: Vec<String>,
+    /// What its programs may be granted, as `setcap` has it; nothing for most.
+    pub capabilities: Option<&'static str>,
 }
 
 impl Image {
@@ -30,6 +32,10 @@ impl Image {
         fs::create_dir_all(&root)?;
         for (from, to) in &self.files {
             add(&root, from, to)?;
+            if let Some(capabilities) = self.capabilities {
+                let program = root.join(to.trim_start_matches('/'));
+                run(Command::new("setcap").arg(capabilities).arg(program))?;
+            }
             for library in libraries(from)? {
                 add(&root, Path::new(&library), &library)?;
             }
@@ -104,7 +110,8 @@ fn libraries(program: &Path) -> Result<Vec<String>> {
 
 fn tar(archive: &Path) -> Command {
     let mut tar = Command::new("tar");
-    tar.args(["--owner=0", "--group=0", "--numeric-owner", "-cf"])
+    tar.args(["--owner=0", "--group=0", "--numeric-owner"])
+        .args(["--xattrs", "--xattrs-include=security.capability", "-cf"])
         .arg(archive);
     tar
 }

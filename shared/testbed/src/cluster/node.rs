@@ -199,6 +199,8 @@ clusterDNS: [10.96.0.10]
 clusterDomain: cluster.local
 containerRuntimeEndpoint: unix://{dir}/containerd.sock
 resolvConf: {bed}/resolv.conf
+# Never: an image that is gone cannot be had again.
+imageGCHighThresholdPercent: 100
 evictionHard: {{nodefs.available: "0%", imagefs.available: "0%", memory.available: "50Mi"}}
 podLogsDir: {dir}/podlogs
 syncFrequency: 10s
