@@ -9,6 +9,7 @@ const PACED: [(&str, &str); 9] = [
     ("loadgen/tests/clients/play.rs", "clients that do not start all at once"),
     ("loadgen/tests/referee/play.rs", "a generator that is stopped"),
     ("loadgen/tests/referee/server.rs", "a server that stalls"),
+    ("proxy/tests/cluster/incidents.rs", "half a minute without CoreDNS"),
     ("proxy/tests/cluster/lookups.rs", "what pods feel after each change"),
     ("proxy/tests/intercept/asker.rs", "the pace of a client"),
     ("proxy/tests/it/forwarders.rs", "a forwarder that is slow"),
