@@ -5,7 +5,7 @@ use crate::scan::{has_word, without_tests};
 use crate::{Source, check, lines_where, prove, sources};
 
 /// Files that play time with `testbed::pace`, and what it is there.
-const PACED: [(&str, &str); 9] = [
+const PACED: [(&str, &str); 10] = [
     ("loadgen/tests/clients/play.rs", "clients that do not start all at once"),
     ("loadgen/tests/referee/play.rs", "a generator that is stopped"),
     ("loadgen/tests/referee/server.rs", "a server that stalls"),
