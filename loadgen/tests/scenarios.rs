@@ -66,3 +66,21 @@ fn every_count_of_the_page_can_be_expected() {
         Scenario::parse(&text, Path::new("page")).unwrap_or_else(|error| panic!("{error}"));
     }
 }
+
+/// The Job's scenario is one, and its Pods have the parts that it is dealt out in.
+#[test]
+fn the_job_deals_its_scenario_out_to_all_of_its_pods() {
+    let manifest = fs::read_to_string(root().join("deploy/loadgen/job.yaml")).unwrap();
+    let (_, rest) = manifest.split_once("  scenario.toml: |\n").unwrap();
+    let (text, _) = rest.split_once("---\n").unwrap();
+    let text: String = text
+        .lines()
+        .map(|line| line.trim_start().to_owned() + "\n")
+        .collect();
+    let scenario =
+        Scenario::parse(&text, Path::new("job.yaml")).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(scenario.clients.unwrap().count(), 200);
+    for line in ["  completions: 4", "  parallelism: 4", "            - --shard=job/4"] {
+        assert!(manifest.lines().any(|found| found == line), "{line}");
+    }
+}

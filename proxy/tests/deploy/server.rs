@@ -24,6 +24,12 @@ fn the_api_server_takes_every_manifest() {
             apply(&api, manifest).unwrap_or_else(|said| panic!("{profile}: {said}\n{manifest}"));
         }
     }
+    let senders = fs::read_to_string(deploy().join("loadgen/job.yaml")).unwrap();
+    let manifests = documents(&senders);
+    assert_eq!(manifests.len(), 2);
+    for manifest in manifests {
+        apply(&api, manifest).unwrap_or_else(|said| panic!("loadgen: {said}\n{manifest}"));
+    }
     // It would say so.
     let rendered = render("front", &[]).unwrap();
     let misspelt = rendered.replace("minReadySeconds", "minReadySecond");
@@ -85,6 +91,7 @@ fn apply(api: &Apiserver, manifest: &str) -> Result<String, String> {
         ("ConfigMap", "/api/v1/namespaces/kube-system/configmaps"),
         ("DaemonSet", "/apis/apps/v1/namespaces/kube-system/daemonsets"),
         ("Deployment", "/apis/apps/v1/namespaces/kube-system/deployments"),
+        ("Job", "/apis/batch/v1/namespaces/kube-system/jobs"),
         ("PodDisruptionBudget", "/apis/policy/v1/namespaces/kube-system/poddisruptionbudgets"),
         ("Role", "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/roles"),
         ("RoleBinding", "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/rolebindings"),

@@ -6,7 +6,6 @@
 
 mod check;
 mod ci;
-mod clients;
 mod cluster;
 mod coredns;
 mod deb;
@@ -113,6 +112,11 @@ enum Chore {
     Clients,
     /// Makes each incident twenty times, and prints what `diagnose` found of it
     Incidents,
+    /// Plays 100,000 lines of a log of CoreDNS and compares them with a capture; plays
+    /// ten times as many clients against a real CoreDNS
+    Replay,
+    /// Compares what four shards send, and their merged report, with one process
+    Shards,
     /// Builds the container image for amd64 and arm64, and checks it
     Image(image::Options),
     /// Builds Debian packages for amd64 and arm64, and checks them
@@ -140,9 +144,11 @@ fn main() -> ExitCode {
         Chore::Fire { arguments } => trials::run("fire", &arguments),
         Chore::Storms { arguments } => trials::run("storms", &arguments),
         Chore::Cluster { arguments } => cluster::run(&arguments),
-        Chore::Referee => referee::run(),
-        Chore::Clients => clients::run(),
         Chore::Incidents => incidents::run(),
+        Chore::Referee => referee::run("referee"),
+        Chore::Clients => referee::run("clients"),
+        Chore::Replay => referee::run("replay"),
+        Chore::Shards => referee::run("shards"),
         Chore::Image(options) => image::run(&options),
         Chore::Deb(options) => deb::run(&options),
         Chore::Ci => ci::run(),

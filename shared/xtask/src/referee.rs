@@ -1,4 +1,4 @@
-//! `cargo xtask referee`: the load generator's report beside a capture.
+//! The tests of the load generator in their long forms, each a command of its own.
 
 use std::process::ExitCode;
 
@@ -6,17 +6,21 @@ use anyhow::Result;
 
 use crate::shell;
 
-/// Plays all states, which the tests do for a few.
+/// Plays a test program in its long form: `referee`, `clients`, `replay`, or `shards`.
 ///
 /// # Errors
 ///
-/// When a report is not what the capture shows, or something is missing.
-pub(crate) fn run() -> Result<ExitCode> {
-    let arguments = ["test", "--package", "loadgen", "--test", "referee", "--", "--nocapture"];
+/// When a test fails, or something is missing.
+pub(crate) fn run(name: &str) -> Result<ExitCode> {
+    // Shards are among the tests of the program.
+    let (test, filter) = if name == "shards" { ("it", Some(name)) } else { (name, None) };
+    let arguments = ["test", "--package", "loadgen", "--test", test];
+    let rest = filter.into_iter().chain(["--", "--nocapture"]);
+    let arguments: Vec<&str> = arguments.into_iter().chain(rest).collect();
     let mut cargo = shell::cargo(&arguments);
     cargo
         .env("TEST_LENGTH", "long")
-        .env("REQUIRE", "netns,tshark");
+        .env("REQUIRE", "coredns,netns,tshark");
     shell::run(&mut cargo)?;
     Ok(ExitCode::SUCCESS)
 }
