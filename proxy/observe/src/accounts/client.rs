@@ -110,7 +110,7 @@ impl Client {
             return Vec::new();
         }
         let hash = |held: &Held| hash_of_name(held.event().qname);
-        let mut again = learner.take_recent(event.qname);
+        let mut again = learner.before(event.qname);
         let names: Vec<u64> = again.iter().map(hash).collect();
         let since = self.lookups.take_back(&names, context);
         // The others were of lookups that are over.

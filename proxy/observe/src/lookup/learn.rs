@@ -70,11 +70,11 @@ impl Learner {
         self.most_ndots = (most < MAX_NDOTS).then_some(most);
     }
 
-    /// Takes the queries before that for `qname`, which a list was learned from, for
+    /// Returns the queries before that for `qname`, which a list was learned from, for
     /// names with the same base: they are to be placed again, by that list.
-    pub(crate) fn take_recent(&mut self, qname: &[u8]) -> Vec<Held> {
+    pub(crate) fn before(&self, qname: &[u8]) -> Vec<Held> {
         let base = qname.get(..self.base).unwrap_or(qname);
-        self.recent.take_under(base)
+        self.recent.under(base)
     }
 
     /// Says whether the client was seen to search a list of late.

@@ -67,13 +67,13 @@ impl Recent {
             .push_back(Held { record, name, start, has_data, is_denied, ends });
     }
 
-    /// Takes those before the last whose names begin with `base`.
-    pub(super) fn take_under(&mut self, base: &[u8]) -> Vec<Held> {
-        self.all.pop_back();
-        let is_under = |held: &Held| held.name.starts_with(base);
-        let (under, rest) = self.all.drain(..).partition(is_under);
-        self.all = rest;
-        Vec::from(under)
+    /// Returns those before the last whose names begin with `base`. They stay: the
+    /// same walk shows the domains that the node has behind the list later on.
+    pub(super) fn under(&self, base: &[u8]) -> Vec<Held> {
+        let before = self.all.len().saturating_sub(1);
+        let is_under = |held: &&Held| held.name.starts_with(base);
+        let under = self.all.iter().take(before).filter(is_under);
+        under.cloned().collect()
     }
 
     /// Says whether the name of these labels was asked.

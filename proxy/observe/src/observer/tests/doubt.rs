@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use resolver::Moment;
-use stub::Library::{Glibc, Go};
+use stub::Library::{Glibc, Go, Musl};
 
 use super::CART;
 use super::pod::{Pod, SEARCH, Truth, by_client, observe, observe_within, observe_within_clients};
@@ -100,6 +100,29 @@ fn domains_behind_the_list_of_kubernetes_are_learned_with_the_first_walk() {
     }
     let observer = observe(&[], &pod.events);
     assert_eq!(Truth::of(&figures(&observer)), pod.truth());
+}
+
+/// The first walk shows the list of Kubernetes with its second name, and what the node
+/// has behind it only after the last: all its names are placed by the whole list.
+#[test]
+fn domains_behind_the_list_are_learned_in_the_middle_of_a_walk() {
+    let list = [SEARCH[0], SEARCH[1], SEARCH[2], "eu.compute.internal", "corp.example"];
+    let names = ["api.example.com", "example.com", "cart", "cart.shop", "gone", "example.com"];
+    for (library, ndots) in [(Glibc, 2), (Glibc, 5), (Musl, 5), (Go, 2), (Go, 5)] {
+        let mut pod = Pod::new(library, ndots).searches(&list);
+        for name in names {
+            let exists = match name {
+                "cart" | "cart.shop" => CART,
+                "gone" => "-",
+                _ => name,
+            };
+            pod = pod.looks_up(name, exists);
+        }
+        let found = figures(&observe(&[], &pod.events));
+        assert_eq!(Truth::of(&found), pod.truth(), "{library:?} {ndots}");
+        let classes = (found.external, found.cluster, found.nonexistent, found.undecided_queries);
+        assert_eq!(classes, (3, 2, 1, 0), "{library:?} {ndots}");
+    }
 }
 
 #[test]
