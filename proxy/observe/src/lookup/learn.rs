@@ -58,7 +58,8 @@ impl Learner {
         self.recent.forget(now, capacity);
         let is_new = self.recent.is_new(event);
         let cluster = ClusterDomain(cluster_domain);
-        let learned = if is_new { self.learn(event, known, cluster) } else { None };
+        let may_teach = self.recent.look(event) && is_new;
+        let learned = if may_teach { self.learn(event, known, cluster) } else { None };
         self.recent.push(event);
         learned
     }

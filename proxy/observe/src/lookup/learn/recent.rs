@@ -13,6 +13,12 @@ use crate::wire::dots;
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     all: VecDeque<Held>,
+    /// The beginning of each, beside them: all are compared for most denied queries.
+    starts: VecDeque<u64>,
+    /// How many were denied of those with the same [`place_of`].
+    denied: [u8; PLACES],
+    /// Where those are that begin as the latest query does; see [`look`](Self::look).
+    alike: Vec<u16>,
     spare: Vec<u8>,
 }
 
@@ -21,11 +27,9 @@ pub(super) struct Recent {
 pub(crate) struct Held {
     record: Record,
     name: Vec<u8>,
-    /// See [`start_of`].
-    start: u64,
     has_data: bool,
     is_denied: bool,
-    /// Says whether its name had been asked under domains before: the end of a walk.
+    /// Says whether it was denied, and asked under domains before: the end of a walk.
     ends: bool,
 }
 
@@ -41,8 +45,39 @@ impl Recent {
         while let Some(front) = self.all.front()
             && (self.all.len() >= capacity || now.saturating_since(front.record.arrived) > RECENT)
         {
-            self.spare = self.all.pop_front().map(|old| old.name).unwrap_or_default();
+            self.forget_first();
         }
+    }
+
+    fn forget_first(&mut self) {
+        let (Some(old), Some(start)) = (self.all.pop_front(), self.starts.pop_front()) else {
+            return;
+        };
+        if let Some(denied) = self.denied.get_mut(place_of(start)) {
+            *denied = denied.saturating_sub(u8::from(old.is_denied));
+        }
+        self.spare = old.name;
+    }
+
+    /// Looks for those that begin as a query does; says whether one of them may have
+    /// been denied. If none was there is nothing to learn from the query.
+    pub(super) fn look(&mut self, event: &QueryEvent<'_>) -> bool {
+        self.alike.clear();
+        let start = start_of(event.qname);
+        let denied = self.denied.get(place_of(start));
+        let is_any_denied = denied.is_some_and(|denied| *denied > 0);
+        if is_any_denied || is_denied(event) {
+            let starts = (0..).zip(&self.starts);
+            let alike = starts.filter(|(_, other)| **other == start);
+            self.alike.extend(alike.map(|(at, _)| at));
+        }
+        is_any_denied
+    }
+
+    /// Iterates over those that [`look`](Self::look) found.
+    fn alike(&self) -> impl Iterator<Item = &Held> {
+        let places = self.alike.iter();
+        places.filter_map(|at| self.all.get(usize::from(*at)))
     }
 
     /// Says whether a query is of a name that was not the last one of its walk.
@@ -51,20 +86,26 @@ impl Recent {
         last.is_none_or(|last| *last.name != *event.qname)
     }
 
+    /// Adds a query that was looked for.
     pub(super) fn push(&mut self, event: &QueryEvent<'_>) {
         let QueryEvent { record, qname } = *event;
         let base = qname
             .get(..qname.len().saturating_sub(1))
             .unwrap_or_default();
-        let (start, has_data) = (start_of(qname), record.flags.has(QueryFlags::DATA));
-        let mut alike = self.all.iter().filter(|held| held.start == start);
-        let ends = alike.any(|held| held.name.len() > qname.len() && held.name.starts_with(base));
+        let has_data = record.flags.has(QueryFlags::DATA);
+        let is_denied = is_denied(event);
+        let is_under = |held: &Held| held.name.len() > qname.len() && held.name.starts_with(base);
+        let ends = is_denied && self.alike().any(is_under);
         let mut name = std::mem::take(&mut self.spare);
         name.clear();
         name.extend_from_slice(qname);
-        let is_denied = is_denied(event);
+        let start = start_of(qname);
+        if let Some(denied) = self.denied.get_mut(place_of(start)) {
+            *denied = denied.saturating_add(u8::from(is_denied));
+        }
+        self.starts.push_back(start);
         self.all
-            .push_back(Held { record, name, start, has_data, is_denied, ends });
+            .push_back(Held { record, name, has_data, is_denied, ends });
     }
 
     /// Returns those before the last whose names begin with `base`. They stay: the
@@ -76,10 +117,11 @@ impl Recent {
         under.cloned().collect()
     }
 
-    /// Says whether the name of these labels was asked.
+    /// Says whether the name of these labels, with which the latest query begins, was
+    /// asked.
     pub(super) fn has(&self, base: &[u8]) -> bool {
         let is_it = |held: &Held| held.name.split_last().is_some_and(|(_, name)| name == base);
-        self.all.iter().any(is_it)
+        self.alike().any(is_it)
     }
 
     /// Says whether a name under this base was denied before this query.
@@ -113,11 +155,9 @@ impl Recent {
     /// Iterates over the queries for names with the same first label that were
     /// answered before this one arrived.
     pub(super) fn before(&self, event: &QueryEvent<'_>) -> impl Iterator<Item = &Held> {
-        let (start, arrived) = (start_of(event.qname), event.record.arrived);
-        let is_before = move |held: &&Held| {
-            held.start == start && held.record.arrived + held.record.took <= arrived
-        };
-        self.all.iter().filter(is_before)
+        let arrived = event.record.arrived;
+        let is_before = move |held: &&Held| held.record.arrived + held.record.took <= arrived;
+        self.alike().filter(is_before)
     }
 
     /// Returns the dots of the base of this query if that was denied as it is just
@@ -136,7 +176,7 @@ impl Recent {
         let whole = self.before(event).filter(is_base).last()?;
         let done = whole.record.arrived + whole.record.took;
         let at_once = event.record.arrived.saturating_since(done) < AT_ONCE;
-        let mut same = self.all.iter().filter(|held| held.name == whole.name);
+        let mut same = self.alike().filter(|held| held.name == whole.name);
         let is_start = same.all(|held| held.is_denied && !held.has_data && !held.ends);
         (at_once && is_start).then(|| dots(&whole.name))
     }
@@ -167,6 +207,11 @@ fn start_of(name: &[u8]) -> u64 {
     u64::from_le_bytes(start)
 }
 
+/// Where what begins so is counted.
+fn place_of(start: u64) -> usize {
+    usize::try_from(start.wrapping_mul(MIX) >> 59).unwrap_or_default() % PLACES
+}
+
 fn is_denied(event: &QueryEvent<'_>) -> bool {
     let record = &event.record;
     let says_no = matches!(record.rcode, Rcode::NXDOMAIN | Rcode::NOERROR);
@@ -176,6 +221,13 @@ fn is_denied(event: &QueryEvent<'_>) -> bool {
         && !flags.has(QueryFlags::DATA)
         && !flags.has(QueryFlags::TC)
 }
+
+/// Beginnings that are told apart by what is denied of them: so many that most of a
+/// client's names that are found have none in common with one that is not.
+const PLACES: usize = 32;
+
+/// An odd number without a pattern (the golden ratio).
+const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Longer than a walk takes whose answers are not lost.
 const RECENT: Duration = Duration::from_secs(2);
