@@ -1,7 +1,6 @@
 //! The lookups of one client that are under way.
 
 use std::net::IpAddr;
-use std::ops::ControlFlow;
 
 use resolver::{Moment, Origin};
 
@@ -22,8 +21,8 @@ mod table;
 
 use found::FoundLookup;
 pub(crate) use found::Joined;
-use passes::{Pass, Passes};
-use table::{Row, Table, Wanted};
+use passes::Passes;
+use table::{Row, Table};
 
 /// Puts the queries of a client together to lookups.
 ///
@@ -123,8 +122,9 @@ impl OpenLookups {
         }
         let mut splits = std::mem::take(&mut context.scratch.splits);
         splits.read(event.qname, asked, search);
-        let timers = self.habits.timers;
-        let arrival = Arrival { event, asked, splits: &splits, timers };
+        let Habits { timers, .. } = self.habits;
+        let pairs = self.habits.may_pair();
+        let arrival = Arrival { event, asked, splits: &splits, timers, pairs };
         let placed = self.place(&arrival, search, context);
         context.scratch.splits = splits;
         placed
@@ -153,21 +153,34 @@ impl OpenLookups {
         };
         match (verdict, open) {
             (Verdict::Repeat, _) => Placed::Retransmit,
-            (Verdict::Afresh(bit, arrived), _) => {
+            (Verdict::Afresh(bit, arrived), Some((fit, at))) => {
+                self.take_into(at, |walk, habits| {
+                    walk.take(fit, query, habits);
+                    walk.add_earlier(bit, arrived);
+                });
+                self.close_if_found(at, search, context)
+                    .map_or(Placed::Open, Placed::Ended)
+            }
+            (Verdict::Afresh(bit, arrived), None) => {
                 let mut walk = context.scratch.walk();
                 walk.begin(query, search);
                 walk.add_earlier(bit, arrived);
                 self.open(walk, search, context)
             }
             (Verdict::New, Some((fit, at))) => {
-                let Self { open, habits, .. } = self;
-                open.change(at, |walk| walk.take(fit, query, habits));
-                self.note_pass(at);
+                self.take_into(at, |walk, habits| walk.take(fit, query, habits));
                 self.close_if_found(at, search, context)
                     .map_or(Placed::Open, Placed::Ended)
             }
             (Verdict::New, None) => self.begin(query, search, context),
         }
+    }
+
+    /// Gives a walk what belongs to it.
+    fn take_into(&mut self, at: usize, take: impl FnOnce(&mut Walk, &mut Habits)) {
+        let Self { open, habits, .. } = self;
+        open.change(at, |walk| take(walk, habits));
+        self.note_pass(at);
     }
 
     /// Begins a lookup; after a walk with another type it is that lookup once more.
@@ -194,37 +207,16 @@ impl OpenLookups {
         self.open(walk, search, context)
     }
 
-    /// Remembers a walk with one type that is over.
-    fn note_pass(&mut self, at: usize) {
-        if let Some((base, types, ended, cost)) = self.open.get(at).and_then(|walk| walk.pass()) {
-            let walk = self.open.get(at).filter(|_| cost.found.is_none());
-            let open = walk.map(|walk| walk.asked());
-            self.passes.push(Pass { base, types, ended, open, cost });
-        }
-    }
-
-    /// Takes back the walk before, if it is not counted.
-    fn take_pass(&mut self, pass: Pass, context: &mut LookupContext) {
-        let Some(asked) = pass.open else { return };
-        let mut place = None;
-        self.open.with_tag(Wanted::any(asked), |at, walk| {
-            let is_it = walk.pass().is_some_and(|(base, ..)| base == pass.base);
-            if is_it && place.is_none() {
-                place = Some(at);
-            }
-            ControlFlow::Continue(())
-        });
-        if let Some(at) = place {
-            context.forget(self.open.remove(at));
-        }
-    }
-
     /// Takes another type of a name that was found.
     fn join(&mut self, at: usize, fit: Fit, event: &QueryEvent<'_>) -> Placed {
         if fit == Fit::Repeat {
+            let again = self.found.change(at, |found| found.repeat(event));
+            let again = again.unwrap_or(Again::Waiting);
             let waited = self.found.get(at).map(|found| found.waited(event));
-            self.habits.timers.learn(waited.unwrap_or_default());
-            return Placed::Again(Again::Waiting);
+            if again == Again::Waiting {
+                self.habits.timers.learn(waited.unwrap_or_default());
+            }
+            return Placed::Again(again);
         }
         if fit == Fit::JoinByPort || !event.record.flags.has(QueryFlags::TCP) {
             let found = self.found.get(at);

@@ -51,6 +51,8 @@ pub struct Lookup {
 /// What the walk before cost.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct PassCost {
+    /// The bit of its type.
+    pub(crate) types: u8,
     pub(crate) steps: u32,
     pub(crate) queries: u32,
     pub(crate) wasted_steps: u32,

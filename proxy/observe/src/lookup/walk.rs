@@ -13,7 +13,7 @@ use super::timers::Timers;
 use crate::intake::QueryEvent;
 
 mod current_step;
-pub(crate) use current_step::{CurrentStep, type_bit};
+pub(crate) use current_step::{CurrentStep, is_failure, type_bit};
 
 mod candidate;
 pub(crate) use candidate::Candidate;
@@ -54,6 +54,8 @@ pub(crate) struct Walk {
     deadline: Moment,
     /// The walk with another type that it came after.
     before: Option<PassCost>,
+    /// See [`Arrival::pairs`].
+    pairs: bool,
 }
 
 /// A query on its way to its lookup.
@@ -66,6 +68,8 @@ pub(crate) struct Arrival<'a> {
     pub(crate) splits: &'a Splits,
     /// After which times its client asks again.
     pub(crate) timers: Timers,
+    /// Says whether its client asks several types for a name, or may.
+    pub(crate) pairs: bool,
 }
 
 /// How a query belongs to a walk, the surest first.
@@ -93,6 +97,8 @@ pub(crate) struct Last<'a> {
     pub(crate) candidate: &'a Candidate,
     /// Names asked until then.
     pub(crate) steps: u32,
+    /// A bit for each type asked for it, also by the walk before.
+    pub(crate) types: u8,
     /// Says whether a lookup of this begins with this name.
     pub(crate) is_start: bool,
     /// Says whether all names were asked for one type: the other may get a walk of its
@@ -176,8 +182,9 @@ impl Walk {
         let is_found = self.step.data && self.step.truncated == 0;
         let (asked, step, steps) = (self.asked, &self.step, self.steps);
         let is_pass = self.before.is_some() || self.pass().is_some();
+        let types = step.types | self.before.map_or(0, |before| before.types);
         let is_start = self.is_start();
-        is_found.then_some(Last { asked, step, candidate, steps, is_start, is_pass })
+        is_found.then_some(Last { asked, step, candidate, steps, types, is_start, is_pass })
     }
 
     /// What it leaves for the time after its end: the name asked last, when,
@@ -296,6 +303,7 @@ impl Walk {
     fn ask(&mut self, query: &Arrival<'_>) {
         let record = &query.event.record;
         self.asked = query.asked;
+        self.pairs = query.pairs;
         self.steps += 1;
         self.step = CurrentStep {
             port: record.port,
@@ -323,7 +331,10 @@ impl Walk {
         *asked = record.arrived.max(*asked);
         self.step.last = self.step.last.max(done);
         self.last = self.last.max(record.arrived);
-        self.deadline = self.step.last + if self.is_over() { TOGETHER } else { LINGER };
+        // Another type may have gone to a silent server first.
+        let is_alone = self.pairs && self.step.types.count_ones() == 1;
+        let ends = self.is_over() && !is_alone;
+        self.deadline = self.step.last + if ends { TOGETHER } else { LINGER };
     }
 
     /// Says whether no other name can follow.
@@ -358,4 +369,4 @@ pub(crate) const LINGER: Duration = Duration::from_millis(6500);
 pub(crate) const LEAST_TIMEOUT: Duration = Duration::from_millis(900);
 
 /// From an answer to the next name, on a busy node.
-const AT_ONCE: Duration = Duration::from_millis(200);
+pub(crate) const AT_ONCE: Duration = Duration::from_millis(200);

@@ -13,7 +13,8 @@ use crate::lookup::library::TypePair;
 use crate::lookup::retransmit::Again;
 use crate::lookup::timers::seconds_of;
 use crate::lookup::walk::{
-    Arrival, Candidate, Fit, LEAST_TIMEOUT, LINGER, Last, TOGETHER, Walk, type_bit,
+    AT_ONCE, Arrival, Candidate, Fit, LEAST_TIMEOUT, LINGER, Last, TOGETHER, Walk, is_failure,
+    type_bit,
 };
 use resolver::Moment;
 
@@ -45,6 +46,8 @@ pub(super) struct FoundLookup {
     lingers: bool,
     /// Says whether all its names were asked for one type.
     is_pass: bool,
+    /// A bit for each type whose answer was a failure.
+    failed: u8,
 }
 
 /// One more query of a lookup that is counted already.
@@ -67,7 +70,7 @@ impl Row for FoundLookup {
 
     fn takes(&self) -> u8 {
         let is_slow = self.last.saturating_since(self.first) >= LEAST_TIMEOUT;
-        if is_slow { u8::MAX } else { !self.types }
+        if is_slow { u8::MAX } else { !self.types | self.failed }
     }
 
     fn bases(&self) -> impl Iterator<Item = u64> {
@@ -104,18 +107,19 @@ impl FoundLookup {
             deadline: last + TOGETHER,
             lingers,
             is_pass: false,
+            failed: 0,
         }
     }
 
     /// What is left of a walk that found its name.
     pub(super) fn of(walk: &Walk, lingers: bool) -> Option<Self> {
-        let Last { asked, step, candidate, steps, is_start, is_pass } = walk.found()?;
+        let Last { asked, step, candidate, steps, types, is_start, is_pass } = walk.found()?;
         Some(Self {
             asked,
             candidate: *candidate,
             steps,
             is_start,
-            types: step.types,
+            types,
             port: step.port,
             id: step.id,
             apart: step.apart,
@@ -124,6 +128,7 @@ impl FoundLookup {
             deadline: walk.deadline(),
             lingers,
             is_pass,
+            failed: if step.failed { step.types } else { 0 },
         })
     }
 
@@ -131,11 +136,31 @@ impl FoundLookup {
     /// type.
     pub(super) fn fit(&self, query: &Arrival<'_>) -> Option<Fit> {
         let record = &query.event.record;
-        self.waits_for(query.event, query.asked)?;
-        if self.types & type_bit(record.qtype) != 0 {
-            return self.repeats_waiting(query.event).then_some(Fit::Repeat);
+        let bit = type_bit(record.qtype);
+        let is_late = record.arrived > self.deadline;
+        if self.asked != query.asked || (is_late && !self.is_late_type(record)) {
+            return None;
+        }
+        if self.types & bit != 0 {
+            let repeats = self.repeats_waiting(query.event) || self.repeats_failure(record);
+            return repeats.then_some(Fit::Repeat);
         }
         Some(if self.port == record.port { Fit::JoinByPort } else { Fit::Join })
+    }
+
+    /// Says whether this is a type that asked a silent server first. Go takes one for
+    /// each type, and its timeout are whole seconds.
+    fn is_late_type(&self, record: &Record) -> bool {
+        self.types & type_bit(record.qtype) == 0
+            && record.arrived <= Row::deadline(self)
+            && seconds_of(record.arrived.saturating_since(self.first)).is_some()
+    }
+
+    /// Says whether Go asks again at once for a type that failed.
+    fn repeats_failure(&self, record: &Record) -> bool {
+        self.failed & type_bit(record.qtype) != 0
+            && record.arrived >= self.last
+            && record.arrived.saturating_since(self.last) < AT_ONCE
     }
 
     /// Says whether a timer sent this query before the answer was there.
@@ -150,9 +175,19 @@ impl FoundLookup {
         event.record.arrived.saturating_since(self.first)
     }
 
+    /// Takes a query that was sent again from another port; says why.
+    pub(super) fn repeat(&mut self, event: &QueryEvent<'_>) -> Again {
+        if event.record.arrived < self.last {
+            return Again::Waiting;
+        }
+        self.note_failure(event);
+        self.answered(event);
+        Again::Failed
+    }
+
     /// Says whether its name was asked, and from this port.
     pub(super) fn waits_for(&self, event: &QueryEvent<'_>, asked: u64) -> Option<bool> {
-        let waits = self.asked == asked && event.record.arrived <= self.deadline;
+        let waits = self.asked == asked && event.record.arrived <= Row::deadline(self);
         waits.then_some(self.port == event.record.port)
     }
 
@@ -179,6 +214,7 @@ impl FoundLookup {
             self.types |= type_bit(event.record.qtype);
         }
         self.apart |= fit == Fit::Join && !flags.has(QueryFlags::TCP);
+        self.note_failure(event);
         self.answered(event);
         Joined { candidate: self.candidate, steps: self.steps, is_type }
     }
@@ -190,6 +226,11 @@ impl FoundLookup {
         } else {
             self.answered(event);
         }
+    }
+
+    fn note_failure(&mut self, event: &QueryEvent<'_>) {
+        let bit = type_bit(event.record.qtype);
+        if is_failure(event) { self.failed |= bit } else { self.failed &= !bit }
     }
 
     fn answered(&mut self, event: &QueryEvent<'_>) {

@@ -1,8 +1,13 @@
 //! Walks that were made with one type, after which a program may walk with another:
 //! `getent hosts`, dnspython and Ruby ask the whole list for AAAA, and then for A.
 
+use std::ops::ControlFlow;
+
 use resolver::Moment;
 
+use super::OpenLookups;
+use super::table::Wanted;
+use crate::lookup::context::LookupContext;
 use crate::lookup::outcome::PassCost;
 use crate::lookup::search::Search;
 use crate::lookup::walk::{Arrival, Candidate, TOGETHER, type_bit};
@@ -18,8 +23,6 @@ pub(super) struct Passes {
 pub(super) struct Pass {
     /// The hash of its base.
     pub(super) base: u64,
-    /// The bit of its type.
-    pub(super) types: u8,
     /// When its last answer was sent.
     pub(super) ended: Moment,
     /// The hash of its last name, if it found nothing: then it is still open.
@@ -44,13 +47,40 @@ impl Passes {
         let bit = type_bit(record.qtype);
         let begins = |pass: &Pass| {
             let mut starts = Candidate::all(query.splits, search).filter(|one| one.whole);
-            pass.types & bit == 0
+            pass.cost.types & bit == 0
                 && record.arrived >= pass.ended
                 && record.arrived.saturating_since(pass.ended) < TOGETHER
                 && starts.any(|start| start.base == pass.base)
         };
         let at = self.latest.iter().position(begins)?;
         Some(self.latest.remove(at))
+    }
+}
+
+impl OpenLookups {
+    /// Remembers a walk with one type that is over.
+    pub(super) fn note_pass(&mut self, at: usize) {
+        if let Some((base, ended, cost)) = self.open.get(at).and_then(|walk| walk.pass()) {
+            let walk = self.open.get(at).filter(|_| cost.found.is_none());
+            let open = walk.map(|walk| walk.asked());
+            self.passes.push(Pass { base, ended, open, cost });
+        }
+    }
+
+    /// Takes back the walk before, if it is not counted.
+    pub(super) fn take_pass(&mut self, pass: Pass, context: &mut LookupContext) {
+        let Some(asked) = pass.open else { return };
+        let mut place = None;
+        self.open.with_tag(Wanted::any(asked), |at, walk| {
+            let is_it = walk.pass().is_some_and(|(base, ..)| base == pass.base);
+            if is_it && place.is_none() {
+                place = Some(at);
+            }
+            ControlFlow::Continue(())
+        });
+        if let Some(at) = place {
+            context.forget(self.open.remove(at));
+        }
     }
 }
 

@@ -66,6 +66,15 @@ impl CurrentStep {
     }
 }
 
+/// Says whether a query got neither data nor a denial, nor another way to get them.
+pub(crate) fn is_failure(event: &QueryEvent<'_>) -> bool {
+    let QueryEvent { record, .. } = event;
+    let is_open = [QueryFlags::DATA, QueryFlags::TC, QueryFlags::REPEATED];
+    let is_open = is_open.iter().any(|flag| record.flags.has(*flag));
+    let is_denial = matches!(record.rcode, Rcode::NXDOMAIN | Rcode::NOERROR);
+    !is_open && !(record.flags.has(QueryFlags::ANSWERED) && is_denial)
+}
+
 /// A bit for the types that resolvers ask side by side, and one each for a
 /// quarter of the others.
 pub(crate) const fn type_bit(qtype: Rtype) -> u8 {

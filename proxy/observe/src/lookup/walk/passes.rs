@@ -13,8 +13,8 @@ impl Walk {
     }
 
     /// What it cost, if it was a walk with one type over several names and is over: its
-    /// base, the bit of its type and when it ended beside that.
-    pub(crate) fn pass(&self) -> Option<(u64, u8, Moment, PassCost)> {
+    /// base and when it ended beside that.
+    pub(crate) fn pass(&self) -> Option<(u64, Moment, PassCost)> {
         let candidate = self.candidates.first()?;
         let is_pass = self.is_over()
             && self.before.is_none()
@@ -22,6 +22,7 @@ impl Walk {
             && self.queries == self.steps
             && self.step.types.count_ones() == 1;
         let cost = PassCost {
+            types: self.step.types,
             steps: self.steps,
             queries: self.queries,
             wasted_steps: self.wasted_steps,
@@ -29,13 +30,14 @@ impl Walk {
             wasted: self.wasted,
             found: self.step.data.then_some(candidate.at),
         };
-        is_pass.then_some((candidate.base, self.step.types, self.step.last, cost))
+        is_pass.then_some((candidate.base, self.step.last, cost))
     }
 
     /// Its cost, with that of the walk before if nothing of it is counted. A name that
     /// both asked is one step, and no waste if one of them found it.
     pub(super) fn total(&self, found: Option<Step>) -> PassCost {
         let own = PassCost {
+            types: self.step.types,
             steps: self.steps,
             queries: self.queries,
             wasted_steps: self.wasted_steps,
@@ -53,6 +55,7 @@ impl Walk {
                 let is_earlier = found.is_some() && self.steps < before.steps;
                 let less = u32::from(is_earlier);
                 PassCost {
+                    types: before.types | self.step.types,
                     steps: before.steps.max(self.steps),
                     queries: before.queries + self.queries,
                     wasted_steps: before

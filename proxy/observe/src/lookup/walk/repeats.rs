@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dns::Rtype;
 
-use super::{AT_ONCE, Fit, LEAST_TIMEOUT, Walk, type_bit};
+use super::{AT_ONCE, Fit, LEAST_TIMEOUT, TOGETHER, Walk, type_bit};
 use crate::intake::{QueryEvent, QueryFlags};
 use crate::lookup::timers::{Timers, seconds_of};
 
@@ -14,6 +14,9 @@ impl Walk {
         let (record, step) = (&event.record, &self.step);
         let bit = type_bit(record.qtype);
         if step.types & bit == 0 {
+            if self.is_over() && record.arrived > step.last + TOGETHER && !self.is_timer(event) {
+                return None;
+            }
             return Some(if step.port == record.port { Fit::JoinByPort } else { Fit::Join });
         }
         if record.flags.has(QueryFlags::TCP) && step.truncated & bit != 0 {
@@ -36,6 +39,13 @@ impl Walk {
         };
         let repeats = (is_late && !self.is_over()) || self.repeats_waiting(event, waited);
         repeats.then_some(Fit::Repeat)
+    }
+
+    /// Says whether this is a timer's length after its name was first asked: a type
+    /// that asked a silent server first, as each of Go's may.
+    fn is_timer(&self, event: &QueryEvent<'_>) -> bool {
+        let waited = event.record.arrived.saturating_since(self.step.first);
+        seconds_of(waited).is_some()
     }
 
     /// How long ago this query was sent, if it was before.

@@ -1,5 +1,7 @@
 //! What programs and their timers send again, and what only looks so.
 
+use std::time::Duration;
+
 use dns::{Rcode, Rtype};
 use resolver::Origin;
 use stub::Library::{Glibc, Go};
@@ -89,7 +91,7 @@ fn a_type_that_fails_seconds_later_is_of_the_same_lookup() {
             let aaaa = &mut pod.events[2 * n + 1].record;
             (aaaa.rcode, aaaa.origin) = (Rcode::SERVFAIL, Origin::Timeout);
             aaaa.flags = QueryFlags::ANSWERED;
-            aaaa.took = std::time::Duration::from_secs(4);
+            aaaa.took = Duration::from_secs(4);
             pod.set_time(pod.time() + 10_000_000);
         }
         pod.events
@@ -108,14 +110,14 @@ fn what_a_timer_asks_while_the_answer_is_awaited_is_no_lookup() {
     for again in 1..3_u16 {
         for event in &first {
             let mut event = event.clone();
-            event.record.arrived = event.record.arrived
-                + std::time::Duration::from_millis(u64::from(again) * 1000 + 4);
+            event.record.arrived =
+                event.record.arrived + Duration::from_millis(u64::from(again) * 1000 + 4);
             event.record.port ^= again << 4;
             event.record.id ^= again << 5;
             pod.events.push(event);
         }
     }
-    let end = first[0].record.arrived + std::time::Duration::from_millis(2500);
+    let end = first[0].record.arrived + Duration::from_millis(2500);
     for event in &mut pod.events {
         event.record.took = end.saturating_since(event.record.arrived);
     }
@@ -137,4 +139,92 @@ fn a_program_that_tries_a_failing_name_again_looks_it_up_again() {
     }
     let found = figures(pod);
     assert_eq!((found.lookups, found.lookups_failed, found.retransmits), (15, 15, 0));
+}
+
+/// Lets each step begin a second after the one before, and its AAAA so much later.
+fn slow_down(pod: &mut Pod, aaaa_micros: u64) {
+    for (n, event) in (0..).zip(&mut pod.events) {
+        let later = n / 2 * 1_000_000 + n % 2 * aaaa_micros;
+        event.record.arrived = event.record.arrived + Duration::from_micros(later);
+    }
+    pod.events
+        .sort_by_key(|event| event.record.arrived + event.record.took);
+}
+
+/// Go takes a server for each type, with `rotate`: one of them may be silent.
+#[test]
+fn a_type_that_asks_a_silent_server_first_is_of_the_same_lookup() {
+    let mut pod = Pod::new(Go, 5);
+    for (name, exists) in [("cart", super::CART), ("gone", "-"), ("cart.shop", super::CART)] {
+        pod = pod.looks_up(name, exists);
+    }
+    slow_down(&mut pod, 1_000_000);
+    let truth = pod.truth();
+    let found = figures(pod);
+    assert_eq!(Truth::of(&found), truth);
+    assert_eq!((found.cluster, found.nonexistent), (2, 1));
+}
+
+/// The last name of one lookup is asked five seconds later in the middle of another, as
+/// Go asks again for lost answers.
+#[test]
+fn a_next_name_is_no_retransmit_of_a_lookup_before() {
+    let mut pod = Pod::new(Go, 5);
+    for name in ["cart", "cart.shop", "cart.shop.svc"] {
+        pod = pod.looks_up(name, super::CART);
+    }
+    slow_down(&mut pod, 0);
+    let truth = pod.truth();
+    let found = figures(pod);
+    assert_eq!(Truth::of(&found), truth);
+    assert_eq!((found.cluster, found.nonexistent), (3, 0));
+}
+
+/// A is answered, AAAA fails after four seconds, and Go asks for it once more.
+#[test]
+fn a_type_that_failed_and_is_asked_again_at_once_is_a_retransmit() {
+    let mut pod = Pod::new(Go, 5).looks_up("cart", super::CART);
+    let failed = &mut pod.events[1].record;
+    (failed.rcode, failed.origin) = (Rcode::SERVFAIL, Origin::Timeout);
+    failed.took = Duration::from_secs(4);
+    let mut again = pod.events[1].clone();
+    again.record.arrived = again.record.arrived + Duration::from_millis(4001);
+    again.record.took = Duration::ZERO;
+    (again.record.port, again.record.id) = (1, 2);
+    pod.events.push(again);
+    for event in &mut pod.events[1..] {
+        event.record.flags = QueryFlags::ANSWERED;
+    }
+    let found = figures(pod);
+    assert_eq!((found.lookups, found.lookup_queries, found.cluster), (1, 2, 1));
+    assert_eq!((found.retransmits, found.retransmits_failed), (1, 1));
+}
+
+/// glibc with `single-request`, which it takes itself once half of its answers were
+/// lost: AAAA waits for A, and that is sent again.
+#[test]
+fn a_type_that_waits_for_a_lost_answer_is_of_the_same_lookup() {
+    let mut pod = Pod::new(Glibc, 5).looks_up("cart", super::CART);
+    let mut again = pod.events[0].clone();
+    again.record.arrived = again.record.arrived + Duration::from_secs(5);
+    pod.events[1].record.arrived = again.record.arrived + Duration::from_millis(1);
+    pod.events.insert(1, again);
+    let found = figures(pod);
+    assert_eq!((found.lookups, found.lookup_queries, found.retransmits), (1, 2, 1));
+}
+
+/// dnspython, for a name whose lookup before ended with the same name.
+#[test]
+fn a_lookup_of_the_name_that_two_walks_found_is_another() {
+    let pod = Pod::new(Glibc, 2)
+        .asks(&[Rtype::A])
+        .looks_up("cart.shop.svc", super::CART)
+        .asks(&[Rtype::AAAA])
+        .looks_up("cart.shop.svc", super::CART)
+        .asks(&[Rtype::A])
+        .looks_up(super::CART, super::CART)
+        .asks(&[Rtype::AAAA])
+        .looks_up(super::CART, super::CART);
+    let found = counted(&observe(&[Pod::new(Glibc, 2)], &pod.events));
+    assert_eq!((found.lookups, found.steps, found.lookup_queries), (2, 5, 10));
 }
