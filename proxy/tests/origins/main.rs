@@ -6,6 +6,7 @@
 #![cfg(test)]
 
 mod asker;
+mod changing;
 mod expected;
 mod said;
 mod silence;
