@@ -1,6 +1,7 @@
 //! The programs that look names up, and the resolv.conf of each.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::Command;
@@ -22,6 +23,10 @@ pub(crate) enum Program {
     NodeResolve4,
     Dig,
     Nslookup,
+    /// `getent hosts`: glibc's gethostbyname2, for AAAA and then for A.
+    Getent,
+    /// dnspython, for A and then for AAAA.
+    Dnspython,
 }
 
 impl Program {
@@ -44,6 +49,8 @@ impl Program {
             Self::NodeResolve4 => "node resolve4",
             Self::Dig => "dig",
             Self::Nslookup => "nslookup",
+            Self::Getent => "getent",
+            Self::Dnspython => "dnspython",
         }
     }
 
@@ -73,6 +80,19 @@ pub(crate) struct Client {
     pub(crate) ndots: u8,
     /// Search domains after the three of Kubernetes.
     pub(crate) extra: usize,
+    /// What else its resolv.conf says.
+    pub(crate) more: More,
+}
+
+/// Lines of a resolv.conf that change when a resolver asks, and whom.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct More {
+    /// Options beside ndots.
+    pub(crate) options: &'static str,
+    /// A search domain after all others.
+    pub(crate) domain: Option<&'static str>,
+    /// A server before the proxy, at which nothing is.
+    pub(crate) silent_server: bool,
 }
 
 impl Client {
@@ -83,6 +103,7 @@ impl Client {
             .into_iter()
             .chain([CLUSTER_DOMAIN.to_owned()])
             .chain(node)
+            .chain(self.more.domain.map(str::to_owned))
             .collect()
     }
 
@@ -97,25 +118,63 @@ impl Client {
 
     pub(crate) fn resolv_conf(&self, nameserver: Ipv4Addr) -> String {
         let search = self.search().join(" ");
-        format!("search {search}\nnameserver {nameserver}\noptions ndots:{}\n", self.ndots)
+        let More { options, silent_server, .. } = self.more;
+        let before = if silent_server { format!("nameserver {SILENT}\n") } else { String::new() };
+        let options = format!("options ndots:{} {options}", self.ndots);
+        format!("search {search}\n{before}nameserver {nameserver}\n{options}\n")
+    }
+}
+
+impl fmt::Display for More {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { options, domain, silent_server } = self;
+        let silent = if *silent_server { " after a silent server" } else { "" };
+        write!(f, "{}{options}{silent}", domain.unwrap_or_default())
     }
 }
 
 /// Each program with each of these settings, each at an address of its own.
 pub(crate) fn matrix(ndots: &[u8], extras: &[usize]) -> Vec<Client> {
+    each_of(&Program::ALL, ndots, extras)
+}
+
+/// The same of some programs.
+pub(crate) fn each_of(programs: &[Program], ndots: &[u8], extras: &[usize]) -> Vec<Client> {
     let settings = ndots
         .iter()
         .flat_map(|ndots| extras.iter().map(move |extra| (*ndots, *extra)));
     settings
-        .flat_map(|(ndots, extra)| Program::ALL.map(|program| (program, ndots, extra)))
+        .flat_map(|(ndots, extra)| programs.iter().map(move |program| (*program, ndots, extra)))
         .zip(FIRST_HOST..)
         .map(|((program, ndots, extra), host)| Client {
             program,
             address: Ipv4Addr::new(10, 78, 1, host),
             ndots,
             extra,
+            more: More::default(),
         })
         .collect()
+}
+
+/// Some programs with ndots 5, once with each of these settings.
+pub(crate) fn set_up(programs: &[Program], settings: &[More]) -> Vec<Client> {
+    let mut clients = Vec::new();
+    for more in settings {
+        let each = each_of(programs, &[5], &[0]);
+        clients.extend(
+            each.into_iter()
+                .map(|client| Client { more: *more, ..client }),
+        );
+    }
+    number(&mut clients);
+    clients
+}
+
+/// Gives each an address of its own.
+pub(crate) fn number(clients: &mut [Client]) {
+    for (client, host) in clients.iter_mut().zip(FIRST_HOST..) {
+        client.address = Ipv4Addr::new(10, 78, 1, host);
+    }
 }
 
 /// The programs, built.
@@ -126,7 +185,7 @@ pub(crate) struct Programs {
 impl Programs {
     /// Says whether all that is needed is there.
     pub(crate) fn can_be_had() -> bool {
-        let tools = ["gcc", "musl-gcc", "go", "node", "dig", "nslookup"];
+        let tools = ["gcc", "musl-gcc", "go", "node", "dig", "nslookup", "nft"];
         testbed::have(Component::Netns)
             && testbed::have(Component::Tshark)
             && tools
@@ -134,9 +193,21 @@ impl Programs {
                 .all(|tool| testbed::have_program(tool, Component::Tshark))
     }
 
+    /// Says whether Python has a resolver of its own.
+    pub(crate) fn has_dnspython() -> bool {
+        let found = Command::new("python3")
+            .args(["-c", "import dns.resolver"])
+            .output();
+        let is_there = found.is_ok_and(|output| output.status.success());
+        if !is_there {
+            println!("without dnspython: python3 has no module `dns`");
+        }
+        is_there
+    }
+
     pub(crate) fn build() -> Self {
         let programs = Self { dir: tempfile::tempdir().unwrap() };
-        programs.compile(&mut Command::new("gcc"), "glibc", "getaddrinfo.c");
+        programs.compile(Command::new("gcc").arg("-pthread"), "glibc", "getaddrinfo.c");
         programs.compile(Command::new("musl-gcc").arg("-static"), "musl", "getaddrinfo.c");
         let mut go = Command::new("go");
         programs.compile(go.env("CGO_ENABLED", "0").arg("build"), "go", "lookup.go");
@@ -164,6 +235,10 @@ impl Programs {
             Program::NodeResolve4 => script("node", "lookup.js", "resolve4"),
             Program::Dig => script("sh", "tool.sh", "dig"),
             Program::Nslookup => script("sh", "tool.sh", "nslookup"),
+            Program::Getent => script("sh", "tool.sh", "getent"),
+            Program::Dnspython => {
+                vec!["python3".into(), sources().join("lookup.py").into_os_string()]
+            }
         }
     }
 }
@@ -187,3 +262,5 @@ fn sources() -> PathBuf {
 /// What a cloud and a company add to a node's search list.
 const EXTRA_DOMAINS: [&str; 2] = ["eu-west-1.compute.internal", "corp.example"];
 const FIRST_HOST: u8 = 1;
+/// An address of the pods' network that no host has.
+const SILENT: Ipv4Addr = Ipv4Addr::new(10, 78, 3, 1);

@@ -5,7 +5,10 @@
 //! `cargo test -p proxy --test referee -- --nocapture` prints the tables.
 #![cfg(test)]
 
+mod advice;
 mod clients;
+mod faults;
+mod internet;
 mod node;
 mod packet;
 mod page;
@@ -17,7 +20,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use clients::{Client, Program, Programs, matrix};
-use node::{LATE_NAME, Node, play_upstream};
+use internet::{LATE_NAME, play_upstream};
+use node::Node;
 use table::{Row, Table};
 use totals::Totals;
 
@@ -135,7 +139,7 @@ fn predicted(node: &Node, client: &Client) -> u64 {
 }
 
 /// Prints the table, and fails where the proxy counted anything else.
-fn compare(node: &Node, clients: &[Client], counted: &[Totals]) {
+pub(crate) fn compare(node: &Node, clients: &[Client], counted: &[Totals]) {
     let table = |page: &HashMap<_, _>| {
         let row = |(client, referee): (_, &Totals)| {
             let client: &Client = client;

@@ -4,14 +4,15 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use testbed::{Capture, Lan, Netns, Process, fivedots, netns};
-use upstream::{Flags, Rule, Script, Upstream, Zone};
 
 use crate::clients::{Client, Programs, lookups};
+use crate::internet::{UPSTREAM, UPSTREAM_ROLE, UPSTREAM_SERVES};
 use crate::packet::{Packet, packets};
-use crate::referee::{CLUSTER_DOMAIN, Lookup, account};
+use crate::referee::{Lookup, Order, account};
 use crate::totals::Totals;
 
 /// What runs on the node; it ends when this is dropped.
@@ -25,13 +26,19 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Starts all; the proxy is told the search list of each of `clients`, as
+    /// Starts all; the proxy is told the search list of each of `told`, as
     /// it would be by their Pods. `test` is the test that calls
-    /// [`play_upstream`] first: this very program runs it again inside, for a
+    /// [`play_upstream`](crate::internet::play_upstream) first: this very program runs it again inside, for a
     /// socket there.
-    pub(crate) fn start(test: &str, clients: &[Client]) -> Self {
+    pub(crate) fn start(test: &str, told: &[Client]) -> Self {
+        Self::configured(test, "", told)
+    }
+
+    /// The same with lines of a configuration before.
+    pub(crate) fn configured(test: &str, lines: &str, told: &[Client]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let told: String = clients.iter().map(Client::config).collect();
+        let told: String = told.iter().map(Client::config).collect();
+        let told = format!("{lines}\n{told}");
         let lan = Lan::new().unwrap();
         let netns = lan.host(&[&format!("{PROXY}/16")]).unwrap();
         let mut upstream = netns.command(std::env::current_exe().unwrap());
@@ -63,37 +70,79 @@ impl Node {
             |one: &Client, other: &Client| (one.ndots, one.extra) == (other.ndots, other.extra);
         let looked_up: Vec<_> = clients
             .chunk_by(same)
-            .flat_map(|group| self.look_up_together(group, names))
+            .flat_map(|group| at_once(group, |client| self.look_up(client, names)))
             .collect();
+        let did = clients.iter().zip(looked_up);
+        let did = did.map(|(client, lookups)| (client, lookups, Order::OneAfterAnother));
+        self.count(capture, did.collect())
+    }
+
+    /// Lets all clients do what they have to at once, and has the referee count.
+    pub(crate) fn run_all(&self, tasks: &[Task<'_>]) -> Vec<Totals> {
+        let did = self.run_each(tasks).into_iter();
+        did.map(|(totals, _)| totals).collect()
+    }
+
+    /// The same with what the programs said of their lookups.
+    pub(crate) fn run_each(&self, tasks: &[Task<'_>]) -> Vec<(Totals, Vec<Lookup>)> {
+        let capture = Capture::start(&self.netns, "eth0", "udp port 53").unwrap();
+        let looked_up = at_once(tasks, |task| self.look_up_as(task));
+        let did = tasks.iter().zip(looked_up.clone());
+        let did = did.map(|(task, lookups)| (task.client, lookups, task.order()));
+        let totals = self.count(capture, did.collect());
+        totals.into_iter().zip(looked_up).collect()
+    }
+
+    fn count(&self, capture: Capture, did: Vec<(&Client, Vec<Lookup>, Order)>) -> Vec<Totals> {
         let sent = self.finish(capture);
-        let count = |(client, lookups): (&Client, &Vec<Lookup>)| {
+        let count = |(client, lookups, order): (&Client, Vec<Lookup>, Order)| {
             let sent = sent.get(&client.address.into());
-            let totals = account(sent.map_or(&[], Vec::as_slice), lookups, &client.search());
+            let sent = sent.map_or(&[][..], Vec::as_slice);
+            let totals = account(sent, &lookups, &client.search(), order);
             totals.unwrap_or_else(|error| panic!("{client:?}: {error}"))
         };
-        clients.iter().zip(&looked_up).map(count).collect()
+        did.into_iter().map(count).collect()
     }
 
-    #[expect(clippy::needless_collect, reason = "all must run before the first is waited for")]
-    fn look_up_together(&self, group: &[Client], names: &[&str]) -> Vec<Vec<Lookup>> {
-        std::thread::scope(|scope| {
-            let look_up = |client| scope.spawn(move || self.look_up(client, names));
-            let running: Vec<_> = group.iter().map(look_up).collect();
-            let finished = running.into_iter().map(|thread| thread.join().unwrap());
-            finished.collect()
-        })
-    }
-
-    fn look_up(&self, client: &Client, names: &[&str]) -> Vec<Lookup> {
+    fn look_up_as(&self, task: &Task<'_>) -> Vec<Lookup> {
+        let Task { client, names, processes, lost } = task;
+        let Some(processes) = processes else {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            return self.look_up(client, &names);
+        };
         let pod = self.pod(client.address);
+        if *lost > 0 {
+            lose_answers(&pod, *lost);
+        }
+        let each: Vec<_> = names.chunks(names.len().div_ceil(*processes)).collect();
+        let found = at_once(&each, |names| {
+            let mut command = self.resolving(&pod, client);
+            command.env("SIDE_BY_SIDE", "yes").args(*names);
+            let output = command.output().unwrap();
+            assert!(output.status.success(), "{client:?}: {output:?}");
+            lookups(&String::from_utf8(output.stdout).unwrap())
+        });
+        found.into_iter().flatten().collect()
+    }
+
+    /// A program in a pod, with the client's resolv.conf.
+    fn resolving(&self, pod: &Netns, client: &Client) -> Command {
         let resolv_conf = self.dir.path().join(client.address.to_string());
-        std::fs::write(&resolv_conf, client.resolv_conf(PROXY)).unwrap();
+        // Whole at once: others of the same client may read it.
+        let new = tempfile::NamedTempFile::new_in(self.dir.path()).unwrap();
+        std::fs::write(&new, client.resolv_conf(PROXY)).unwrap();
+        new.persist(&resolv_conf).unwrap();
         let mut command = pod.command("unshare");
         command.args(["--mount", "sh", "-c", WITH_RESOLV_CONF, "sh"]);
         command
             .arg(resolv_conf)
             .args(self.programs.command_line(client.program));
-        let output = command.args(names).output().unwrap();
+        command
+    }
+
+    fn look_up(&self, client: &Client, names: &[&str]) -> Vec<Lookup> {
+        let pod = self.pod(client.address);
+        let output = self.resolving(&pod, client).args(names).output().unwrap();
         assert!(output.status.success(), "{client:?}: {output:?}");
         let lookups = lookups(&String::from_utf8(output.stdout).unwrap());
         let told: Vec<_> = lookups.iter().map(|lookup| lookup.name.as_str()).collect();
@@ -118,51 +167,62 @@ impl Node {
     }
 }
 
-/// Serves the cluster's names and the Internet's if this process is the one
-/// that [`Node::start`] started for that; says whether it was.
-pub(crate) fn play_upstream() -> bool {
-    if netns::role().as_deref() != Some(UPSTREAM_ROLE) {
-        return false;
+/// What one client does.
+pub(crate) struct Task<'a> {
+    pub(crate) client: &'a Client,
+    /// What it looks up.
+    pub(crate) names: Vec<String>,
+    /// One name after another; or all at once, by threads of so many processes.
+    pub(crate) processes: Option<usize>,
+    /// So many of a hundred answers are lost behind the capture.
+    pub(crate) lost: u32,
+}
+
+impl<'a> Task<'a> {
+    /// One name after another.
+    pub(crate) fn of(client: &'a Client, names: Vec<String>) -> Self {
+        Self { client, names, processes: None, lost: 0 }
     }
-    let addr = UPSTREAM.parse().unwrap();
-    let server = Upstream::builder().listen(addr).script(script()).start();
-    println!("{UPSTREAM_SERVES}");
-    // Killed long before, unless its parent was.
-    assert!(!server.unwrap().wait_for(u64::MAX, UPSTREAM_LIFE));
-    true
+
+    const fn order(&self) -> Order {
+        match self.processes {
+            None => Order::OneAfterAnother,
+            Some(_) => Order::SideBySide,
+        }
+    }
 }
 
-fn script() -> Script {
-    let internet = Zone::new(".").flags(Flags::RECURSIVE);
-    Script::new()
-        .zone(Zone::new(format!("{CLUSTER_DOMAIN}.")).records(CLUSTER))
-        .zone(internet.records(INTERNET))
-        .rule(Rule::on(LATE_NAME).delay(LATE))
+/// Does the same for each at once, by a thread each.
+#[expect(clippy::needless_collect, reason = "all must run before the first is waited for")]
+fn at_once<T: Sync, R: Send>(all: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    std::thread::scope(|scope| {
+        let each = &each;
+        let running: Vec<_> = all
+            .iter()
+            .map(|one| scope.spawn(move || each(one)))
+            .collect();
+        let finished = running.into_iter().map(|thread| thread.join().unwrap());
+        finished.collect()
+    })
 }
 
-/// A Service in the pods' own namespace.
-const CLUSTER: &str = "cart.shop.svc 30 A 10.96.0.7
-    cart.shop.svc 30 AAAA fd00::7";
-const INTERNET: &str = "api.example.com. 60 A 192.0.2.1
-    api.example.com. 60 AAAA 2001:db8::1
-    example.com. 60 A 192.0.2.2
-    six.example.com. 60 AAAA 2001:db8::6
-    late.example.com. 60 A 192.0.2.3
-    late.example.com. 60 AAAA 2001:db8::3";
-
-/// A name whose answer comes after musl asks again (2.5 s) and before the
-/// proxy gives up (4 s).
-pub(crate) const LATE_NAME: &str = "late.example.com.";
-const LATE: Duration = Duration::from_secs(3);
+/// Drops so many of a hundred answers on their way into a pod.
+fn lose_answers(pod: &Netns, lost: u32) {
+    let rule = format!("udp sport 53 numgen random mod 100 < {lost} drop");
+    for words in [
+        "add table inet lossy",
+        "add chain inet lossy input { type filter hook input priority 0 ; }",
+        &format!("add rule inet lossy input {rule}"),
+    ] {
+        let done = pod.command("nft").arg(words).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    }
+}
 
 /// One label, so that it stands in a packet as it is.
 const LAST_NAME: &str = "end-of-the-capture";
 const LAST_POD: Ipv4Addr = Ipv4Addr::new(10, 78, 2, 1);
 const PROXY: Ipv4Addr = Ipv4Addr::new(10, 78, 0, 1);
-const UPSTREAM: &str = "127.0.0.1:5300";
-const UPSTREAM_ROLE: &str = "upstream";
-const UPSTREAM_SERVES: &str = "the upstream serves";
-const UPSTREAM_LIFE: Duration = Duration::from_secs(600);
 const ADMIN: &str = "admin";
 const SOON: Duration = Duration::from_secs(10);
 

@@ -56,7 +56,7 @@ impl fmt::Display for Table<'_> {
 
 impl fmt::Display for Row<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Client { program, ndots, extra, .. } = self.client;
+        let Client { program, ndots, extra, more, .. } = self.client;
         let count = |count: fn(&Totals) -> u64| self.cell(|totals| count(totals).to_string());
         write!(f, "{:<13} {ndots:>5} {extra:>5} ", program.label())?;
         write!(f, "{:>7} ", count(|totals| totals.queries))?;
@@ -71,7 +71,7 @@ impl fmt::Display for Row<'_> {
             Some(_) => "NO",
             None => "unknown client",
         };
-        writeln!(f, "{classes:>25}  {equal}")
+        writeln!(f, "{classes:>25}  {equal:<3} {more}")
     }
 }
 
