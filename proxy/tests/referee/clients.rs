@@ -107,13 +107,22 @@ impl Client {
             .collect()
     }
 
-    /// The same for the proxy.
+    /// The same for the proxy, at each address that the client may have.
     pub(crate) fn config(&self) -> String {
-        let Self { address, ndots, .. } = self;
-        let domains = self.search();
-        format!(
-            "[[observe.search]]\nclients = \"{address}/32\"\ndomains = {domains:?}\nndots = {ndots}\n"
-        )
+        let (domains, ndots) = (self.search(), self.ndots);
+        let rule = |nth| {
+            let address = self.at(nth).address;
+            format!(
+                "[[observe.search]]\nclients = \"{address}/32\"\ndomains = {domains:?}\nndots = {ndots}\n"
+            )
+        };
+        (0..TIMES).map(rule).collect()
+    }
+
+    /// The same client at another address, for the `nth` time that it is run.
+    pub(crate) fn at(&self, nth: u8) -> Self {
+        let [a, b, _, host] = self.address.octets();
+        Self { address: Ipv4Addr::new(a, b, NETWORK + nth, host), ..self.clone() }
     }
 
     pub(crate) fn resolv_conf(&self, nameserver: Ipv4Addr) -> String {
@@ -148,7 +157,7 @@ pub(crate) fn each_of(programs: &[Program], ndots: &[u8], extras: &[usize]) -> V
         .zip(FIRST_HOST..)
         .map(|((program, ndots, extra), host)| Client {
             program,
-            address: Ipv4Addr::new(10, 78, 1, host),
+            address: Ipv4Addr::new(10, 78, NETWORK, host),
             ndots,
             extra,
             more: More::default(),
@@ -173,7 +182,7 @@ pub(crate) fn set_up(programs: &[Program], settings: &[More]) -> Vec<Client> {
 /// Gives each an address of its own.
 pub(crate) fn number(clients: &mut [Client]) {
     for (client, host) in clients.iter_mut().zip(FIRST_HOST..) {
-        client.address = Ipv4Addr::new(10, 78, 1, host);
+        client.address = Ipv4Addr::new(10, 78, NETWORK, host);
     }
 }
 
@@ -262,5 +271,9 @@ fn sources() -> PathBuf {
 /// What a cloud and a company add to a node's search list.
 const EXTRA_DOMAINS: [&str; 2] = ["eu-west-1.compute.internal", "corp.example"];
 const FIRST_HOST: u8 = 1;
+/// The third octet of the addresses of clients that run for the first time.
+const NETWORK: u8 = 1;
+/// How often a client is run at most; see [`Client::at`].
+pub(crate) const TIMES: u8 = 3;
 /// An address of the pods' network that no host has.
-const SILENT: Ipv4Addr = Ipv4Addr::new(10, 78, 3, 1);
+const SILENT: Ipv4Addr = Ipv4Addr::new(10, 78, 9, 1);

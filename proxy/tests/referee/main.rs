@@ -139,7 +139,14 @@ fn predicted(node: &Node, client: &Client) -> u64 {
 }
 
 /// Prints the table, and fails where the proxy counted anything else.
-pub(crate) fn compare(node: &Node, clients: &[Client], counted: &[Totals]) {
+fn compare(node: &Node, clients: &[Client], counted: &[Totals]) {
+    let differ = differing(node, clients, counted);
+    assert!(differ.is_empty(), "the proxy counted differently: {differ:?}");
+}
+
+/// Prints the table, and returns the places of the clients of whom the proxy counted
+/// anything else.
+pub(crate) fn differing(node: &Node, clients: &[Client], counted: &[Totals]) -> Vec<usize> {
     let table = |page: &HashMap<_, _>| {
         let row = |(client, referee): (_, &Totals)| {
             let client: &Client = client;
@@ -150,12 +157,12 @@ pub(crate) fn compare(node: &Node, clients: &[Client], counted: &[Totals]) {
     };
     let mut shown = table(&HashMap::new());
     // A lookup is closed some seconds after its last packet.
-    let equal = testbed::eventually(SETTLED, || {
+    let settled = testbed::eventually(SETTLED, || {
         shown = table(&page::fetch(&node.admin()));
-        shown.is_equal()
+        shown.differing().is_empty()
     });
     println!("{shown}");
-    assert!(equal, "the proxy counted differently\n{shown}");
+    if settled { Vec::new() } else { shown.differing() }
 }
 
 /// When the proxy has surely closed a lookup whose last step was not answered.

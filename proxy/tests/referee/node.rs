@@ -221,7 +221,7 @@ fn lose_answers(pod: &Netns, lost: u32) {
 
 /// One label, so that it stands in a packet as it is.
 const LAST_NAME: &str = "end-of-the-capture";
-const LAST_POD: Ipv4Addr = Ipv4Addr::new(10, 78, 2, 1);
+const LAST_POD: Ipv4Addr = Ipv4Addr::new(10, 78, 8, 1);
 const PROXY: Ipv4Addr = Ipv4Addr::new(10, 78, 0, 1);
 const ADMIN: &str = "admin";
 const SOON: Duration = Duration::from_secs(10);

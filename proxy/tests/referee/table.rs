@@ -18,9 +18,12 @@ pub(crate) struct Row<'a> {
 }
 
 impl Table<'_> {
-    /// Whether every count of every client is the same.
-    pub(crate) fn is_equal(&self) -> bool {
-        self.rows.iter().all(Row::is_equal)
+    /// The places of the clients of whom a count is not the same.
+    pub(crate) fn differing(&self) -> Vec<usize> {
+        let rows = self.rows.iter().enumerate();
+        rows.filter(|(_, row)| !row.is_equal())
+            .map(|(at, _)| at)
+            .collect()
     }
 }
 
@@ -79,7 +82,11 @@ impl fmt::Display for Row<'_> {
 fn a_row_that_differs_anywhere_is_not_equal() {
     let client = &crate::clients::matrix(&[5], &[0])[0];
     let referee = Totals { queries: 8, lookups: 1, steps: 4, external: 1, ..Totals::default() };
-    let equal = |proxy| Table { rows: vec![Row { client, referee, proxy }] }.is_equal();
+    let equal = |proxy| {
+        Table { rows: vec![Row { client, referee, proxy }] }
+            .differing()
+            .is_empty()
+    };
     assert!(equal(Some(referee)));
     assert!(!equal(Some(Totals { wasted_queries: 6, ..referee })));
     assert!(!equal(Some(Totals { retransmits: 1, ..referee })));

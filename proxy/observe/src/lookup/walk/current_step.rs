@@ -72,7 +72,8 @@ pub(crate) fn is_failure(event: &QueryEvent<'_>) -> bool {
     let is_open = [QueryFlags::DATA, QueryFlags::TC, QueryFlags::REPEATED];
     let is_open = is_open.iter().any(|flag| record.flags.has(*flag));
     let is_denial = matches!(record.rcode, Rcode::NXDOMAIN | Rcode::NOERROR);
-    !is_open && !(record.flags.has(QueryFlags::ANSWERED) && is_denial)
+    let is_answered = record.flags.has(QueryFlags::ANSWERED) && is_denial;
+    !(is_open || is_answered)
 }
 
 /// A bit for the types that resolvers ask side by side, and one each for a
