@@ -166,16 +166,30 @@ fn lost_answers_change_totals_by_one_percent_at_most() {
     // Go asks again from another port with another id: with its own timeout alone.
     clients.truncate(5);
     let node = Node::start("faults::lost_answers_change_totals_by_one_percent_at_most", &clients);
-    let tasks: Vec<_> = clients
-        .iter()
-        .zip([10, 10, 10, 30, 30])
-        .map(|(client, lost)| Task { client, names: many(client, 100), processes: Some(1), lost })
-        .collect();
-    let counted = node.run_all(&tasks);
-    assert!(counted.iter().all(|truth| truth.retransmits > 20), "{counted:?}");
-    let settled = testbed::eventually(crate::SETTLED, || are_near(&node, &clients, &counted));
-    // Printed in any case.
-    assert!(differing(&node, &clients, &counted).is_empty() || settled);
+    // As in `check`: a busy machine is late with its timers, which tell what is sent again.
+    let is_near = |nth| {
+        let clients: Vec<_> = clients.iter().map(|client| client.at(nth)).collect();
+        let tasks: Vec<_> = clients
+            .iter()
+            .zip([10, 10, 10, 30, 30])
+            .map(|(client, lost)| {
+                let names = many(client, 100);
+                Task { client, names, processes: Some(1), lost }
+            })
+            .collect();
+        let counted = node.run_all(&tasks);
+        assert!(counted.iter().all(|truth| truth.retransmits > 20), "{counted:?}");
+        let is_near = || are_near(&node, &clients, &counted);
+        let is_near = testbed::eventually(crate::SETTLED, is_near);
+        let page = page::fetch(&node.admin());
+        for (client, truth) in clients.iter().zip(&counted) {
+            let (label, more) = (client.program.label(), client.more);
+            let found = page.get(&client.address.into());
+            println!("{label} {more}\nreferee {truth:?}\nproxy   {found:?}");
+        }
+        is_near
+    };
+    assert!((0..TIMES).any(is_near), "three times off by more than one percent; see above");
 }
 
 /// So many names of a client.

@@ -1,5 +1,6 @@
 //! Small programs that look names up with other resolvers: `getaddrinfo.c` for glibc
-//! and musl, `lookup.go`, `lookup.js` for Node.js, `tool.sh` for dig and nslookup.
+//! and musl, `lookup.go`, `lookup.js` for Node.js, `lookup.py` for dnspython, `tool.sh` for dig,
+//! getent and nslookup.
 
 use std::path::{Path, PathBuf};
 
