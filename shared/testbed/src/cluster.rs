@@ -183,11 +183,15 @@ impl Cluster {
 
     fn start_coredns(&self) -> Result<()> {
         self.apply(COREDNS)?;
-        let wait = ["wait", "node/node1", "node/node2", "--timeout=120s"];
-        // A condition is not waited for where there is no node yet.
-        for what in ["--for=create", "--for=condition=Ready"] {
-            self.kubectl(&[&wait[..], &[what]].concat())?;
+        let nodes = ["node/node1", "node/node2"];
+        // A condition is not waited for where there is no node yet, nor always is a node
+        // (`--for=create`): the answer may be that there is none.
+        let known = || self.kubectl(&[&["get"], &nodes[..]].concat()).is_ok();
+        if !wait::eventually(NODES, known) {
+            bail!("no node has joined: {}", self.nodes[0].space().log("kubelet"));
         }
+        let ready = ["wait", "--for=condition=Ready", "--timeout=120s"];
+        self.kubectl(&[&ready[..], &nodes].concat())?;
         self.wait_for_rollout("kube-system", "deployment/coredns")
     }
 
@@ -306,3 +310,5 @@ const PROGRAMS: [&str; 12] = [
 /// CoreDNS as kubeadm has it, with a replica on each node.
 const COREDNS: &str = include_str!("../cluster/coredns.yaml");
 const END: Duration = Duration::from_secs(10);
+/// Enough beside a busy compiler.
+const NODES: Duration = Duration::from_secs(120);
