@@ -1,6 +1,7 @@
 //! The lookups of one client that are under way.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use resolver::{Moment, Origin};
 
@@ -228,8 +229,13 @@ impl OpenLookups {
 
     /// Keeps a lookup that found its name.
     fn keep(&mut self, found: FoundLookup, context: &mut LookupContext) {
-        if self.found.len() >= MOST {
-            let half = self.found.len().div_ceil(2);
+        let len = self.found.len();
+        let is_late = || {
+            let middle = self.found.get(len / 2);
+            middle.is_some_and(|middle| found.first.saturating_since(middle.first) > SOON)
+        };
+        if len >= FOUND && (len >= MOST || is_late()) {
+            let half = len.div_ceil(2);
             for found in self.found.take_oldest(half) {
                 self.forgets |= remember(&found, self.salt, context);
             }
@@ -373,6 +379,13 @@ fn remember(found: &FoundLookup, salt: u64, context: &mut LookupContext) -> bool
 /// as programs have threads that look names up.
 const ALWAYS: usize = 64;
 
-/// Lookups of one client that are open at most, or found and may be asked for more
-/// types. Each query is compared with all of them: a tenth of a microsecond for 400.
+/// Lookups of one client that are open at most. Each query is compared with all of them:
+/// a tenth of a microsecond for 400.
 const MOST: usize = 2048;
+
+/// Lookups of one client that found their name and may be asked for more types, beyond
+/// which those go that are older than [`SOON`]. They are counted already.
+const FOUND: usize = 256;
+
+/// The other type of a name comes within this, but from a client that waits for the first.
+const SOON: Duration = Duration::from_millis(20);
