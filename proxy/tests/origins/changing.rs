@@ -50,6 +50,7 @@ impl<'a> Pod<'a> {
 
     /// Goes on looking up until each face shows this cause, in ten seconds and the time
     /// of a look.
+    #[expect(clippy::disallowed_methods, reason = "how long a change takes is what is tested")]
     fn shows(&self, origin: Origin, text: &str) {
         let (mut missing, mut id) = (Vec::new(), 0);
         let began = Instant::now();

@@ -193,7 +193,6 @@ impl<'a> Task<'a> {
 }
 
 /// Does the same for each at once, by a thread each.
-#[expect(clippy::needless_collect, reason = "all must run before the first is waited for")]
 fn at_once<T: Sync, R: Send>(all: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
     std::thread::scope(|scope| {
         let each = &each;
