@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -115,8 +115,9 @@ impl Node {
             lose_answers(&pod, *lost);
         }
         let each: Vec<_> = names.chunks(names.len().div_ceil(*processes)).collect();
+        let resolv_conf = self.resolv_conf(client);
         let found = at_once(&each, |names| {
-            let mut command = self.resolving(&pod, client);
+            let mut command = self.resolving(&pod, client, &resolv_conf);
             command.env("SIDE_BY_SIDE", "yes").args(*names);
             let output = command.output().unwrap();
             assert!(output.status.success(), "{client:?}: {output:?}");
@@ -125,13 +126,16 @@ impl Node {
         found.into_iter().flatten().collect()
     }
 
-    /// A program in a pod, with the client's resolv.conf.
-    fn resolving(&self, pod: &Netns, client: &Client) -> Command {
-        let resolv_conf = self.dir.path().join(client.address.to_string());
-        // Whole at once: others of the same client may read it.
-        let new = tempfile::NamedTempFile::new_in(self.dir.path()).unwrap();
-        std::fs::write(&new, client.resolv_conf(PROXY)).unwrap();
-        new.persist(&resolv_conf).unwrap();
+    /// Writes the client's resolv.conf, once for all its programs: a file that is
+    /// replaced meanwhile cannot be mounted.
+    fn resolv_conf(&self, client: &Client) -> PathBuf {
+        let path = self.dir.path().join(client.address.to_string());
+        std::fs::write(&path, client.resolv_conf(PROXY)).unwrap();
+        path
+    }
+
+    /// A program in a pod, with this resolv.conf.
+    fn resolving(&self, pod: &Netns, client: &Client, resolv_conf: &Path) -> Command {
         let mut command = pod.command("unshare");
         command.args(["--mount", "sh", "-c", WITH_RESOLV_CONF, "sh"]);
         command
@@ -142,7 +146,9 @@ impl Node {
 
     fn look_up(&self, client: &Client, names: &[&str]) -> Vec<Lookup> {
         let pod = self.pod(client.address);
-        let output = self.resolving(&pod, client).args(names).output().unwrap();
+        let resolv_conf = self.resolv_conf(client);
+        let mut command = self.resolving(&pod, client, &resolv_conf);
+        let output = command.args(names).output().unwrap();
         assert!(output.status.success(), "{client:?}: {output:?}");
         let lookups = lookups(&String::from_utf8(output.stdout).unwrap());
         let told: Vec<_> = lookups.iter().map(|lookup| lookup.name.as_str()).collect();
