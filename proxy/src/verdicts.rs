@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use console::api::{
-    FailurePage, List, LoopPage, Summary, UpstreamPage, WorkloadsCopy, evidence as accounts,
+    FailurePage, List, LoopPage, Summary, UpstreamPage, WorkloadPage, evidence as accounts,
 };
 use console::{VerdictChange, Verdicts};
 use diagnose::{Evidence, SCHEMA, judge};
@@ -71,12 +71,11 @@ impl Judge {
             (
                 Summary::of(observer, 0),
                 FailurePage::of(observer, FAILING),
-                WorkloadsCopy::of(observer, &List::first(order, most)),
+                WorkloadPage::of(observer, &List::first(order, most)),
                 UpstreamPage::of(observer, &upstreams),
             )
         });
         let loops = LoopPage::of(self.forwarder.loops(), LOOPS, self.clock.now());
-        let workloads = workloads.figures();
         let window = accounts::window(&summary, &failures, &workloads, &self.cluster_domain);
         let [coredns, others] = accounts::servers(&upstreams, &self.cluster_domain);
         Evidence {

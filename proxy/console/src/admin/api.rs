@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::{AdminState, off_runtime, tap};
 use crate::api::{
     CachePage, CacheUsage, ClientPage, FailurePage, List, LookupPage, LoopPage, Order, Redacted,
-    Search, Summary, UpstreamPage, WorkloadsCopy,
+    Search, Summary, UpstreamPage, WorkloadPage, WorkloadsCopy,
 };
 use crate::redact::Redact;
 use observe::{Observer, Workload};
@@ -154,10 +154,14 @@ async fn client(
 async fn workloads(State(state): State<AdminState>, Query(params): Query<ListParams>) -> Response {
     let (list, ListParams { redact, advice, .. }) = (params.list(), params);
     off_runtime(move || {
-        let taken = state
-            .observer
-            .read(|observer| WorkloadsCopy::of(observer, &list));
-        let page = if advice { taken.page() } else { taken.figures() };
+        let observer = &state.observer;
+        // The advice is worked out once the accounts go on.
+        let page = match advice {
+            true => observer
+                .read(|observer| WorkloadsCopy::of(observer, &list))
+                .page(),
+            false => observer.read(|observer| WorkloadPage::of(observer, &list)),
+        };
         Json(page.redacted(&state.pseudonyms.veil(redact))).into_response()
     })
     .await

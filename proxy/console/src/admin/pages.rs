@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::{AdminState, off_runtime};
 use crate::api::{
-    CacheUsage, ClientPage, List, LoopPage, Order, Redacted as _, Search, WorkloadsCopy,
+    CacheUsage, ClientPage, List, LoopPage, Order, Redacted as _, Search, WorkloadPage,
 };
 use crate::page::{self, Listed, NodeCopy, NotFound, PageParams, PageWindow};
 use crate::redact::Redact;
@@ -75,12 +75,10 @@ impl PageOfList {
 async fn workloads(State(state): State<AdminState>, Query(asked): Query<PageOfList>) -> Response {
     rendered(move || {
         let (list, params, search) = (asked.list(), asked.params(), &*asked.search);
-        let copy = state
+        let page = state
             .observer
-            .read(|observer| WorkloadsCopy::of(observer, &list));
-        let shown = copy
-            .figures()
-            .redacted(&state.pseudonyms.veil(params.redact));
+            .read(|observer| WorkloadPage::of(observer, &list));
+        let shown = page.redacted(&state.pseudonyms.veil(params.redact));
         let listed = Listed { what: "workloads", search, list: &list, params };
         (StatusCode::OK, page::workloads(&shown, &listed))
     })

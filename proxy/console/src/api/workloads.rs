@@ -1,6 +1,6 @@
 //! `/api/v1/workloads`: who made the pods that ask, and for which it fails.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,15 +8,17 @@ use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
 use super::client::{NameView, ReadyPatch, ResolverView, SearchView, names};
-use super::clients::{ClientView, List, Order, failures, rank};
+use super::clients::{ClientView, List, Order, failures};
 use super::failing::{FailingNameView, FailingNow};
 use super::kubernetes::KubernetesView;
-use super::search::Search;
 use super::windowed::Windowed;
 use observe::{
     Account, Advice, Client, Current, DnsOption, Figures, Observer, Resolver, Source, Window,
     Workload, advise,
 };
+
+mod groups;
+use groups::{Groups, groups, is_found, ranked};
 
 /// Workloads, in the requested order.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -108,10 +110,23 @@ pub struct WorkloadCopy {
     account: Account,
     pods: usize,
     options: Option<Vec<DnsOption>>,
-    failing: Vec<FailingNameView>,
     failing_now: Option<FailingNow>,
-    members: Vec<ClientView>,
+    clients: Vec<IpAddr>,
     ages: [u64; 2],
+    /// Of one that is shown by itself: the names that fail, and its clients.
+    failing: Vec<FailingNameView>,
+    members: Vec<ClientView>,
+}
+
+/// How much is copied of a workload.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Depth {
+    /// Its figures alone.
+    Figures,
+    /// Its lookups by name as well, which advice is made from.
+    Advice,
+    /// And what each of its clients did.
+    Detail,
 }
 
 /// Copies of the requested workloads.
@@ -129,12 +144,22 @@ pub struct WorkloadsCopy {
     workloads: Vec<WorkloadCopy>,
 }
 
-/// The clients of each workload.
-type Groups<'a> = HashMap<Arc<Workload>, Vec<(IpAddr, &'a Client)>>;
+impl WorkloadPage {
+    /// Takes the figures of the workloads of a list, without advice.
+    #[must_use]
+    pub fn of(observer: &Observer, list: &List) -> Self {
+        let copy = WorkloadsCopy::listed(observer, list, Depth::Figures);
+        copy.page_of(|taken| taken.view_with(None))
+    }
+}
 
 impl WorkloadsCopy {
     /// Copies the workloads of a list, by their last minute and then by all their time.
     pub fn of(observer: &Observer, list: &List) -> Self {
+        Self::listed(observer, list, Depth::Advice)
+    }
+
+    fn listed(observer: &Observer, list: &List, depth: Depth) -> Self {
         let groups = groups(observer);
         let found: Vec<_> = ranked(&groups, list.order, observer)
             .into_iter()
@@ -142,7 +167,7 @@ impl WorkloadsCopy {
             .collect();
         let number = found.len();
         let chosen = found.into_iter().skip(list.offset).take(list.limit);
-        Self { found: number, ..Self::copy(chosen.collect(), &groups, observer) }
+        Self { found: number, ..Self::copy(chosen.collect(), depth, &groups, observer) }
     }
 
     /// Copies those that are among the `limit` first by any of `orders`, each
@@ -158,13 +183,18 @@ impl WorkloadsCopy {
                 }
             }
         }
-        Self::copy(chosen, &groups, observer)
+        Self::copy(chosen, Depth::Detail, &groups, observer)
     }
 
-    fn copy(chosen: Vec<&Arc<Workload>>, groups: &Groups<'_>, observer: &Observer) -> Self {
+    fn copy(
+        chosen: Vec<&Arc<Workload>>,
+        depth: Depth,
+        groups: &Groups<'_>,
+        observer: &Observer,
+    ) -> Self {
         let of = |workload| {
             let clients = groups.get(workload)?;
-            Some(WorkloadCopy::of(workload, clients, observer))
+            Some(WorkloadCopy::of(workload, clients, depth, observer))
         };
         let unnamed = || {
             let clients = observer.clients().iter().map(|(_, client)| client);
@@ -195,11 +225,6 @@ impl WorkloadsCopy {
         self.page_of(WorkloadCopy::view)
     }
 
-    /// Leaves out what each could do, which is nearly all of the work.
-    pub fn figures(self) -> WorkloadPage {
-        self.page_of(|taken| taken.view_with(None))
-    }
-
     fn page_of(self, view: fn(WorkloadCopy) -> WorkloadView) -> WorkloadPage {
         WorkloadPage {
             schema: SCHEMA,
@@ -219,18 +244,25 @@ impl WorkloadCopy {
     pub fn find(workload: &Workload, observer: &Observer) -> Option<Self> {
         let groups = groups(observer);
         let (workload, clients) = groups.get_key_value(workload)?;
-        Some(Self::of(workload, clients, observer))
+        Some(Self::of(workload, clients, Depth::Detail, observer))
     }
 
     /// Copies the first workload that is meant.
     pub fn find_by(is_meant: impl Fn(&Workload) -> bool, observer: &Observer) -> Option<Self> {
         let groups = groups(observer);
         let (workload, clients) = groups.iter().find(|(workload, _)| is_meant(workload))?;
-        Some(Self::of(workload, clients, observer))
+        Some(Self::of(workload, clients, Depth::Detail, observer))
     }
 
-    fn of(workload: &Arc<Workload>, clients: &[(IpAddr, &Client)], observer: &Observer) -> Self {
-        let gone = observer.workloads().gone(workload).cloned();
+    fn of(
+        workload: &Arc<Workload>,
+        clients: &[(IpAddr, &Client)],
+        depth: Depth,
+        observer: &Observer,
+    ) -> Self {
+        let has_lookups = depth != Depth::Figures;
+        let gone = observer.workloads().gone(workload);
+        let gone = gone.map(|gone| if has_lookups { gone.clone() } else { gone.figures() });
         let names = observer.config().names_per_client;
         let mut account = gone.unwrap_or_else(|| Account::new(names, observer.now()));
         let mut clients: Vec<_> = clients.iter().collect();
@@ -238,41 +270,50 @@ impl WorkloadCopy {
         // youngest is that of the workload.
         clients.sort_unstable_by_key(|(addr, client)| (client.first(), *addr));
         for (_, client) in &clients {
-            account.add(client);
+            if has_lookups { account.add(client) } else { account.add_figures(client) }
         }
         let youngest = clients.last().and_then(|(_, client)| client.identity());
         let since = |moment| observer.now().saturating_since(moment).as_secs();
         clients.sort_unstable_by_key(|(addr, _)| *addr);
+        let taken = Self {
+            workload: Arc::clone(workload),
+            failing_now: FailingNow::of(&account.origins, observer),
+            pods: observer.names().pods_of(workload),
+            options: youngest.map(|identity| identity.options.clone()),
+            clients: clients.iter().map(|(addr, _)| *addr).collect(),
+            ages: [since(account.first), since(account.last)],
+            failing: Vec::new(),
+            members: Vec::new(),
+            account,
+        };
+        if depth == Depth::Detail { taken.with_members(&clients, observer) } else { taken }
+    }
+
+    /// Adds what is shown of each of its clients.
+    fn with_members(self, clients: &[&(IpAddr, &Client)], observer: &Observer) -> Self {
         let who = |name: &[u8]| {
             let fails = |client: &Client| client.failing().iter().any(|(other, _)| other == name);
             let clients = clients.iter().filter(|(_, client)| fails(client));
             clients.map(|(addr, _)| *addr).collect()
         };
+        let members = clients.iter();
         Self {
-            workload: Arc::clone(workload),
-            failing: FailingNameView::of(&account.failing, workload, observer, who),
-            failing_now: FailingNow::of(&account.origins, observer),
-            pods: observer.names().pods_of(workload),
-            options: youngest.map(|identity| identity.options.clone()),
-            members: clients
-                .iter()
+            failing: FailingNameView::of(&self.account.failing, &self.workload, observer, who),
+            members: members
                 .map(|(addr, client)| ClientView::of(*addr, client, observer))
                 .collect(),
-            ages: [since(account.first), since(account.last)],
-            account,
+            ..self
         }
     }
 
     /// Works out what the workload could do.
     pub fn detail(mut self) -> WorkloadDetail {
         let members = std::mem::take(&mut self.members);
-        let clients = members.iter().map(|member| member.client).collect();
         let (search, guess) = (SearchView::of(&self.account.search), self.account.guess);
         let open_lookups = self.account.open_lookups;
         let names = names(&self.account.tallies);
         let failing = std::mem::take(&mut self.failing);
-        let mut view = self.view();
-        view.clients = clients;
+        let view = self.view();
         WorkloadDetail {
             schema: SCHEMA,
             view,
@@ -308,7 +349,7 @@ impl WorkloadCopy {
             kind,
             name,
             pods: self.pods,
-            clients: self.members.iter().map(|member| member.client).collect(),
+            clients: self.clients,
             first_seen_s,
             last_seen_s,
             figures: Windowed::of(&account.counters),
@@ -319,51 +360,6 @@ impl WorkloadCopy {
             patch,
         }
     }
-}
-
-fn is_found(
-    search: &Search,
-    workload: &Workload,
-    groups: &Groups<'_>,
-    observer: &Observer,
-) -> bool {
-    let clients = groups.get(workload).map(Vec::as_slice).unwrap_or_default();
-    let gone = observer.workloads().gone(workload);
-    search.finds_workload(workload, clients, gone.map(|account| &account.tallies))
-}
-
-/// All workloads, the first ones by `order` first.
-fn ranked<'a>(groups: &'a Groups<'_>, order: Order, observer: &Observer) -> Vec<&'a Arc<Workload>> {
-    let weight = |workload: &Workload, clients: &[(IpAddr, &Client)]| {
-        let gone = observer.workloads().gone(workload);
-        let gone = gone.map_or([0; 2], |account| rank(&account.counters, order));
-        clients.iter().fold(gone, |[minute, total], (_, client)| {
-            let [more_minute, more_total] = rank(client.counters(), order);
-            [minute + more_minute, total + more_total]
-        })
-    };
-    let mut ranked: Vec<_> = groups
-        .iter()
-        .map(|(workload, clients)| (weight(workload, clients), workload))
-        .collect();
-    ranked.sort_unstable_by(|(a, a_name), (b, b_name)| b.cmp(a).then_with(|| a_name.cmp(b_name)));
-    ranked.into_iter().map(|(_, workload)| workload).collect()
-}
-
-/// Puts the clients together by their workload; one without stands for itself.
-fn groups(observer: &Observer) -> Groups<'_> {
-    let mut groups = Groups::default();
-    for (workload, _) in observer.workloads().iter() {
-        groups.insert(Arc::clone(workload), Vec::new());
-    }
-    for (addr, client) in observer.clients().iter() {
-        let workload = match client.identity() {
-            Some(identity) => Arc::clone(&identity.workload),
-            None => Arc::new(Workload::of_addr(*addr)),
-        };
-        groups.entry(workload).or_default().push((*addr, client));
-    }
-    groups
 }
 
 #[cfg(test)]

@@ -72,6 +72,12 @@ impl Account {
 
     /// Adds what a client asked.
     pub fn add(&mut self, client: &Client) {
+        self.add_figures(client);
+        self.add_lookups(client);
+    }
+
+    /// Adds what a client asked but for its lookups by name, which are most of it.
+    pub fn add_figures(&mut self, client: &Client) {
         self.counters.merge(&client.counters);
         self.origins.merge(&client.origins);
         self.failing.merge(&client.failing);
@@ -86,7 +92,19 @@ impl Account {
             self.guess = Some(guess);
         }
         self.libraries = self.libraries.or(client.libraries());
-        self.add_lookups(client);
+    }
+
+    /// Copies all but the lookups by name.
+    #[must_use]
+    pub fn figures(&self) -> Self {
+        Self {
+            counters: self.counters.clone(),
+            origins: self.origins.clone(),
+            failing: self.failing.clone(),
+            tallies: NameTallies::new(self.names),
+            search: self.search.clone(),
+            ..*self
+        }
     }
 
     /// A place in one search list means nothing in another, and another ndots
