@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use console::{AdminAddr, AdminClientError, read_text};
 use diagnose::{Conntrack, Evidence, KubeProxy, UdpCounters};
-use node::{Proc, RuleState, Table, UdpCounts, busiest, parse_entries};
+use node::{ENTRIES, Entry, Proc, RuleState, Sources, Table, UdpCounts};
 
 use super::probes::Targets;
 
@@ -78,17 +78,13 @@ fn note_table(before: &Counters, after: &Counters, evidence: &mut Evidence) {
     let of_host = proc.is_of_first_process().unwrap_or_default();
     // A look at each entry costs CPU: only where it is nearly full.
     let is_nearly_full = after.count * 4 > after.max * 3;
-    let entries = is_nearly_full.then(|| proc.read("net/nf_conntrack"));
-    let top = match entries {
-        Some(Ok(text)) => busiest(&text, TOP),
-        Some(Err(error)) => {
-            evidence
-                .gaps
-                .push(format!("who fills the connection table: {error}"));
-            Vec::new()
-        }
-        None => Vec::new(),
-    };
+    let mut sources = Sources::default();
+    if is_nearly_full && let Err(error) = proc.each_line(ENTRIES, |line| sources.add(line)) {
+        evidence
+            .gaps
+            .push(format!("who fills the connection table: {error}"));
+        sources = Sources::default();
+    }
     evidence.conntrack = Some(Conntrack {
         applies: true,
         of_host,
@@ -97,7 +93,8 @@ fn note_table(before: &Counters, after: &Counters, evidence: &mut Evidence) {
         dropped: since.drop,
         evicted: since.early_drop,
         full_lines: 0,
-        top: top
+        top: sources
+            .busiest(TOP)
             .into_iter()
             .map(|(addr, count)| (addr.to_string(), count))
             .collect(),
@@ -109,18 +106,18 @@ fn note_backends(targets: &Targets, ports: &[SocketAddr], evidence: &mut Evidenc
     let (Some(service), Some(probed)) = (targets.service, evidence.service.as_mut()) else {
         return;
     };
-    let text = match Proc::default().read("net/nf_conntrack") {
-        Ok(text) => text,
-        Err(error) => {
-            return evidence
-                .gaps
-                .push(format!("where the Service leads: {error}"));
-        }
-    };
     let ours: BTreeSet<u16> = ports.iter().map(SocketAddr::port).collect();
-    let entries = parse_entries(&text).filter(|entry| entry.target == service);
-    let own = entries.filter(|entry| ours.contains(&entry.source.port()));
-    let backends: BTreeSet<IpAddr> = own.map(|entry| entry.backend).collect();
+    let is_own = |entry: &Entry| entry.target == service && ours.contains(&entry.source.port());
+    let mut backends: BTreeSet<IpAddr> = BTreeSet::new();
+    let look = |line: &str| {
+        let own = Entry::parse(line).filter(is_own);
+        backends.extend(own.map(|entry| entry.backend));
+    };
+    if let Err(error) = Proc::default().each_line(ENTRIES, look) {
+        return evidence
+            .gaps
+            .push(format!("where the Service leads: {error}"));
+    }
     // NOTRACK and other datapaths leave no entry.
     probed.backends = (!backends.is_empty()).then(|| backends.into_iter().collect());
 }

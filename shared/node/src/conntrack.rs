@@ -95,9 +95,10 @@ impl Stats {
     }
 }
 
-/// Parses `/proc/net/nf_conntrack`: the entries of UDP to port 53.
-pub fn parse_entries(text: &str) -> impl Iterator<Item = Entry> + '_ {
-    text.lines().filter_map(|line| {
+impl Entry {
+    /// Parses a line of [`ENTRIES`]: nothing where it is no flow of UDP to port 53.
+    #[must_use]
+    pub fn parse(line: &str) -> Option<Self> {
         let mut words = line.split_whitespace();
         if words.nth(2) != Some("udp") {
             return None;
@@ -109,32 +110,43 @@ pub fn parse_entries(text: &str) -> impl Iterator<Item = Entry> + '_ {
         };
         let addr = |key: &str, n: usize| nth(key, n)?.parse::<IpAddr>().ok();
         let port = |key: &str, n: usize| nth(key, n)?.parse::<u16>().ok();
-        let entry = Entry {
+        let entry = Self {
             source: SocketAddr::new(addr("src=", 0)?, port("sport=", 0)?),
             target: SocketAddr::new(addr("dst=", 0)?, port("dport=", 0)?),
             backend: addr("src=", 1)?,
         };
         (entry.target.port() == DNS).then_some(entry)
-    })
+    }
 }
 
-/// Counts the entries of all protocols by who sent the first packet, the most first.
-#[must_use]
-pub fn busiest(text: &str, count: usize) -> Vec<(IpAddr, u64)> {
-    let mut entries: HashMap<IpAddr, u64> = HashMap::new();
-    for line in text.lines() {
-        let source = line
-            .split_whitespace()
-            .find_map(|word| word.strip_prefix("src="));
+/// Entries of all protocols, by who sent the first packet.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    entries: HashMap<IpAddr, u64>,
+}
+
+impl Sources {
+    /// Counts a line of [`ENTRIES`].
+    pub fn add(&mut self, line: &str) {
+        let mut words = line.split_whitespace();
+        let source = words.find_map(|word| word.strip_prefix("src="));
         if let Some(source) = source.and_then(|source| source.parse().ok()) {
-            *entries.entry(source).or_default() += 1;
+            *self.entries.entry(source).or_default() += 1;
         }
     }
-    let mut busiest: Vec<_> = entries.into_iter().collect();
-    busiest.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-    busiest.truncate(count);
-    busiest
+
+    /// Those with the most entries, the most first.
+    #[must_use]
+    pub fn busiest(self, count: usize) -> Vec<(IpAddr, u64)> {
+        let mut busiest: Vec<_> = self.entries.into_iter().collect();
+        busiest.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+        busiest.truncate(count);
+        busiest
+    }
 }
+
+/// The entries, one a line: some 200 bytes of text each.
+pub const ENTRIES: &str = "net/nf_conntrack";
 
 /// RFC 1035, section 4.2.
 const DNS: u16 = 53;
@@ -156,7 +168,7 @@ mod tests {
         assert_eq!(Stats::parse(""), Stats::default());
     }
 
-    const ENTRIES: &str = "\
+    const LINES: &str = "\
 ipv4     2 udp      17 29 src=10.244.1.7 dst=10.96.0.10 sport=40000 dport=53 src=10.244.0.2 dst=10.244.1.7 sport=53 dport=40000 mark=0 zone=0 use=2
 ipv4     2 tcp      6 431999 ESTABLISHED src=10.244.1.7 dst=10.96.0.10 sport=40001 dport=53 src=10.244.0.2 dst=10.244.1.7 sport=53 dport=40001 [ASSURED] mark=0 zone=0 use=2
 ipv6     10 udp      17 29 src=fd00::7 dst=fd00::10 sport=40000 dport=53 [UNREPLIED] src=fd00::2 dst=fd00::7 sport=53 dport=40000 mark=0 zone=0 use=2
@@ -166,7 +178,7 @@ garbage
 
     #[test]
     fn entries_of_dns_have_their_backend() {
-        let entries: Vec<_> = parse_entries(ENTRIES).collect();
+        let entries: Vec<_> = LINES.lines().filter_map(Entry::parse).collect();
         let [first, second] = entries.as_slice() else { panic!("{entries:?}") };
         assert_eq!(first.source, "10.244.1.7:40000".parse().unwrap());
         assert_eq!(first.target, "10.96.0.10:53".parse().unwrap());
@@ -176,8 +188,10 @@ garbage
 
     #[test]
     fn the_busiest_have_most_entries_of_any_kind() {
-        let first = busiest(ENTRIES, 1);
+        let mut sources = Sources::default();
+        LINES.lines().for_each(|line| sources.add(line));
+        let first = sources.clone().busiest(1);
         assert_eq!(first, [("10.244.1.7".parse().unwrap(), 2)]);
-        assert_eq!(busiest(ENTRIES, 9).len(), 3);
+        assert_eq!(sources.busiest(9).len(), 3);
     }
 }

@@ -1,6 +1,7 @@
 //! Where the kernel's files are.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 /// The folder of the kernel's files, `/proc` but in tests.
@@ -25,9 +26,26 @@ impl Proc {
     /// Those of the system, with the path.
     pub fn read(&self, path: impl AsRef<Path>) -> io::Result<String> {
         let path = self.root.join(path);
-        let add_path =
-            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-        std::fs::read_to_string(&path).map_err(add_path)
+        std::fs::read_to_string(&path).map_err(|error| with_path(&path, &error))
+    }
+
+    /// Reads a file line by line, for those of many megabytes.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, with the path.
+    pub fn each_line(&self, path: impl AsRef<Path>, mut look: impl FnMut(&str)) -> io::Result<()> {
+        let path = self.root.join(path);
+        let mut read = || {
+            let mut file = BufReader::new(File::open(&path)?);
+            let mut line = String::new();
+            while file.read_line(&mut line)? > 0 {
+                look(&line);
+                line.clear();
+            }
+            Ok(())
+        };
+        read().map_err(|error| with_path(&path, &error))
     }
 
     /// Reads a file with one number.
@@ -55,6 +73,10 @@ impl Proc {
         let of = |process: &str| std::fs::read_link(self.root.join(process).join("ns/net"));
         Ok(of("self")? == of("1")?)
     }
+}
+
+fn with_path(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 impl Default for Proc {
