@@ -39,7 +39,8 @@ pub fn read(file: &Path) -> anyhow::Result<Bundle> {
 pub async fn gather(args: &DiagnoseArgs) -> Evidence {
     let mut evidence = Evidence { schema: SCHEMA, node: host::name(), ..Evidence::default() };
     let seen = accounts::read(args.admin.as_ref(), &args.cluster_domain).await;
-    let targets = probes::Targets::of(args, seen.as_ref().ok().map_or(&[], |seen| &seen.upstreams));
+    let known = seen.as_ref().map(|seen| seen.upstreams.clone());
+    let targets = probes::Targets::of(args, known.unwrap_or_default());
     match seen {
         Ok(seen) => {
             evidence.window = Some(seen.window);

@@ -11,8 +11,8 @@ use dns::Name;
 pub(super) struct Seen {
     pub(super) window: Window,
     pub(super) rings: Vec<Ring>,
-    /// The servers that it asks, with their zones.
-    pub(super) upstreams: Vec<(SocketAddr, Vec<Name>)>,
+    /// The servers that it asks for names of the cluster, and all others.
+    pub(super) upstreams: [Vec<SocketAddr>; 2],
 }
 
 /// Reads the pages of its last minute.
@@ -32,7 +32,8 @@ pub(super) async fn read(
     Ok(Seen {
         window: evidence::window(&summary, &failures, &workloads, cluster_domain),
         rings: evidence::rings(&loops),
-        upstreams: evidence::addrs(&upstreams),
+        upstreams: evidence::by_cluster(&upstreams, cluster_domain)
+            .map(|views| views.into_iter().map(|view| view.upstream).collect()),
     })
 }
 

@@ -26,8 +26,8 @@ pub(super) struct Targets {
 impl Targets {
     /// Those of the flags; without a Service, the servers that the proxy asks for names
     /// of the cluster, and for others.
-    pub(super) fn of(args: &DiagnoseArgs, known: &[(SocketAddr, Vec<Name>)]) -> Self {
-        let mut targets = Self {
+    pub(super) fn of(args: &DiagnoseArgs, [cluster, others]: [Vec<SocketAddr>; 2]) -> Self {
+        let targets = Self {
             service: args.service,
             coredns: args.coredns.clone(),
             upstreams: args.upstream.clone(),
@@ -36,20 +36,8 @@ impl Targets {
         {
             return targets;
         }
-        let cluster = |zones: &[Name]| {
-            zones
-                .iter()
-                .any(|zone| zone.is_within(&args.cluster_domain))
-        };
-        let any_cluster = known.iter().any(|(_, zones)| cluster(zones));
-        for (addr, zones) in known {
-            match cluster(zones) || !any_cluster {
-                true if targets.service.is_none() => targets.service = Some(*addr),
-                true => targets.coredns.push(*addr),
-                false => targets.upstreams.push(*addr),
-            }
-        }
-        targets
+        let mut cluster = cluster.into_iter();
+        Self { service: cluster.next(), coredns: cluster.collect(), upstreams: others }
     }
 
     /// Everybody behind whom there is an upstream.
@@ -248,6 +236,10 @@ const TCP: u32 = 3;
 
 #[cfg(test)]
 mod tests {
+    use console::api::{UpstreamPage, evidence};
+    use observe::{ObserveConfig, Observer};
+    use resolver::Moment;
+
     use super::*;
 
     fn addr(n: u8) -> SocketAddr {
@@ -271,6 +263,11 @@ mod tests {
         let [root, cluster] = [".", "cluster.local."].map(|name| Name::from_text(name).unwrap());
         let known = [(addr(1), vec![root]), (addr(2), vec![cluster]), (addr(3), vec![cluster])];
         let of = |flags: &[&str], known: &[(SocketAddr, Vec<Name>)]| {
+            let observer =
+                Observer::new(ObserveConfig::default(), &[], known.len(), Moment::default());
+            let page = UpstreamPage::of(&observer, known);
+            let known = evidence::by_cluster(&page, &cluster)
+                .map(|views| views.into_iter().map(|view| view.upstream).collect());
             let Targets { service, coredns, upstreams } = Targets::of(&args(flags), known);
             (service, coredns, upstreams)
         };

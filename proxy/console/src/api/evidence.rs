@@ -2,7 +2,6 @@
 //! reads them. For the proxy itself, and for `fivedots diagnose` beside it.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use dns::Name;
 
@@ -56,12 +55,7 @@ pub fn rings(loops: &LoopPage) -> Vec<Ring> {
 /// CoreDNS passes failures of others on; here only its own count, and that it is silent.
 #[must_use]
 pub fn servers(upstreams: &UpstreamPage, cluster_domain: &Name) -> [Vec<Server>; 2] {
-    let is_cluster = |view: &UpstreamView| names(view).any(|zone| zone.is_within(cluster_domain));
-    let any_cluster = upstreams.upstreams.iter().any(is_cluster);
-    let (coredns, others): (Vec<_>, Vec<_>) = upstreams
-        .upstreams
-        .iter()
-        .partition(|view| is_cluster(view) || !any_cluster);
+    let [coredns, others] = by_cluster(upstreams, cluster_domain);
     [
         coredns
             .into_iter()
@@ -74,11 +68,26 @@ pub fn servers(upstreams: &UpstreamPage, cluster_domain: &Name) -> [Vec<Server>;
     ]
 }
 
-/// The zones of an upstream.
-pub fn names(view: &UpstreamView) -> impl Iterator<Item = Name> + '_ {
-    view.zones
+/// The upstreams that are asked for names of the cluster, and all others. Where none is
+/// asked for names of the cluster alone, each is asked for all.
+#[must_use]
+pub fn by_cluster<'a>(
+    upstreams: &'a UpstreamPage,
+    cluster_domain: &Name,
+) -> [Vec<&'a UpstreamView>; 2] {
+    let is_cluster = |view: &UpstreamView| {
+        let mut zones = view
+            .zones
+            .iter()
+            .filter_map(|zone| Name::from_text(zone).ok());
+        zones.any(|zone| zone.is_within(cluster_domain))
+    };
+    let views = &upstreams.upstreams;
+    let any_cluster = views.iter().any(is_cluster);
+    let (cluster, others) = views
         .iter()
-        .filter_map(|zone| Name::from_text(zone).ok())
+        .partition(|view| is_cluster(view) || !any_cluster);
+    [cluster, others]
 }
 
 /// The first order of the workloads that a verdict needs, and how many.
@@ -179,15 +188,6 @@ fn origins(failures: &FailurePage) -> BTreeMap<String, u64> {
 
 fn narrow(count: u64) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
-}
-
-/// The addresses and zones of upstreams.
-#[must_use]
-pub fn addrs(upstreams: &UpstreamPage) -> Vec<(SocketAddr, Vec<Name>)> {
-    let views = upstreams.upstreams.iter();
-    views
-        .map(|view| (view.upstream, names(view).collect()))
-        .collect()
 }
 
 /// Questions of clients from which something is concluded about a server: fewer may all
