@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::api::{FoundCause, SCHEMA, VerdictEvent, VerdictPage};
-use diagnose::{Cause, Finding, Outcome, Scope, Verdict};
+use diagnose::{Cause, Finding, Scope, Verdict};
 use resolver::Moment;
 
 /// The latest verdict, and when each of its causes came and went. Shared by who judges
@@ -129,18 +129,9 @@ impl Verdicts {
 /// Causes that are remembered: a day of one that comes and goes every quarter of an hour.
 const EVENTS: usize = 100;
 
-/// Says whether there is a problem.
-impl VerdictPage {
-    /// Whether a cause is there now.
-    #[must_use]
-    pub fn is_problem(&self) -> bool {
-        self.outcome == Some(Outcome::Problem)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use diagnose::{Evidence, Ring, judge};
+    use diagnose::{Evidence, Outcome, Ring, judge};
 
     use super::*;
 
@@ -166,7 +157,7 @@ mod tests {
         let page = verdicts.page(at(35));
         assert_eq!((page.findings.len(), page.findings[0].since_s), (1, 15));
         assert_eq!((page.events[0].began_s, page.events[0].ended_s), (15, None));
-        assert!(page.is_problem());
+        assert_eq!(page.outcome, Some(Outcome::Problem));
         let went = verdicts.note(verdict(false), at(40));
         assert!(matches!(went.as_slice(), [VerdictChange::Went(Cause::Loop)]));
         let page = verdicts.page(at(50));
