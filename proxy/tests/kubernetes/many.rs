@@ -133,4 +133,4 @@ const UNREAD: usize = 8 * 1024;
 /// The loopback of both families, which it serves.
 const OWN: usize = 2;
 /// At most also while a page of 250 workloads with their advice is made.
-const MOST_KIB: u64 = 10 * 1024;
+const MOST_KIB: u64 = 8 * 1024;
