@@ -35,7 +35,7 @@ impl Bed {
             clients(dir.path()),
         ];
         let options = Options {
-            proxy_mode: ProxyMode::wanted().unwrap(),
+            proxy_modes: ProxyMode::wanted().unwrap(),
             images,
             internet: [&*test.to_string_lossy(), "--exact", "bed::plays", "--nocapture"]
                 .map(str::to_owned)

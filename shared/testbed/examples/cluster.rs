@@ -42,10 +42,10 @@ fn main() -> Result<()> {
 }
 
 fn up(bed: &Cluster) -> Result<()> {
-    let proxy_mode = ProxyMode::wanted()?;
+    let proxy_modes = ProxyMode::wanted()?;
     let program = std::env::current_exe()?;
     let internet = vec![program.to_string_lossy().into_owned(), "internet".to_owned()];
-    bed.up(&Options { proxy_mode, images: Vec::new(), internet, internet_env: Vec::new() })?;
+    bed.up(&Options { proxy_modes, images: Vec::new(), internet, internet_env: Vec::new() })?;
     writeln!(std::io::stdout(), "up; logs are in {}", bed.dir().display())?;
     Ok(())
 }

@@ -12,6 +12,7 @@ mod control_plane;
 mod image;
 mod internet;
 mod keys;
+mod network;
 mod node;
 mod space;
 
@@ -47,8 +48,8 @@ pub struct Cluster {
 /// How a cluster is made.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How its Services become rules.
-    pub proxy_mode: ProxyMode,
+    /// How its Services become rules, on each node.
+    pub proxy_modes: [ProxyMode; 2],
     /// Images beside those that it needs itself.
     pub images: Vec<Image>,
     /// The program with its arguments that runs [`serve_internet`].
@@ -58,27 +59,27 @@ pub struct Options {
 }
 
 /// How kube-proxy makes Services of rules.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ProxyMode {
     /// What most clusters have.
-    #[default]
     Iptables,
     /// What new ones have.
     Nftables,
 }
 
 impl ProxyMode {
-    /// What the variable `PROXY_MODE` asks for: `iptables`, also without it, or
-    /// `nftables`.
+    /// What the variable `PROXY_MODE` asks for on each node: `iptables`, `nftables`, or
+    /// `both`, as without it: node1 in the one mode and node2 in the other.
     ///
     /// # Errors
     ///
     /// When it is another word.
-    pub fn wanted() -> Result<Self> {
+    pub fn wanted() -> Result<[Self; 2]> {
         match std::env::var("PROXY_MODE").as_deref() {
-            Err(_) | Ok("iptables") => Ok(Self::Iptables),
-            Ok("nftables") => Ok(Self::Nftables),
-            Ok(other) => bail!("PROXY_MODE={other}: iptables or nftables"),
+            Ok("iptables") => Ok([Self::Iptables; 2]),
+            Ok("nftables") => Ok([Self::Nftables; 2]),
+            Err(_) | Ok("both") => Ok([Self::Iptables, Self::Nftables]),
+            Ok(other) => bail!("PROXY_MODE={other}: iptables, nftables or both"),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use super::network::NETWORKS;
 use super::space::{Space, run};
 use crate::{kubernetes, wait};
 
@@ -27,15 +28,18 @@ impl ControlPlane {
     pub(super) fn tie(&self) -> Result<()> {
         for line in [
             "link add br0 type bridge",
-            "address add 10.250.0.1/24 dev br0",
             // What the Internet's resolver is asked at.
             "address add 10.250.0.53/24 dev br0",
             "link set br0 up",
         ] {
             self.space.ip(&line.split(' ').collect::<Vec<_>>())?;
         }
-        let forward = ["-qw", "net.ipv4.ip_forward=1"];
-        self.space.run("sysctl", &forward)?;
+        for network in NETWORKS {
+            let address = [network.hub, "/", network.prefix].concat();
+            self.space
+                .ip(&["address", "add", &address, "dev", "br0", "nodad"])?;
+            self.space.run("sysctl", &["-qw", network.forwarding])?;
+        }
         Ok(())
     }
 
@@ -72,7 +76,7 @@ impl ControlPlane {
         command
             .arg(format!("--etcd-servers={ETCD}"))
             .args(["--bind-address=10.250.0.1", "--secure-port=6443"])
-            .arg("--service-cluster-ip-range=10.96.0.0/16")
+            .arg("--service-cluster-ip-range=10.96.0.0/16,fd00:96::/112")
             .args([
                 file("tls-cert-file", "apiserver.crt"),
                 file("tls-private-key-file", "apiserver.key"),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::network::NETWORKS;
 use super::space::Space;
 use super::{Options, ProxyMode};
 use crate::{kubernetes, wait};
@@ -42,21 +43,22 @@ impl Node {
         let name = self.space.name();
         hub.ip(&["link", "add", &port, "type", "veth", "peer", "name", "eth0", "netns", name])?;
         hub.ip(&["link", "set", &port, "master", "br0", "up"])?;
-        let address = format!("10.250.0.1{n}/24");
-        self.space
-            .ip(&["address", "add", &address, "dev", "eth0"])?;
         self.space.ip(&["link", "set", "eth0", "up"])?;
-        self.space
-            .ip(&["route", "add", "default", "via", "10.250.0.1"])?;
-        for other in (1..=nodes).filter(|other| *other != n) {
-            let (pods, via) = (format!("10.244.{other}.0/24"), format!("10.250.0.1{other}"));
-            self.space.ip(&["route", "add", &pods, "via", &via])?;
+        for network in NETWORKS {
+            // Without the second in which nobody may use an address of IPv6.
+            let address = [&network.node(n), "/", network.prefix].concat();
+            self.space
+                .ip(&["address", "add", &address, "dev", "eth0", "nodad"])?;
+            self.space
+                .ip(&["route", "add", "default", "via", network.hub])?;
+            for other in (1..=nodes).filter(|other| *other != n) {
+                let (pods, via) = (network.pods(other), network.node(other));
+                self.space.ip(&["route", "add", &pods, "via", &via])?;
+            }
+            hub.ip(&["route", "add", &network.pods(n), "via", &network.node(n)])?;
+            // Each namespace has its own.
+            self.space.run("sysctl", &["-qw", network.forwarding])?;
         }
-        let (pods, via) = (format!("10.244.{n}.0/24"), format!("10.250.0.1{n}"));
-        hub.ip(&["route", "add", &pods, "via", &via])?;
-        // Each namespace has its own.
-        self.space
-            .run("sysctl", &["-qw", "net.ipv4.ip_forward=1"])?;
         Ok(())
     }
 
@@ -96,17 +98,18 @@ impl Node {
         kubelet
             .args([&kubeconfig, &name])
             .arg(format!("--config={}", config.display()))
-            .arg(format!("--node-ip=10.250.0.1{}", self.number))
+            .arg(format!("--node-ip={}", NETWORKS.map(|of| of.node(self.number)).join(",")))
             .arg(format!("--root-dir={}", home.display()))
             .arg(format!("--cert-dir={}", home.join("pki").display()));
         self.space.start("kubelet", &mut kubelet)?;
-        let mode = match options.proxy_mode {
+        let [first, second] = options.proxy_modes;
+        let mode = match if self.number == 1 { first } else { second } {
             ProxyMode::Iptables => "iptables",
             ProxyMode::Nftables => "nftables",
         };
         let mut proxy = Command::new(kubernetes::binary("kube-proxy")?);
         proxy
-            .args([&kubeconfig, &name, "--cluster-cidr=10.244.0.0/16"])
+            .args([&kubeconfig, &name, "--cluster-cidr=10.244.0.0/16,fd00:244::/32"])
             .arg(format!("--proxy-mode={mode}"))
             .arg("--metrics-bind-address=127.0.0.1:10249")
             // One number for all namespaces, which only the first may write.
@@ -147,14 +150,15 @@ impl Node {
     }
 
     fn pod_network(&self) -> String {
+        let ranges = NETWORKS.map(|of| format!(r#"[{{"subnet":"{}"}}]"#, of.pods(self.number)));
         format!(
             r#"{{"cniVersion":"0.3.1","name":"bed","plugins":[
  {{"type":"bridge","bridge":"cni0","isGateway":true,"ipMasq":false,"hairpinMode":true,
-  "ipam":{{"type":"host-local","ranges":[[{{"subnet":"10.244.{}.0/24"}}]],
-   "routes":[{{"dst":"0.0.0.0/0"}}],"dataDir":"{}/ipam"}}}},
+  "ipam":{{"type":"host-local","ranges":[{}],
+   "routes":[{{"dst":"0.0.0.0/0"}},{{"dst":"::/0"}}],"dataDir":"{}/ipam"}}}},
  {{"type":"portmap","capabilities":{{"portMappings":true}}}}]}}
 "#,
-            self.number,
+            ranges.join(","),
             self.dir.display()
         )
     }
