@@ -38,16 +38,23 @@ impl Found {
 pub fn status() -> Result<Found, NetlinkError> {
     let (mut netfilter, mut route) = (Netlink::netfilter()?, Netlink::route()?);
     let table = tables(&mut netfilter)?.iter().any(is_ours);
+    let live = if table { live(&mut netfilter) } else { Vec::new() };
+    let (link, addresses) = ours(&mut route)?;
+    let addresses = addresses.into_iter().map(|known| known.addr).collect();
+    Ok(Found { table, link: link.is_some(), addresses, live })
+}
+
+/// The addresses whose queries come to us, or to another process of ours, with the time
+/// for which they still do.
+pub(crate) fn live(netfilter: &mut Netlink) -> Vec<(IpAddr, Duration)> {
     let mut live = Vec::new();
-    for family in [Family::V4, Family::V6].into_iter().filter(|_| table) {
+    for family in [Family::V4, Family::V6] {
         let message = nft::list_elements(&family.set(LIVE));
         // There is no set for a family without addresses.
         let lives = netfilter.ask("list what is live", message, read_elements);
         live.extend(lives.unwrap_or_default().into_iter().flatten());
     }
-    let (link, addresses) = ours(&mut route)?;
-    let addresses = addresses.into_iter().map(|known| known.addr).collect();
-    Ok(Found { table, link: link.is_some(), addresses, live })
+    live
 }
 
 /// Removes what is there of ours; returns what that was. Rules go last, so that no
@@ -93,7 +100,7 @@ pub(crate) fn is_ours(table: &Table) -> bool {
 }
 
 /// Our link and the addresses that are ours.
-fn ours(route: &mut Netlink) -> Result<(Option<Device>, Vec<Known>), NetlinkError> {
+pub(crate) fn ours(route: &mut Netlink) -> Result<(Option<Device>, Vec<Known>), NetlinkError> {
     let link = route.ask("find our link", link::get_link(), link::read_link);
     // No such device is an error here.
     let link = link.unwrap_or_default().into_iter().next();

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::found::{is_ours, tables};
+use crate::found::{is_ours, live, ours, tables};
 use crate::link::{self, Device, Known, LINK, LOOPBACK};
 use crate::plan::{Plan, TABLE};
 use crate::rules::{self, Matching};
@@ -30,6 +30,8 @@ pub struct Interceptor {
     plan: Plan,
     matching: Matching,
     device: &'static str,
+    /// Whether an earlier process may have left addresses that are not of the plan.
+    has_others: bool,
 }
 
 impl Interceptor {
@@ -47,7 +49,7 @@ impl Interceptor {
         // Before the addresses: nobody may meet an address without rules.
         let matching = put_in_force(&mut netfilter, &plan)?;
         let device = own_addresses(&plan)?;
-        Ok(Self { netfilter, plan, matching, device })
+        Ok(Self { netfilter, plan, matching, device, has_others: true })
     }
 
     /// Lets queries come to us for [`rules::LIFE`] from here on.
@@ -68,6 +70,34 @@ impl Interceptor {
     pub fn give_back(&mut self) -> Result<(), InterceptError> {
         let batch = rules::give_back(&self.plan);
         Ok(self.netfilter.request("end the interception", &batch)?)
+    }
+
+    /// Removes the addresses of an earlier plan, as soon as no other process of ours takes
+    /// queries there; returns them.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub fn remove_others(&mut self) -> Result<Vec<IpAddr>, InterceptError> {
+        if !self.has_others {
+            return Ok(Vec::new());
+        }
+        let mut route = Netlink::route()?;
+        let (_, known) = ours(&mut route)?;
+        let others: Vec<_> = known
+            .into_iter()
+            .filter(|known| !self.plan.all().any(|addr| addr == known.addr))
+            .collect();
+        let live = live(&mut self.netfilter);
+        let is_free = |addr: IpAddr| !live.iter().any(|(live, _)| *live == addr);
+        let mut removed = Vec::new();
+        for known in others.iter().filter(|known| is_free(known.addr)) {
+            let message = link::delete_address(known.addr, known.device);
+            route.request("remove an address", &[message])?;
+            removed.push(known.addr);
+        }
+        self.has_others = removed.len() < others.len();
+        Ok(removed)
     }
 
     /// Sends queries for local addresses there while nothing is intercepted.
@@ -133,11 +163,11 @@ fn own_addresses(plan: &Plan) -> Result<&'static str, InterceptError> {
     let link = our_link(&mut route)?;
     let known: Vec<Known> =
         route.ask("list the addresses", link::list_addresses(), link::read_address)?;
-    for addr in plan.services.iter().chain(&plan.local) {
+    for addr in plan.all() {
         // Also one that a person has put elsewhere does.
-        if !known.iter().any(|known| known.addr == *addr) {
+        if !known.iter().any(|known| known.addr == addr) {
             let device = link.unwrap_or(LOOPBACK);
-            route.request("add an address", &[link::new_address(*addr, device)])?;
+            route.request("add an address", &[link::new_address(addr, device)])?;
         }
     }
     Ok(if link.is_some() { LINK } else { "lo" })

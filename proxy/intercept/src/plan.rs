@@ -16,10 +16,14 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// All addresses of a family that become ours.
+    /// All addresses that become ours.
+    pub fn all(&self) -> impl Iterator<Item = IpAddr> {
+        self.services.iter().chain(&self.local).copied()
+    }
+
+    /// Those of a family.
     pub fn addresses(&self, family: Family) -> impl Iterator<Item = IpAddr> {
-        let all = self.services.iter().chain(&self.local).copied();
-        all.filter(move |addr| Family::of(*addr) == family)
+        self.all().filter(move |addr| Family::of(*addr) == family)
     }
 
     /// The families of which there are any.

@@ -152,6 +152,30 @@ fn a_second_process_takes_over_what_is_live() {
     assert_eq!(chains(), before);
 }
 
+/// The old process of an update goes on with its own until it ends.
+#[test]
+fn addresses_of_an_earlier_plan_go_when_nobody_serves_them() {
+    if !inside("addresses_of_an_earlier_plan_go_when_nobody_serves_them") {
+        return;
+    }
+    run("ip address add 10.96.0.77/32 dev lo");
+    let mut old = Interceptor::install(plan()).unwrap();
+    old.renew().unwrap();
+    let moved = Plan { services: addrs(&["10.96.0.99"]), ..plan() };
+    let mut new = Interceptor::install(moved).unwrap();
+    new.renew().unwrap();
+    assert_eq!(new.remove_others().unwrap(), addrs(&[]));
+    old.give_back().unwrap();
+    new.renew().unwrap();
+    let mut removed = new.remove_others().unwrap();
+    removed.sort_unstable();
+    assert_eq!(removed, addrs(&["10.96.0.10", "fd00:96::a"]));
+    let mut left = status().unwrap().addresses;
+    left.sort_unstable();
+    assert_eq!(left, addrs(&["10.96.0.99", "169.254.20.10"]));
+    assert!(run("ip address show dev lo").contains("10.96.0.77"), "that of another");
+}
+
 #[test]
 fn a_table_of_others_is_left_alone() {
     if !inside("a_table_of_others_is_left_alone") {
