@@ -146,7 +146,7 @@ impl App {
             room: clients.tcp.room(),
             budget: budget(config, descriptors),
             reloads: Arc::default(),
-            intercepting: Arc::clone(&clients.intercepting),
+            renewals: Arc::clone(&clients.renewals),
             verdicts: judge(config, &forwarder, &observer, clock),
         };
         let (reloads, settings) = (Arc::clone(&sources.reloads), pages::settings(config));

@@ -7,7 +7,6 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -21,6 +20,7 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::health::SELF_QUERY;
 use crate::heartbeat::Heartbeats;
+use crate::renewals::Renewals;
 use console::AdminAddr;
 
 /// The thread, while it runs.
@@ -33,7 +33,7 @@ pub struct Interception {
 
 impl Interception {
     /// Starts the thread, which intercepts as soon as `clients` make their rounds and
-    /// an upstream has answered. `is_live` follows what it does; `pods` are those of
+    /// an upstream has answered. `renewals` follow what it does; `pods` are those of
     /// CoreDNS, which local addresses lead to without us unless the configuration
     /// names others.
     ///
@@ -44,7 +44,7 @@ impl Interception {
         interceptor: Interceptor,
         config: &Config,
         clients: Heartbeats,
-        (is_live, pods): (Arc<AtomicBool>, watch::Receiver<Vec<SocketAddr>>),
+        (renewals, pods): (Arc<Renewals>, watch::Receiver<Vec<SocketAddr>>),
     ) -> io::Result<Self> {
         let keeper = Keeper {
             interceptor,
@@ -52,9 +52,8 @@ impl Interception {
             clients,
             question: question(&config.observe.cluster_domain),
             has_upstream: false,
-            is_live,
+            renewals,
             was_proved: false,
-            missed: 0,
             reason: String::new(),
             pods: config.intercept.plan.fallback.is_empty().then_some(pods),
         };
@@ -180,11 +179,10 @@ struct Keeper {
     /// What only an upstream answers.
     question: Vec<u8>,
     has_upstream: bool,
-    is_live: Arc<AtomicBool>,
+    renewals: Arc<Renewals>,
     /// In the last round.
     was_proved: bool,
-    /// Rounds without a renewal, in a row, and why there was none.
-    missed: u32,
+    /// Why there was no renewal.
     reason: String,
     /// None where the configuration has the fallback.
     pods: Option<watch::Receiver<Vec<SocketAddr>>>,
@@ -213,8 +211,9 @@ impl Keeper {
         if let Err(error) = self.interceptor.give_back() {
             tracing::error!(%error, "the interception ends by itself");
         }
-        (self.missed, self.reason) = (MOST_MISSED, "this process ends".to_owned());
-        self.note_missed();
+        if self.renewals.ended() {
+            tracing::warn!(reason = "this process ends", "{GIVEN_BACK}");
+        }
     }
 
     /// Sends what is for local addresses to the Pods of CoreDNS as they are now. Where
@@ -266,17 +265,20 @@ impl Keeper {
     }
 
     fn note_renewed(&mut self) {
-        self.missed = 0;
-        if !self.is_live.swap(true, Ordering::Relaxed) {
+        match self.interceptor.remove_others() {
+            Ok(removed) if removed.is_empty() => {}
+            Ok(removed) => tracing::info!(addrs = ?removed, "addresses of before are given up"),
+            Err(error) => tracing::warn!(%error, "addresses of before are not given up"),
+        }
+        if self.renewals.renewed() {
             tracing::info!(addrs = ?self.addrs, "this node's DNS comes to us");
         }
     }
 
     /// Notes a round without a renewal, which a few of them may be.
-    fn note_missed(&mut self) {
-        self.missed = self.missed.saturating_add(1);
-        if self.missed >= MOST_MISSED && self.is_live.swap(false, Ordering::Relaxed) {
-            tracing::warn!(reason = self.reason, "this node's DNS is given back");
+    fn note_missed(&self) {
+        if self.renewals.is_missed() {
+            tracing::warn!(reason = self.reason, "{GIVEN_BACK}");
         }
     }
 }
@@ -318,8 +320,6 @@ fn question(zone: &dns::Name) -> Vec<u8> {
 
 /// A quarter of the life of what is renewed: three may be late or fail.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// So many of those and the life is over.
-const MOST_MISSED: u32 = 4;
 /// Queries of ours to each address in a round: where half of its sockets are silent, one
 /// round in 256 has an answer to all.
 const QUERIES: usize = 8;
@@ -329,6 +329,7 @@ const LATE: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Nothing is intercepted meanwhile.
 const UPSTREAM_PATIENCE: Duration = Duration::from_secs(1);
+const GIVEN_BACK: &str = "this node's DNS is given back";
 const NOERROR: u8 = 0;
 const NXDOMAIN: u8 = 3;
 const SOA: u8 = 6;

@@ -2,6 +2,8 @@
 
 pub mod heartbeat;
 
+pub mod renewals;
+
 pub mod live;
 
 pub mod handover;

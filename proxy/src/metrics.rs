@@ -10,7 +10,6 @@ mod verdict;
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use axum::Router;
@@ -24,6 +23,7 @@ use crate::descriptors;
 use crate::log::Log;
 use crate::memory::Budget;
 use crate::reload::Reloads;
+use crate::renewals::Renewals;
 use console::Verdicts;
 use forward::Evidence;
 use forward::{Forwarder, NotAnAnswer, UpstreamFailure};
@@ -72,7 +72,7 @@ pub struct Sources {
     /// Reloads of the configuration.
     pub reloads: Arc<Reloads>,
     /// Whether this node's DNS comes to us.
-    pub intercepting: Arc<AtomicBool>,
+    pub renewals: Arc<Renewals>,
     /// What the proxy finds of itself.
     pub verdicts: Verdicts,
 }
@@ -345,7 +345,7 @@ type Gauge = (&'static str, &'static str, ReadGauge);
 
 const GAUGES: [Gauge; 8] = [
     ("fivedots_intercepting", "Whether this node's DNS comes here.", |s| {
-        f64::from(u8::from(s.intercepting.load(Ordering::Relaxed)))
+        f64::from(u8::from(s.renewals.is_live()))
     }),
     ("fivedots_cache_entries", "Answers in the cache, expired ones included.", |s| {
         float(s.cache.len())

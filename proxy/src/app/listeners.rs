@@ -14,6 +14,7 @@ use crate::descriptors::Descriptors;
 use crate::health::Health;
 use crate::heartbeat::Heartbeats;
 use crate::interception::{self, Interception};
+use crate::renewals::Renewals;
 use crate::serve::{SOCKET_BUFFER, Service, TcpConfig, TcpServer, UdpWorker, bind_tcp, bind_udp};
 use observe::Recorders;
 
@@ -37,7 +38,7 @@ pub(super) struct Listeners {
     /// What takes over this node's DNS, if it is wanted.
     pub(super) interception: Option<Interception>,
     /// Whether this node's DNS comes to us.
-    pub(super) intercepting: Arc<AtomicBool>,
+    pub(super) renewals: Arc<Renewals>,
     /// For what the kernel counts; the threads own them.
     pub(super) sockets: Vec<(SocketAddr, Vec<Weak<udp::Socket>>)>,
 }
@@ -63,7 +64,7 @@ impl Listeners {
             stop: Arc::default(),
             beats: Heartbeats::new(service.clock),
             interception: None,
-            intercepting: Arc::default(),
+            renewals: Arc::default(),
             sockets: Vec::new(),
         };
         // Before they are listened on the addresses must be there.
@@ -77,10 +78,10 @@ impl Listeners {
                 })?;
         }
         // It waits until they answer.
-        let (beats, intercepting) = (listeners.beats.clone(), &listeners.intercepting);
+        let (beats, renewals) = (listeners.beats.clone(), &listeners.renewals);
         listeners.interception = interceptor
             .map(|ready| {
-                let found = (Arc::clone(intercepting), pods);
+                let found = (Arc::clone(renewals), pods);
                 Interception::start(ready, config, beats, found)
             })
             .transpose()

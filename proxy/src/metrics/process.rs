@@ -15,6 +15,7 @@ pub(super) struct Process {
     /// In the order of the sources' sockets.
     dropped: Vec<metrics::Counter>,
     lost_lines: metrics::Counter,
+    missed_renewals: metrics::Counter,
     reloads: [(metrics::Counter, Reloaded); 3],
 }
 
@@ -29,10 +30,13 @@ impl Process {
             let labels = [("result", outcome.label())];
             (series.counter("fivedots_config_reloads_total", help, &labels), outcome)
         });
+        let name = "fivedots_intercept_missed_renewals_total";
+        let missed = "Rounds that did not keep this node's DNS coming here, though it did.";
         let help = "Lines of the log that were lost, because nothing read standard error.";
         Self {
             dropped: listen.map(|(addr, _)| dropped(series, *addr)).collect(),
             lost_lines: series.counter("fivedots_lost_log_lines_total", help, &[]),
+            missed_renewals: series.counter(name, missed, &[]),
             reloads,
         }
     }
@@ -43,6 +47,7 @@ impl Process {
             counter.absolute(sources.reloads.get(*outcome));
         }
         self.lost_lines.absolute(sources.log.lost());
+        self.missed_renewals.absolute(sources.renewals.missed());
         for (counter, (_, sockets)) in self.dropped.iter().zip(&sources.sockets) {
             // None are left while draining; the counter stays where it was.
             let open = sockets.iter().filter_map(Weak::upgrade);

@@ -71,6 +71,8 @@ const PROXY: &[&[&str]] = &[
         "log",
         "memory",
         "reload",
+        "renewals",
+        "snapshot",
         "upstreams",
     ],
     &["cli", "health", "kubernetes", "metrics", "serve", "shutdown"],
