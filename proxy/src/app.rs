@@ -228,6 +228,8 @@ impl App {
         tokio::time::timeout(LAST_WRITES, self.clients.tcp.ended())
             .await
             .ok();
+        let path = self.in_force.borrow().snapshot.clone();
+        service::write_snapshot(path.as_deref(), self.service.resolver.cache(), self.clock);
         self.forwarder.stop();
         let (upstream, observer) = (self.upstream_thread, self.observer_thread);
         let stop_observer = self.stop_observer;

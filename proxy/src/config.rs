@@ -63,6 +63,8 @@ pub struct Config {
     pub forward: ForwardLimits,
     /// The cache.
     pub cache: CacheConfig,
+    /// The file that the cache is left in at the end, if any.
+    pub snapshot: Option<PathBuf>,
     /// How loops are looked for.
     pub loops: LoopConfig,
     /// The bounds of connections.

@@ -19,16 +19,19 @@ use tokio::time::{sleep, timeout};
 
 use resolver::{Cache, Clock, Resolver};
 
-/// Takes over the answers of the process that serves `listen`, if there is one.
-pub async fn take_over(listen: SocketAddr, resolver: &Resolver, clock: Clock) {
-    let Ok(stream) = connect(listen) else { return };
+/// Takes over the answers of the process that serves `listen`; returns whether there is
+/// one that hands them over.
+pub async fn take_over(listen: SocketAddr, resolver: &Resolver, clock: Clock) -> bool {
+    let Ok(stream) = connect(listen) else { return false };
     match timeout(PATIENCE, receive(stream, resolver, clock)).await {
         Ok(Ok(answers)) => {
             tracing::info!(answers, "the cache of the process before is taken over");
+            return true;
         }
         Ok(Err(error)) => tracing::warn!(%error, "the cache of the process before is lost"),
         Err(_) => tracing::warn!("the process before does not hand its cache over: it hangs"),
     }
+    false
 }
 
 /// Hands the answers of `cache` over to each process that asks. Never ends, unless no

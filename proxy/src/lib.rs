@@ -8,6 +8,8 @@ pub mod live;
 
 pub mod handover;
 
+pub mod snapshot;
+
 pub mod upstreams;
 
 pub mod log;

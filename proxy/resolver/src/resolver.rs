@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use dns::{Composer, Flags, Header, Rcode, Rtype};
 
@@ -85,9 +86,19 @@ impl Resolver {
         self.rotate.store(rotate, Ordering::Relaxed);
     }
 
+    /// Returns the cache that it answers from.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
     /// Takes answers in that another process packed ([`Cache::pack`]); returns how many.
     pub fn take_over(&self, octets: &[u8], now: Moment) -> usize {
-        self.cache.unpack(octets, &self.hasher, now)
+        self.take_aged(octets, Duration::ZERO, now)
+    }
+
+    /// The same of answers that were packed `age` ago; returns how many are still fresh.
+    pub fn take_aged(&self, octets: &[u8], age: Duration, now: Moment) -> usize {
+        self.cache.unpack(octets, age, &self.hasher, now)
     }
 
     /// Returns the key under which the answer to `query` is kept.

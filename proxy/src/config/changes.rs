@@ -39,6 +39,7 @@ impl Config {
             follows_resolv_conf: self.follows_resolv_conf,
             tcp: TcpConfig { max_unread: old.tcp.max_unread, ..self.tcp },
             admin_hosts: self.admin_hosts,
+            snapshot: self.snapshot,
             cache: CacheConfig {
                 bytes: old.cache.bytes,
                 negative_share: old.cache.negative_share,

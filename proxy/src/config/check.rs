@@ -6,6 +6,8 @@ use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use toml::Spanned;
+
 use super::allow::Allowed;
 use super::bounds::{addrs, count, number, scaled, size, time};
 use super::file::{CacheTable, ConfigFile, Source};
@@ -52,6 +54,7 @@ pub(super) fn build(
         listen,
         forward: forward(source, machine)?,
         cache: cache(source, &file.cache, machine)?,
+        snapshot: absolute(source, file.cache.snapshot.as_ref())?,
         tcp: tcp(source, machine)?,
         kubernetes: kubernetes(source, machine, &observe)?,
         observe,
@@ -206,19 +209,28 @@ fn admin(source: &Source, args: &RunArgs) -> Result<AdminAddr, ConfigError> {
 }
 
 fn socket(source: &Source, args: &RunArgs) -> Result<Option<PathBuf>, ConfigError> {
-    let reason = |path: &Path| format!("{:?} is not an absolute path", path.display().to_string());
-    if let Some(path) = &args.socket {
-        return match path.is_absolute() {
-            true => Ok(Some(path.clone())),
-            false => Err(ConfigError::Flags(format!("--socket: {}", reason(path)))),
-        };
+    match &args.socket {
+        Some(path) if path.is_absolute() => Ok(Some(path.clone())),
+        Some(path) => Err(ConfigError::Flags(format!("--socket: {}", not_absolute(path)))),
+        None => absolute(source, source.file.socket.as_ref()),
     }
-    let Some(written) = &source.file.socket else { return Ok(None) };
+}
+
+/// A path of the file, which has no folder of ours to start from.
+fn absolute(
+    source: &Source,
+    written: Option<&Spanned<String>>,
+) -> Result<Option<PathBuf>, ConfigError> {
+    let Some(written) = written else { return Ok(None) };
     let path = Path::new(written.get_ref());
     match path.is_absolute() {
         true => Ok(Some(path.to_owned())),
-        false => Err(source.wrong(&written.span(), &reason(path))),
+        false => Err(source.wrong(&written.span(), &not_absolute(path))),
     }
+}
+
+fn not_absolute(path: &Path) -> String {
+    format!("{:?} is not an absolute path", path.display().to_string())
 }
 
 fn log_format(source: &Source, args: &RunArgs) -> Result<LogFormat, ConfigError> {

@@ -80,6 +80,7 @@ pub(super) struct CacheTable {
     pub(super) stale_wait: Option<Spanned<Time>>,
     pub(super) prefetch: Option<bool>,
     pub(super) rotate: Option<bool>,
+    pub(super) snapshot: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -277,6 +278,9 @@ fn write_tables(config: &Config, text: &mut String) -> std::fmt::Result {
     writeln!(text, "stale_wait = {:?}", show_time(cache.stale_wait))?;
     writeln!(text, "prefetch = {}", cache.prefetch)?;
     writeln!(text, "rotate = {}", cache.rotate)?;
+    if let Some(path) = &config.snapshot {
+        writeln!(text, "snapshot = {}", toml::Value::from(path.display().to_string()))?;
+    }
     writeln!(text, "\n[forward]")?;
     writeln!(text, "deadline = {:?}", show_time(forward.deadline))?;
     writeln!(text, "max_inflight = {}", forward.max_inflight)?;

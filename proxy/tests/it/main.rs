@@ -28,6 +28,7 @@ mod redact;
 mod reload;
 mod resolv_conf;
 mod resolvers;
+mod restart;
 mod serve;
 mod socket;
 mod table;

@@ -3,6 +3,8 @@
 //! Two processes have no clock in common, so an answer leaves with the TTLs that are
 //! left. Failures and stale answers stay: they are of this process's upstreams.
 
+use std::time::Duration;
+
 use dns::{HEADER_LEN, Name, Rcode, get_u16, get_u32, put_u32};
 
 use super::{Cache, Entry, Head, Key, KeyHasher, Kind, Stored, relock};
@@ -20,13 +22,21 @@ impl Cache {
         true
     }
 
-    /// Takes what another process packed in, its answers born at `now`; returns how
-    /// many there were. It ends at the first that is broken.
-    pub fn unpack(&self, mut octets: &[u8], hasher: &KeyHasher, now: Moment) -> usize {
+    /// Takes in what another process packed `age` ago, its answers born at `now` with the
+    /// TTLs that are left; returns how many are fresh. It ends at the first that is broken.
+    pub fn unpack(
+        &self,
+        mut octets: &[u8],
+        age: Duration,
+        hasher: &KeyHasher,
+        now: Moment,
+    ) -> usize {
         let mut count = 0;
-        while let Some((stored, rest)) = Stored::unpack(octets, now) {
+        while let Some((mut stored, rest)) = Stored::unpack(octets, now) {
             octets = rest;
-            if let Some(key) = stored.key(hasher) {
+            if stored.age(age, now).is_some()
+                && let Some(key) = stored.key(hasher)
+            {
                 self.insert(&key, &stored.entry);
                 count += 1;
             }
@@ -80,7 +90,7 @@ impl Stored {
         let (ttls, rest) = rest.split_at_checked(number(6).into())?;
         let (text, rest) = rest.split_at_checked(number(8).into())?;
         let has = |bit: u8| bits >> bit & 1 == 1;
-        let left = std::time::Duration::from_micros(u64::from_be_bytes(*left));
+        let left = Duration::from_micros(u64::from_be_bytes(*left));
         let head = Head {
             kind: if has(0) { Kind::Negative } else { Kind::Positive },
             rcode: Rcode(number(0)),
@@ -93,6 +103,20 @@ impl Stored {
         let [message, ttls, text] = [message, ttls, text].map(<[u8]>::to_vec);
         let entry = Entry { head, message, ttls, text };
         Some((Self { entry, dnssec_ok: has(1), checking_disabled: has(2) }, rest))
+    }
+
+    /// Takes so much off its TTLs; none when they are over.
+    fn age(&mut self, age: Duration, now: Moment) -> Option<()> {
+        let offsets: Vec<_> = self.entry.view().ttl_offsets().collect();
+        let Entry { head, message, .. } = &mut self.entry;
+        let left = head.expires.saturating_since(now).checked_sub(age)?;
+        head.expires = now + left;
+        let seconds = u32::try_from(age.as_secs()).unwrap_or(u32::MAX);
+        for at in offsets {
+            let ttl = get_u32(message, at)?;
+            put_u32(message, at, ttl.saturating_sub(seconds))?;
+        }
+        (!left.is_zero()).then_some(())
     }
 
     /// The key of its question.
@@ -161,7 +185,7 @@ mod tests {
             parts += 1;
         }
         assert!(parts > 1);
-        assert_eq!(other.unpack(&octets, &new, at(5)), 1);
+        assert_eq!(other.unpack(&octets, Duration::ZERO, &new, at(5)), 1);
         let query = query();
         let key = KeyView::of(&Query::parse(&query).unwrap(), &new);
         let found = |now| other.lookup(&key, now, |entry| entry.map(|entry| entry.to_entry()));
@@ -170,6 +194,14 @@ mod tests {
         assert_eq!(get_u32(&entry.message, ttl), Some(40));
         assert_eq!((entry.head.ede, entry.text), (Some(3), b"why".to_vec()));
         assert!(found(at(45)).is_none(), "its TTL is over");
+        // Packed half a minute before, it has ten seconds; after forty it is over.
+        let [third, fourth] = [(); 2].map(|()| Cache::new(&CacheConfig::default()));
+        assert_eq!(third.unpack(&octets, Duration::from_secs(30), &new, at(5)), 1);
+        let found = |now| third.lookup(&key, now, |entry| entry.map(|entry| entry.to_entry()));
+        let entry = found(at(14)).unwrap();
+        assert_eq!(get_u32(&entry.message, ttl), Some(10));
+        assert!(found(at(15)).is_none());
+        assert_eq!(fourth.unpack(&octets, Duration::from_secs(40), &new, at(5)), 0);
     }
 
     #[test]
@@ -196,7 +228,7 @@ mod tests {
             .unwrap();
         let cache = Cache::new(&CacheConfig::default());
         for len in 0..octets.len() {
-            let count = cache.unpack(&octets[..len], &KeyHasher::default(), at(1));
+            let count = cache.unpack(&octets[..len], Duration::ZERO, &KeyHasher::default(), at(1));
             assert_eq!(count, usize::from(len >= octets.len() / 2), "{len}");
         }
     }
