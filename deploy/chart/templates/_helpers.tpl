@@ -146,6 +146,10 @@ metadata:
     {{- end }}
   annotations:
     kubectl.kubernetes.io/default-container: fivedots
+    {{- if and $onHost .Values.interception.enabled }}
+    # Taken over at the start: for other addresses there must be other Pods.
+    fivedots/intercepts: {{ include "fivedots.taken" . | quote }}
+    {{- end }}
     {{- with .Values.podAnnotations }}
     {{- toYaml . | nindent 4 }}
     {{- end }}

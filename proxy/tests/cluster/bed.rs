@@ -47,18 +47,26 @@ impl Bed {
         Self { cluster, program, clients: dir }
     }
 
-    /// Lets pods on both nodes and programs of node1 look names up from here on.
+    /// Lets pods and programs of both nodes look names up from here on, over both
+    /// families.
     pub(crate) fn ask(&self) {
         self.apply(ASKERS, "default", "daemonset/asker");
-        let mut command = Command::new(self.clients.path().join("sockets"));
-        command.arg(CLUSTER_IP).env("EVERY_MS", "200");
-        let space = self.cluster.nodes[0].space();
-        space.start(HOST_ASKER, &mut command).unwrap();
+        self.cluster
+            .wait_for_rollout("default", "daemonset/asker6")
+            .unwrap();
+        for (name, addr, every) in HOST_ASKERS {
+            for node in &self.cluster.nodes {
+                let mut command = Command::new(self.clients.path().join("sockets"));
+                command.arg(addr).env("EVERY_MS", every);
+                node.space().start(name, &mut command).unwrap();
+            }
+        }
     }
 
-    /// What the programs of node1 have printed.
-    pub(crate) fn host_log(&self) -> String {
-        self.cluster.nodes[0].space().log(HOST_ASKER)
+    /// What the programs of a node have printed, over each family.
+    pub(crate) fn host_logs(&self, node: usize) -> [(&'static str, String); 2] {
+        let space = self.cluster.nodes[node].space();
+        HOST_ASKERS.map(|(name, ..)| (name, space.log(name)))
     }
 
     pub(crate) const fn release(&self) -> Release<'_> {
@@ -67,16 +75,7 @@ impl Bed {
 
     /// Runs helm as the administrator.
     pub(crate) fn helm(&self, arguments: &[&str]) {
-        let plane = &self.cluster.control_plane;
-        let helm = testbed::helm::binary().unwrap();
-        let mut command = plane.space().command(helm).unwrap();
-        command
-            .arg("--kubeconfig")
-            .arg(plane.kubeconfig())
-            .args(arguments)
-            .env("HELM_CONFIG_HOME", "/nonexistent");
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        self.cluster.helm(arguments).unwrap();
     }
 
     /// The name of the proxy's Pod on a node.
@@ -119,15 +118,31 @@ impl Bed {
 
     /// The process ids of the proxies on a node, in its own namespace.
     pub(crate) fn pids(&self, node: usize) -> Vec<String> {
-        let pids = self.run(node, "busybox", &["pidof", "fivedots"]);
+        self.pids_of(node, "fivedots")
+    }
+
+    fn pids_of(&self, node: usize, program: &str) -> Vec<String> {
+        let pids = self.run(node, "busybox", &["pidof", program]);
         pids.split_whitespace().map(str::to_owned).collect()
     }
 
-    /// Asks the proxy of node1 for so many names that nothing asked before.
-    pub(crate) fn flood(&self, names: u32) {
+    /// The group of a program's container on a node, in a hierarchy of cgroups.
+    pub(crate) fn group(&self, node: usize, program: &str, hierarchy: &str) -> PathBuf {
+        let pid = self.pids_of(node, program).first().cloned().unwrap();
+        let shown = self.run(node, "cat", &[&format!("/proc/{pid}/cgroup")]);
+        let prefix = format!(":{hierarchy}:");
+        let line = shown.lines().find_map(|line| line.split_once(&prefix));
+        let (_, path) = line.unwrap();
+        Path::new("/sys/fs/cgroup")
+            .join(hierarchy)
+            .join(path.trim_start_matches('/'))
+    }
+
+    /// Asks the proxy of a node for so many names that nothing asked before.
+    pub(crate) fn flood(&self, node: usize, names: u32) {
         let program = self.clients.path().join("sockets");
         let (program, names) = (program.to_string_lossy(), names.to_string());
-        self.run(0, &program, &[CLUSTER_IP, &names]);
+        self.run(node, &program, &[CLUSTER_IPS[0], &names]);
     }
 
     /// Waits until the proxy on a node has logged this.
@@ -148,6 +163,13 @@ impl Bed {
         let pod = self.pod(node);
         let shown = self.kubectl(&format!("-n kube-system exec {pod} -- fivedots stats"));
         assert!(shown.contains("upstream"), "{shown}");
+    }
+
+    /// The value of a series of the proxy of a node, as Prometheus would scrape it.
+    pub(crate) fn series(&self, node: usize, name: &str) -> String {
+        let scraped = self.run(node, "curl", &["-fsS", &format!("{}/metrics", HOSTS[node])]);
+        let line = scraped.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_default().trim().to_owned()
     }
 
     /// Runs `fivedots intercept` on a node, as a person there; returns what it printed.
@@ -224,8 +246,12 @@ fn plays() {
 }
 
 pub(crate) const LONG: Duration = Duration::from_secs(120);
-/// That of kube-dns.
-const CLUSTER_IP: &str = "10.96.0.10";
-const HOST_ASKER: &str = "asker";
+/// Where the proxies of the nodes are scraped.
+const HOSTS: [&str; 2] = ["http://10.250.0.11:9253", "http://10.250.0.12:9253"];
+/// Those of kube-dns.
+pub(crate) const CLUSTER_IPS: [&str; 2] = ["10.96.0.10", "fd00:96::a"];
+/// Clients of plain sockets: their names, whom they ask, and how often, in milliseconds.
+const HOST_ASKERS: [(&str, &str, &str); 2] =
+    [("sockets", CLUSTER_IPS[0], "200"), ("sockets over IPv6", CLUSTER_IPS[1], "400")];
 /// The manifests beside this file.
 const ASKERS: &str = include_str!("askers.yaml");

@@ -1,10 +1,11 @@
 //! A node-local cache that takes over the ClusterIP of kube-dns, for its whole life.
 
-use testbed::{Component, by_length, have, have_program};
+use testbed::{Component, by_length, eventually, have, have_program};
 
-use crate::bed::Bed;
+use crate::bed::{Bed, CLUSTER_IPS, LONG};
 use crate::incidents;
 use crate::lookups::{Asked, Phases};
+use crate::trouble::move_kube_dns;
 
 /// No lookup fails in any phase, whatever made it and from wherever; those of names that
 /// nothing can know but for one incident, where no CoreDNS runs.
@@ -25,6 +26,7 @@ fn a_node_local_cache_comes_and_goes_unnoticed() {
     arrive(&bed, &mut phases);
     lose(&bed, &mut phases);
     if by_length(false, true) {
+        move_away(&bed, &mut phases);
         incidents::live_through(&bed, &mut phases);
     }
     leave(&bed, &mut phases);
@@ -65,15 +67,45 @@ fn arrive(bed: &Bed, phases: &mut Phases) {
     });
 }
 
-/// All ways to lose the process of node1.
-fn lose(bed: &Bed, phases: &mut Phases) {
-    phases.run("kill -9 on node1", Asked::All, || bed.signal(0, "KILL"));
-    phases.restore("back on node1", Asked::All, || bed.wait_until_live(0));
-    phases.run("SIGSTOP on node1", Asked::All, || bed.signal(0, "STOP"));
-    phases.run("SIGCONT on node1", Asked::All, || {
-        bed.signal(0, "CONT");
-        bed.wait_until_live(0);
+/// kube-dns is made anew, and pods go on to ask its old addresses.
+fn move_away(bed: &Bed, phases: &mut Phases) {
+    phases.run("kube-dns with other ClusterIPs", Asked::All, || move_kube_dns(bed, OTHER));
+    phases.run("upgrade to old and new ones", Asked::All, || {
+        bed.release().take_over(&[CLUSTER_IPS, OTHER].concat());
+        bed.wait_until_both_live();
     });
+    for node in 0..2 {
+        let status = bed.intercept(node, "status");
+        for addr in [CLUSTER_IPS, OTHER].concat() {
+            assert!(status.contains(&format!("queries to {addr} come to us")), "{status}");
+        }
+    }
+    phases.run("kube-dns with its old ones", Asked::All, || {
+        move_kube_dns(bed, CLUSTER_IPS);
+        bed.release().take_over(&[]);
+        bed.wait_until_both_live();
+    });
+    let gone = || {
+        !OTHER
+            .iter()
+            .any(|addr| bed.intercept(0, "status").contains(addr))
+    };
+    assert!(eventually(LONG, gone), "{}", bed.intercept(0, "status"));
+}
+
+/// Two ways to lose the process of a node; what gives DNS back differs by the mode of its
+/// kube-proxy.
+fn lose(bed: &Bed, phases: &mut Phases) {
+    for node in 0..by_length(1, 2) {
+        let at = format!("on node{}", node + 1);
+        phases.run(format!("kill -9 {at}"), Asked::All, || bed.signal(node, "KILL"));
+        phases.restore(format!("back {at}"), Asked::All, || bed.wait_until_live(node));
+        phases.run(format!("SIGSTOP {at}"), Asked::All, || bed.signal(node, "STOP"));
+        phases.run(format!("SIGCONT {at}"), Asked::All, || {
+            bed.signal(node, "CONT");
+            bed.wait_until_live(node);
+        });
+    }
 }
 
 fn leave(bed: &Bed, phases: &mut Phases) {
@@ -84,3 +116,6 @@ fn leave(bed: &Bed, phases: &mut Phases) {
         }
     });
 }
+
+/// Other addresses of the cluster's Services.
+const OTHER: [&str; 2] = ["10.96.0.99", "fd00:96::63"];

@@ -29,7 +29,7 @@ pub(crate) enum Asked {
 
 /// What was done to the cluster, from one moment to the next.
 struct Phase {
-    name: &'static str,
+    name: String,
     began: f64,
     asked: Asked,
     /// The longest that 99 of 100 of its lookups may take, in seconds.
@@ -41,6 +41,7 @@ struct Phase {
 pub(crate) struct Phases(Vec<Phase>);
 
 /// The lookups of clients of one place.
+#[derive(Clone, Debug)]
 struct Place {
     name: String,
     /// By client.
@@ -50,26 +51,29 @@ struct Place {
 impl Phases {
     /// Does `work` as a phase of its own, and lets clients look names up for a while
     /// after.
-    pub(crate) fn run(&mut self, name: &'static str, asked: Asked, work: impl FnOnce()) {
-        self.0.push(Phase { name, began: now(), asked, p99: None });
+    pub(crate) fn run(&mut self, name: impl Into<String>, asked: Asked, work: impl FnOnce()) {
+        self.begin(name.into(), asked, None);
         work();
         pace(AFTER);
     }
 
     /// As [`Self::run`], for a return to what was before: there is nothing to wait for.
-    pub(crate) fn restore(&mut self, name: &'static str, asked: Asked, work: impl FnOnce()) {
-        self.0.push(Phase { name, began: now(), asked, p99: None });
+    pub(crate) fn restore(&mut self, name: impl Into<String>, asked: Asked, work: impl FnOnce()) {
+        self.begin(name.into(), asked, None);
         work();
         pace(SETTLE);
     }
 
     /// Lets clients look names up in what goes on: for a while first, then as a phase of
     /// its own in which they may not wait.
-    pub(crate) fn settle(&mut self, name: &'static str, asked: Asked) {
+    pub(crate) fn settle(&mut self, name: impl Into<String>, asked: Asked) {
         pace(SETTLE);
-        let p99 = Some(LONGEST_P99);
-        self.0.push(Phase { name, began: now(), asked, p99 });
+        self.begin(name.into(), asked, Some(LONGEST_P99));
         pace(AFTER);
+    }
+
+    fn begin(&mut self, name: String, asked: Asked, p99: Option<f64>) {
+        self.0.push(Phase { name, began: now(), asked, p99 });
     }
 
     /// Reads what all clients have printed; returns a table, and what may not be.
@@ -82,7 +86,7 @@ impl Phases {
             for place in &places {
                 let of_place = place.logs.iter().flat_map(|(_, lookups)| lookups);
                 let sum = Sum::of(of_place.filter(of_phase));
-                let (name, at) = (phase.name, &place.name);
+                let (name, at) = (&phase.name, &place.name);
                 writeln!(table, "| {name} | {at} | {sum} |").unwrap();
                 if phase.p99.is_some_and(|most| sum.p99() > most) {
                     failures.push(format!("{name}, {at}: {sum}"));
@@ -104,20 +108,30 @@ impl Phases {
     }
 }
 
-/// Reads the logs: of the pods by their nodes, and of the programs of node1.
+/// Reads the logs: of the pods by their nodes, and of the programs of the nodes.
 fn places(bed: &Bed) -> Vec<Place> {
-    let pods = bed.kubectl("get pods -l app=asker -o name");
-    let of_pod = |pod: &str| {
-        let node = bed.kubectl(&format!("get {pod} -o jsonpath={{.spec.nodeName}}"));
-        let logs = ["glibc", "musl", "go", "sockets"].map(|client| {
-            let log = bed.kubectl(&format!("logs {pod} -c {client}"));
-            (client, log.lines().filter_map(parse).collect())
-        });
-        Place { name: format!("pods of {node}"), logs: logs.into() }
+    let of_family = |app: &str, family: &str| -> Vec<Place> {
+        let pods = bed.kubectl(&format!("get pods -l app={app} -o name"));
+        pods.lines().map(|pod| of_pod(bed, pod, family)).collect()
     };
-    let of_host = bed.host_log().lines().filter_map(parse).collect();
-    let host = Place { name: "node1 itself".to_owned(), logs: vec![("sockets", of_host)] };
-    pods.lines().map(of_pod).chain([host]).collect()
+    let of_host = |node: usize| {
+        let logs = bed.host_logs(node).map(|(client, log)| {
+            let lookups = log.lines().filter_map(parse).collect();
+            (client, lookups)
+        });
+        Place { name: format!("node{} itself", node + 1), logs: logs.into() }
+    };
+    let pods = [of_family("asker", ""), of_family("asker6", ", IPv6")].concat();
+    pods.into_iter().chain((0..2).map(of_host)).collect()
+}
+
+fn of_pod(bed: &Bed, pod: &str, family: &str) -> Place {
+    let node = bed.kubectl(&format!("get {pod} -o jsonpath={{.spec.nodeName}}"));
+    let logs = ["glibc", "musl", "go", "sockets"].map(|client| {
+        let log = bed.kubectl(&format!("logs {pod} -c {client}"));
+        (client, log.lines().filter_map(parse).collect())
+    });
+    Place { name: format!("pods of {node}{family}"), logs: logs.into() }
 }
 
 /// What was felt in one phase.

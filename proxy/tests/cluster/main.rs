@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 mod bed;
+mod idle;
 mod incidents;
 mod life;
 mod lookups;

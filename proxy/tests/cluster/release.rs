@@ -21,6 +21,14 @@ impl Release<'_> {
         self.wait();
     }
 
+    /// Takes over these addresses, or those that kube-dns has, which replaces all Pods.
+    pub(crate) fn take_over(&self, addresses: &[&str]) {
+        let services = format!("interception.services={{{}}}", addresses.join(","));
+        let more: &[&str] = if addresses.is_empty() { &[] } else { &["--set", &services] };
+        self.helm("upgrade", more);
+        self.wait();
+    }
+
     /// Changes the file; both processes read it again.
     pub(crate) fn change_configuration(&self, n: u32) {
         let config = format!("config=[cache]\nmin_ttl = \"{n}s\"");

@@ -1,5 +1,7 @@
 //! Troubles of a cluster, made for real.
 
+use std::path::PathBuf;
+
 use testbed::eventually;
 
 use crate::bed::{Bed, LONG};
@@ -105,6 +107,14 @@ fn read(bed: &Bed, name: &str) -> String {
     bed.run(0, "cat", &[&path]).trim().to_owned()
 }
 
+/// kube-dns is deleted and made again with these addresses.
+pub(crate) fn move_kube_dns(bed: &Bed, addresses: [&str; 2]) {
+    bed.kubectl("-n kube-system delete service kube-dns");
+    let [addr, addr6] = addresses;
+    let made = KUBE_DNS.replace("ADDR6", addr6).replace("ADDR", addr);
+    bed.cluster.apply(&made).unwrap();
+}
+
 /// CoreDNS cannot start, as after a mistake in its file; returns the file.
 pub(crate) fn break_coredns(bed: &Bed) -> String {
     let file = bed.kubectl("-n kube-system get configmap coredns -o jsonpath={.data.Corefile}");
@@ -133,18 +143,18 @@ fn write_corefile(bed: &Bed, file: &str) {
     bed.cluster.kubectl(&line).unwrap();
 }
 
-/// The kernel ends the proxy of node1 for its memory: its limit is what it has, and names
+/// The kernel ends the proxy of a node for its memory: its limit is what it has, and names
 /// that are new fill its cache.
-pub(crate) fn exhaust_memory(bed: &Bed) {
-    let pod = bed.pod(0);
-    let group = memory_group(bed);
+pub(crate) fn exhaust_memory(bed: &Bed, node: usize) {
+    let pod = bed.pod(node);
+    let group = bed.group(node, "fivedots", "memory");
     let limit = group.join("memory.limit_in_bytes");
     let before = restarts(bed, &pod);
     let lower = || {
         let used = std::fs::read_to_string(group.join("memory.usage_in_bytes"));
         let Ok(used) = used.unwrap_or_default().trim().parse::<u64>() else { return true };
         std::fs::write(&limit, (used + (256 << 10)).to_string()).ok();
-        bed.flood(2_000);
+        bed.flood(node, 2_000);
         restarts(bed, &pod) > before
     };
     assert!(eventually(LONG, lower), "not ended: {}", bed.kubectl("describe pods -A"));
@@ -154,16 +164,108 @@ pub(crate) fn exhaust_memory(bed: &Bed) {
     assert_eq!(code, "137", "not by SIGKILL");
 }
 
-/// The cgroup of the proxy's container on node1.
-fn memory_group(bed: &Bed) -> std::path::PathBuf {
-    let pid = bed.pids(0).first().cloned().unwrap();
-    let shown = bed.run(0, "cat", &[&format!("/proc/{pid}/cgroup")]);
-    let path = shown
-        .lines()
-        .find_map(|line| line.split_once(":memory:"))
-        .unwrap()
-        .1;
-    std::path::Path::new("/sys/fs/cgroup/memory").join(path.trim_start_matches('/'))
+/// So many pods of CoreDNS, all ready, and none that ends.
+pub(crate) fn scale_coredns(bed: &Bed, replicas: usize) {
+    bed.kubectl(&format!("-n kube-system scale deployment/coredns --replicas={replicas}"));
+    bed.cluster
+        .wait_for_rollout("kube-system", "deployment/coredns")
+        .unwrap();
+    let count = || coredns_pods(bed).lines().count();
+    assert!(eventually(LONG, || count() == replicas), "{}", coredns_pods(bed));
+}
+
+fn coredns_pods(bed: &Bed) -> String {
+    bed.kubectl("-n kube-system get pods -l k8s-app=kube-dns -o name")
+}
+
+/// One pod of CoreDNS ends, and another takes its place.
+pub(crate) fn replace_one_coredns(bed: &Bed) {
+    let pods = coredns_pods(bed);
+    let pod = pods.lines().next().unwrap();
+    bed.kubectl(&format!("-n kube-system delete {pod}"));
+    bed.cluster
+        .wait_for_rollout("kube-system", "deployment/coredns")
+        .unwrap();
+}
+
+/// A thread of the proxy of a node that does nothing, in a group of its own below that of
+/// its container, until it is dropped.
+pub(crate) struct Frozen<'a> {
+    bed: &'a Bed,
+    node: usize,
+    group: PathBuf,
+}
+
+impl<'a> Frozen<'a> {
+    pub(crate) fn thread(bed: &'a Bed, node: usize, name: &str) -> Self {
+        let group = bed.group(node, "fivedots", "freezer").join("hung");
+        std::fs::create_dir(&group).unwrap();
+        let pid = bed.pids(node).first().cloned().unwrap();
+        // A thread has another number inside.
+        let move_all = format!(
+            "for task in /proc/{pid}/task/*; do if [ $(cat $task/comm) = {name} ]; then \
+             echo ${{task##*/}} >{}; fi; done",
+            group.join("tasks").display()
+        );
+        let frozen = Self { bed, node, group };
+        bed.run(node, "sh", &["-c", &move_all]);
+        let moved = std::fs::read_to_string(frozen.group.join("tasks")).unwrap();
+        assert!(!moved.is_empty(), "no thread {name}");
+        std::fs::write(frozen.group.join(STATE), "FROZEN").unwrap();
+        frozen
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        std::fs::write(self.group.join(STATE), "THAWED").unwrap_or_default();
+        let group = self.group.display();
+        let back =
+            format!("for task in $(cat {group}/tasks); do echo $task >{group}/../tasks; done");
+        let space = self.bed.cluster.nodes[self.node].space();
+        // Where its container has ended there is nothing to undo.
+        space.run("sh", &["-c", &back]).unwrap_or_default();
+        std::fs::remove_dir(&self.group).unwrap_or_default();
+    }
+}
+
+/// The CoreDNS of a node with a hundredth of a CPU, until it is dropped.
+pub(crate) struct Throttled {
+    group: PathBuf,
+    before: String,
+    held_before: u64,
+}
+
+impl Throttled {
+    pub(crate) fn coredns(bed: &Bed, node: usize) -> Self {
+        let group = bed.group(node, "coredns", "cpu");
+        let before = std::fs::read_to_string(group.join(QUOTA)).unwrap();
+        let mut throttled = Self { group, before, held_before: 0 };
+        throttled.held_before = throttled.held();
+        // Of the 100 ms of a period.
+        std::fs::write(throttled.group.join(QUOTA), "1000").unwrap();
+        throttled
+    }
+
+    /// Whether it wanted more.
+    pub(crate) fn was_held(&self) -> bool {
+        self.held() > self.held_before
+    }
+
+    /// In how many periods it was held back.
+    fn held(&self) -> u64 {
+        let stat = std::fs::read_to_string(self.group.join("cpu.stat")).unwrap_or_default();
+        let mut lines = stat.lines();
+        let count = lines.find_map(|line| line.strip_prefix("nr_throttled "));
+        count.unwrap_or_default().parse().unwrap_or_default()
+    }
+}
+
+impl Drop for Throttled {
+    fn drop(&mut self) {
+        // A container that was started again has another group.
+        std::fs::write(self.group.join(QUOTA), self.before.trim()).unwrap_or_default();
+    }
 }
 
 /// How often a pod was started again.
@@ -172,3 +274,7 @@ pub(crate) fn restarts(bed: &Bed, pod: &str) -> u32 {
     let count = bed.kubectl(&format!("-n kube-system get {pod} {count}"));
     count.parse().unwrap()
 }
+
+const KUBE_DNS: &str = include_str!("kube-dns.yaml");
+const STATE: &str = "freezer.state";
+const QUOTA: &str = "cpu.cfs_quota_us";

@@ -14,10 +14,11 @@ mod internet;
 mod keys;
 mod network;
 mod node;
+mod page;
 mod space;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::ScopedJoinHandle;
 use std::time::Duration;
@@ -196,14 +197,22 @@ impl Cluster {
         self.wait_for_rollout("kube-system", "deployment/coredns")
     }
 
-    /// Gives every node one more image.
+    /// Gives every node one more image, from an archive.
     ///
     /// # Errors
     ///
-    /// When it cannot be made.
-    pub fn load(&self, image: &Image) -> Result<()> {
-        let archive = image.write(&self.dir.join("images"))?;
-        self.nodes.iter().try_for_each(|node| node.load(&archive))
+    /// When a node does not take it.
+    pub fn load(&self, archive: &Path) -> Result<()> {
+        self.nodes.iter().try_for_each(|node| node.load(archive))
+    }
+
+    /// Runs helm as the administrator; returns what it printed.
+    ///
+    /// # Errors
+    ///
+    /// With what it printed when it failed.
+    pub fn helm(&self, arguments: &[&str]) -> Result<String> {
+        self.control_plane.helm(arguments)
     }
 
     /// Runs kubectl as the administrator; returns what it printed.
@@ -262,7 +271,7 @@ impl Cluster {
     }
 
     /// Where its logs are.
-    pub fn dir(&self) -> &std::path::Path {
+    pub fn dir(&self) -> &Path {
         &self.dir
     }
 }

@@ -30,6 +30,18 @@ pub fn soak_length() -> Duration {
     }
 }
 
+/// How long a soak lasts that has no short form: only if `TEST_LENGTH` has a number.
+///
+/// # Panics
+///
+/// As [`by_length`].
+pub fn asked_soak() -> Option<Duration> {
+    match asked() {
+        Length::Short | Length::Long => None,
+        Length::Seconds(seconds) => Some(Duration::from_secs(seconds)),
+    }
+}
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Length {
     Short,

@@ -34,7 +34,7 @@ pub use client::{Client, Query, query};
 pub use cluster::Cluster;
 pub use coredns::Coredns;
 pub use fivedots::Fivedots;
-pub use length::{by_length, soak_length};
+pub use length::{asked_soak, by_length, soak_length};
 pub use netns::{Lan, Netns};
 pub use process::Process;
 pub use require::{Component, have, have_program};

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use crate::workspace::FEATURES;
 use crate::{shell, trials};
 
-/// The soaks: a name, and the package whose test program `soak` has it.
-const SOAKS: [(&str, &str); 2] = [("observer", "proxy"), ("octets", "proxy")];
+/// The soaks: a name, and the test program of the package `proxy` that has it.
+const SOAKS: [(&str, &str); 3] = [("idle", "cluster"), ("observer", "soak"), ("octets", "soak")];
 
 /// Greedy clients and trouble with the upstream in turn, which is a trial.
 const DAY: &str = "day";
@@ -22,15 +23,14 @@ pub(crate) fn run(name: &str, length: Duration) -> Result<ExitCode> {
     if name == DAY {
         return trials::run(DAY, &["--for".to_owned(), length.as_secs().to_string()]);
     }
-    let Some((_, package)) = SOAKS.iter().find(|(known, _)| *known == name) else {
+    let Some((_, program)) = SOAKS.iter().find(|(known, _)| *known == name) else {
         let known = SOAKS.map(|(known, _)| known).join(", ");
         bail!("no soak {name:?}; known are {DAY}, {known}");
     };
-    let arguments = ["test", "--package", package, "--test", "soak", "--", "--nocapture"];
-    let filter = format!("{name}::");
-    let mut cargo = shell::cargo(&arguments);
+    let mut cargo = shell::cargo(&["test", "--package", "proxy", "--test", program]);
     cargo
-        .arg(filter)
+        .args(FEATURES)
+        .args(["--", "--nocapture", &format!("{name}::")])
         .env("TEST_LENGTH", length.as_secs().to_string());
     shell::run(&mut cargo)?;
     Ok(ExitCode::SUCCESS)

@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 
 use super::network::NETWORKS;
 use super::space::{Space, run};
-use crate::{kubernetes, wait};
+use crate::{helm, kubernetes, wait};
 
 /// The machine of the control plane; it is the way of the nodes to anywhere else.
 #[derive(Clone, Debug)]
@@ -127,6 +127,22 @@ impl ControlPlane {
         let mut command = self.space.command(kubernetes::binary("kubectl")?)?;
         command.arg("--kubeconfig").arg(&self.kubeconfig);
         Ok(command)
+    }
+
+    /// Runs helm as the administrator; returns what it printed.
+    ///
+    /// # Errors
+    ///
+    /// With what it printed when it failed, and when it cannot be built.
+    pub fn helm(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = self.space.command(helm::binary()?)?;
+        command
+            .arg("--kubeconfig")
+            .arg(&self.kubeconfig)
+            .args(arguments)
+            // Nothing of the person who runs it.
+            .env("HELM_CONFIG_HOME", "/nonexistent");
+        run(&mut command)
     }
 
     /// What the administrator reaches the API server by.
