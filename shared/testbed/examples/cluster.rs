@@ -2,7 +2,9 @@
 //! this.
 
 use std::io::Write as _;
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use testbed::Cluster;
@@ -36,6 +38,8 @@ fn main() -> Result<()> {
             let node = node.with_context(|| format!("no node {number}"))?;
             Err(node.space().command(program)?.args(rest).exec().into())
         }
+        "install" => install(&bed, rest),
+        "page" => page(&bed),
         "internet" => cluster::serve_internet(),
         _ => bail!("{verb}: {USAGE}"),
     }
@@ -50,4 +54,29 @@ fn up(bed: &Cluster) -> Result<()> {
     Ok(())
 }
 
-const USAGE: &str = "cluster up | down | kubectl ARGS… | node 1|2 PROGRAM ARGS… | parts";
+/// Gives the nodes the image of an archive, and installs the chart with interception.
+fn install(bed: &Cluster, rest: &[String]) -> Result<()> {
+    let [archive] = rest else { bail!("install: one archive, not {}", rest.len()) };
+    bed.load(Path::new(archive))?;
+    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/chart");
+    let values = "interception.enabled=true,image.pullPolicy=Never";
+    let line = ["upgrade", "--install", "fivedots", chart, "-n", NAMESPACE, "--set", values];
+    let notes = bed.helm(&line)?;
+    bed.wait_for_rollout(NAMESPACE, DAEMONSET)?;
+    write!(std::io::stdout(), "{notes}")?;
+    Ok(())
+}
+
+fn page(bed: &Cluster) -> Result<()> {
+    let listener = TcpListener::bind(PAGE).with_context(|| format!("cannot listen on {PAGE}"))?;
+    bed.forward((NAMESPACE, DAEMONSET), &listener, || {
+        writeln!(std::io::stdout(), "http://{PAGE}/ is the page of one node; Ctrl-C ends it")?;
+        Ok(())
+    })
+}
+
+const NAMESPACE: &str = "kube-system";
+const DAEMONSET: &str = "daemonset/fivedots";
+const PAGE: &str = "127.0.0.1:9254";
+const USAGE: &str = "cluster up | down | install ARCHIVE | page | kubectl ARGS… | \
+                     node 1|2 PROGRAM ARGS… | parts";

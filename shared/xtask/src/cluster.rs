@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::shell;
+use crate::test::setup;
+use crate::{image, shell};
 
 /// Runs the testbed's program, which knows how, with these arguments.
 ///
@@ -13,10 +14,22 @@ use crate::shell;
 /// When it does not build or cannot be started.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     match arguments {
-        [verb] if verb == "test" => return test(&[]),
-        [verb, all] if verb == "test" && all == "--all" => return test(&["--slow"]),
-        _ => {}
+        [verb] if verb == "test" => test(&[]),
+        [verb, all] if verb == "test" && all == "--all" => test(&["--slow"]),
+        [verb] if verb == "up" => {
+            setup::for_a_cluster();
+            program(arguments)
+        }
+        [verb] if verb == "install" => {
+            let archive = image::for_this_machine()?.to_string_lossy().into_owned();
+            program(&[verb.clone(), archive])
+        }
+        _ => program(arguments),
     }
+}
+
+/// Builds the testbed's program and runs it.
+fn program(arguments: &[String]) -> Result<ExitCode> {
     let build = ["build", "--quiet", "--package", "testbed", "--example", "cluster"];
     shell::run(&mut shell::cargo(&build))?;
     let program = shell::target().join("debug/examples/cluster");

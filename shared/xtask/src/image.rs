@@ -85,6 +85,19 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Builds the image of this machine's architecture, quickly; returns its archive.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) fn for_this_machine() -> Result<PathBuf> {
+    let here = if cfg!(target_arch = "aarch64") { Platform::Arm64 } else { Platform::Amd64 };
+    let archive = shell::target().join("image/fivedots-here.tar");
+    let output = Some(archive.clone());
+    run(&Options { arch: vec![here], output, ..Options::quick() })?;
+    Ok(archive)
+}
+
 fn assemble(
     options: &Options,
     source: &Source,

@@ -98,7 +98,8 @@ enum Chore {
         arguments: Vec<String>,
     },
     /// A real two-node Kubernetes cluster on this machine, as root: `up`, `down`,
-    /// `kubectl ARGS…`, `node 1|2 PROGRAM ARGS…`, `test [--all]`; `CLUSTER=name` keeps two apart,
+    /// `install`, `page`, `kubectl ARGS…`, `node 1|2 PROGRAM ARGS…`, `test [--all]`;
+    /// `CLUSTER=name` keeps two apart,
     /// `PROXY_MODE=nftables` changes both kube-proxies
     Cluster {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]

@@ -6,7 +6,7 @@ mod build;
 mod count;
 mod options;
 mod program;
-mod setup;
+pub(crate) mod setup;
 mod times;
 
 use std::fs;

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use crate::{coredns, shell};
 
 /// Programs that tests start, with the Debian package that has each.
-const PROGRAMS: [(&str, &str); 28] = [
+const PROGRAMS: [(&str, &str); 29] = [
     ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
     ("/usr/aarch64-linux-gnu/include/stdlib.h", "libc6-dev-arm64-cross"),
     ("chromium", "chromium"),
@@ -26,6 +26,7 @@ const PROGRAMS: [(&str, &str); 28] = [
     ("busybox", "busybox-static"),
     ("containerd", "containerd"),
     ("runc", "runc"),
+    ("setcap", "libcap2-bin"),
     ("iptables", "iptables"),
     ("/usr/lib/cni/bridge", "containernetworking-plugins"),
     ("conntrack", "conntrack"),
@@ -40,7 +41,7 @@ const PROGRAMS: [(&str, &str); 28] = [
 /// Installs missing programs, builds CoreDNS, the parts of Kubernetes, and helm. What cannot
 /// be had is said here and skipped by the tests, which know best what they need.
 pub(crate) fn run() {
-    install_programs();
+    install(|_| true);
     if shell::has("go") {
         if let Err(error) = coredns::run_built() {
             shell::complain(&format!(
@@ -54,10 +55,15 @@ pub(crate) fn run() {
     }
 }
 
-fn install_programs() {
+/// Installs what a cluster starts, and what builds its image, where that is missing.
+pub(crate) fn for_a_cluster() {
+    install(|program| CLUSTER.contains(&program));
+}
+
+fn install(is_wanted: impl Fn(&str) -> bool) {
     let missing: Vec<_> = PROGRAMS
         .iter()
-        .filter(|(program, _)| !shell::has(program))
+        .filter(|(program, _)| is_wanted(program) && !shell::has(program))
         .collect();
     if missing.is_empty() {
         return;
@@ -69,7 +75,7 @@ fn install_programs() {
         .join(", ");
     if !Path::new("/etc/debian_version").exists() || !is_root() {
         shell::complain(&format!(
-            "missing: {programs}; only root on Debian installs them, tests that need them are skipped"
+            "missing: {programs}; only root on Debian installs them, what needs them is skipped"
         ));
         return;
     }
@@ -80,7 +86,7 @@ fn install_programs() {
         apt(&[&["install", "-qq", "-y", "--no-install-recommends"], &packages[..]].concat());
     for mut command in [update, install] {
         if let Err(error) = shell::run(&mut command) {
-            shell::complain(&format!("{error:#}; tests that need {programs} are skipped"));
+            shell::complain(&format!("{error:#}; what needs {programs} is skipped"));
             return;
         }
     }
@@ -99,4 +105,34 @@ fn apt(arguments: &[&str]) -> Command {
 fn is_root() -> bool {
     let output = Command::new("id").arg("-u").output();
     output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+/// Those of [`PROGRAMS`] that a cluster needs.
+const CLUSTER: [&str; 14] = [
+    "nft",
+    "ip",
+    "nsenter",
+    "unshare",
+    "musl-gcc",
+    "etcd",
+    "busybox",
+    "containerd",
+    "runc",
+    "setcap",
+    "iptables",
+    "/usr/lib/cni/bridge",
+    "curl",
+    "openssl",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_cluster_needs_has_a_package() {
+        for program in CLUSTER {
+            assert!(PROGRAMS.iter().any(|(known, _)| *known == program), "{program}");
+        }
+    }
 }
