@@ -224,10 +224,23 @@ impl Keeper {
             return;
         }
         let pods = pods.borrow_and_update().clone();
-        if !pods.is_empty()
-            && let Err(error) = self.interceptor.set_fallback(pods)
-        {
-            tracing::warn!(%error, "the fallback of local addresses is not that of the Pods");
+        if pods.is_empty() {
+            return;
+        }
+        match self.interceptor.set_fallback(pods) {
+            Ok(gone) => self.forget(&gone),
+            Err(error) => {
+                tracing::warn!(%error, "the fallback of local addresses is not that of the Pods");
+            }
+        }
+    }
+
+    /// Lets clients that were sent to Pods that are gone be sent to others.
+    fn forget(&mut self, gone: &[SocketAddr]) {
+        match self.interceptor.forget(gone) {
+            Ok(0) => {}
+            Ok(clients) => tracing::info!(clients, ?gone, "sent to other Pods"),
+            Err(error) => tracing::warn!(%error, ?gone, "clients may still be sent there"),
         }
     }
 

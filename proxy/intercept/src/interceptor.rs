@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::connections;
 use crate::found::{is_ours, live, ours, tables};
 use crate::link::{self, Device, Known, LINK, LOOPBACK};
-use crate::plan::{Plan, TABLE};
+use crate::plan::{Family, Plan, TABLE};
 use crate::rules::{self, Matching};
 use crate::socket::{Netlink, NetlinkError};
 
@@ -100,17 +101,56 @@ impl Interceptor {
         Ok(removed)
     }
 
-    /// Sends queries for local addresses there while nothing is intercepted.
+    /// Sends queries for local addresses there while nothing is intercepted; returns what
+    /// is no longer among them, for [`Self::forget`].
     ///
     /// # Errors
     ///
     /// As [`Self::renew`].
-    pub fn set_fallback(&mut self, fallback: Vec<SocketAddr>) -> Result<(), InterceptError> {
+    pub fn set_fallback(
+        &mut self,
+        fallback: Vec<SocketAddr>,
+    ) -> Result<Vec<SocketAddr>, InterceptError> {
         let plan = Plan { fallback, ..self.plan.clone() };
         self.netfilter
             .request("replace the fallback", &rules::replace_fallback(&plan))?;
-        self.plan = plan;
-        Ok(())
+        let before = std::mem::replace(&mut self.plan, plan).fallback;
+        let stays = |to: &SocketAddr| self.plan.fallback.contains(to);
+        Ok(before.into_iter().filter(|to| !stays(to)).collect())
+    }
+
+    /// Has the kernel choose anew for each client of a local address that it has sent to
+    /// one of `gone`; returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not list its connections.
+    pub fn forget(&mut self, gone: &[SocketAddr]) -> Result<usize, InterceptError> {
+        let mut forgotten = 0;
+        for family in [Family::V4, Family::V6] {
+            let of_family = |addr: &IpAddr| Family::of(*addr) == family;
+            let local: Vec<_> = self.plan.local.iter().copied().filter(of_family).collect();
+            let gone: Vec<_> = gone
+                .iter()
+                .copied()
+                .filter(|to| of_family(&to.ip()))
+                .collect();
+            if local.is_empty() || gone.is_empty() {
+                continue;
+            }
+            let found =
+                self.netfilter
+                    .ask("list the connections", connections::list(family), |reply| {
+                        connections::read(reply, &local, &gone)
+                    })?;
+            for connection in &found {
+                // One that has ended meanwhile is forgotten as well.
+                let message = connections::forget(connection);
+                let done = self.netfilter.request("forget a connection", &[message]);
+                forgotten += usize::from(done.is_ok());
+            }
+        }
+        Ok(forgotten)
     }
 
     /// Puts everything in force again, as after someone removed it.

@@ -25,6 +25,8 @@ mod link;
 mod socket;
 pub use socket::NetlinkError;
 
+mod connections;
+
 mod interceptor;
 pub use interceptor::{InterceptError, Interceptor};
 

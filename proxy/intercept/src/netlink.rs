@@ -10,6 +10,11 @@ impl Attributes {
         Self(Vec::new())
     }
 
+    /// Those that a value holds.
+    pub(crate) fn read(value: &[u8]) -> Self {
+        Self(value.to_vec())
+    }
+
     pub(crate) fn put(mut self, kind: u16, value: &[u8]) -> Self {
         // What we write is bounded by `nft::MAX_ELEMENTS`, far below 64 KiB.
         let len = u16::try_from(ATTRIBUTE_HEADER + value.len()).unwrap_or(u16::MAX);

@@ -73,7 +73,7 @@ impl Netlink {
         &mut self,
         what: &'static str,
         message: Message,
-        read: fn(&Reply<'_>) -> Option<T>,
+        mut read: impl FnMut(&Reply<'_>) -> Option<T>,
     ) -> Result<Vec<T>, NetlinkError> {
         let mut found = Vec::new();
         self.talk(&[message], |reply| found.extend(read(reply)))

@@ -206,6 +206,36 @@ fn the_fallback_is_replaced_whole() {
     assert_eq!(chain_of(&shown, "nat-output"), expected);
 }
 
+/// A client that keeps its port is not left with a pod that is gone; others, and what
+/// kube-proxy chose, stay.
+#[test]
+fn clients_of_a_pod_that_is_gone_are_sent_to_another() {
+    if !have_program("conntrack", Component::Netns)
+        || !inside("clients_of_a_pod_that_is_gone_are_sent_to_another")
+    {
+        return;
+    }
+    let mut interceptor = Interceptor::install(plan()).unwrap();
+    for (port, to, pod) in [
+        (4001, "169.254.20.10", "10.244.1.2"),
+        (4002, "169.254.20.10", "10.244.2.2"),
+        (4003, "10.96.0.10", "10.244.1.2"),
+    ] {
+        let client = format!("-p udp -s 10.244.1.9 -d {to} --sport {port} --dport 53");
+        let pod_port = if pod == "10.244.2.2" { ":5353" } else { "" };
+        run(&format!("conntrack -I {client} --dst-nat {pod}{pod_port} -t 60"));
+    }
+    let stays: SocketAddr = "10.244.2.2:5353".parse().unwrap();
+    let gone = interceptor.set_fallback(vec![stays]).unwrap();
+    assert_eq!(gone, ["10.244.1.2:53".parse().unwrap()]);
+    assert_eq!(interceptor.forget(&gone).unwrap(), 1);
+    let left = run("conntrack -L -p udp");
+    let ports = ["4001", "4002", "4003"].map(|port| left.contains(&format!("sport={port}")));
+    assert_eq!(ports, [false, true, true], "{left}");
+    assert_eq!(interceptor.forget(&gone).unwrap(), 0);
+    assert_eq!(interceptor.forget(&[stays]).unwrap(), 1, "{left}");
+}
+
 #[test]
 fn what_others_have_stays_as_it_is() {
     if !inside("what_others_have_stays_as_it_is") {
