@@ -78,12 +78,13 @@ impl Bed {
         self.cluster.helm(arguments).unwrap();
     }
 
-    /// The name of the proxy's Pod on a node.
+    /// The name of the proxy's Pod on a node; of the newest, for one of before may end yet.
     pub(crate) fn pod(&self, node: usize) -> String {
         let node = self.cluster.nodes[node].name();
-        let line = "-n kube-system get pods -l app.kubernetes.io/name=fivedots -o name";
+        let line = "-n kube-system get pods -l app.kubernetes.io/name=fivedots -o name \
+                    --sort-by=.metadata.creationTimestamp";
         let named = self.kubectl(&format!("{line} --field-selector spec.nodeName={node}"));
-        named.lines().next().unwrap_or_default().to_owned()
+        named.lines().last().unwrap_or_default().to_owned()
     }
 
     /// What the proxy on a node has logged.

@@ -160,8 +160,10 @@ pub(crate) fn exhaust_memory(bed: &Bed, node: usize) {
     assert!(eventually(LONG, lower), "not ended: {}", bed.kubectl("describe pods -A"));
     // Its reason is not always OOMKilled: the runtime may hear of the end first.
     let code = "-o jsonpath={.status.containerStatuses[0].lastState.terminated.exitCode}";
-    let code = bed.kubectl(&format!("-n kube-system get {pod} {code}"));
-    assert_eq!(code, "137", "not by SIGKILL");
+    let code = || bed.kubectl(&format!("-n kube-system get {pod} {code}"));
+    // Nor is it there as soon as the restart is counted.
+    assert!(eventually(LONG, || !code().is_empty()), "no end of {pod}");
+    assert_eq!(code(), "137", "not by SIGKILL");
 }
 
 /// So many pods of CoreDNS, all ready, and none that ends.
