@@ -29,7 +29,7 @@ const RESOLVER: &[&[&str]] = &[
 /// From octets to rules, and to the kernel.
 const INTERCEPT: &[&[&str]] = &[
     &["netlink", "plan"],
-    &["expression", "link"],
+    &["connections", "expression", "link"],
     &["nft", "socket"],
     &["rules"],
     &["found"],
