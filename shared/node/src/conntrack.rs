@@ -38,6 +38,8 @@ pub struct Entry {
     pub target: SocketAddr,
     /// From where the reply is expected: the backend, where the target is a Service.
     pub backend: IpAddr,
+    /// Seconds until it ends; each packet makes them more again.
+    pub remaining: u64,
 }
 
 impl Table {
@@ -110,10 +112,12 @@ impl Entry {
         };
         let addr = |key: &str, n: usize| nth(key, n)?.parse::<IpAddr>().ok();
         let port = |key: &str, n: usize| nth(key, n)?.parse::<u16>().ok();
+        let remaining = words.nth(1)?.parse().ok()?;
         let entry = Self {
             source: SocketAddr::new(addr("src=", 0)?, port("sport=", 0)?),
             target: SocketAddr::new(addr("dst=", 0)?, port("dport=", 0)?),
             backend: addr("src=", 1)?,
+            remaining,
         };
         (entry.target.port() == DNS).then_some(entry)
     }
@@ -183,6 +187,7 @@ garbage
         assert_eq!(first.source, "10.244.1.7:40000".parse().unwrap());
         assert_eq!(first.target, "10.96.0.10:53".parse().unwrap());
         assert_eq!(first.backend, "10.244.0.2".parse::<IpAddr>().unwrap());
+        assert_eq!(first.remaining, 29);
         assert_eq!(second.backend, "fd00::2".parse::<IpAddr>().unwrap());
     }
 

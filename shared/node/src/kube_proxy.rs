@@ -1,5 +1,7 @@
 //! What kube-proxy tells of its rules, by its metrics.
 
+use crate::metrics::{labelled, whole};
+
 /// The state of the rules of a kube-proxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RuleState {
@@ -45,23 +47,7 @@ impl RuleState {
 
 /// The values of a metric, with any labels.
 fn of<'a>(metrics: &'a str, name: &'a str) -> impl Iterator<Item = f64> + 'a {
-    metrics.lines().filter_map(move |line| {
-        let rest = line.strip_prefix(name)?;
-        let value = match rest.strip_prefix('{') {
-            Some(labels) => labels.split_once('}')?.1,
-            None => rest.strip_prefix(' ')?,
-        };
-        value.trim().parse().ok()
-    })
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "seconds, not negative"
-)]
-const fn whole(value: f64) -> u64 {
-    value as u64
+    labelled(metrics, name).map(|(_, value)| value)
 }
 
 /// Of both kinds of rules.

@@ -13,5 +13,13 @@ pub use conntrack::{ENTRIES, Entry, Sources, Stats, Table};
 mod udp;
 pub use udp::UdpCounts;
 
+mod kernel_log;
+pub use kernel_log::{FullTables, full_tables};
+
+mod metrics;
+
 mod kube_proxy;
 pub use kube_proxy::RuleState;
+
+mod coredns;
+pub use coredns::CorednsCounts;

@@ -1,11 +1,12 @@
 //! What UDP and the queues before it lost.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use crate::proc_files::Proc;
 
 /// Counters since the start.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct UdpCounts {
     /// Datagrams that found a receive queue full (`Udp RcvbufErrors`).
     pub receive_full: u64,
@@ -13,6 +14,8 @@ pub struct UdpCounts {
     pub send_full: u64,
     /// Packets that the backlog of a processor had no room for.
     pub softnet_dropped: u64,
+    /// What the sockets of each local port lost; only those that did.
+    pub by_port: BTreeMap<u16, u64>,
 }
 
 impl UdpCounts {
@@ -27,18 +30,43 @@ impl UdpCounts {
             receive_full: of_udp(&snmp, "RcvbufErrors"),
             send_full: of_udp(&snmp, "SndbufErrors"),
             softnet_dropped: softnet(&proc.read("net/softnet_stat")?),
+            by_port: by_port(proc)?,
         })
     }
 
     /// What was added since `before`.
     #[must_use]
-    pub const fn since(self, before: Self) -> Self {
+    pub fn since(&self, before: &Self) -> Self {
+        let lost = self.by_port.iter().filter_map(|(port, lost)| {
+            let lost = lost.saturating_sub(before.by_port.get(port).copied().unwrap_or(0));
+            (lost > 0).then_some((*port, lost))
+        });
         Self {
+            by_port: lost.collect(),
             receive_full: self.receive_full.saturating_sub(before.receive_full),
             send_full: self.send_full.saturating_sub(before.send_full),
             softnet_dropped: self.softnet_dropped.saturating_sub(before.softnet_dropped),
         }
     }
+}
+
+/// The drops of `/proc/net/udp` and `udp6`: the last column of each socket's line, which
+/// has its local address and port, hexadecimal, in the second.
+fn by_port(proc: &Proc) -> io::Result<BTreeMap<u16, u64>> {
+    let mut lost = BTreeMap::new();
+    let mut look = |line: &str| {
+        let mut words = line.split_whitespace();
+        let port = words.nth(1).and_then(|local| local.rsplit_once(':'));
+        let port = port.and_then(|(_, port)| u16::from_str_radix(port, 16).ok());
+        let drops = words.last().and_then(|drops| drops.parse::<u64>().ok());
+        if let (Some(port), Some(drops @ 1..)) = (port, drops) {
+            *lost.entry(port).or_default() += drops;
+        }
+    };
+    proc.each_line("net/udp", &mut look)?;
+    // Without IPv6 there is none.
+    proc.each_line("net/udp6", &mut look).ok();
+    Ok(lost)
 }
 
 /// A counter of `/proc/net/snmp`: a line of names and one of numbers.
@@ -75,6 +103,23 @@ mod tests {
         assert_eq!((of_udp(snmp, "RcvbufErrors"), of_udp(snmp, "SndbufErrors")), (7, 1));
         assert_eq!(of_udp("", "RcvbufErrors"), 0);
         assert_eq!(softnet("0000 000000ff 0\n0001 00000001 0\n"), 256);
+    }
+
+    #[test]
+    fn sockets_that_lose_are_known_by_their_port() {
+        let dir = std::env::temp_dir().join(format!("fivedots-udp-{}", std::process::id()));
+        std::fs::create_dir_all(dir.join("net")).unwrap();
+        let line = |port: &str, drops: u32| {
+            format!("1: 0100007F:{port} 00000000:0000 07 0:0 00:0 0 0 0 5 2 00ff {drops}\n")
+        };
+        let text = format!("sl local_address drops\n{}{}", line("14D7", 5), line("0035", 0));
+        std::fs::write(dir.join("net/udp"), text).unwrap();
+        let before =
+            UdpCounts { by_port: by_port(&Proc::at(&dir)).unwrap(), ..UdpCounts::default() };
+        assert_eq!(before.by_port, BTreeMap::from([(5335, 5)]));
+        let after = UdpCounts { by_port: BTreeMap::from([(5335, 7), (53, 1)]), ..before };
+        assert_eq!(after.since(&before).by_port, BTreeMap::from([(53, 1), (5335, 2)]));
+        std::fs::remove_dir_all(dir).unwrap();
     }
 
     #[test]
