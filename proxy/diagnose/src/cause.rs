@@ -32,6 +32,8 @@ pub enum Cause {
     UpstreamServfail,
     /// They answer REFUSED.
     UpstreamRefuses,
+    /// They answer only part of what they are asked, by a limit or for want of capacity.
+    UpstreamLimits,
     /// They answer this node, and not CoreDNS.
     CorednsToUpstream,
     /// Port 53 over TCP is blocked on the way to CoreDNS.
@@ -68,6 +70,7 @@ impl Cause {
         Self::UpstreamSilent,
         Self::UpstreamServfail,
         Self::UpstreamRefuses,
+        Self::UpstreamLimits,
         Self::CorednsToUpstream,
         Self::TcpBlocked,
         Self::SocketOverflow,
@@ -96,6 +99,7 @@ impl Cause {
             Self::UpstreamSilent => "upstream_silent",
             Self::UpstreamServfail => "upstream_servfail",
             Self::UpstreamRefuses => "upstream_refuses",
+            Self::UpstreamLimits => "upstream_limits",
             Self::CorednsToUpstream => "coredns_to_upstream",
             Self::TcpBlocked => "tcp_blocked",
             Self::SocketOverflow => "socket_overflow",
@@ -125,6 +129,7 @@ impl Cause {
             Self::UpstreamSilent => "the upstream of CoreDNS does not answer",
             Self::UpstreamServfail => "the upstream of CoreDNS answers SERVFAIL",
             Self::UpstreamRefuses => "the upstream of CoreDNS answers REFUSED",
+            Self::UpstreamLimits => "the upstream of CoreDNS answers only part of its queries",
             Self::CorednsToUpstream => "CoreDNS does not reach its upstream, this node does",
             Self::TcpBlocked => "TCP port 53 is blocked",
             Self::SocketOverflow => "network queues of this node overflow",

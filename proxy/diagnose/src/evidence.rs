@@ -114,6 +114,8 @@ pub struct Server {
     pub udp: Tries,
     /// Over TCP.
     pub tcp: Tries,
+    /// Over UDP, two a second, after the others; only where some of those failed.
+    pub paced: Tries,
 }
 
 /// The Service of CoreDNS as this node reaches it.
@@ -176,10 +178,25 @@ pub struct Conntrack {
     pub full_lines: u64,
     /// Who has most entries, with how many.
     pub top: Vec<(String, u64)>,
+    /// Other namespaces of this node whose tables the kernel's log calls full: each has
+    /// one of its own, with the same limit.
+    pub elsewhere: Vec<FullTable>,
+}
+
+/// A full connection table of another network namespace.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct FullTable {
+    /// The inode of the namespace.
+    pub netns: u64,
+    /// Who lives in it.
+    pub who: String,
+    /// Lines of the log.
+    pub lines: u64,
 }
 
 /// What the kernel's UDP and network queues lost in the window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct UdpCounters {
     /// Datagrams that found a receive queue full (`Udp RcvbufErrors`).
@@ -188,6 +205,8 @@ pub struct UdpCounters {
     pub send_full: u64,
     /// Packets that the backlog of a processor had no room for (`softnet_stat`).
     pub softnet_dropped: u64,
+    /// Local ports whose sockets lost most, with how many.
+    pub ports: Vec<(u16, u64)>,
 }
 
 /// What a node's kube-proxy tells.

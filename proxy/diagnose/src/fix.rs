@@ -115,6 +115,14 @@ const fn text(cause: Cause) -> (&'static str, &'static [&'static str], &'static 
             &["kubectl -n kube-system get configmap coredns -o yaml"],
             "None: it only reads.",
         ),
+        Cause::UpstreamLimits => (
+            "Send it fewer queries: let CoreDNS cache for longer, mend what multiplies them, or forward to more servers.",
+            &[
+                "fivedots top",
+                "kubectl -n kube-system edit configmap coredns   # cache 300; forward . IP-1 IP-2",
+            ],
+            "Changes of names outside of the cluster are seen later.",
+        ),
         Cause::CorednsToUpstream => (
             "Check network policies and routes between the pods of CoreDNS and the upstream.",
             &[

@@ -17,6 +17,9 @@ pub(crate) fn names(servers: &[&Server]) -> String {
 
 /// How tries ended, in words.
 pub(crate) fn ends(tries: &Tries) -> String {
+    if tries.failed() == 0 {
+        return format!("all of {} are answered", tries.sent);
+    }
     let mut parts: Vec<String> = Vec::new();
     let failures = [
         (tries.timeouts, "without an answer"),

@@ -55,6 +55,9 @@ pub(super) fn down(evidence: &Evidence, before: &[Finding]) -> Option<Finding> {
     let finding = found(Cause::CorednsDown, scope)
         .culprit(Some(names(&servers)))
         .because(format!("no CoreDNS pod answers here; {}: {}", first.name, ends(&first.udp)))
+        .because_if(first.udp.refused > 0, || {
+            "its host refuses: no process listens at the address".to_owned()
+        })
         .because_if(told, || "the API calls none of them ready".to_owned())
         .because_if(ready > 0, || format!("the API calls {ready} of them ready"))
         .because_if(by_peers > 0, || format!("{by_peers} of them do not answer other nodes"))

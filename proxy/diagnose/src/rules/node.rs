@@ -1,7 +1,7 @@
 //! Causes on the node itself: loops, the connection table, queues.
 
 use crate::cause::Cause;
-use crate::evidence::{Conntrack, Evidence};
+use crate::evidence::{Conntrack, Evidence, FullTable};
 use crate::finding::{Finding, Scope, found, has};
 
 /// A probe or a question came back.
@@ -25,7 +25,7 @@ pub(super) fn conntrack_full(evidence: &Evidence, _: &[Finding]) -> Option<Findi
     // and a firewall does: only the table's own counter tells them apart.
     let is_full = table.dropped > 0 || table.full_lines > 0;
     if !is_full {
-        return None;
+        return full_elsewhere(table);
     }
     let Conntrack { count, max, dropped, evicted, full_lines, .. } = *table;
     let culprit = table.top.first();
@@ -48,6 +48,20 @@ pub(super) fn conntrack_full(evidence: &Evidence, _: &[Finding]) -> Option<Findi
     Some(Finding { scope, ..finding })
 }
 
+/// The table of one workload's namespace: the node's own has room, and nobody else fails.
+fn full_elsewhere(table: &Conntrack) -> Option<Finding> {
+    let most = table.elsewhere.iter().max_by_key(|full| full.lines)?;
+    let FullTable { netns, who, lines } = most;
+    let finding = found(Cause::ConntrackFull, Scope::Workload)
+        .culprit(Some(format!("{who} (network namespace {netns})")))
+        .because(format!(
+            "the kernel's log has \"table full in netns {netns}\" {lines} times in a minute"
+        ))
+        .because(format!("the node's own table has {} of {} entries", table.count, table.max))
+        .otherwise("were it the node's table, its own `drop` would move");
+    Some(finding)
+}
+
 /// Datagrams found a queue full.
 pub(super) fn overflow(evidence: &Evidence, before: &[Finding]) -> Option<Finding> {
     let udp = evidence.udp.as_ref()?;
@@ -55,7 +69,9 @@ pub(super) fn overflow(evidence: &Evidence, before: &[Finding]) -> Option<Findin
     if lost < LOST || has(before, &[Cause::Loop]) {
         return None;
     }
+    let worst = udp.ports.first();
     let finding = found(Cause::SocketOverflow, Scope::Node)
+        .culprit(worst.map(|(port, lost)| format!("UDP port {port}, which lost {lost}")))
         .because_if(udp.receive_full > 0, || {
             format!("{} datagrams found a receive queue full (RcvbufErrors)", udp.receive_full)
         })

@@ -131,6 +131,7 @@ pub(super) fn tcp_blocked(evidence: &Evidence, before: &[Finding]) -> Option<Fin
     }
     let first = blocked.first()?;
     let finding = found(Cause::TcpBlocked, evidence.scope_of(Cause::TcpBlocked))
+        .culprit(Some(format!("TCP to {}", names(&blocked))))
         .because(format!("{} answers over UDP", names(&blocked)))
         .because(format!("over TCP: {}", ends(&first.tcp)))
         .otherwise("a sick CoreDNS fails over both");

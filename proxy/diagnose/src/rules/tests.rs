@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::evidence::{
-    Cluster, Conntrack, CorednsPod, Evidence, Flow, KubeProxy, Peer, Ring, Server, Service, Sums,
-    UdpCounters, Who, Window,
+    Cluster, Conntrack, CorednsPod, Evidence, Flow, FullTable, KubeProxy, Peer, Ring, Server,
+    Service, Sums, UdpCounters, Who, Window,
 };
 use crate::sample::Tries;
 use crate::{Cause, Finding, Outcome, Scope, judge};
 
 mod clients;
 mod random;
+mod table;
 mod thresholds;
 
 fn tries(good: u32, timeouts: u32) -> Tries {
@@ -31,6 +32,7 @@ fn pod(n: u8, udp: Tries) -> Server {
         ready: Some(true),
         tcp: udp.clone(),
         udp,
+        ..Server::default()
     }
 }
 
@@ -144,43 +146,6 @@ fn nothing_seen_is_no_health() {
 }
 
 #[test]
-fn a_full_table_is_told_from_a_service_without_endpoints() {
-    let full = changed(|evidence| {
-        let table = evidence.conntrack.as_mut().unwrap();
-        (table.count, table.dropped) = (1_000, 40);
-        table.top = vec![("10.244.0.9".to_owned(), 800)];
-        let service = evidence.service.as_mut().unwrap();
-        service.udp = Tries { sent: 20, not_permitted: 20, ..Tries::default() };
-        service.tcp = tries(0, 5);
-        for server in evidence.coredns.as_mut().unwrap() {
-            server.udp = Tries { sent: 10, not_permitted: 10, ..Tries::default() };
-            server.tcp = tries(0, 5);
-        }
-    });
-    let finding = only(&full);
-    assert_eq!((finding.cause, finding.scope), (Cause::ConntrackFull, Scope::Node));
-    assert_eq!(finding.culprit.as_deref(), Some("10.244.0.9 with 800 of 1000 entries"));
-
-    // kube-proxy rejects: EPERM as well, but TCP is refused and no counter moves.
-    let empty = changed(|evidence| {
-        let service = evidence.service.as_mut().unwrap();
-        service.udp = Tries { sent: 20, not_permitted: 20, ..Tries::default() };
-        service.tcp = Tries { sent: 5, refused: 5, ..Tries::default() };
-        evidence.cluster.as_mut().unwrap().endpoints.clear();
-        evidence.coredns = Some(Vec::new());
-        evidence.through = Some(Vec::new());
-    });
-    let finding = only(&empty);
-    assert_eq!((finding.cause, finding.scope), (Cause::NoEndpoints, Scope::Cluster));
-    // A datapath without the table says nothing of it.
-    let other = changed(|evidence| {
-        let table = evidence.conntrack.as_mut().unwrap();
-        (table.applies, table.dropped) = (false, 40);
-    });
-    assert_eq!(causes(&other), []);
-}
-
-#[test]
 fn coredns_that_is_down_is_told_from_a_node_that_does_not_reach_it() {
     let dead = |evidence: &mut Evidence| {
         for server in evidence
@@ -291,6 +256,13 @@ fn an_upstream_is_silent_fails_refuses_or_is_reached_from_here_alone() {
         assert_eq!((finding.cause, finding.scope), (cause, Scope::Cluster));
         assert_eq!(finding.culprit.as_deref(), Some("192.0.2.1:53"));
     }
+    let limits = only(&changed(|evidence| {
+        let server = &mut evidence.upstreams.as_mut().unwrap()[0];
+        (server.udp, server.paced) = (tries(4, 6), tries(4, 0));
+    }));
+    assert_eq!(limits.cause, Cause::UpstreamLimits);
+    let slowly = "asked twice a second: all of 4 are answered";
+    assert!(limits.evidence.iter().any(|one| one == slowly), "{limits:?}");
     let path = only(&changed(|evidence| {
         for server in evidence.through.iter_mut().flatten() {
             server.udp = answering("SERVFAIL", 10);
@@ -366,6 +338,11 @@ fn other_causes_by_what_shows_them() {
     assert_eq!((unsynced.cause, unsynced.scope), (Cause::NotSynced, Scope::Cluster));
     let full = only(&changed(|evidence| evidence.udp.as_mut().unwrap().receive_full = 10));
     assert_eq!((full.cause, full.scope), (Cause::SocketOverflow, Scope::Node));
+    let port = only(&changed(|evidence| {
+        let udp = evidence.udp.as_mut().unwrap();
+        (udp.receive_full, udp.ports) = (90, vec![(53, 80), (5335, 10)]);
+    }));
+    assert_eq!(port.culprit.as_deref(), Some("UDP port 53, which lost 80"));
     let throttled = only(&changed(|evidence| {
         evidence.window.as_mut().unwrap().p99_ms = Some(800.0);
         let pod = CorednsPod { throttled: Some(0.6), ..CorednsPod::default() };

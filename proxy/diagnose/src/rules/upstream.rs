@@ -91,9 +91,13 @@ pub(super) fn unexpected(evidence: &Evidence, _: &[Finding]) -> Option<Finding> 
 fn sick_upstream(evidence: &Evidence, servers: &[&Server]) -> Finding {
     let mut tries = Tries::default();
     servers.iter().for_each(|server| tries.add(&server.udp));
+    let mut paced = Tries::default();
+    servers.iter().for_each(|server| paced.add(&server.paced));
     let cause = match () {
-        () if tries.of("REFUSED") * 2 > tries.failed() => Cause::UpstreamRefuses,
         () if tries.of("SERVFAIL") * 2 > tries.failed() => Cause::UpstreamServfail,
+        // A server that is down answers none.
+        () if servers.iter().all(|server| server.udp.good() > 0) => Cause::UpstreamLimits,
+        () if tries.of("REFUSED") * 2 > tries.failed() => Cause::UpstreamRefuses,
         () => Cause::UpstreamSilent,
     };
     let window = evidence.window.as_ref();
@@ -102,6 +106,7 @@ fn sick_upstream(evidence: &Evidence, servers: &[&Server]) -> Finding {
     found(cause, evidence.scope_of(cause))
         .culprit(Some(names(servers)))
         .because(format!("asked from this node: {}", ends(&tries)))
+        .because_if(paced.sent > 0, || format!("asked twice a second: {}", ends(&paced)))
         .because_if(well.is_some(), || "names of the cluster are answered".to_owned())
         .because_if(clients_fail(evidence), || external_of(evidence))
         .otherwise("were it CoreDNS, this node would be answered by them")

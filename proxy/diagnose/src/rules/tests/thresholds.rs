@@ -41,7 +41,7 @@ fn probes_of_servers() {
         let failed = narrow(steps);
         evidence.coredns.as_mut().unwrap()[1] = pod(2, tries(10 - failed, failed));
     });
-    flips(Cause::UpstreamSilent, 4, |evidence, steps| {
+    flips(Cause::UpstreamLimits, 4, |evidence, steps| {
         let failed = narrow(steps);
         evidence.upstreams.as_mut().unwrap()[0].udp = tries(10 - failed, failed);
     });
