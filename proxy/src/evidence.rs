@@ -8,12 +8,15 @@ use diagnose::{Evidence, Outcome, SCHEMA, Verdict, judge};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::DiagnoseArgs;
+use flows::Flows;
 
 mod accounts;
 mod ask;
+mod flows;
 mod host;
 pub use host::Counters;
 mod probes;
+mod rings;
 
 /// Evidence and what follows from it: what `--format json` prints.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -50,9 +53,12 @@ pub async fn gather(args: &DiagnoseArgs) -> Evidence {
             .gaps
             .push(format!("the accounts of the proxy: {error}")),
     }
-    let before = Counters::read();
-    let ports = probes::run(&targets, args, &mut evidence).await;
-    host::note(&before, &targets, &ports, &mut evidence).await;
+    let (before, flows) = (Counters::read(), Flows::read(targets.service));
+    let rings = rings::find(&targets.coredns, &args.external);
+    let (rings, ports) = tokio::join!(rings, probes::run(&targets, args, &mut evidence));
+    rings::note(rings, &mut evidence);
+    host::note(&before, &mut evidence).await;
+    flows.note(&ports, &mut evidence);
     evidence
 }
 

@@ -1,21 +1,20 @@
 //! What the kernel and kube-proxy of this node tell, before and after the probes.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use console::{AdminAddr, AdminClientError, read_text};
-use diagnose::{Conntrack, Evidence, KubeProxy, UdpCounters};
-use node::{ENTRIES, Entry, Proc, RuleState, Sources, Table, UdpCounts};
-
-use super::probes::Targets;
+use diagnose::{Conntrack, Evidence, FullTable, KubeProxy, UdpCounters};
+use node::{ENTRIES, Proc, RuleState, Sources, Table, UdpCounts, full_tables};
 
 /// Counters of this node at one moment.
 #[derive(Debug)]
 pub struct Counters {
     table: io::Result<Table>,
     udp: io::Result<UdpCounts>,
+    /// Since the start of the machine.
+    taken: Duration,
 }
 
 impl Counters {
@@ -23,7 +22,8 @@ impl Counters {
     #[must_use]
     pub fn read() -> Self {
         let proc = Proc::default();
-        Self { table: Table::read(&proc), udp: UdpCounts::read(&proc) }
+        let taken = proc.uptime().unwrap_or(Duration::MAX);
+        Self { table: Table::read(&proc), udp: UdpCounts::read(&proc), taken }
     }
 
     /// Notes what changed since `before`, and what could not be read.
@@ -33,16 +33,9 @@ impl Counters {
     }
 }
 
-/// Notes what changed since `before`, where the probes from `ports` were sent, and what
-/// kube-proxy tells.
-pub(super) async fn note(
-    before: &Counters,
-    targets: &Targets,
-    ports: &[SocketAddr],
-    evidence: &mut Evidence,
-) {
+/// Notes what changed since `before`, and what kube-proxy tells.
+pub(super) async fn note(before: &Counters, evidence: &mut Evidence) {
     Counters::read().note_since(before, evidence);
-    note_backends(targets, ports, evidence);
     let metrics = read_text(&AdminAddr::Tcp(KUBE_PROXY), "/metrics").await;
     match metrics {
         Ok(text) => evidence.kube_proxy = Some(rules(&RuleState::parse(&text))),
@@ -58,14 +51,19 @@ pub(super) async fn note(
 fn note_udp(before: &Counters, after: &Counters, evidence: &mut Evidence) {
     match (&before.udp, &after.udp) {
         (Ok(before), Ok(after)) => {
-            let UdpCounts { receive_full, send_full, softnet_dropped } = after.since(*before);
-            evidence.udp = Some(UdpCounters { receive_full, send_full, softnet_dropped });
+            let UdpCounts { receive_full, send_full, softnet_dropped, by_port } =
+                after.since(before);
+            let mut ports: Vec<_> = by_port.into_iter().collect();
+            ports.sort_by_key(|(_, lost)| std::cmp::Reverse(*lost));
+            ports.truncate(TOP);
+            evidence.udp = Some(UdpCounters { receive_full, send_full, softnet_dropped, ports });
         }
         (_, Err(error)) | (Err(error), _) => evidence.gaps.push(format!("UDP counters: {error}")),
     }
 }
 
 fn note_table(before: &Counters, after: &Counters, evidence: &mut Evidence) {
+    let began = before.taken;
     let (before, after) = match (&before.table, &after.table) {
         (Ok(before), Ok(after)) => (before, after),
         (_, Err(error)) | (Err(error), _) => {
@@ -92,34 +90,39 @@ fn note_table(before: &Counters, after: &Counters, evidence: &mut Evidence) {
         max: after.max,
         dropped: since.drop,
         evicted: since.early_drop,
-        full_lines: 0,
         top: sources
             .busiest(TOP)
             .into_iter()
             .map(|(addr, count)| (addr.to_string(), count))
             .collect(),
+        ..Conntrack::default()
     });
+    note_full(began, evidence);
 }
 
-/// Where the rules of this node sent the probes of the Service.
-fn note_backends(targets: &Targets, ports: &[SocketAddr], evidence: &mut Evidence) {
-    let (Some(service), Some(probed)) = (targets.service, evidence.service.as_mut()) else {
-        return;
+/// Whose tables the kernel calls full since `began`.
+fn note_full(began: Duration, evidence: &mut Evidence) {
+    let Some(table) = &mut evidence.conntrack else { return };
+    let proc = Proc::default();
+    let own = proc.own_network().ok().flatten();
+    let full = match full_tables(began) {
+        Ok(full) => full,
+        Err(error) => return evidence.gaps.push(format!("the kernel's log: {error}")),
     };
-    let ours: BTreeSet<u16> = ports.iter().map(SocketAddr::port).collect();
-    let is_own = |entry: &Entry| entry.target == service && ours.contains(&entry.source.port());
-    let mut backends: BTreeSet<IpAddr> = BTreeSet::new();
-    let look = |line: &str| {
-        let own = Entry::parse(line).filter(is_own);
-        backends.extend(own.map(|entry| entry.backend));
-    };
-    if let Err(error) = Proc::default().each_line(ENTRIES, look) {
-        return evidence
-            .gaps
-            .push(format!("where the Service leads: {error}"));
+    for (netns, lines) in full {
+        let who = match netns {
+            Some(netns) if Some(netns) != own => proc.container_of_network(netns),
+            // Without a name it is ours only where ours dropped something.
+            None if table.dropped == 0 => Some("a pod of this node".to_owned()),
+            _ => {
+                table.full_lines += lines;
+                continue;
+            }
+        };
+        // A namespace without a process is gone.
+        let full = who.map(|who| FullTable { netns: netns.unwrap_or_default(), who, lines });
+        table.elsewhere.extend(full);
     }
-    // NOTRACK and other datapaths leave no entry.
-    probed.backends = (!backends.is_empty()).then(|| backends.into_iter().collect());
 }
 
 #[expect(clippy::disallowed_methods, reason = "what kube-proxy tells is in Unix time")]
@@ -139,7 +142,7 @@ pub(super) fn name() -> String {
     name.map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned())
 }
 
-/// Sources of entries that are named.
+/// Sources of entries, and ports that lose, that are named.
 const TOP: usize = 5;
 
 /// `metricsBindAddress` of kube-proxy by default.

@@ -56,6 +56,7 @@ struct Plan {
     udp: u32,
     tcp: u32,
     asks: Asks,
+    pace: Duration,
 }
 
 /// For what.
@@ -90,6 +91,7 @@ pub(super) async fn run(
         udp,
         tcp,
         asks: asks.clone(),
+        pace: PACE,
     };
     let all = |servers: &[SocketAddr], udp, tcp, asks: &Asks| {
         servers
@@ -114,11 +116,26 @@ pub(super) async fn run(
     };
     (evidence.coredns, evidence.upstreams) = (servers(coredns), servers(upstreams));
     evidence.through = servers(through);
+    ask_slowly(evidence.upstreams.iter_mut().flatten(), &external).await;
     let Some(Probed { server, udp, tcp, ports }) = service.into_iter().next() else {
         return Vec::new();
     };
     evidence.service = Some(Service { addr: Some(server), udp, tcp, ..Service::default() });
     ports
+}
+
+/// Asks those that lost probes again, so slowly that no limit of their rate is met.
+async fn ask_slowly(servers: impl Iterator<Item = &mut Server>, asks: &Asks) {
+    let mut servers: Vec<_> = servers.filter(|server| server.udp.failed() > 0).collect();
+    let plan = |server: &&mut Server| {
+        let (server, asks) = (server.addr?, asks.clone());
+        Some(Plan { server, udp: SLOW_ONES, tcp: 0, asks, pace: SLOW_PACE })
+    };
+    let plans = servers.iter().filter_map(plan).collect();
+    let [probed] = probe([plans]).await;
+    for (server, probed) in servers.iter_mut().zip(probed) {
+        server.paced = probed.udp;
+    }
 }
 
 /// What probes of one server met.
@@ -132,7 +149,8 @@ struct Probed {
 impl From<Probed> for Server {
     fn from(probed: Probed) -> Self {
         let Probed { server, udp, tcp, .. } = probed;
-        Self { name: server.to_string(), addr: Some(server), ready: None, udp, tcp }
+        let name = server.to_string();
+        Self { name, addr: Some(server), udp, tcp, ..Self::default() }
     }
 }
 
@@ -171,7 +189,7 @@ async fn probe<const N: usize>(groups: [Vec<Plan>; N]) -> [Vec<Probed>; N] {
 
 impl Plan {
     async fn run(self) -> Probed {
-        let mut pace = interval(PACE);
+        let mut pace = interval(self.pace);
         let mut set = JoinSet::new();
         for _ in 0..self.udp {
             pace.tick().await;
@@ -213,13 +231,19 @@ fn internal(domain: &Name) -> Name {
 }
 
 /// A name that nobody has asked before.
-fn fresh(domain: &Name) -> Name {
+pub(super) fn fresh(domain: &Name) -> Name {
     let name = format!("fivedots-{:016x}.{domain}", rand::random::<u64>());
     Name::from_text(&name).unwrap_or(*domain)
 }
 
 /// Between two probes of one server: fifty a second.
 const PACE: Duration = Duration::from_millis(20);
+
+/// The pace of those who lost probes: two a second, which no server limits.
+const SLOW_PACE: Duration = Duration::from_millis(500);
+
+/// Slow probes: all together take two seconds.
+const SLOW_ONES: u32 = 4;
 
 /// Flows to the Service: one dead backend of three is missed by all of them once in
 /// three thousand runs.
