@@ -1,115 +1,138 @@
 //! Incidents made for real, in network namespaces: real CoreDNS, real rules of the
-//! kernel. `fivedots diagnose` must name the cause of each, and none where all is well.
+//! kernel. `fivedots diagnose` must name the cause of each, how far it reaches and who it
+//! is, and nothing where all is well.
 #![cfg(test)]
 
 mod clients;
 mod incident;
+mod pressure;
 mod world;
 
-use diagnose::{Cause, Outcome, Scope};
+use std::io::Write as _;
+
+use diagnose::{Cause, Evidence, Outcome, Scope};
 use testbed::{Component, by_length, have, have_program};
 
 use crate::incident::Incident;
 use crate::world::World;
 
+/// What must be found: the cause, its scope, and a part of who it is.
+type Expected = Option<(Cause, Scope, &'static str)>;
+
 /// Whether the machine has what the world is made of.
 fn is_possible() -> bool {
-    have(Component::Netns) && have(Component::Coredns) && have_program("nft", Component::Netns)
+    let programs = ["nft", "conntrack", "ss"];
+    have(Component::Netns)
+        && have(Component::Coredns)
+        && programs
+            .iter()
+            .all(|program| have_program(program, Component::Netns))
 }
 
-/// Makes an incident several times; each verdict must be `cause` alone.
-fn check(incident: Incident, expected: Option<(Cause, Scope)>) {
+/// Makes an incident several times; each verdict must be `expected` alone.
+fn check(incident: Incident, expected: Expected) {
     if !is_possible() {
         return;
     }
-    for _ in 0..by_length(1, 20) {
+    for _ in 0..times() {
         let world = World::with(incident);
-        let verdict = world.diagnose();
+        let (evidence, verdict) = world.diagnose();
         let found: Vec<_> = verdict
             .findings
             .iter()
             .map(|finding| (finding.cause, finding.scope))
             .collect();
         println!("{incident:?}: {found:?}");
-        assert_eq!(found, Vec::from_iter(expected), "{incident:?}: {verdict:#?}");
+        keep(incident, &evidence);
+        let wanted = expected.map(|(cause, scope, _)| (cause, scope));
+        assert_eq!(found, Vec::from_iter(wanted), "{incident:?}: {verdict:#?}\n{evidence:#?}");
         let outcome = if expected.is_some() { Outcome::Problem } else { Outcome::Healthy };
         assert_eq!(verdict.outcome, outcome);
+        if let (Some((_, _, who)), Some(finding)) = (expected, verdict.findings.first()) {
+            let who = who.replace("{pod}", &world.pod_inode());
+            let culprit = finding.culprit.clone().unwrap_or_default();
+            assert!(culprit.contains(&who), "{incident:?}: {culprit:?} is not {who}");
+        }
     }
 }
 
-#[test]
-fn all_is_well() {
-    check(Incident::None, None);
+/// One of each; twenty for the table of docs/incidents.md, or as many as `TIMES` says.
+fn times() -> u32 {
+    let times = std::env::var("TIMES").ok();
+    times.map_or_else(|| by_length(1, 20), |text| text.parse().unwrap())
 }
 
-#[test]
-fn a_silent_upstream() {
-    check(Incident::UpstreamSilent, Some((Cause::UpstreamSilent, Scope::NodeOrCluster)));
+/// Adds the evidence to those of the incident in the folder of `EVIDENCE`, if that is set.
+fn keep(incident: Incident, evidence: &Evidence) {
+    let Some(dir) = std::env::var_os("EVIDENCE") else { return };
+    let path = std::path::Path::new(&dir).join(format!("{incident:?}.jsonl"));
+    let mut file = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(path)
+        .unwrap();
+    writeln!(file, "{}", serde_json::to_string(evidence).unwrap()).unwrap();
 }
 
-#[test]
-fn an_upstream_that_answers_servfail() {
-    check(Incident::UpstreamServfail, Some((Cause::UpstreamServfail, Scope::NodeOrCluster)));
+macro_rules! incidents {
+    ($($name:ident: $incident:ident => $expected:expr;)*) => {
+        impl Incident {
+            /// All of them.
+            pub(crate) const ALL: &[Self] = &[$(Self::$incident),*];
+        }
+
+        $(
+            #[test]
+            fn $name() {
+                check(Incident::$incident, $expected);
+            }
+        )*
+    };
 }
 
-#[test]
-fn an_upstream_that_refuses() {
-    check(Incident::UpstreamRefuses, Some((Cause::UpstreamRefuses, Scope::NodeOrCluster)));
+/// A cause that may be of this node or of all.
+const fn open(cause: Cause, who: &'static str) -> Expected {
+    Some((cause, Scope::NodeOrCluster, who))
 }
 
-#[test]
-fn an_upstream_that_coredns_does_not_reach() {
-    check(Incident::CorednsToUpstream, Some((Cause::CorednsToUpstream, Scope::Cluster)));
+const fn of(cause: Cause, scope: Scope, who: &'static str) -> Expected {
+    Some((cause, scope, who))
 }
 
-#[test]
-fn one_coredns_pod_that_is_dead() {
-    check(Incident::OnePodDead, Some((Cause::CorednsPodSick, Scope::NodeOrCluster)));
-}
-
-#[test]
-fn all_coredns_pods_dead() {
-    check(Incident::AllPodsDead, Some((Cause::CorednsDown, Scope::NodeOrCluster)));
-}
-
-#[test]
-fn rules_that_lead_to_a_pod_that_is_gone() {
-    check(Incident::StaleRules, Some((Cause::StaleRules, Scope::Node)));
-}
-
-#[test]
-fn a_service_without_endpoints() {
-    check(Incident::NoEndpoints, Some((Cause::NoEndpoints, Scope::NodeOrCluster)));
-}
-
-#[test]
-fn tcp_that_is_dropped() {
-    check(Incident::TcpDropped, Some((Cause::TcpBlocked, Scope::NodeOrCluster)));
-}
-
-#[test]
-fn a_full_connection_table() {
-    if have_program("conntrack", Component::Netns) {
-        check(Incident::ConntrackFull, Some((Cause::ConntrackFull, Scope::Node)));
-    }
-}
-
-#[test]
-fn one_client_that_asks_for_what_does_not_exist() {
-    check(Incident::NamesInVain, Some((Cause::NamesInVain, Scope::Workload)));
-}
-
-#[test]
-fn typos_of_all_clients_are_no_incident() {
-    check(Incident::Typos, None);
-}
-
-#[test]
-fn one_client_whose_names_fail() {
-    check(Incident::OneWorkload, Some((Cause::OneWorkload, Scope::Workload)));
-}
-
-#[test]
-fn a_loop_through_coredns() {
-    check(Incident::Loop, Some((Cause::Loop, Scope::NodeOrCluster)));
+incidents! {
+    all_is_well: None => None;
+    much_is_asked: Busy => None;
+    kube_proxy_is_idle: KubeProxyIdle => None;
+    all_clients_mistype: Typos => None;
+    a_table_makes_room: ConntrackEvicts => None;
+    upstream_is_silent: UpstreamSilent => open(Cause::UpstreamSilent, "10.90.0.50");
+    upstream_fails: UpstreamServfail => open(Cause::UpstreamServfail, "10.90.0.50");
+    upstream_refuses: UpstreamRefuses => open(Cause::UpstreamRefuses, "10.90.0.50");
+    upstream_drops_what_is_too_much: UpstreamDrops => open(Cause::UpstreamLimits, "10.90.0.50");
+    upstream_refuses_what_is_too_much: UpstreamLimits => open(Cause::UpstreamLimits, "10.90.0.50");
+    upstream_is_unreached_from_coredns: CorednsToUpstream =>
+        of(Cause::CorednsToUpstream, Scope::Cluster, "10.90.0.11");
+    one_pod_is_dead: OnePodDead => open(Cause::CorednsPodSick, "10.90.0.12");
+    one_pod_is_sick: OnePodSick => open(Cause::CorednsPodSick, "10.90.0.12");
+    replies_of_one_pod_are_dropped: RepliesOfPodDropped => open(Cause::CorednsPodSick, "10.90.0.12");
+    all_pods_are_dead: AllPodsDead => open(Cause::CorednsDown, "10.90.0.11:53, 10.90.0.12:53");
+    all_pods_are_killed: AllPodsKilled => open(Cause::CorednsDown, "10.90.0.11:53, 10.90.0.12:53");
+    coredns_is_not_synced: NotSynced => of(Cause::NotSynced, Scope::Cluster, "10.90.0.11");
+    rules_are_stale: StaleRules => of(Cause::StaleRules, Scope::Node, "10.90.0.77");
+    one_rule_of_three_is_stale: StaleOneOfThree => of(Cause::StaleRules, Scope::Node, "10.90.0.77");
+    a_flow_is_stale: StaleFlows => of(Cause::StaleFlows, Scope::Node, "10.90.0.1");
+    the_service_has_no_endpoint: NoEndpoints => open(Cause::NoEndpoints, "10.96.0.10");
+    tcp_is_dropped: TcpDropped => open(Cause::TcpBlocked, "10.90.0.11");
+    a_loop_through_the_proxy: Loop => open(Cause::Loop, "10.90.0.11");
+    a_loop_of_one: LoopOfOne => of(Cause::Loop, Scope::Cluster, "10.90.0.11");
+    a_loop_of_two: LoopOfTwo => of(Cause::Loop, Scope::Cluster, "10.90.0.11");
+    a_loop_of_four: LoopOfFour => of(Cause::Loop, Scope::Cluster, "10.90.0.11");
+    the_table_is_full: ConntrackFull => of(Cause::ConntrackFull, Scope::Node, "10.244.0.9");
+    the_table_is_full_of_udp: ConntrackFullOfUdp => of(Cause::ConntrackFull, Scope::Node, "10.244.0.9");
+    the_table_of_a_pod_is_full: ConntrackOfPod => of(Cause::ConntrackFull, Scope::Workload, "{pod}");
+    replies_to_a_client_are_dropped: RepliesDropped => of(Cause::RepliesLost, Scope::Node, "127.0.0.2");
+    a_queue_overflows: SocketOverflow => of(Cause::SocketOverflow, Scope::Node, "port 5999");
+    names_of_one_client_do_not_exist: NamesInVain => of(Cause::NamesInVain, Scope::Workload, "127.0.0.2");
+    names_of_one_client_fail: OneWorkload => of(Cause::OneWorkload, Scope::Workload, "127.0.0.2");
+    one_client_storms: Storm => of(Cause::Amplification, Scope::Workload, "127.0.0.2");
 }
