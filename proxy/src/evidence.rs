@@ -12,6 +12,7 @@ use flows::Flows;
 
 mod accounts;
 mod ask;
+mod cluster;
 mod flows;
 mod host;
 pub use host::Counters;
@@ -42,8 +43,9 @@ pub fn read(file: &Path) -> anyhow::Result<Bundle> {
 pub async fn gather(args: &DiagnoseArgs) -> Evidence {
     let mut evidence = Evidence { schema: SCHEMA, node: host::name(), ..Evidence::default() };
     let seen = accounts::read(args.admin.as_ref(), &args.cluster_domain).await;
-    let known = seen.as_ref().map(|seen| seen.upstreams.clone());
-    let targets = probes::Targets::of(args, known.unwrap_or_default());
+    let of_proxy = seen.as_ref().map(|seen| seen.upstreams.clone());
+    let of_cluster = cluster::look(args, &mut evidence).await;
+    let targets = probes::Targets::of(args, &of_cluster, of_proxy.unwrap_or_default());
     match seen {
         Ok(seen) => {
             evidence.window = Some(seen.window);
@@ -58,6 +60,7 @@ pub async fn gather(args: &DiagnoseArgs) -> Evidence {
     let (rings, ports) = tokio::join!(rings, probes::run(&targets, args, &mut evidence));
     rings::note(rings, &mut evidence);
     host::note(&before, &mut evidence).await;
+    of_cluster.note(&mut evidence);
     flows.note(&ports, &mut evidence);
     evidence
 }

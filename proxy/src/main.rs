@@ -71,6 +71,8 @@ fn stats(args: &StatsArgs) -> ExitCode {
 }
 
 fn diagnose(args: &DiagnoseArgs) -> ExitCode {
+    // The connection table is read by netlink, which needs CAP_NET_ADMIN.
+    Capabilities::raise();
     let evidence = match &args.bundle {
         Some(file) => match evidence::read(file) {
             Ok(bundle) => bundle.evidence,

@@ -210,7 +210,7 @@ pub struct UdpCounters {
 }
 
 /// What a node's kube-proxy tells.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct KubeProxy {
     /// How it makes Services.
@@ -221,6 +221,8 @@ pub struct KubeProxy {
     pub pending_s: Option<u64>,
     /// Rules that it could not write in the window.
     pub failed_writes: u64,
+    /// What its pod waits for, or that it is not ready; none where all is well with it.
+    pub trouble: Option<String>,
 }
 
 /// How kube-proxy makes Services.

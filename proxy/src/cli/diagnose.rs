@@ -31,12 +31,35 @@ pub struct DiagnoseArgs {
     /// A domain outside of the cluster: a name that does not exist is asked for in it.
     #[arg(long, value_name = "NAME", default_value = "example.com", value_parser = parse_suffix)]
     pub external: Name,
+    /// How to reach the Kubernetes API; the service account of the Pod without it.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_kubernetes")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Do not ask the Kubernetes API.
+    #[arg(long)]
+    pub no_kubernetes: bool,
+    /// The DNS Service in the Kubernetes API.
+    #[arg(long, value_name = "NAMESPACE/NAME", default_value = "kube-system/kube-dns", value_parser = parse_service)]
+    pub dns_service: (String, String),
+    /// A server that CoreDNS is to forward to: another one is a finding; may be repeated.
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = parse_upstream)]
+    pub expect_upstream: Vec<SocketAddr>,
     /// Judge what an earlier `--format json` printed, and ask nobody.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["admin", "service", "coredns", "upstream"])]
     pub bundle: Option<PathBuf>,
     /// How the verdict is printed; `json` has the evidence too.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+}
+
+/// Parses `NAMESPACE/NAME`.
+fn parse_service(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('/').filter(|(namespace, name)| {
+        !namespace.is_empty() && !name.is_empty() && !name.contains('/')
+    });
+    let owned = |(namespace, name): (&str, &str)| (namespace.to_owned(), name.to_owned());
+    parts
+        .map(owned)
+        .ok_or_else(|| format!("{text:?} is not NAMESPACE/NAME"))
 }
 
 /// How a verdict is printed.

@@ -6,7 +6,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use diagnose::{Evidence, Flow};
-use node::{ENTRIES, Entry, Proc};
+use node::{Entry, Proc};
 use tokio::time::Instant;
 
 /// The entries of the connection table for a Service at one moment.
@@ -86,13 +86,12 @@ fn endpoints(evidence: &Evidence) -> BTreeSet<IpAddr> {
 
 fn entries_of(service: SocketAddr) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
-    let look = |line: &str| {
-        let entry = Entry::parse(line).filter(|entry| entry.target == service);
-        if entries.len() < MOST {
-            entries.extend(entry);
+    let look = |entry: &Entry| {
+        if entries.len() < MOST && entry.is_dns() && entry.target == service {
+            entries.push(*entry);
         }
     };
-    Proc::default().each_line(ENTRIES, look)?;
+    Entry::each(&Proc::default(), look)?;
     Ok(entries)
 }
 
@@ -108,6 +107,7 @@ mod tests {
 
     fn entry(port: u16, backend: u8, remaining: u64) -> Entry {
         Entry {
+            protocol: 17,
             source: ([10, 244, 1, 9], port).into(),
             target: ([10, 96, 0, 10], 53).into(),
             backend: [10, 244, 0, backend].into(),

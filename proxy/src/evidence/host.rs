@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use console::{AdminAddr, AdminClientError, read_text};
 use diagnose::{Conntrack, Evidence, FullTable, KubeProxy, UdpCounters};
-use node::{ENTRIES, Proc, RuleState, Sources, Table, UdpCounts, full_tables};
+use node::{Entry, Proc, RuleState, Sources, Table, UdpCounts, full_tables};
 
 /// Counters of this node at one moment.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ fn note_table(before: &Counters, after: &Counters, evidence: &mut Evidence) {
     // A look at each entry costs CPU: only where it is nearly full.
     let is_nearly_full = after.count * 4 > after.max * 3;
     let mut sources = Sources::default();
-    if is_nearly_full && let Err(error) = proc.each_line(ENTRIES, |line| sources.add(line)) {
+    if is_nearly_full && let Err(error) = Entry::each(&proc, |entry| sources.add(entry)) {
         evidence
             .gaps
             .push(format!("who fills the connection table: {error}"));
@@ -136,8 +136,14 @@ fn rules(state: &RuleState) -> KubeProxy {
     }
 }
 
-/// The name of the node: of its host.
+/// The name of the node: the one that its Pod was given, or that of its host.
 pub(super) fn name() -> String {
+    if let Some(name) = std::env::var("NODE_NAME")
+        .ok()
+        .filter(|name| !name.is_empty())
+    {
+        return name;
+    }
     let name = Proc::default().read("sys/kernel/hostname");
     name.map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned())
 }

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::interval;
 
 use super::ask::{self, Question};
+use super::cluster::Known;
 use crate::cli::DiagnoseArgs;
 
 /// Whom to probe.
@@ -24,9 +25,13 @@ pub(super) struct Targets {
 }
 
 impl Targets {
-    /// Those of the flags; without a Service, the servers that the proxy asks for names
-    /// of the cluster, and for others.
-    pub(super) fn of(args: &DiagnoseArgs, [cluster, others]: [Vec<SocketAddr>; 2]) -> Self {
+    /// Those of the flags, then those of the Kubernetes API; without a Service, the servers
+    /// that the proxy asks for names of the cluster, and for others.
+    pub(super) fn of(
+        args: &DiagnoseArgs,
+        known: &Known,
+        [cluster, others]: [Vec<SocketAddr>; 2],
+    ) -> Self {
         let targets = Self {
             service: args.service,
             coredns: args.coredns.clone(),
@@ -35,6 +40,11 @@ impl Targets {
         if targets.service.is_some() || !targets.coredns.is_empty() || !targets.upstreams.is_empty()
         {
             return targets;
+        }
+        if known.service.is_some() || !known.pods.is_empty() {
+            let coredns = known.pods.iter().map(|(addr, ..)| *addr).collect();
+            let upstreams = known.upstreams.clone();
+            return Self { service: known.service, coredns, upstreams };
         }
         let mut cluster = cluster.into_iter();
         Self { service: cluster.next(), coredns: cluster.collect(), upstreams: others }
@@ -292,13 +302,22 @@ mod tests {
             let page = UpstreamPage::of(&observer, known);
             let known = evidence::by_cluster(&page, &cluster)
                 .map(|views| views.into_iter().map(|view| view.upstream).collect());
-            let Targets { service, coredns, upstreams } = Targets::of(&args(flags), known);
+            let Targets { service, coredns, upstreams } =
+                Targets::of(&args(flags), &Known::default(), known);
             (service, coredns, upstreams)
         };
         assert_eq!(of(&[], &known), (Some(addr(2)), vec![addr(3)], vec![addr(1)]));
         assert_eq!(of(&[], &known[..1]), (Some(addr(1)), vec![], vec![]));
         assert_eq!(of(&[], &[]), (None, vec![], vec![]));
         assert_eq!(of(&["--upstream", "10.0.0.9"], &known), (None, vec![], vec![addr(9)]));
+        let api = Known {
+            service: Some(addr(5)),
+            pods: vec![(addr(6), "coredns-a".to_owned(), true)],
+            upstreams: vec![addr(7)],
+            ..Known::default()
+        };
+        let Targets { service, coredns, .. } = Targets::of(&args(&[]), &api, [vec![], vec![]]);
+        assert_eq!((service, coredns), (Some(addr(5)), vec![addr(6)]));
     }
 
     #[test]

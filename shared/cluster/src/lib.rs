@@ -22,5 +22,11 @@ pub use pods::{Change, Holder, Pod, Pods, Scope};
 mod endpoints;
 pub use endpoints::{Endpoints, ServiceName, ServicePods};
 
+mod server;
+pub use server::ServerPod;
+
+mod coredns;
+pub use coredns::{Api, Coredns};
+
 mod watch;
 pub use watch::{State, Subject, Update, Watch, WatchError};

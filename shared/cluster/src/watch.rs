@@ -96,21 +96,9 @@ impl<S: Subject> Watch<S> {
     /// When neither has a way to reach the API. That it does not answer is no
     /// error: it is tried again.
     pub async fn new(subject: S, kubeconfig: Option<PathBuf>) -> Result<Self, WatchError> {
-        let config = |error: &dyn std::error::Error| WatchError::Config(error.to_string());
-        let mut access = match kubeconfig {
-            Some(path) => {
-                let file = Kubeconfig::read_from(path).map_err(|error| config(&error))?;
-                Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
-                    .await
-                    .map_err(|error| config(&error))?
-            }
-            None => Config::incluster().map_err(|error| config(&error))?,
-        };
-        access.connect_timeout = Some(CONNECT);
         // Bookmarks come every minute: a connection that is silent for longer
         // is dead, though nothing closed it.
-        access.read_timeout = Some(SILENCE);
-        let client = Client::try_from(access).map_err(WatchError::Client)?;
+        let client = client(kubeconfig, SILENCE).await?;
         Ok(Self { client, subject, is_watching: false, failures: 0 })
     }
 
@@ -272,8 +260,29 @@ impl From<kube::Error> for Failed {
     }
 }
 
+/// A client with the service account of the pod that we are, or with a kubeconfig, for
+/// which a connection that is silent for so long is dead.
+pub(crate) async fn client(
+    kubeconfig: Option<PathBuf>,
+    silence: Duration,
+) -> Result<Client, WatchError> {
+    let config = |error: &dyn std::error::Error| WatchError::Config(error.to_string());
+    let mut access = match kubeconfig {
+        Some(path) => {
+            let file = Kubeconfig::read_from(path).map_err(|error| config(&error))?;
+            Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
+                .await
+                .map_err(|error| config(&error))?
+        }
+        None => Config::incluster().map_err(|error| config(&error))?,
+    };
+    access.connect_timeout = Some(CONNECT);
+    access.read_timeout = Some(silence);
+    Client::try_from(access).map_err(WatchError::Client)
+}
+
 /// An error with its causes: only the last one has "connection refused".
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

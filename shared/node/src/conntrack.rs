@@ -6,6 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::proc_files::Proc;
 
+mod netlink;
+
 /// How full the table is, and what became of new entries since the start.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Table {
@@ -29,9 +31,11 @@ pub struct Stats {
     pub insert_failed: u64,
 }
 
-/// An entry of UDP: a flow, and where its answers come from.
+/// A flow, and where its answers come from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Entry {
+    /// The number of its protocol: 17 is UDP.
+    pub protocol: u8,
     /// Who sent the first packet.
     pub source: SocketAddr,
     /// Where it was sent.
@@ -98,28 +102,46 @@ impl Stats {
 }
 
 impl Entry {
-    /// Parses a line of [`ENTRIES`]: nothing where it is no flow of UDP to port 53.
+    /// Passes each entry of this network namespace: by netlink, or where that is not
+    /// permitted from `/proc`, which root may read.
+    ///
+    /// # Errors
+    ///
+    /// Those of netlink: the lack of `CAP_NET_ADMIN`, or of the module.
+    pub fn each(proc: &Proc, mut look: impl FnMut(&Self)) -> io::Result<()> {
+        let Err(error) = netlink::each(&mut look) else { return Ok(()) };
+        let from_file =
+            proc.each_line(ENTRIES, |line| Self::parse(line).iter().for_each(&mut look));
+        from_file.map_err(|_| io::Error::new(error.kind(), format!("CAP_NET_ADMIN: {error}")))
+    }
+
+    /// Whether it is one of DNS over UDP.
     #[must_use]
-    pub fn parse(line: &str) -> Option<Self> {
+    pub const fn is_dns(&self) -> bool {
+        self.protocol == UDP && self.target.port() == DNS
+    }
+
+    /// Parses a line of [`ENTRIES`].
+    fn parse(line: &str) -> Option<Self> {
         let mut words = line.split_whitespace();
-        if words.nth(2) != Some("udp") {
-            return None;
-        }
+        let protocol = words.nth(3)?.parse().ok()?;
         // The flow comes first, then its reply.
         let nth = |key: &str, n: usize| {
             let words = line.split_whitespace();
             words.filter_map(|word| word.strip_prefix(key)).nth(n)
         };
         let addr = |key: &str, n: usize| nth(key, n)?.parse::<IpAddr>().ok();
-        let port = |key: &str, n: usize| nth(key, n)?.parse::<u16>().ok();
-        let remaining = words.nth(1)?.parse().ok()?;
-        let entry = Self {
-            source: SocketAddr::new(addr("src=", 0)?, port("sport=", 0)?),
-            target: SocketAddr::new(addr("dst=", 0)?, port("dport=", 0)?),
+        // Not all protocols have ports.
+        let port = |key: &str, n: usize| nth(key, n).and_then(|port| port.parse().ok());
+        let port = |key: &str, n: usize| port(key, n).unwrap_or_default();
+        let remaining = words.next()?.parse().ok()?;
+        Some(Self {
+            protocol,
+            source: SocketAddr::new(addr("src=", 0)?, port("sport=", 0)),
+            target: SocketAddr::new(addr("dst=", 0)?, port("dport=", 0)),
             backend: addr("src=", 1)?,
             remaining,
-        };
-        (entry.target.port() == DNS).then_some(entry)
+        })
     }
 }
 
@@ -130,13 +152,9 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Counts a line of [`ENTRIES`].
-    pub fn add(&mut self, line: &str) {
-        let mut words = line.split_whitespace();
-        let source = words.find_map(|word| word.strip_prefix("src="));
-        if let Some(source) = source.and_then(|source| source.parse().ok()) {
-            *self.entries.entry(source).or_default() += 1;
-        }
+    /// Counts an entry.
+    pub fn add(&mut self, entry: &Entry) {
+        *self.entries.entry(entry.source.ip()).or_default() += 1;
     }
 
     /// Those with the most entries, the most first.
@@ -150,7 +168,10 @@ impl Sources {
 }
 
 /// The entries, one a line: some 200 bytes of text each.
-pub const ENTRIES: &str = "net/nf_conntrack";
+const ENTRIES: &str = "net/nf_conntrack";
+
+/// IANA's number.
+const UDP: u8 = 17;
 
 /// RFC 1035, section 4.2.
 const DNS: u16 = 53;
@@ -182,7 +203,8 @@ garbage
 
     #[test]
     fn entries_of_dns_have_their_backend() {
-        let entries: Vec<_> = LINES.lines().filter_map(Entry::parse).collect();
+        let all = LINES.lines().filter_map(Entry::parse);
+        let entries: Vec<_> = all.filter(Entry::is_dns).collect();
         let [first, second] = entries.as_slice() else { panic!("{entries:?}") };
         assert_eq!(first.source, "10.244.1.7:40000".parse().unwrap());
         assert_eq!(first.target, "10.96.0.10:53".parse().unwrap());
@@ -194,7 +216,8 @@ garbage
     #[test]
     fn the_busiest_have_most_entries_of_any_kind() {
         let mut sources = Sources::default();
-        LINES.lines().for_each(|line| sources.add(line));
+        let all = LINES.lines().filter_map(Entry::parse);
+        all.for_each(|entry| sources.add(&entry));
         let first = sources.clone().busiest(1);
         assert_eq!(first, [("10.244.1.7".parse().unwrap(), 2)]);
         assert_eq!(sources.busiest(9).len(), 3);

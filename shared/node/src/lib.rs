@@ -8,7 +8,7 @@ mod proc_files;
 pub use proc_files::Proc;
 
 mod conntrack;
-pub use conntrack::{ENTRIES, Entry, Sources, Stats, Table};
+pub use conntrack::{Entry, Sources, Stats, Table};
 
 mod udp;
 pub use udp::UdpCounts;

@@ -140,8 +140,11 @@ pub(super) fn throttled(evidence: &Evidence, before: &[Finding]) -> Option<Findi
 }
 
 fn crashes(pod: &CorednsPod) -> bool {
-    let killed = pod.ended.as_deref() == Some(OOM) && pod.restarts > 0;
-    killed || pod.waits.as_deref() == Some(CRASHES)
+    let ended = pod.ended.as_deref().unwrap_or_default();
+    let killed = ended == OOM && pod.restarts > 0;
+    // Between two starts it waits for nothing yet.
+    let fails = ended.starts_with("exit code") && pod.restarts > 1 && !pod.ready;
+    killed || fails || pod.waits.as_deref() == Some(CRASHES)
 }
 
 fn what_happened(pod: &CorednsPod) -> String {

@@ -72,7 +72,9 @@ pub(super) fn stale_rules(evidence: &Evidence, before: &[Finding]) -> Option<Fin
     {
         return None;
     }
-    let pending = evidence.kube_proxy.and_then(|proxy| proxy.pending_s);
+    let kube_proxy = evidence.kube_proxy.as_ref();
+    let pending = kube_proxy.and_then(|proxy| proxy.pending_s);
+    let trouble = kube_proxy.and_then(|proxy| proxy.trouble.clone());
     let culprit = (!strange.is_empty()).then(|| list(&strange));
     let finding = found(Cause::StaleRules, scope_of_rules(evidence))
         .because(format!("the Service: {}", ends(&service.udp)))
@@ -83,6 +85,7 @@ pub(super) fn stale_rules(evidence: &Evidence, before: &[Finding]) -> Option<Fin
         .because_if(pending.is_some_and(|s| s >= PENDING), || {
             format!("kube-proxy has had changes for {} s that its rules lack", pending.unwrap_or(0))
         })
+        .because_if(trouble.is_some(), || trouble.unwrap_or_default())
         .culprit(culprit)
         .otherwise("with fresh rules each flow ends at an endpoint");
     Some(finding)

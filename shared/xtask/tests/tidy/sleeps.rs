@@ -12,6 +12,7 @@ const PACED: [(&str, &str); 11] = [
     ("proxy/tests/cluster/idle.rs", "nodes that are left alone"),
     ("proxy/tests/cluster/incidents.rs", "half a minute without CoreDNS"),
     ("proxy/tests/cluster/lookups.rs", "what pods feel after each change"),
+    ("proxy/tests/incidents/clients.rs", "the pace of clients and of a flood"),
     ("proxy/tests/intercept/asker.rs", "the pace of a client"),
     ("proxy/tests/it/forwarders.rs", "a forwarder that is slow"),
     ("proxy/tests/it/table.rs", "a server that ends by itself if it is left alone"),
