@@ -45,7 +45,12 @@ pub async fn gather(args: &DiagnoseArgs) -> Evidence {
     let seen = accounts::read(args.admin.as_ref(), &args.cluster_domain).await;
     let of_proxy = seen.as_ref().map(|seen| seen.upstreams.clone());
     let of_cluster = cluster::look(args, &mut evidence).await;
-    let targets = probes::Targets::of(args, &of_cluster, of_proxy.unwrap_or_default());
+    let mut targets = probes::Targets::of(args, &of_cluster, of_proxy.unwrap_or_default());
+    if let Some(left_out) = targets.leave_out() {
+        evidence
+            .gaps
+            .push(format!("not probed, to send little: {left_out}"));
+    }
     match seen {
         Ok(seen) => {
             evidence.window = Some(seen.window);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Parser as _;
 use console::tap::{self, TapError};
 use console::{CacheCommand, ProbeCommand, StatsArgs, TapArgs, TopArgs, stats, top};
+use diagnose::{Fleet, Outcome};
 use proxy::capabilities::Capabilities;
 use proxy::cli::{
     Cli, Command, ConfigCommand, DiagnoseArgs, Format, InterceptCommand, LogFormat, RunArgs,
@@ -73,23 +74,43 @@ fn stats(args: &StatsArgs) -> ExitCode {
 fn diagnose(args: &DiagnoseArgs) -> ExitCode {
     // The connection table is read by netlink, which needs CAP_NET_ADMIN.
     Capabilities::raise();
-    let evidence = match &args.bundle {
-        Some(file) => match evidence::read(file) {
-            Ok(bundle) => bundle.evidence,
-            Err(error) => return fail(CONFIG, &format_args!("{error:#}")),
-        },
+    let bundles: Result<Vec<_>, _> = args
+        .bundle
+        .iter()
+        .map(|file| evidence::read(file))
+        .collect();
+    let mut bundles = match bundles {
+        Ok(bundles) => bundles.into_iter().map(|bundle| bundle.evidence),
+        Err(error) => return fail(CONFIG, &format_args!("{error:#}")),
+    };
+    if bundles.len() > 1 {
+        let fleet = Fleet::judge(&bundles.collect::<Vec<_>>());
+        return judged(args.format, &fleet, &fleet, fleet.outcome());
+    }
+    let evidence = match bundles.next() {
+        Some(evidence) => evidence,
         None => match wait_for(evidence::gather(args)) {
             Ok(evidence) => evidence,
             Err(error) => return fail(RUN, &error),
         },
     };
     let (verdict, bundle) = evidence::judged(evidence);
-    let text = match args.format {
-        Format::Text => Ok(verdict.to_string()),
-        Format::Json => serde_json::to_string_pretty(&bundle),
+    judged(args.format, &verdict, &bundle, verdict.outcome)
+}
+
+/// Prints a verdict, and ends by its outcome.
+fn judged(
+    format: Format,
+    text: &dyn std::fmt::Display,
+    json: &impl serde::Serialize,
+    outcome: Outcome,
+) -> ExitCode {
+    let text = match format {
+        Format::Text => Ok(text.to_string()),
+        Format::Json => serde_json::to_string_pretty(json),
     };
     match text.map(|text| say(text.trim_end())) {
-        Ok(ExitCode::SUCCESS) => ExitCode::from(evidence::exit_status(verdict.outcome)),
+        Ok(ExitCode::SUCCESS) => ExitCode::from(evidence::exit_status(outcome)),
         Ok(failed) => failed,
         Err(error) => fail(RUN, &error),
     }

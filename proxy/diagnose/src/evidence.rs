@@ -82,6 +82,8 @@ pub struct Sums {
 pub struct Who {
     /// `NAMESPACE/NAME`, or an address.
     pub name: String,
+    /// What kind of object that is, as `Deployment`; empty where it is an address.
+    pub kind: String,
     /// Its queries.
     pub queries: u64,
     /// Those that failed.

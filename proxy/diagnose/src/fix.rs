@@ -16,6 +16,15 @@ pub struct Fix {
 }
 
 impl Fix {
+    /// Puts values in the place of the words that stand for them.
+    pub(crate) fn fill(&mut self, values: &[(&str, String)]) {
+        for command in &mut self.commands {
+            for (word, value) in values.iter().filter(|(_, value)| !value.is_empty()) {
+                *command = command.replace(word, value);
+            }
+        }
+    }
+
     /// What helps against a cause.
     pub(crate) fn of(cause: Cause) -> Self {
         let (action, commands, risk) = text(cause);
@@ -33,19 +42,16 @@ const fn text(cause: Cause) -> (&'static str, &'static [&'static str], &'static 
     match cause {
         Cause::Loop => (
             "Let CoreDNS, or the resolver of the node, forward to a server outside of the loop.",
-            &[
-                "kubectl -n kube-system get configmap coredns -o yaml",
-                "kubectl -n kube-system edit configmap coredns   # forward . IP-OF-A-RESOLVER",
-            ],
-            "Names that only the old server has are lost.",
+            &["kubectl -n kube-system get configmap coredns -o yaml", FORWARD, RESTART],
+            "Names that only the old server has are lost. A restart empties the caches of CoreDNS.",
         ),
         Cause::ConntrackFull => (
-            "Raise the limit of the table, then find who fills it.",
+            "Raise the limit of the table, or end what fills it.",
             &[
                 "sysctl -w net.netfilter.nf_conntrack_max=$((2 * $(sysctl -n net.netfilter.nf_conntrack_max)))",
-                "conntrack -L 2>/dev/null | grep -o 'src=[^ ]*' | sort | uniq -c | sort -rn | head",
+                "conntrack -D -s CLIENT   # ends the connections of who has most entries",
             ],
-            "Each entry takes some 300 octets of kernel memory. Write the value to sysctl.d to keep it.",
+            "Each entry takes some 300 octets of kernel memory. Write the value to sysctl.d to keep it. Connections whose entries are deleted may break.",
         ),
         Cause::NoEndpoints => (
             "Find out why no CoreDNS pod is ready.",
@@ -82,7 +88,7 @@ const fn text(cause: Cause) -> (&'static str, &'static [&'static str], &'static 
         ),
         Cause::CorednsPodSick => (
             "Delete the pod; its Deployment makes another.",
-            &["kubectl -n kube-system delete pod POD"],
+            &["kubectl -n kube-system delete pod COREDNS"],
             "Its cache is lost.",
         ),
         Cause::StaleRules => (
@@ -107,8 +113,8 @@ const fn text(cause: Cause) -> (&'static str, &'static [&'static str], &'static 
         ),
         Cause::UpstreamSilent | Cause::UpstreamServfail => (
             "Let CoreDNS forward to another resolver, or mend this one.",
-            &["kubectl -n kube-system edit configmap coredns   # forward . IP-OF-A-RESOLVER"],
-            "Names that only the old server has are lost.",
+            &[FORWARD, RESTART],
+            "Names that only the old server has are lost. A restart empties the caches of CoreDNS.",
         ),
         Cause::UpstreamRefuses => (
             "Allow the nodes at the resolver, or raise its rate limit.",
@@ -163,7 +169,10 @@ const fn text(cause: Cause) -> (&'static str, &'static [&'static str], &'static 
         ),
         Cause::Amplification => (
             "Set the ndots that `fivedots top` and the page recommend for the workload.",
-            &["fivedots top"],
+            &[
+                "fivedots top",
+                "kubectl -n NAMESPACE patch KIND NAME --type=merge -p '{\"spec\":{\"template\":{\"spec\":{\"dnsConfig\":{\"options\":[{\"name\":\"ndots\",\"value\":\"2\"}]}}}}}'",
+            ],
             "Its pods are rolled out; names that need the search list are listed beside the advice.",
         ),
         Cause::UnexpectedUpstream => (
@@ -173,3 +182,9 @@ const fn text(cause: Cause) -> (&'static str, &'static [&'static str], &'static 
         ),
     }
 }
+
+/// Also where the file was changed by hand.
+const FORWARD: &str = "kubectl -n kube-system get configmap coredns -o yaml | sed 's#forward [.] [^ ]*#forward . IP-OF-A-RESOLVER#' | kubectl apply -f -";
+
+/// Sooner than its own reload, for which the kubelet has to write the file first.
+const RESTART: &str = "kubectl -n kube-system rollout restart deployment coredns";

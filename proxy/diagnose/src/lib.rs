@@ -31,4 +31,7 @@ mod rules;
 mod verdict;
 pub use verdict::{Outcome, Verdict, judge};
 
+mod fleet;
+pub use fleet::{Fleet, NodeVerdict};
+
 mod report;

@@ -18,8 +18,7 @@ impl fmt::Display for Verdict {
             if n > 0 {
                 writeln!(f)?;
             }
-            writeln!(f, "PROBLEM  {}  ({})", finding.cause.title(), finding.scope.title())?;
-            finding.fmt_rest(f)?;
+            write!(f, "{finding}")?;
         }
         for (n, gap) in self.gaps.iter().enumerate() {
             let title = if n == 0 { "gaps" } else { "" };
@@ -30,8 +29,9 @@ impl fmt::Display for Verdict {
     }
 }
 
-impl Finding {
-    fn fmt_rest(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "PROBLEM  {}  ({})", self.cause.title(), self.scope.title())?;
         list(f, "who", self.culprit.as_slice())?;
         list(f, "because", &self.evidence)?;
         list(f, "otherwise", &self.otherwise)?;

@@ -5,7 +5,7 @@
 
 use crate::cause::Cause;
 use crate::evidence::Evidence;
-use crate::finding::Finding;
+use crate::finding::{Finding, Scope};
 use crate::reading::RESPONSES;
 use crate::sample::Tries;
 
@@ -23,8 +23,45 @@ pub(crate) fn findings(evidence: &Evidence) -> Vec<Finding> {
             found.push(finding);
         }
     }
+    for finding in &mut found {
+        let values = values(evidence, finding);
+        finding.fix.fill(&values);
+    }
     found.sort_by_key(|finding| Cause::ALL.iter().position(|cause| *cause == finding.cause));
     found
+}
+
+/// What the words in the commands of a fix stand for here.
+fn values(evidence: &Evidence, finding: &Finding) -> Vec<(&'static str, String)> {
+    let culprit = finding.culprit.as_deref().unwrap_or_default();
+    let service = evidence.service.as_ref().and_then(|service| service.addr);
+    let named = culprit
+        .split_once('/')
+        .filter(|_| finding.scope == Scope::Workload);
+    let (namespace, name) = named.unwrap_or_default();
+    let who = evidence.window.iter().flat_map(|window| &window.who);
+    let kind = who
+        .clone()
+        .find(|who| who.name == culprit)
+        .map(|who| who.kind.to_lowercase());
+    let table = evidence
+        .conntrack
+        .as_ref()
+        .and_then(|table| table.top.first());
+    // `NAME (ADDRESS)`, where the API names pods.
+    let pod = culprit
+        .split([' ', ','])
+        .next()
+        .filter(|_| culprit.contains('('));
+    vec![
+        ("CLUSTER-IP", service.map_or_else(String::new, |addr| addr.ip().to_string())),
+        ("NAMESPACE", namespace.to_owned()),
+        ("KIND", kind.unwrap_or_default()),
+        ("NAME", name.to_owned()),
+        ("CLIENT", table.map_or_else(String::new, |(client, _)| client.clone())),
+        ("COREDNS", pod.unwrap_or_default().to_owned()),
+        ("NODE", evidence.node.clone()),
+    ]
 }
 
 /// What would have been looked at, and is not there.

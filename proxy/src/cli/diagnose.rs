@@ -40,12 +40,17 @@ pub struct DiagnoseArgs {
     /// The DNS Service in the Kubernetes API.
     #[arg(long, value_name = "NAMESPACE/NAME", default_value = "kube-system/kube-dns", value_parser = parse_service)]
     pub dns_service: (String, String),
+    /// The resolv.conf that the kubelet gives CoreDNS (`resolvConf`); that of
+    /// systemd-resolved if there is one, or else /etc/resolv.conf.
+    #[arg(long, value_name = "FILE")]
+    pub resolv_conf: Option<PathBuf>,
     /// A server that CoreDNS is to forward to: another one is a finding; may be repeated.
     #[arg(long, value_name = "ADDR[:PORT]", value_parser = parse_upstream)]
     pub expect_upstream: Vec<SocketAddr>,
-    /// Judge what an earlier `--format json` printed, and ask nobody.
+    /// Judge what an earlier `--format json` printed, and ask nobody; several, of one node
+    /// each, are judged together.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["admin", "service", "coredns", "upstream"])]
-    pub bundle: Option<PathBuf>,
+    pub bundle: Vec<PathBuf>,
     /// How the verdict is printed; `json` has the evidence too.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,

@@ -50,6 +50,22 @@ impl Targets {
         Self { service: cluster.next(), coredns: cluster.collect(), upstreams: others }
     }
 
+    /// Leaves out what would be too many packets; returns how many that are.
+    pub(super) fn leave_out(&mut self) -> Option<String> {
+        let cut = |servers: &mut Vec<SocketAddr>, most: usize| {
+            let all = servers.len();
+            servers.truncate(most);
+            (all - servers.len(), all)
+        };
+        let (pods, all_pods) = cut(&mut self.coredns, MOST_PODS);
+        let (upstreams, all_upstreams) = cut(&mut self.upstreams, MOST_UPSTREAMS);
+        (pods + upstreams > 0).then(|| {
+            format!(
+                "{pods} of {all_pods} CoreDNS pods and {upstreams} of {all_upstreams} upstreams"
+            )
+        })
+    }
+
     /// Everybody behind whom there is an upstream.
     fn through(&self) -> Vec<SocketAddr> {
         match self.coredns.is_empty() {
@@ -106,19 +122,21 @@ pub(super) async fn run(
     let all = |servers: &[SocketAddr], udp, tcp, asks: &Asks| {
         servers
             .iter()
-            .map(|server| plan(server, udp, tcp, asks))
+            .enumerate()
+            .map(|(n, server)| plan(server, udp, if n < TCP_SERVERS { tcp } else { 0 }, asks))
             .collect::<Vec<_>>()
     };
     let service = targets.service.as_ref();
     let service: Vec<_> = service
-        .map(|addr| plan(addr, SERVICE, TCP, &internal))
+        .map(|addr| plan(addr, flows(targets.coredns.len()), TCP, &internal))
         .into_iter()
         .collect();
+    let pods = targets.coredns.len();
     let groups = [
         service,
-        all(&targets.coredns, PODS, TCP, &internal),
-        all(&targets.upstreams, PODS, 0, &external),
-        all(&targets.through(), THROUGH, 0, &external),
+        all(&targets.coredns, share(POD_BUDGET, pods, PODS), TCP, &internal),
+        all(&targets.upstreams, share(POD_BUDGET, targets.upstreams.len(), PODS), 0, &external),
+        all(&targets.through(), share(THROUGH_BUDGET, pods, THROUGH), 0, &external),
     ];
     let [service, coredns, upstreams, through] = probe(groups).await;
     let servers = |probed: Vec<Probed>| {
@@ -255,9 +273,36 @@ const SLOW_PACE: Duration = Duration::from_millis(500);
 /// Slow probes: all together take two seconds.
 const SLOW_ONES: u32 = 4;
 
-/// Flows to the Service: one dead backend of three is missed by all of them once in
-/// three thousand runs.
+/// What each of so many servers gets of a budget: at most `most`, and at least what a
+/// verdict of a server needs.
+fn share(budget: u32, servers: usize, most: u32) -> u32 {
+    let servers = u32::try_from(servers).unwrap_or(u32::MAX).max(1);
+    (budget / servers).clamp(most.min(3), most)
+}
+
+/// Flows to a Service with so many endpoints: one that is dead is missed by all of them
+/// once in a thousand runs, for up to seven.
+fn flows(endpoints: usize) -> u32 {
+    // ln 0.001 / ln(1 - 1/n) is a little less than 7 n.
+    u32::try_from(endpoints * 7).map_or(MOST_FLOWS, |count| count.clamp(SERVICE, MOST_FLOWS))
+}
+
+/// Flows to the Service at least.
 const SERVICE: u32 = 20;
+
+/// With them a run is within 300 packets.
+const MOST_FLOWS: u32 = 50;
+
+/// Pods and upstreams that are probed at most, for the same.
+const MOST_PODS: usize = 12;
+const MOST_UPSTREAMS: usize = 4;
+
+/// Pods that are asked over TCP as well: a connection is some five packets.
+const TCP_SERVERS: usize = 4;
+
+/// Probes of all pods together, of all upstreams, and through all pods.
+const POD_BUDGET: u32 = 40;
+const THROUGH_BUDGET: u32 = 20;
 
 /// Probes of each pod and each upstream.
 const PODS: u32 = 10;
@@ -318,6 +363,19 @@ mod tests {
         };
         let Targets { service, coredns, .. } = Targets::of(&args(&[]), &api, [vec![], vec![]]);
         assert_eq!((service, coredns), (Some(addr(5)), vec![addr(6)]));
+    }
+
+    #[test]
+    fn many_servers_get_fewer_probes_each() {
+        assert_eq!([1, 2, 4, 8, 12].map(|pods| share(POD_BUDGET, pods, PODS)), [10, 10, 10, 5, 3]);
+        let many = |count| (0..count).map(addr).collect();
+        let mut targets = Targets { coredns: many(20), upstreams: many(5), service: None };
+        assert_eq!(
+            targets.leave_out().as_deref(),
+            Some("8 of 20 CoreDNS pods and 1 of 5 upstreams")
+        );
+        assert_eq!((targets.coredns.len(), targets.leave_out()), (12, None));
+        assert_eq!([0, 2, 3, 5, 7, 100].map(flows), [20, 20, 21, 35, 49, 50]);
     }
 
     #[test]

@@ -20,9 +20,14 @@ pub(crate) struct Bed {
 
 impl Bed {
     pub(crate) fn up() -> Self {
+        Self::named("test")
+    }
+
+    /// One of its own name, beside which there may be others.
+    pub(crate) fn named(name: &str) -> Self {
         let dir = TempDir::new().unwrap();
         let program = stripped(dir.path(), &fivedots::program("fivedots").unwrap());
-        let cluster = Cluster::named("test");
+        let cluster = Cluster::named(name);
         let test = std::env::current_exe().unwrap();
         let images = vec![
             Image {
@@ -67,6 +72,11 @@ impl Bed {
     pub(crate) fn host_logs(&self, node: usize) -> [(&'static str, String); 2] {
         let space = self.cluster.nodes[node].space();
         HOST_ASKERS.map(|(name, ..)| (name, space.log(name)))
+    }
+
+    /// The program as it was built.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
     }
 
     pub(crate) const fn release(&self) -> Release<'_> {

@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 mod bed;
+mod diagnosis;
 mod idle;
 mod incidents;
 mod life;

@@ -170,6 +170,7 @@ fn who(view: &WorkloadView) -> Who {
     };
     Who {
         name,
+        kind: view.kind.clone(),
         queries: minute.queries,
         failed: minute.failed,
         wasted: minute.wasted_queries,

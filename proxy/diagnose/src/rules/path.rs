@@ -6,6 +6,7 @@ use crate::cause::Cause;
 use crate::evidence::{Evidence, Server, Service};
 use crate::finding::{Finding, Scope, found, has};
 use crate::reading::{ends, names, probed};
+use crate::sample::FEW;
 
 /// Nothing is behind the ClusterIP: UDP is not permitted or refused, TCP refused.
 pub(super) fn no_endpoints(evidence: &Evidence, before: &[Finding]) -> Option<Finding> {
@@ -126,7 +127,9 @@ pub(super) fn stale_flows(evidence: &Evidence, before: &[Finding]) -> Option<Fin
 
 /// UDP is answered and TCP is not.
 pub(super) fn tcp_blocked(evidence: &Evidence, before: &[Finding]) -> Option<Finding> {
-    let servers = probed(evidence.coredns.as_ref());
+    let mut servers = probed(evidence.coredns.as_ref());
+    // Of many only some are asked over TCP.
+    servers.retain(|server| server.tcp.sent >= FEW);
     let blocked = |server: &&&Server| server.udp.good() > 0 && server.tcp.is_dead();
     let blocked: Vec<_> = servers.iter().filter(blocked).copied().collect();
     if blocked.is_empty() || blocked.len() < servers.len() || has(before, &[Cause::ConntrackFull]) {

@@ -1,6 +1,7 @@
 //! The Kubernetes API, asked once.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::path::Path;
 
 use cluster::{Api, Coredns, ServerPod, ServiceName};
 use diagnose::{Cluster, CorednsPod, Evidence};
@@ -26,14 +27,14 @@ pub(in crate::evidence) async fn look(args: &DiagnoseArgs, evidence: &mut Eviden
     evidence
         .gaps
         .extend(seen.gaps.iter().map(|gap| format!("{PART}: {gap}")));
-    let known = known(&seen, evidence);
+    let known = known(&seen, args, evidence);
     if seen.endpoints.is_some() {
         evidence.cluster = Some(cluster(&seen, args));
     }
     known
 }
 
-fn known(seen: &Coredns, evidence: &mut Evidence) -> Known {
+fn known(seen: &Coredns, args: &DiagnoseArgs, evidence: &mut Evidence) -> Known {
     let service = seen.services.iter().find(|ip| !is_ours(**ip));
     if service.is_none() && !seen.services.is_empty() {
         let why = "its address is this node's own, as of a proxy that took it over";
@@ -51,7 +52,7 @@ fn known(seen: &Coredns, evidence: &mut Evidence) -> Known {
     Known {
         service: service.map(|ip| SocketAddr::new(*ip, DNS)),
         pods: seen.addrs().into_iter().map(named).collect(),
-        upstreams: upstreams(&seen.forwards_to),
+        upstreams: upstreams(&seen.forwards_to, args),
         kube_proxy: seen.kube_proxy.as_ref().and_then(trouble),
     }
 }
@@ -71,7 +72,7 @@ fn cluster(seen: &Coredns, args: &DiagnoseArgs) -> Cluster {
         endpoints: seen.addrs().iter().map(SocketAddr::ip).collect(),
         pods: pods.collect(),
         memory_limit: seen.pods.iter().find_map(|pod| pod.limits.0.clone()),
-        forwards_to: upstreams(&seen.forwards_to)
+        forwards_to: upstreams(&seen.forwards_to, args)
             .iter()
             .map(ToString::to_string)
             .collect(),
@@ -92,26 +93,34 @@ fn trouble(pod: &ServerPod) -> Option<String> {
     Some(format!("its pod {} of this node: {state}, {} restarts", pod.name, pod.restarts))
 }
 
-/// The servers that the lines of a Corefile lead to; `/etc/resolv.conf` is that of the
-/// node, for CoreDNS has the policy `Default`, and so has who looks from a Pod.
-fn upstreams(forwards_to: &[String]) -> Vec<SocketAddr> {
+/// The servers that the lines of a Corefile lead to; a file is the resolv.conf of the
+/// kubelet, for CoreDNS has the policy `Default`.
+fn upstreams(forwards_to: &[String], args: &DiagnoseArgs) -> Vec<SocketAddr> {
     let mut all: Vec<SocketAddr> = Vec::new();
     for to in forwards_to {
-        let file = to
-            .starts_with('/')
-            .then(|| std::fs::read_to_string(to).unwrap_or_default());
-        let servers = file
-            .iter()
-            .flat_map(|text| text.lines())
-            .filter_map(|line| {
-                let rest = line.trim().strip_prefix("nameserver")?;
-                crate::cli::parse_upstream(rest.trim()).ok()
-            });
+        if to.starts_with('/') {
+            all.extend(nameservers(args.resolv_conf.as_deref()));
+        }
         let plain = to.strip_prefix("dns://").unwrap_or(to);
-        all.extend(servers.chain(crate::cli::parse_upstream(plain).ok()));
+        all.extend(crate::cli::parse_upstream(plain).ok());
     }
     all.dedup();
     all
+}
+
+fn nameservers(file: Option<&Path>) -> Vec<SocketAddr> {
+    // As kubeadm tells the kubelet.
+    let usual = ["/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"].map(Path::new);
+    let files = file.map_or_else(|| usual.to_vec(), |file| vec![file]);
+    let text = files
+        .into_iter()
+        .find_map(|file| std::fs::read_to_string(file).ok());
+    let text = text.unwrap_or_default();
+    let servers = text.lines().filter_map(|line| {
+        let rest = line.trim().strip_prefix("nameserver")?;
+        crate::cli::parse_upstream(rest.trim()).ok()
+    });
+    servers.collect()
 }
 
 /// Whether an address is one of this node's.

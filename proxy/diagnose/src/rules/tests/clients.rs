@@ -20,7 +20,7 @@ fn what_clients_do_is_theirs_and_what_they_feel_is_the_nodes() {
         window
             .who
             .iter_mut()
-            .for_each(|who| who.answered_again = 100);
+            .for_each(|who| who.answered_again = 150);
     }));
     assert_eq!((lost.cause, lost.scope), (Cause::RepliesLost, Scope::Node));
     let late = only(&changed(|evidence| {

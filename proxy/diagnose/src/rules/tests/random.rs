@@ -43,6 +43,7 @@ fn any_who() -> impl Strategy<Value = Who> {
         let name = format!("ns/{}", more % 3);
         Who {
             name,
+            kind: String::new(),
             queries,
             failed,
             wasted,

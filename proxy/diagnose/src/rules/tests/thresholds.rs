@@ -75,8 +75,8 @@ fn flows_to_the_service() {
 
 #[test]
 fn queries_of_clients() {
-    // One in a hundred, by its lower bound.
-    flips(Cause::RepliesLost, 28, |evidence, steps| {
+    // One in ten, by its lower bound.
+    flips(Cause::RepliesLost, 226, |evidence, steps| {
         evidence.window.as_mut().unwrap().who[0].answered_again = steps;
     });
     flips(Cause::NamesInVain, 271, |evidence, steps| {
