@@ -25,8 +25,7 @@ fn incidents_of_a_cluster_are_named_and_healed() {
     };
     let programs = ["gcc", "musl-gcc", "strip", "conntrack"];
     let can = |program: &&str| have_program(program, Component::Cluster);
-    if !have(Component::Cluster) || !have(Component::Deploy) || !programs.iter().all(|one| can(one))
-    {
+    if !have(Component::Cluster) || !have(Component::Deploy) || !programs.iter().all(can) {
         return;
     }
     let bed = Bed::named("diagnosis");
