@@ -81,7 +81,7 @@ fn roll_twice(bed: &Bed) -> Option<Rules<'_>> {
 }
 
 fn ask_much(bed: &Bed) -> Option<Rules<'_>> {
-    (0..4).for_each(|_| bed.flood(1_000));
+    (0..4).for_each(|_| bed.flood(0, 1_000));
     None
 }
 
