@@ -194,6 +194,10 @@ impl CountedRule {
         Self { rule, seen: AtomicU64::new(0) }
     }
 
+    pub(crate) fn fitted(&self) -> u64 {
+        self.seen.load(Ordering::Relaxed)
+    }
+
     /// Whether the rule takes this query; `name` is folded, without final dot.
     pub(crate) fn takes(&self, question: &Question, name: &str) -> bool {
         let Rule { suffix, qtype, transport, nth, .. } = &self.rule;

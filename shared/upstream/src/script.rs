@@ -92,6 +92,11 @@ pub(crate) struct PlannedReply {
 }
 
 impl CompiledScript {
+    /// How many queries fitted each rule: one that an earlier rule took is not counted.
+    pub(crate) fn fitted(&self) -> Vec<u64> {
+        self.rules.iter().map(CountedRule::fitted).collect()
+    }
+
     /// Decides what is sent for `question`, and when.
     pub(crate) async fn plan(&self, question: &Question) -> ReplyPlan {
         let name = question.qname.to_ascii().to_ascii_lowercase();

@@ -57,6 +57,12 @@ impl Upstream {
         Ok(())
     }
 
+    /// How many queries fitted each rule of the script, in its order, since it was set.
+    pub fn fitted(&self) -> Vec<u64> {
+        let running = self.shared.running.read();
+        running.unwrap_or_else(PoisonError::into_inner).fitted()
+    }
+
     /// The latest queries, oldest first, at most [`crate::LOG_CAPACITY`].
     pub fn queries(&self) -> Vec<Received> {
         self.shared.log.latest()
