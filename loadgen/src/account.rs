@@ -12,7 +12,7 @@ use crate::lookup::{Lookups, QueryOutcome, ReadyStep};
 use crate::outstanding::{Bounds, Full, NO_LOOKUP, Outstanding, QueryState, Slot};
 use crate::recorder::Recorder;
 use crate::series::Tally;
-use crate::workload::Workload;
+use crate::workload::{MAX_QUERY_LEN, Workload};
 
 mod ends;
 
@@ -92,11 +92,12 @@ impl Account {
             return Err(Full);
         };
         self.queued += 1;
-        place.copy_from_slice(query);
+        let len = query.len();
+        self.workload.write(outgoing.query, outgoing.due, place);
         if let Some((place, _)) = place.split_first_chunk_mut() {
             *place = id.to_be_bytes();
         }
-        Ok(query.len())
+        Ok(len)
     }
 
     /// Notes what became of all that was queued since the last call, apart from
@@ -225,7 +226,8 @@ impl Account {
             return None;
         }
         let (index, slot) = self.outstanding.find(socket, header.id)?;
-        let query = self.workload.query(slot.question);
+        let mut scratch = [0; MAX_QUERY_LEN];
+        let query = self.workload.as_sent(slot.question, slot.due, &mut scratch);
         answers(query, message, &header).then_some((index, *slot, header))
     }
 
@@ -244,14 +246,24 @@ pub(crate) fn answers(query: &[u8], message: &[u8], header: &Header) -> bool {
         let rcode = header.flags.rcode();
         return rcode == Rcode::FORMERR || rcode == Rcode::NOTIMP;
     }
-    let Some(asked) = query.get(HEADER_LEN..) else { return false };
-    let Some(told) = message.get(HEADER_LEN..query.len()) else { return false };
+    // What follows is the OPT record, and of the answer its records.
+    let has_opt = query.get(ARCOUNT).is_some_and(|count| *count > 0);
+    let end = query
+        .len()
+        .saturating_sub(if has_opt { OPT_LEN } else { 0 });
+    let Some(asked) = query.get(HEADER_LEN..end) else { return false };
+    let Some(told) = message.get(HEADER_LEN..end) else { return false };
     // Type and class are the last four octets and have no case.
     let name = asked.len().saturating_sub(4);
     let (asked_name, asked_type) = asked.split_at(name);
     let (told_name, told_type) = told.split_at(name);
     asked_type == told_type && asked_name.eq_ignore_ascii_case(told_name)
 }
+
+/// The low octet of the count of additional records.
+const ARCOUNT: usize = 11;
+/// Octets of an OPT record without options.
+const OPT_LEN: usize = 11;
 
 #[cfg(test)]
 mod tests;

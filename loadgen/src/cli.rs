@@ -9,11 +9,21 @@ use clap::{Args, Parser, Subcommand};
 ///
 /// Exit codes: 0 passed, 1 the run could not be made, 2 an expectation was not
 /// met or no answer came, 3 invalid (the generator was late or shed load), 4 the
-/// situation of the scenario did not occur, 64 usage, 77 target refused, 78
+/// situation of the scenario did not occur, 5 the stop file or the lease ended it, 64 usage, 77 target refused, 78
 /// scenario file wrong, 129, 130, 143 ended by a signal.
 #[derive(Debug, Parser)]
 #[command(name = "fivedots-loadgen", version)]
 pub struct Cli {
+    /// Ends any load as soon as this file is there, and refuses to begin one.
+    #[arg(long, global = true, value_name = "FILE", default_value = STOP_FILE)]
+    pub stop_file: PathBuf,
+    /// Ends any load when this file was not written for --lease-for: whoever started it
+    /// must go on touching it.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub lease: Option<PathBuf>,
+    /// How old the lease may be.
+    #[arg(long, global = true, value_name = "DURATION", default_value = "5s")]
+    pub lease_for: String,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -37,6 +47,9 @@ pub enum Command {
     Compare(CompareArgs),
     /// Finds the highest rate at which a server keeps its objectives.
     Find(Box<FindArgs>),
+    /// Removes what killed processes have left in the connection table of this network
+    /// namespace.
+    Cleanup,
     /// Compares 200 pods with and without a node cache.
     Demo(DemoArgs),
     /// Runs a DNS server with the answers of a cluster's CoreDNS and the Internet.
@@ -96,6 +109,9 @@ pub struct RunArgs {
     /// Starts at this time, in seconds since 1970: the same for all shards.
     #[arg(long, value_name = "SECONDS")]
     pub start_at: Option<u64>,
+    /// Allows faults of the scenario by their words, such as `upstream,ring`.
+    #[arg(long, value_name = "FAULTS", value_delimiter = ',')]
+    pub allow_faults: Vec<String>,
     /// Prints what would be sent, and sends nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -259,3 +275,5 @@ pub struct DemoArgs {
 
 /// Where the help lists what is about recordings.
 const REPLAY: &str = "Recorded traffic";
+/// Where the lever of a machine is.
+const STOP_FILE: &str = "/run/fivedots-loadgen.stop";

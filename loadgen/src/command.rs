@@ -3,12 +3,16 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::causes::table;
 use crate::cli::{Cli, Command, CompareArgs, MergeArgs, QuickArgs, RunArgs};
 use crate::compare::Verdict;
 use crate::environment::Environment;
+use crate::evidence::Source;
 use crate::exit::Exit;
+use crate::expect::parse_duration;
 use crate::forecast::Forecast;
 use crate::guard::{self, PublicTarget, Refusal};
+use crate::halt::{Halted, Halts};
 use crate::outputs::{OutputError, Outputs};
 use crate::progress::ProgressLine;
 use crate::replayed::ReplayedError;
@@ -28,6 +32,8 @@ pub enum CommandError {
     Scenario(#[from] ScenarioError),
     #[error("{0}")]
     Refused(#[from] Refusal),
+    #[error("{0}")]
+    Halted(#[from] Halted),
     #[error("{0}")]
     Demo(#[from] demo::DemoError),
     #[error("{0}")]
@@ -51,7 +57,7 @@ impl CommandError {
             Self::Usage(_) | Self::Replayed(ReplayedError::Usage(_)) => Exit::Usage,
             Self::Replayed(ReplayedError::Recording(_)) => Exit::Scenario,
             Self::Scenario(_) | Self::Merge(_) | Self::Input(..) => Exit::Scenario,
-            Self::Refused(_) => Exit::Refused,
+            Self::Refused(_) | Self::Halted(_) => Exit::Refused,
             Self::Demo(error) => error.exit(),
             Self::Find(find::FindError::Usage(_)) => Exit::Usage,
             Self::Find(_) | Self::Run(_) | Self::Output(_) => Exit::RunError,
@@ -65,6 +71,11 @@ impl CommandError {
 ///
 /// See [`CommandError`].
 pub fn run(cli: &Cli, stop: &Stop, out: &mut impl Write) -> Result<Exit, CommandError> {
+    if sends(&cli.command) {
+        let halts = halts(cli).map_err(CommandError::Usage)?;
+        halts.check()?;
+        halts.watch(stop).map_err(CommandError::Run)?;
+    }
     match &cli.command {
         Command::Run(args) => run_file(args, stop, out),
         Command::Check { file } => {
@@ -81,11 +92,28 @@ pub fn run(cli: &Cli, stop: &Stop, out: &mut impl Write) -> Result<Exit, Command
             Ok(find::run(args, stop, out)?)
         }
         Command::Demo(args) => Ok(demo::run(args, stop, out)?),
+        Command::Cleanup => clean_up(out),
         Command::Upstream { listen } => {
             upstream::serve(*listen, stop, out).map_err(CommandError::Run)?;
             Ok(Exit::Passed)
         }
     }
+}
+
+/// Whether a command puts load on a network.
+const fn sends(command: &Command) -> bool {
+    match command {
+        Command::Run(args) => !args.dry_run,
+        Command::Quick(_) | Command::Find(_) | Command::Demo(_) => true,
+        _ => false,
+    }
+}
+
+fn halts(cli: &Cli) -> Result<Halts, String> {
+    let age = parse_duration(&cli.lease_for)
+        .ok_or_else(|| format!("--lease-for {:?} is not a duration such as 5s", cli.lease_for))?;
+    let lease = cli.lease.clone().map(|path| (path, age));
+    Ok(Halts { stop_file: cli.stop_file.clone(), lease })
 }
 
 fn run_file(args: &RunArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, CommandError> {
@@ -99,12 +127,17 @@ fn run_file(args: &RunArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, C
         print(out, &Forecast(&scenario).to_string())?;
         return Ok(Exit::Passed);
     }
+    guard::check_faults(scenario.causes.faults(), &args.allow_faults)?;
     measure(&scenario, [args.json.as_deref(), args.html.as_deref()], stop, out)
 }
 
 /// Takes the part and the start that the command line asks for.
 fn place(scenario: &mut Scenario, args: &RunArgs) -> Result<(), String> {
     if let Some(text) = &args.shard {
+        let is_here = scenario.causes.has(Source::Upstream) || scenario.causes.has(Source::Ring);
+        if is_here || scenario.others.is_some() {
+            return Err(NOT_DEALT_OUT.to_owned());
+        }
         let job_index = std::env::var("JOB_COMPLETION_INDEX").ok();
         scenario.shard = shard::parse(text, job_index.as_deref())?;
     }
@@ -170,6 +203,16 @@ fn compare_files(args: &CompareArgs, out: &mut impl Write) -> Result<Exit, Comma
     Ok(exit)
 }
 
+fn clean_up(out: &mut impl Write) -> Result<Exit, CommandError> {
+    let (lines, exit) = match table::clean_up(Path::new(table::JOURNALS)) {
+        Ok(done) if done.is_empty() => (vec!["nothing is left".to_owned()], Exit::Passed),
+        Ok(done) => (done, Exit::Passed),
+        Err(left) => (left, Exit::NotClean),
+    };
+    print(out, &format!("{}\n", lines.join("\n")))?;
+    Ok(exit)
+}
+
 fn merge_files(args: &MergeArgs, out: &mut impl Write) -> Result<Exit, CommandError> {
     let outputs = Outputs::open([args.json.as_deref(), args.html.as_deref()])?;
     let parts = read_parts(&args.files)?;
@@ -215,3 +258,7 @@ fn print(out: &mut impl Write, text: &str) -> Result<(), CommandError> {
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     Ok(written.map_err(|error| OutputError::new("the plan", error))?)
 }
+
+/// What is at one address is not dealt out.
+const NOT_DEALT_OUT: &str =
+    "--shard: a scenario with [upstream], [ring] or [others] is played by one process";

@@ -57,7 +57,7 @@ pub fn run(args: &DemoArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, D
         }
     }
     if let Some(signal) = stop.signal() {
-        return Ok(exit.worse(Exit::Signal(signal)));
+        return Ok(exit.worse(Stop::exit_of(signal)));
     }
     if !args.exit {
         let lasting = pods::scenario(subject.listen, args.rate, stay::LONGEST);

@@ -13,6 +13,10 @@ pub enum Exit {
     Invalid,
     /// The situation did not occur that the scenario is about.
     NotReproduced,
+    /// The stop file or the lease ended it; what was measured so far was reported.
+    Halted,
+    /// Something that a load left in the kernel could not be removed.
+    NotClean,
     /// The command line is wrong.
     Usage,
     /// The guard refused the target.
@@ -32,6 +36,8 @@ impl Exit {
             Self::Failed => 2,
             Self::Invalid => 3,
             Self::NotReproduced => 4,
+            Self::Halted => 5,
+            Self::NotClean => 6,
             Self::Usage => 64,
             Self::Refused => 77,
             Self::Scenario => 78,

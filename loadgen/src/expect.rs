@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use dns::Rcode;
 
+use crate::evidence::Seen;
+
 /// One expectation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expectation {
@@ -18,6 +20,8 @@ pub struct Expectation {
     pub condition: String,
     /// The index of the phase; `None` is the whole run.
     pub phase: Option<usize>,
+    /// Whether it is about the others, who ask the server directly.
+    pub of_others: bool,
     /// What is measured.
     pub metric: Metric,
     /// How it compares.
@@ -41,6 +45,8 @@ pub enum Metric {
     Rcode(Rcode),
     /// Queries sent per lookup.
     QueriesPerLookup,
+    /// What was seen elsewhere than in the answers.
+    Seen(Seen),
 }
 
 /// A statistic of a histogram.
@@ -109,7 +115,10 @@ impl Expectation {
             None => return Err(format!("{key:?}: there is no phase {scope:?}")),
             phase => phase,
         };
+        let of_whom = metric.strip_prefix(OTHERS);
+        let (of_others, metric) = (of_whom.is_some(), of_whom.unwrap_or(metric));
         let metric = Metric::parse(metric)
+            .filter(|metric| !of_others || !matches!(metric, Metric::Seen(_)))
             .ok_or_else(|| format!("{key:?}: unknown metric {metric:?}; {METRICS}"))?;
         let (comparison, bound) = parse_condition(condition)
             .ok_or_else(|| format!("{key:?}: {condition:?} is not a condition; {FORM}"))?;
@@ -118,7 +127,7 @@ impl Expectation {
             return Err(format!("{key:?}: {condition:?} has the wrong unit: give {unit}"));
         }
         let (key, condition) = (key.to_owned(), condition.to_owned());
-        Ok(Self { key, condition, phase, metric, comparison, bound })
+        Ok(Self { key, condition, phase, of_others, metric, comparison, bound })
     }
 
     /// Returns whether `value` meets it; a duration in nanoseconds, a share from
@@ -157,6 +166,9 @@ impl Metric {
         if text == "queries_per_lookup" {
             return Some(Self::QueriesPerLookup);
         }
+        if let Some(seen) = Seen::from_name(text) {
+            return Some(Self::Seen(seen));
+        }
         Count::ALL
             .iter()
             .find(|(name, _)| *name == text)
@@ -181,6 +193,8 @@ impl Metric {
             Self::Count(_) => matches!(bound, Bound::Share(_) | Bound::Number(_)),
             Self::Rcode(_) => matches!(bound, Bound::Share(_)),
             Self::QueriesPerLookup => matches!(bound, Bound::Number(_)),
+            Self::Seen(seen) if seen.is_share() => matches!(bound, Bound::Share(_)),
+            Self::Seen(_) => matches!(bound, Bound::Number(_)),
         }
     }
 
@@ -189,7 +203,9 @@ impl Metric {
             Self::Latency(_) | Self::Lateness(_) | Self::Lookup(_) => "ns, us, ms or s",
             Self::Count(_) => "% of the queries sent, or a plain count",
             Self::Rcode(_) => "% of the answers",
-            Self::QueriesPerLookup => "a plain number",
+            Self::Seen(Seen::ConntrackFull) => "% of the table",
+            Self::Seen(Seen::ServerCpu) => "% of a CPU",
+            Self::QueriesPerLookup | Self::Seen(_) => "a plain number",
         }
     }
 }
@@ -280,7 +296,11 @@ fn parse_number(text: &str) -> Option<f64> {
 /// What may follow the name of a phase.
 const METRICS: &str = "known are latency.*, lookup.*, lateness.* (p50 to p99.99, mean, max), \
 sent, answered, late, lost, refused, shed, unsendable, duplicate, wrong, truncated, reconnects, unconnected, missed, \
-rcode.*, queries_per_lookup";
+rcode.*, queries_per_lookup, upstream.*, ring.*, conntrack.*, server.*, and before all but these \
+four others.";
+
+/// Before a metric of the load that others send.
+const OTHERS: &str = "others.";
 
 /// What a condition looks like.
 const FORM: &str = "write for instance \"< 20ms\", \"<= 0.01%\" or \"> 0\"";
@@ -303,6 +323,9 @@ mod tests {
             ("baseline.rcode.NXDOMAIN", ">= 75%", 0.75, 0.7),
             ("run.lateness.p99", "< 5ms", 4e6, 5e6),
             ("run.queries_per_lookup", "> 8", 9.0, 8.0),
+            ("baseline.others.lost", "> 10%", 0.2, 0.1),
+            ("run.upstream.faulted", "> 100", 101.0, 100.0),
+            ("run.conntrack.full", ">= 99%", 0.99, 0.98),
         ] {
             let expectation = parse(key, condition).unwrap();
             assert!(expectation.is_met(good), "{key} {condition} {good}");
@@ -324,6 +347,8 @@ mod tests {
             ("baseline.lost", "< 1ms", "wrong unit: give %"),
             ("baseline.lost", "< -1%", "is not a condition"),
             ("baseline.lost", "< NaN", "is not a condition"),
+            ("baseline.others.ring.passed", "> 1", "unknown metric \"ring.passed\""),
+            ("baseline.server.cpu", "> 1", "wrong unit: give % of a CPU"),
         ] {
             let error = parse(key, condition).unwrap_err();
             assert!(error.contains(message), "{key} {condition}: {error}");

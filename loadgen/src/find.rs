@@ -72,7 +72,7 @@ pub fn run(args: &FindArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, F
         let measured = run::execute(&scenario, stop).map_err(FindError::Run)?;
         let report = Report::new(&scenario, Environment::read(), &measured);
         if let Some(signal) = stop.signal() {
-            return Ok(Exit::Signal(signal));
+            return Ok(Stop::exit_of(signal));
         }
         let result = judge(&report);
         print(out, &step_line(rate, result, &report))?;

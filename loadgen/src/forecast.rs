@@ -26,6 +26,7 @@ impl fmt::Display for Forecast<'_> {
             }
         }
         at_most(f, scenario)?;
+        beside(f, scenario)?;
         for (word, conditions) in
             [("must reproduce", &scenario.reproduced), ("expects", &scenario.expectations)]
         {
@@ -53,6 +54,22 @@ fn head(f: &mut fmt::Formatter<'_>, scenario: &Scenario) -> fmt::Result {
         scenario.workload.names(),
         scenario.duration(),
     )
+}
+
+/// What there is beside the load.
+fn beside(f: &mut fmt::Formatter<'_>, scenario: &Scenario) -> fmt::Result {
+    if let Some(others) = &scenario.others {
+        let rates = others
+            .phases
+            .iter()
+            .map(|phase| phase.plan.shape.peak().per_second());
+        let (rate, server) = (rates.fold(0.0, f64::max), others.target.server);
+        writeln!(f, "  others: the same load from elsewhere, at most {rate:.0}/s, to {server}")?;
+    }
+    for (word, what) in scenario.causes.faults() {
+        writeln!(f, "  makes {what}; needs --allow-faults {word}")?;
+    }
+    Ok(())
 }
 
 /// The busiest moment, and what is left of it when the server is silent.

@@ -28,6 +28,30 @@ pub enum Refusal {
     /// It is on the Internet.
     #[error("{0} is a public address; only --i-own-this makes it a target")]
     Public(IpAddr),
+    /// A fault that the command line does not name.
+    #[error("the scenario makes {what}; --allow-faults {word} allows it")]
+    Fault {
+        /// The word that allows it.
+        word: &'static str,
+        /// What it is.
+        what: String,
+    },
+}
+
+/// Judges the faults of a scenario: each must be named on the command line, which no
+/// file can do.
+///
+/// # Errors
+///
+/// The first that is not.
+pub fn check_faults(
+    faults: Vec<(&'static str, String)>,
+    allowed: &[String],
+) -> Result<(), Refusal> {
+    let refused = faults
+        .into_iter()
+        .find(|(word, _)| !allowed.iter().any(|allowed| allowed == word));
+    refused.map_or(Ok(()), |(word, what)| Err(Refusal::Fault { word, what }))
 }
 
 /// Judges `target`; `public` is the word of the command line.

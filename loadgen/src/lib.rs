@@ -35,6 +35,8 @@ pub mod workload;
 
 pub mod outstanding;
 
+pub mod evidence;
+
 pub mod series;
 
 pub mod recorder;
@@ -44,6 +46,8 @@ pub mod lookup;
 pub mod clients;
 
 pub mod account;
+
+pub mod causes;
 
 pub mod sender;
 
@@ -66,5 +70,7 @@ pub mod compare;
 pub mod find;
 
 pub mod exit;
+
+pub mod halt;
 
 pub mod signals;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::Evidence;
 use crate::series::{Series, Tally};
 
 /// Counts of what became of the queries of one phase.
@@ -135,6 +136,8 @@ pub struct PhaseRecord {
     pub cpu_share: f64,
     /// See `cpu_share`.
     pub busy_share: f64,
+    /// What was seen elsewhere meanwhile.
+    pub evidence: Evidence,
     /// Due times of the first and the last query sent, in nanoseconds of the
     /// run.
     pub first_due: u64,
@@ -159,6 +162,7 @@ impl PhaseRecord {
             icmp: BTreeMap::new(),
             cpu_share: 0.0,
             busy_share: 0.0,
+            evidence: Evidence::default(),
             first_due: u64::MAX,
             last_due: 0,
         }
@@ -210,6 +214,7 @@ impl PhaseRecord {
         add(&mut self.icmp, &other.icmp);
         self.cpu_share = self.cpu_share.max(other.cpu_share);
         self.busy_share = self.busy_share.max(other.busy_share);
+        self.evidence.merge(&other.evidence);
         self.first_due = self.first_due.min(other.first_due);
         self.last_due = self.last_due.max(other.last_due);
     }

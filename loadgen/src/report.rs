@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::expect::Expectation;
-use crate::recorder::PhaseRecord;
+use crate::recorder::{PhaseRecord, Recorder};
 use crate::run::RunResult;
 use crate::scenario::Scenario;
 use crate::sender::Ports;
@@ -69,6 +69,8 @@ pub struct Report {
     pub series: Vec<Step>,
     /// One per phase.
     pub phases: Vec<PhaseReport>,
+    /// The same of the others, who ask another server; empty without any.
+    pub others: Vec<PhaseReport>,
     /// All phases in one.
     pub run: PhaseReport,
     /// All expectations, met or not.
@@ -141,10 +143,15 @@ impl Report {
     /// Judges what was measured.
     pub fn new(scenario: &Scenario, environment: Environment, measured: &RunResult) -> Self {
         let total = measured.recorder.total();
-        let phases = phases(scenario, measured);
+        let others_total = measured.others.as_ref().map(Recorder::total);
+        let phases_of = |recorder: &Recorder| phases(scenario, measured, recorder);
         let judge = |conditions: &[Expectation]| -> Vec<ExpectationResult> {
             let judged = conditions.iter().map(|condition| {
-                ExpectationResult::new(condition, record_of(condition.phase, measured, &total))
+                let of = match (condition.of_others, &measured.others, &others_total) {
+                    (true, Some(others), Some(total)) => (others, total),
+                    _ => (&measured.recorder, &total),
+                };
+                ExpectationResult::new(condition, record_of(condition.phase, of))
             });
             judged.collect()
         };
@@ -155,7 +162,10 @@ impl Report {
         let run = PhaseReport::new("run", "all phases", elapsed, &total);
         let sums = Sums {
             took_s: measured.took.as_secs_f64(),
-            own_cpu_us_per_query: per_query(measured.cpu, total.counts.sent),
+            own_cpu_us_per_query: per_query(
+                measured.cpu,
+                total.counts.sent + others_total.as_ref().map_or(0, |total| total.counts.sent),
+            ),
             receive_overruns: measured.overruns,
             clock_jumps: measured.clock_jumps,
         };
@@ -165,7 +175,12 @@ impl Report {
             plan(scenario, measured),
             environment,
             sums,
-            (phases, run, over_time::steps(&measured.recorder.series)),
+            Figures {
+                phases: phases_of(&measured.recorder),
+                others: measured.others.as_ref().map_or_else(Vec::new, phases_of),
+                run,
+                series: over_time::steps(&measured.recorder.series),
+            },
             (expectations, reproduced),
         )
     }
@@ -176,7 +191,7 @@ impl Report {
         plan: PlanPart,
         environment: Environment,
         sums: Sums,
-        (phases, run, series): (Vec<PhaseReport>, PhaseReport, Vec<Step>),
+        Figures { phases, others, run, series }: Figures,
         (expectations, reproduced): (Vec<ExpectationResult>, Vec<ExpectationResult>),
     ) -> Self {
         let Judgment { exit, invalid, failed } = judgment;
@@ -199,6 +214,7 @@ impl Report {
             run: if phases.iter().any(|phase| phase.is_closed_loop) { run.closed() } else { run },
             series,
             phases,
+            others,
             expectations,
             reproduced,
         }
@@ -228,20 +244,27 @@ impl Report {
     }
 }
 
+/// The numbers of a run.
+struct Figures {
+    phases: Vec<PhaseReport>,
+    others: Vec<PhaseReport>,
+    run: PhaseReport,
+    series: Vec<Step>,
+}
+
 fn record_of<'a>(
     phase: Option<usize>,
-    measured: &'a RunResult,
-    run: &'a PhaseRecord,
+    (recorder, run): (&'a Recorder, &'a PhaseRecord),
 ) -> &'a PhaseRecord {
     phase
-        .and_then(|phase| measured.recorder.phases().get(phase))
+        .and_then(|phase| recorder.phases().get(phase))
         .unwrap_or(run)
 }
 
 /// A phase that was cut short by a signal has the time that it got.
-fn phases(scenario: &Scenario, measured: &RunResult) -> Vec<PhaseReport> {
+fn phases(scenario: &Scenario, measured: &RunResult, recorder: &Recorder) -> Vec<PhaseReport> {
     let mut before = Duration::ZERO;
-    let records = measured.recorder.phases();
+    let records = recorder.phases();
     scenario
         .phases
         .iter()
@@ -302,7 +325,7 @@ const fn verdict(exit: Exit) -> &'static str {
         Exit::Passed => "passed",
         Exit::Invalid => "invalid",
         Exit::NotReproduced => "not reproduced",
-        Exit::Signal(_) => "interrupted",
+        Exit::Signal(_) | Exit::Halted => "interrupted",
         _ => "failed",
     }
 }

@@ -4,9 +4,12 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::causes::{CauseLimits, PhaseEnds, Witness};
+use crate::evidence::Evidence;
 use crate::outstanding::Bounds;
 use crate::plan::{Plan, PlannedPhase, Share, nanos};
 use crate::random::SplitMix;
@@ -22,6 +25,8 @@ use crate::sender::{Ports, Progress, RunClock, Stop, ThreadConfig, ThreadResult}
 pub struct RunResult {
     /// Everything that was counted.
     pub recorder: Recorder,
+    /// The same of the others.
+    pub others: Option<Recorder>,
     /// When it started.
     pub started: SystemTime,
     /// How long it took, the wait for the last answers included.
@@ -59,20 +64,21 @@ pub fn execute_watched(
     stop: &Stop,
     watch: &mut dyn FnMut(Duration, [u64; 4]),
 ) -> io::Result<RunResult> {
-    let progress: Vec<Arc<Progress>> = (0..scenario.sender.threads)
-        .map(|_| Arc::default())
-        .collect();
     wait_until_near(scenario.start_at, stop);
-    let senders = (0..)
-        .zip(&progress)
-        .map(|(thread, progress)| Sender::open(scenario, thread, stop, progress))
-        .collect::<io::Result<Vec<_>>>()?;
+    let (mut senders, progress) = open(scenario, stop)?;
+    let own = senders.len();
+    if let Some(others) = &scenario.others {
+        senders.extend(open(others, stop)?.0);
+    }
+    let witness = Witness::start(&scenario.causes, cause_limits(scenario), phase_ends(scenario))?;
     let cpu = udp::process_cpu_time();
     #[expect(clippy::disallowed_methods, reason = "the start of the run, for all threads")]
     let (now, started) = (Instant::now(), SystemTime::now());
     let (start, started) = start(scenario.start_at, now, started);
     let clock = RunClock::new(start);
-    let outcomes = thread::scope(|scope| {
+    let is_over = AtomicBool::new(false);
+    let (outcomes, seen) = thread::scope(|scope| {
+        let seen = scope.spawn(|| witness.watch(clock, || is_over.load(Ordering::Relaxed)));
         let threads: Vec<_> = senders
             .into_iter()
             .map(|sender| scope.spawn(move || sender.run(clock)))
@@ -80,13 +86,17 @@ pub fn execute_watched(
         while !threads.iter().all(thread::ScopedJoinHandle::is_finished) {
             watch_once(&threads, clock, &progress, watch);
         }
-        threads
+        is_over.store(true, Ordering::Relaxed);
+        let outcomes: Vec<_> = threads
             .into_iter()
             .map(thread::ScopedJoinHandle::join)
-            .collect::<Vec<_>>()
+            .collect();
+        (outcomes, seen.join())
     });
+    let recorder = || Recorder::for_run(scenario.phases.len(), nanos(scenario.duration()));
     let mut result = RunResult {
-        recorder: Recorder::for_run(scenario.phases.len(), nanos(scenario.duration())),
+        recorder: recorder(),
+        others: scenario.others.is_some().then(recorder),
         started,
         took: Duration::ZERO,
         cpu: udp::process_cpu_time().saturating_sub(cpu),
@@ -95,10 +105,40 @@ pub fn execute_watched(
         errors: Vec::new(),
         interrupted: stop.signal(),
     };
-    for outcome in outcomes {
-        result.add(outcome.map_err(|_| PANICKED.to_owned()));
+    for (n, outcome) in outcomes.into_iter().enumerate() {
+        result.add(outcome.map_err(|_| PANICKED.to_owned()), n >= own);
+    }
+    match seen {
+        Ok(seen) => result.witnessed(&seen),
+        Err(_) => result.errors.push(PANICKED.to_owned()),
     }
     Ok(result)
+}
+
+/// Opens the sockets of all threads of a load.
+fn open(scenario: &Scenario, stop: &Stop) -> io::Result<(Vec<Sender>, Vec<Arc<Progress>>)> {
+    let progress: Vec<Arc<Progress>> = (0..scenario.sender.threads)
+        .map(|_| Arc::default())
+        .collect();
+    let senders = (0..)
+        .zip(&progress)
+        .map(|(thread, progress)| Sender::open(scenario, thread, stop, progress))
+        .collect::<io::Result<Vec<_>>>()?;
+    Ok((senders, progress))
+}
+
+/// The ring may send what the load may.
+fn cause_limits(scenario: &Scenario) -> CauseLimits {
+    CauseLimits { target: scenario.target.server, max_qps: scenario.limits.max_qps }
+}
+
+fn phase_ends(scenario: &Scenario) -> PhaseEnds {
+    let mut end = Duration::ZERO;
+    let ends = scenario.phases.iter().map(|phase| {
+        end += phase.plan.length;
+        nanos(end)
+    });
+    ends.collect()
 }
 
 /// Returns when the run starts, on both clocks: soon, or when it was to. That may be
@@ -151,6 +191,7 @@ impl RunResult {
     pub(crate) fn empty(scenario: &Scenario) -> Self {
         Self {
             recorder: Recorder::for_run(scenario.phases.len(), nanos(scenario.duration())),
+            others: None,
             started: std::time::UNIX_EPOCH,
             took: scenario.duration(),
             cpu: Duration::ZERO,
@@ -161,10 +202,20 @@ impl RunResult {
         }
     }
 
-    fn add(&mut self, outcome: Result<ThreadResult, String>) {
+    /// Puts what was seen to the phases in which it was.
+    fn witnessed(&mut self, seen: &[Evidence]) {
+        for (n, evidence) in (0..=u8::MAX).zip(seen) {
+            self.recorder.phase(n).evidence.merge(evidence);
+        }
+    }
+
+    fn add(&mut self, outcome: Result<ThreadResult, String>, is_of_others: bool) {
         match outcome {
             Ok(outcome) => {
-                self.recorder.merge(&outcome.recorder);
+                let others = self.others.as_mut().filter(|_| is_of_others);
+                others
+                    .unwrap_or(&mut self.recorder)
+                    .merge(&outcome.recorder);
                 self.overruns += outcome.overruns;
                 self.took = self.took.max(Duration::from_nanos(outcome.ended));
                 self.clock_jumps = self.clock_jumps.max(outcome.clock_jumps);

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::causes::Causes;
 use crate::clients::Clients;
 use crate::expect::Expectation;
 use crate::guard::Cidr;
@@ -16,6 +17,7 @@ use crate::sender::{Pacing, Ports};
 use crate::workload::Workload;
 
 mod asked;
+mod causes;
 mod check;
 mod clients;
 mod error;
@@ -23,6 +25,7 @@ pub mod file;
 mod fit;
 mod load;
 mod lookup;
+mod shape;
 mod target;
 
 pub(crate) use check::{DEFAULT_MAX_LATENESS, DEFAULT_TIMEOUT};
@@ -53,6 +56,10 @@ pub struct Scenario {
     pub clients: Option<Arc<Clients>>,
     /// Traffic that is played as it was recorded, in place of a schedule.
     pub recording: Option<Arc<Recording>>,
+    /// What goes wrong, and where it can be seen.
+    pub causes: Causes,
+    /// The same load from elsewhere, to another server.
+    pub others: Option<Box<Self>>,
     /// One after the other.
     pub phases: Vec<Phase>,
     /// Conditions on the results.
@@ -157,9 +164,16 @@ impl Scenario {
     /// Returns all addresses that load goes to: the target's, or those that the
     /// clients ask.
     pub fn addresses(&self) -> Vec<IpAddr> {
-        let Some(clients) = &self.clients else { return vec![self.address()] };
-        let servers = clients.kinds().iter().flat_map(|kind| &kind.servers);
-        servers.map(SocketAddr::ip).collect()
+        let mut addresses = match &self.clients {
+            None => vec![self.address()],
+            Some(clients) => {
+                let servers = clients.kinds().iter().flat_map(|kind| &kind.servers);
+                servers.map(SocketAddr::ip).collect()
+            }
+        };
+        addresses.extend(self.causes.metrics.iter().map(SocketAddr::ip));
+        addresses.extend(self.others.iter().flat_map(|others| others.addresses()));
+        addresses
     }
 }
 

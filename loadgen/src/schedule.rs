@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use crate::random::SplitMix;
 
+mod shapes;
+
 /// How queries are spread over the time of a phase.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Shape {
@@ -29,6 +31,41 @@ pub enum Shape {
         from: Rate,
         /// The rate at the end.
         to: Rate,
+    },
+    /// The rate grows or falls in steps of equal length, the first and the last
+    /// included.
+    Step {
+        /// The rate of the first step.
+        from: Rate,
+        /// The rate of the last.
+        to: Rate,
+        /// How many there are, two at least.
+        steps: u32,
+    },
+    /// The rate swings around its mean.
+    Sine {
+        /// The mean rate.
+        mean: Rate,
+        /// How far above and below it the rate goes; less than the mean.
+        amplitude: Rate,
+        /// From one mean on the way up to the next.
+        period: Duration,
+    },
+    /// Many at the same moment, and then nothing: a herd that starts together.
+    Burst {
+        /// Queries of one burst.
+        size: u32,
+        /// From one burst to the next.
+        every: Duration,
+    },
+    /// A constant rate that pauses.
+    OnOff {
+        /// The rate while it is on.
+        rate: Rate,
+        /// How long it is on.
+        on: Duration,
+        /// How long it is off.
+        off: Duration,
     },
     /// A closed loop: the next query leaves when one of `window` is answered.
     /// It measures capacity, and its latencies mean nothing.
@@ -52,7 +89,10 @@ impl Shape {
     pub fn peak(self) -> Rate {
         match self {
             Self::Constant { rate } | Self::Poisson { rate } => rate,
-            Self::Ramp { from, to } => from.max(to),
+            Self::OnOff { rate, .. } => rate,
+            Self::Ramp { from, to } | Self::Step { from, to, .. } => from.max(to),
+            Self::Sine { mean, amplitude, .. } => Rate(mean.0 + amplitude.0),
+            Self::Burst { size, every } => shapes::burst_peak(size, every),
             Self::Max { ceiling, .. } => ceiling,
             Self::Recorded { peak, .. } => peak,
         }
@@ -64,7 +104,18 @@ impl Shape {
         let rate = match self {
             #[expect(clippy::cast_precision_loss, reason = "a count of queries in memory")]
             Self::Recorded { count, .. } => return count as f64,
-            Self::Ramp { from, to } => from.per_second().midpoint(to.per_second()),
+            Self::Ramp { from, to } | Self::Step { from, to, .. } => {
+                from.per_second().midpoint(to.per_second())
+            }
+            Self::Sine { mean, amplitude, period } => {
+                return shapes::Sine::new(mean, amplitude, period).count(length.as_secs_f64());
+            }
+            Self::Burst { size, every } => {
+                return f64::from(size) * (length.as_secs_f64() / every.as_secs_f64()).ceil();
+            }
+            Self::OnOff { rate, on, off } => {
+                return rate.per_second() * shapes::time_on(length, on, off);
+            }
             other => other.peak().per_second(),
         };
         rate * length.as_secs_f64()
@@ -92,6 +143,14 @@ impl Shape {
                 from: from.per_second(),
                 slope: (to.per_second() - from.per_second()) / length.as_secs_f64(),
             },
+            Self::Step { from, to, steps } => {
+                ShapeState::Step(shapes::Steps::new(from, to, steps, length))
+            }
+            Self::Sine { mean, amplitude, period } => {
+                ShapeState::Sine(shapes::Sine::new(mean, amplitude, period), 0.0)
+            }
+            Self::Burst { size, every } => ShapeState::Burst { size, every },
+            Self::OnOff { rate, on, off } => ShapeState::OnOff { rate, on, off },
         };
         DueTimes { state, length, sent: 0 }
     }
@@ -103,6 +162,12 @@ impl fmt::Display for Shape {
             Self::Constant { rate } => write!(f, "constant {rate}"),
             Self::Poisson { rate } => write!(f, "Poisson {rate}"),
             Self::Ramp { from, to } => write!(f, "ramp {from} to {to}"),
+            Self::Step { from, to, steps } => write!(f, "{steps} steps {from} to {to}"),
+            Self::Sine { mean, amplitude, period } => {
+                write!(f, "sine {mean} +- {} in {period:?}", amplitude.per_second())
+            }
+            Self::Burst { size, every } => write!(f, "{size} at once each {every:?}"),
+            Self::OnOff { rate, on, off } => write!(f, "{rate}, {on:?} on, {off:?} off"),
             Self::Max { window, .. } => write!(f, "closed loop, window {window}"),
             Self::Recorded { .. } => write!(f, "as recorded"),
         }
@@ -151,9 +216,30 @@ pub struct DueTimes {
 
 #[derive(Clone, Debug)]
 enum ShapeState {
-    Constant { rate: Rate },
-    Poisson { rate: f64, random: SplitMix, at: f64 },
-    Ramp { from: f64, slope: f64 },
+    Constant {
+        rate: Rate,
+    },
+    Poisson {
+        rate: f64,
+        random: SplitMix,
+        at: f64,
+    },
+    Ramp {
+        from: f64,
+        slope: f64,
+    },
+    Step(shapes::Steps),
+    /// With the second of the last due time.
+    Sine(shapes::Sine, f64),
+    Burst {
+        size: u32,
+        every: Duration,
+    },
+    OnOff {
+        rate: Rate,
+        on: Duration,
+        off: Duration,
+    },
 }
 
 impl Iterator for DueTimes {
@@ -168,6 +254,18 @@ impl Iterator for DueTimes {
                 Duration::try_from_secs_f64(*at).ok()?
             }
             ShapeState::Ramp { from, slope } => nth_ramp(self.sent, *from, *slope)?,
+            ShapeState::Step(steps) => steps.next(self.sent)?,
+            ShapeState::Sine(sine, last) => {
+                *last = sine.nth(self.sent, *last);
+                Duration::try_from_secs_f64(*last).ok()?
+            }
+            ShapeState::Burst { size, every } => {
+                let burst = self.sent / u64::from(*size);
+                every.checked_mul(u32::try_from(burst).ok()?)?
+            }
+            ShapeState::OnOff { rate, on, off } => {
+                shapes::paused(nth_constant(self.sent, *rate)?, *on, *off)?
+            }
         };
         self.sent += 1;
         (due < self.length).then_some(due)

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::account::Account;
+use crate::exit::Exit;
 use crate::outstanding::{Bounds, Slot};
 use crate::plan::{Due, Plan, nanos};
 use crate::recorder::Recorder;
@@ -25,7 +26,7 @@ pub mod tcp;
 pub mod udp;
 mod usage;
 
-use cap::Cap;
+pub(crate) use cap::Cap;
 pub use pace::Pacing;
 use usage::Usage;
 
@@ -131,6 +132,19 @@ impl Ports {
 pub struct Stop(Arc<AtomicU8>);
 
 impl Stop {
+    /// In place of a signal: the stop file is there.
+    pub const BY_FILE: u8 = 200;
+    /// In place of a signal: the lease is over.
+    pub const BY_LEASE: u8 = 201;
+
+    /// Returns how a program ends that was stopped by this.
+    pub const fn exit_of(stopped_by: u8) -> Exit {
+        match stopped_by {
+            Self::BY_FILE | Self::BY_LEASE => Exit::Halted,
+            signal => Exit::Signal(signal),
+        }
+    }
+
     /// Ends the run because of this signal.
     pub fn set(&self, signal: u8) {
         self.0.store(signal, Ordering::Relaxed);

@@ -4,13 +4,18 @@
 //! octets of id. Which one comes next depends on the seed and its number
 //! alone, not on threads or time.
 
-use dns::{Class, Composer, Flags, Header, Name, Rtype};
+use dns::{Name, Rtype};
 
 use crate::random::SplitMix;
 use crate::replay::Recording;
 
+mod composed;
 mod names;
+mod stamp;
+
+use composed::Queries;
 pub use names::{NameEntry, NamesError, read_names};
+pub use stamp::{MAX_QUERY_LEN, PLACEHOLDER, Stamp};
 
 /// A table of composed queries, and the odds of each.
 #[derive(Debug)]
@@ -25,6 +30,22 @@ pub struct Workload {
     is_lookup: bool,
     /// The queries in their order, where they are not drawn.
     order: Vec<u32>,
+    /// The share of draws that ask for a name that does not exist, and those queries.
+    nxdomain: Option<(f64, Item)>,
+    stamp: Stamp,
+}
+
+/// How single queries are made and drawn, beside their names and types.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct QueryOptions {
+    /// Each query asks for a name of its own, below the one that was drawn.
+    pub unique: bool,
+    /// The share of queries for names that do not exist anywhere, from 0 to 1.
+    pub nxdomain: f64,
+    /// The payload size of the OPT record; none without.
+    pub payload: Option<u16>,
+    /// Sets the DO bit of the OPT record.
+    pub dnssec_ok: bool,
 }
 
 /// What one draw yields.
@@ -55,6 +76,8 @@ pub enum Distribution {
     Uniform,
     /// The k-th name in proportion to 1/k^s.
     Zipf(f64),
+    /// One after the other, and again from the first.
+    InOrder,
 }
 
 /// A lookup: the names that a stub would try for one name, in order.
@@ -69,23 +92,43 @@ impl Workload {
         popularity: Distribution,
         seed: u64,
     ) -> Self {
+        Self::queries_with(asked, types, popularity, seed, QueryOptions::default())
+    }
+
+    /// The same with options; names of unique queries begin with [`PLACEHOLDER`].
+    pub fn queries_with(
+        asked: &[NameEntry],
+        types: &[(Rtype, f64)],
+        popularity: Distribution,
+        seed: u64,
+        options: QueryOptions,
+    ) -> Self {
         let mut queries = Queries::default();
         let shared = cumulative(types);
-        let mut items = Vec::with_capacity(asked.len());
-        for asked in asked {
-            let types = match asked.qtype {
-                Some(qtype) => cumulative(&[(qtype, 1.0)]),
-                None => std::sync::Arc::clone(&shared),
-            };
+        let mut push = |name: &Name, types: &Types| {
             let first = queries.len();
             for (qtype, _) in types.iter() {
-                queries.push(&asked.name, *qtype);
+                queries.push_with(name, *qtype, options.payload, options.dnssec_ok);
             }
-            items.push(Item::Queries { first, types });
+            Item::Queries { first, types: std::sync::Arc::clone(types) }
+        };
+        let mut items = Vec::with_capacity(asked.len());
+        for asked in asked {
+            let own = asked.qtype.map(|qtype| cumulative(&[(qtype, 1.0)]));
+            items.push(push(&asked.name, own.as_ref().unwrap_or(&shared)));
         }
+        let nxdomain = stamp::nowhere()
+            .filter(|_| options.nxdomain > 0.0)
+            .map(|name| (options.nxdomain, push(&name, &shared)));
         let names = items.len();
+        let stamp = match (&nxdomain, options.unique) {
+            (_, true) => Stamp::all(seed),
+            (Some((_, Item::Queries { first, .. })), false) => Stamp::from(*first, seed),
+            _ => Stamp::NONE,
+        };
         let popularity = Popularity::new(popularity, names);
-        Self { queries, items, popularity, names, seed, is_lookup: false, order: Vec::new() }
+        let (is_lookup, order) = (false, Vec::new());
+        Self { queries, items, popularity, names, seed, is_lookup, order, nxdomain, stamp }
     }
 
     /// Prepares lookups: each walk with all `types` of a name at once.
@@ -114,7 +157,15 @@ impl Workload {
         }
         let names = groups.first().map_or(0, Vec::len);
         let popularity = Popularity::new(popularity, names);
-        Self { queries, items, popularity, names, seed, is_lookup: true, order: Vec::new() }
+        let (order, nxdomain, stamp) = (Vec::new(), None, Stamp::NONE);
+        Self { queries, items, popularity, names, seed, is_lookup: true, order, nxdomain, stamp }
+    }
+
+    /// Gives each lookup names of its own; all of its walks begin with [`PLACEHOLDER`].
+    #[must_use]
+    pub const fn unique(mut self) -> Self {
+        self.stamp = Stamp::all(self.seed);
+        self
     }
 
     /// Prepares the queries of a recording, each in its turn.
@@ -130,7 +181,9 @@ impl Workload {
             .collect();
         let names = recording.asked().len();
         let popularity = Popularity::Uniform(names);
-        Self { queries, items: Vec::new(), popularity, names, seed: 0, is_lookup: false, order }
+        let (items, nxdomain, stamp) = (Vec::new(), None, Stamp::NONE);
+        let (seed, is_lookup) = (0, false);
+        Self { queries, items, popularity, names, seed, is_lookup, order, nxdomain, stamp }
     }
 
     /// Returns whether a draw is a lookup and not a single query.
@@ -155,13 +208,7 @@ impl Workload {
 
     /// Returns the octets of the longest query.
     pub fn max_query_len(&self) -> u32 {
-        let ends = &self.queries.ends;
-        let starts = std::iter::once(&0).chain(ends);
-        ends.iter()
-            .zip(starts)
-            .map(|(end, start)| end - start)
-            .max()
-            .unwrap_or(0)
+        self.queries.longest()
     }
 
     /// Draws what `client` asks with this running number in this phase.
@@ -173,9 +220,15 @@ impl Workload {
             return Draw::Query(*query);
         }
         let mut random = SplitMix::of_item(self.seed, u64::from(phase), index);
+        if let Some((share, Item::Queries { first, types })) = &self.nxdomain
+            && random.unit() < *share
+        {
+            let at = pick(types, random.unit());
+            return Draw::Query(first + u32::try_from(at).unwrap_or(0));
+        }
         let groups = (self.items.len() / self.names.max(1)).max(1);
         let group = usize::from(client) % groups;
-        let item = group * self.names + self.popularity.pick(random.unit());
+        let item = group * self.names + self.popularity.pick(random.unit(), index);
         match self.items.get(item) {
             Some(Item::Queries { first, types }) => {
                 let at = pick(types, random.unit());
@@ -194,9 +247,35 @@ impl Workload {
         }
     }
 
-    /// Returns a composed query, its id zero.
+    /// Returns a composed query, its id zero. One of a kind has the placeholder in its
+    /// name; see [`write`](Self::write).
     pub fn query(&self, query: u32) -> &[u8] {
         self.queries.get(query)
+    }
+
+    /// Writes a query that is, or was, due at `due` into `out`, which is as long, and with
+    /// id zero.
+    pub fn write(&self, query: u32, due: u64, out: &mut [u8]) {
+        let composed = self.query(query);
+        if let Some(place) = out.get_mut(..composed.len()) {
+            place.copy_from_slice(composed);
+            self.stamp.put(query, due, place);
+        }
+    }
+
+    /// Returns a query as it left: composed in `scratch` where it has a name of its own.
+    pub fn as_sent<'a>(
+        &'a self,
+        query: u32,
+        due: u64,
+        scratch: &'a mut [u8; MAX_QUERY_LEN],
+    ) -> &'a [u8] {
+        let len = self.query(query).len();
+        if !self.stamp.is_on(query) {
+            return self.query(query);
+        }
+        self.write(query, due, scratch);
+        scratch.get(..len).unwrap_or_default()
     }
 }
 
@@ -209,68 +288,22 @@ pub enum Draw {
     Walk(u32),
 }
 
-/// Composed queries, one behind the other.
-#[derive(Debug, Default)]
-struct Queries {
-    octets: Vec<u8>,
-    ends: Vec<u32>,
-}
-
-impl Queries {
-    fn len(&self) -> u32 {
-        u32::try_from(self.ends.len()).unwrap_or(u32::MAX)
-    }
-
-    fn push(&mut self, name: &Name, qtype: Rtype) {
-        self.push_with(name, qtype, None, false);
-    }
-
-    /// Adds a query with an OPT record of this payload size (RFC 6891, section 6.1.2).
-    fn push_with(&mut self, name: &Name, qtype: Rtype, payload: Option<u16>, dnssec_ok: bool) {
-        let mut query = Vec::new();
-        let composer = Composer::new(&mut query, name, qtype, Class::IN);
-        let flags = Flags(0).with(Flags::RD);
-        let additional = u16::from(payload.is_some());
-        // A question alone always fits, and the header's place is there.
-        composer
-            .finish(&Header { id: 0, flags, counts: [1, 0, 0, additional] })
-            .unwrap_or_default();
-        if let Some(payload) = payload {
-            let [high, low] = payload.to_be_bytes();
-            let [first, second] = Rtype::OPT.0.to_be_bytes();
-            let flags = if dnssec_ok { DO } else { 0 };
-            query.extend([0, first, second, high, low, 0, 0, flags, 0, 0, 0]);
-        }
-        self.octets.extend(&query);
-        self.ends
-            .push(u32::try_from(self.octets.len()).unwrap_or(u32::MAX));
-    }
-
-    fn get(&self, query: u32) -> &[u8] {
-        let at = query as usize;
-        let start = at
-            .checked_sub(1)
-            .and_then(|at| self.ends.get(at))
-            .copied()
-            .unwrap_or(0);
-        let end = self.ends.get(at).copied().unwrap_or(start);
-        self.octets
-            .get(start as usize..end as usize)
-            .unwrap_or_default()
-    }
-}
-
 /// Picks among n names.
 #[derive(Debug)]
 enum Popularity {
     Uniform(usize),
+    InOrder(usize),
     /// The sum of the odds up to each name, the last one 1.
     Weighted(Vec<f64>),
 }
 
 impl Popularity {
     fn new(distribution: Distribution, names: usize) -> Self {
-        let Distribution::Zipf(s) = distribution else { return Self::Uniform(names) };
+        let s = match distribution {
+            Distribution::Uniform => return Self::Uniform(names),
+            Distribution::InOrder => return Self::InOrder(names),
+            Distribution::Zipf(s) => s,
+        };
         #[expect(clippy::cast_precision_loss, reason = "names are far fewer than 2^53")]
         let odds = (1..=names).map(|rank| (rank as f64).powf(-s));
         let sum: f64 = odds.clone().sum();
@@ -284,8 +317,9 @@ impl Popularity {
         )
     }
 
-    fn pick(&self, unit: f64) -> usize {
+    fn pick(&self, unit: f64, index: u64) -> usize {
         match self {
+            Self::InOrder(names) => usize::try_from(index % (*names).max(1) as u64).unwrap_or(0),
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
@@ -301,9 +335,6 @@ impl Popularity {
         }
     }
 }
-
-/// The DO bit, in the first octet of an OPT record's flags (RFC 3225, section 3).
-const DO: u8 = 0x80;
 
 fn cumulative(types: &[(Rtype, f64)]) -> Types {
     let sum: f64 = types.iter().map(|(_, weight)| weight).sum();

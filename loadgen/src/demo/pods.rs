@@ -7,6 +7,7 @@ use std::time::Duration;
 use dns::Rtype;
 use stub::Library;
 
+use crate::causes::Causes;
 use crate::plan::{PlannedPhase, Share};
 use crate::scenario::{
     DEFAULT_MAX_LATENESS, DEFAULT_TIMEOUT, Limits, Phase, Scenario, SearchPath, SenderConfig,
@@ -54,6 +55,8 @@ pub(super) fn scenario(target: SocketAddr, rate: f64, length: Duration) -> Optio
         workload: Arc::new(workload),
         clients: None,
         recording: None,
+        causes: Causes::default(),
+        others: None,
         phases: vec![Phase { name: "pods".to_owned(), plan }],
         expectations: Vec::new(),
         reproduced: Vec::new(),

@@ -48,6 +48,9 @@ pub struct PhaseReport {
     pub socket_errors: BTreeMap<String, u64>,
     /// ICMP messages about our queries, by what they report.
     pub icmp: BTreeMap<String, u64>,
+    /// What was seen elsewhere than in the answers, by the name of its condition.
+    #[serde(default)]
+    pub evidence: BTreeMap<String, f64>,
     /// The distributions themselves, so that reports can be added up.
     pub histograms: Histograms,
 }
@@ -120,6 +123,7 @@ impl PhaseReport {
             send_errors: errors::by_name(&record.send_errors),
             socket_errors: errors::by_name(&record.socket_errors),
             icmp: errors::icmp_by_name(&record.icmp),
+            evidence: record.evidence.by_name(),
             histograms: Histograms {
                 latency: hdr::encode(&record.latency),
                 from_send: hdr::encode(&record.from_send),

@@ -12,6 +12,7 @@ use crate::expect::{Bound, Count, Expectation, Metric, Statistic};
 use crate::recorder::PhaseRecord;
 use crate::run::RunResult;
 use crate::scenario::Scenario;
+use crate::sender::Stop;
 
 /// An expectation with what was found.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -71,7 +72,7 @@ impl Judgment {
         let total = measured.recorder.total();
         let is_error = !measured.errors.is_empty() && total.counts.sent == 0;
         let own = is_error.then_some(Exit::RunError);
-        let own = own.or_else(|| measured.interrupted.map(Exit::Signal));
+        let own = own.or_else(|| measured.interrupted.map(Stop::exit_of));
         let invalid = invalid_reasons(scenario, measured);
         Self::of(expectations, reproduced, &total, invalid, own)
     }
@@ -86,6 +87,7 @@ impl Judgment {
         worst: Option<u8>,
     ) -> Self {
         let own = worst.map(|code| match code.checked_sub(128) {
+            _ if code == Exit::Halted.code() => Exit::Halted,
             Some(signal) => Exit::Signal(signal),
             // The others have measured something, but not all.
             None => Exit::Invalid,
@@ -126,6 +128,13 @@ impl Judgment {
 /// Returns why the run is no measurement of the server: the generator's faults.
 pub fn invalid_reasons(scenario: &Scenario, measured: &RunResult) -> Vec<String> {
     let mut reasons = Vec::new();
+    match measured.interrupted {
+        Some(Stop::BY_FILE) => reasons.push("the stop file ended the run".to_owned()),
+        Some(Stop::BY_LEASE) => {
+            reasons.push("the lease ran out, which ended the run".to_owned());
+        }
+        _ => {}
+    }
     for (phase, record) in scenario.phases.iter().zip(measured.recorder.phases()) {
         let is_closed = phase.plan.shape.is_closed();
         reasons.extend(lateness_reason(&phase.name, record, scenario.limits.max_lateness));
@@ -259,6 +268,7 @@ fn value(expectation: &Expectation, record: &PhaseRecord) -> Option<f64> {
             let lookups = counts.lookups.due;
             (lookups > 0).then(|| counts.sent as f64 / lookups as f64)
         }
+        Metric::Seen(seen) => record.evidence.get(seen),
     }
 }
 

@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use super::judge::Judgment;
 use super::over_time::{self, Step};
-use super::{ExpectationResult, Load, PhaseReport, PlanPart, Report, hdr};
+use super::{ExpectationResult, Figures, Load, PhaseReport, PlanPart, Report, hdr, record_of};
 use crate::environment::Environment;
+use crate::exit::Exit;
 use crate::expect::Expectation;
 use crate::recorder::{PhaseRecord, Recorder};
 
@@ -126,20 +127,8 @@ pub fn merge(parts: &[Part]) -> Result<Report, MergeError> {
     for part in parts {
         is_same_run(first, part)?;
     }
-    let names: Vec<PhaseReport> = field(&first.file, &first.json, "phases")?;
-    let mut recorder = Recorder::new(names.len());
-    let mut phases = Vec::with_capacity(names.len());
-    for (n, phase) in (0..=u8::MAX).zip(&names) {
-        let merged = recorder.phase(n);
-        let mut reports = Vec::new();
-        for part in parts {
-            let of_part: Vec<PhaseReport> = field(&part.file, &part.json, "phases")?;
-            let Some(report) = of_part.into_iter().nth(usize::from(n)) else { continue };
-            add(&report, merged).map_err(|reason| no_report(&part.file, &reason))?;
-            reports.push(report);
-        }
-        phases.push(summed(phase, &reports, merged));
-    }
+    let (mut recorder, phases) = summed_phases(parts, "phases")?;
+    let (others_recorder, others) = summed_phases(parts, "others")?;
     for part in parts {
         let steps: Vec<Step> = field(&part.file, &part.json, "series")?;
         over_time::add(&steps, &mut recorder.series)
@@ -149,7 +138,8 @@ pub fn merge(parts: &[Part]) -> Result<Report, MergeError> {
     let length: f64 = phases.iter().map(|phase| phase.seconds).sum();
     let whole = PhaseReport::new("run", "all phases", Duration::from_secs_f64(length), &total);
     let run = with_errors(whole, &phases);
-    let judged = |table: &str| judged_anew(first, table, &recorder, &total);
+    let of_others = (&others_recorder, &others_recorder.total());
+    let judged = |table: &str| judged_anew(first, table, (&recorder, &total), of_others);
     let (expectations, reproduced) = (judged("expectations")?, judged("reproduced")?);
     let judgment =
         Judgment::of_parts(&expectations, &reproduced, &total, shard_faults(parts), worst(parts));
@@ -159,9 +149,34 @@ pub fn merge(parts: &[Part]) -> Result<Report, MergeError> {
         PlanPart { shard: 0, of: 1, ..first.plan.clone() },
         field::<Environment>(&first.file, &first.json, "environment")?,
         Sums::of(parts, total.counts.sent),
-        (phases, run, over_time::steps(&recorder.series)),
+        Figures { phases, others, run, series: over_time::steps(&recorder.series) },
         (expectations, reproduced),
     ))
+}
+
+/// Adds up the phases of all parts, those of the load or of the others.
+fn summed_phases(parts: &[Part], table: &str) -> Result<(Recorder, Vec<PhaseReport>), MergeError> {
+    let of = |part: &Part| -> Result<Vec<PhaseReport>, MergeError> {
+        match part.json.get(table) {
+            // An older report has no others.
+            None if table == "others" => Ok(Vec::new()),
+            _ => field(&part.file, &part.json, table),
+        }
+    };
+    let names = parts.first().map_or(Ok(Vec::new()), of)?;
+    let mut recorder = Recorder::new(names.len());
+    let mut phases = Vec::with_capacity(names.len());
+    for (n, phase) in (0..=u8::MAX).zip(&names) {
+        let merged = recorder.phase(n);
+        let mut reports = Vec::new();
+        for part in parts {
+            let Some(report) = of(part)?.into_iter().nth(usize::from(n)) else { continue };
+            add(&report, merged).map_err(|reason| no_report(&part.file, &reason))?;
+            reports.push(report);
+        }
+        phases.push(summed(phase, &reports, merged));
+    }
+    Ok((recorder, phases))
 }
 
 /// What is added up, or the largest, of all parts.
@@ -257,7 +272,9 @@ fn worst(parts: &[Part]) -> Option<u8> {
         .iter()
         .filter_map(|part| part.json.get("exit")?.as_u64());
     let codes = codes.filter_map(|code| u8::try_from(code).ok());
-    codes.filter(|code| *code == 1 || *code > 128).max()
+    codes
+        .filter(|code| *code == 1 || *code == Exit::Halted.code() || *code > 128)
+        .max()
 }
 
 /// Adds a phase as it was reported to a record.
@@ -270,6 +287,9 @@ fn add(report: &PhaseReport, record: &mut PhaseRecord) -> Result<(), String> {
         }
     }
     record.cpu_share = record.cpu_share.max(report.cpu_share);
+    for (name, value) in &report.evidence {
+        record.evidence.merge_shard(name, *value);
+    }
     let histograms = &report.histograms;
     hdr::add(&histograms.latency, &mut record.latency)?;
     hdr::add(&histograms.from_send, &mut record.from_send)?;
@@ -309,8 +329,8 @@ fn with_errors(mut phase: PhaseReport, parts: &[PhaseReport]) -> PhaseReport {
 fn judged_anew(
     first: &Part,
     table: &str,
-    recorder: &Recorder,
-    total: &PhaseRecord,
+    own: (&Recorder, &PhaseRecord),
+    of_others: (&Recorder, &PhaseRecord),
 ) -> Result<Vec<ExpectationResult>, MergeError> {
     let phases: Vec<PhaseReport> = field(&first.file, &first.json, "phases")?;
     let names: Vec<String> = phases.iter().map(|phase| phase.name.clone()).collect();
@@ -318,10 +338,8 @@ fn judged_anew(
     let judge = |condition: &ExpectationResult| {
         let expectation = Expectation::parse(&condition.key, &condition.condition, &names)
             .map_err(|reason| no_report(&first.file, &format!("{table}: {reason}")))?;
-        let record = expectation
-            .phase
-            .and_then(|phase| recorder.phases().get(phase));
-        Ok(ExpectationResult::new(&expectation, record.unwrap_or(total)))
+        let of = if expectation.of_others { of_others } else { own };
+        Ok(ExpectationResult::new(&expectation, record_of(expectation.phase, of)))
     };
     conditions.iter().map(judge).collect()
 }

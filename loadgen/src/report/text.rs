@@ -17,6 +17,7 @@ impl fmt::Display for Text<'_> {
         latencies(f, report)?;
         rcodes(f, report)?;
         lookups(f, report)?;
+        elsewhere(f, report)?;
         notes(f, report)?;
         expectations(f, report)?;
         verdict(f, report)
@@ -206,6 +207,41 @@ fn lookups(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
     writeln!(f)
 }
 
+/// What was seen elsewhere than in our answers: the others, and the causes.
+fn elsewhere(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
+    for phase in &report.others {
+        let counts = &phase.counts;
+        writeln!(
+            f,
+            "{:14} others: {} sent, {} answered, {} lost ({}), {} refused",
+            phase.name,
+            counts.sent,
+            counts.answered,
+            counts.lost,
+            share(counts.lost, counts.sent),
+            counts.refused
+        )?;
+    }
+    let mut is_seen = !report.others.is_empty();
+    for phase in &report.phases {
+        // Zeros are in the JSON.
+        let seen = phase.evidence.iter().filter(|(_, value)| **value > 0.0);
+        let seen: Vec<_> = seen
+            .map(|(name, value)| format!("{name} {}", short(*value)))
+            .collect();
+        if !seen.is_empty() {
+            writeln!(f, "{:14} seen: {}", phase.name, seen.join(", "))?;
+            is_seen = true;
+        }
+    }
+    if is_seen { writeln!(f) } else { Ok(()) }
+}
+
+/// A count as it is, a share with four digits.
+fn short(value: f64) -> String {
+    if value.fract() == 0.0 { format!("{value}") } else { format!("{value:.4}") }
+}
+
 fn notes(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
     let run = &report.run.counts;
     let timeout = report.load.timeout_ms / 1e3;
@@ -304,7 +340,7 @@ fn verdict(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
         "passed" => "all expectations were met",
         "invalid" => "not a measurement of the server; the reasons are above",
         "not reproduced" => "the situation of the scenario did not occur",
-        "interrupted" => "the figures cover the time until the signal",
+        "interrupted" => "the figures cover the time until then",
         _ => "an expectation was not met",
     };
     writeln!(f, "{}: {meaning} (exit {})", report.verdict, report.exit)

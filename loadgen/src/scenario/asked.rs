@@ -6,10 +6,10 @@ use dns::{Name, Rtype};
 use toml::Spanned;
 
 use super::error::{Result, Source};
-use super::file::{NamesFile, WorkloadFile};
+use super::file::{NamesFile, OrderFile, WorkloadFile};
 use super::lookup::SearchPath;
 use crate::clients::{ClientKind, Clients};
-use crate::workload::{Distribution, NameEntry, Workload, read_names};
+use crate::workload::{Distribution, NameEntry, PLACEHOLDER, QueryOptions, Workload, read_names};
 
 /// Reads `[workload]`; files of names are found from `folder`.
 pub(super) fn workload(
@@ -21,41 +21,42 @@ pub(super) fn workload(
 ) -> Result<(Workload, Option<Clients>)> {
     let workload = file.as_ref();
     let error = |reason: String| source.error(workload.names.span(), reason);
-    let asked: Vec<NameEntry> = match workload.names.as_ref() {
-        NamesFile::File(path) => read_names(&folder.join(path))
-            .map_err(|reason| error(format!("workload.names: {reason}")))?,
-        NamesFile::Inline(lines) => lines
+    let asked = names(workload.names.as_ref(), folder).map_err(error)?;
+    let popularity = popularity(workload, source)?;
+    let is_lookup = workload.lookup.is_some() || !kinds.is_empty();
+    let options = options(workload, is_lookup, source)?;
+    let asked = if options.unique && !is_lookup {
+        let number = |entry: &NameEntry| below_placeholder(&entry.name.to_string(), entry.qtype);
+        asked
             .iter()
-            .map(|line| {
-                line.parse()
-                    .map_err(|reason| error(format!("workload.names: {line:?}: {reason}")))
-            })
-            .collect::<Result<_>>()?,
+            .map(|entry| number(entry).map_err(error))
+            .collect::<Result<_>>()?
+    } else {
+        asked
     };
-    if asked.is_empty() {
-        return Err(error("workload.names: there is no name".to_owned()));
-    }
-    let popularity = match &workload.popularity {
-        None => Distribution::Uniform,
-        Some(text) => parse_popularity(text.as_ref()).map_err(|reason| {
-            source.error(text.span(), format!("workload.popularity: {reason}"))
-        })?,
-    };
-    if workload.lookup.is_none() && kinds.is_empty() {
+    if !is_lookup {
         let types = types(workload, &[(Rtype::A, 1.0)], source)?;
-        return Ok((Workload::queries(&asked, &types, popularity, seed), None));
+        return Ok((Workload::queries_with(&asked, &types, popularity, seed, options), None));
     }
     if let Some(typed) = asked.iter().find(|entry| entry.qtype.is_some()) {
         let reason =
             format!("workload.names: {} has a type, but a lookup asks for addresses", typed.name);
         return Err(error(reason));
     }
-    let names = spelled(workload.names.as_ref(), &asked);
+    let mut names = spelled(workload.names.as_ref(), &asked);
+    if options.unique {
+        names = names
+            .iter()
+            .map(|name| format!("{PLACEHOLDER}.{name}"))
+            .collect();
+    }
+    let finished = |lookups: Workload| if options.unique { lookups.unique() } else { lookups };
     if !kinds.is_empty() {
         let (clients, groups) = Clients::new(kinds, &names)
             .map_err(|reason| error(format!("workload.names: {reason}")))?;
         let types = [Rtype::A, Rtype::AAAA];
-        return Ok((Workload::lookups(&groups, &types, popularity, seed), Some(clients)));
+        let lookups = Workload::lookups(&groups, &types, popularity, seed);
+        return Ok((finished(lookups), Some(clients)));
     }
     let Some(lookup) = &workload.lookup else { return Err(error(String::new())) };
     let search = search(&lookup.as_ref().search, "lookup.search", source)?;
@@ -70,7 +71,99 @@ pub(super) fn workload(
         .iter()
         .map(|(qtype, _)| *qtype)
         .collect();
-    Ok((Workload::lookups(&[walks], &types, popularity, seed), None))
+    Ok((finished(Workload::lookups(&[walks], &types, popularity, seed)), None))
+}
+
+fn names(file: &NamesFile, folder: &Path) -> std::result::Result<Vec<NameEntry>, String> {
+    let asked: Vec<NameEntry> = match file {
+        NamesFile::File(path) => {
+            read_names(&folder.join(path)).map_err(|reason| format!("workload.names: {reason}"))?
+        }
+        NamesFile::Inline(lines) => lines
+            .iter()
+            .map(|line| {
+                let entry = line.parse();
+                entry.map_err(|reason| format!("workload.names: {line:?}: {reason}"))
+            })
+            .collect::<std::result::Result<_, _>>()?,
+    };
+    if asked.is_empty() {
+        return Err("workload.names: there is no name".to_owned());
+    }
+    Ok(asked)
+}
+
+/// Reads `popularity` and `order`.
+fn popularity(workload: &WorkloadFile, source: &Source<'_>) -> Result<Distribution> {
+    let drawn = match &workload.popularity {
+        None => Distribution::Uniform,
+        Some(text) => parse_popularity(text.as_ref()).map_err(|reason| {
+            source.error(text.span(), format!("workload.popularity: {reason}"))
+        })?,
+    };
+    let Some(order) = workload.order.as_ref() else { return Ok(drawn) };
+    match (order.as_ref(), &workload.popularity) {
+        (OrderFile::Random, _) => Ok(drawn),
+        (OrderFile::File, None) => Ok(Distribution::InOrder),
+        (OrderFile::File, Some(_)) => {
+            let reason = "workload.order: names in their order are not drawn; leave out popularity";
+            Err(source.error(order.span(), reason))
+        }
+    }
+}
+
+/// Reads how queries are made, beside their names and types.
+fn options(workload: &WorkloadFile, is_lookup: bool, source: &Source<'_>) -> Result<QueryOptions> {
+    let WorkloadFile { unique, nxdomain, edns, dnssec_ok, .. } = workload;
+    let only_queries = [
+        (nxdomain.as_ref().map(Spanned::span), "workload.nxdomain: of queries, not of lookups"),
+        (edns.as_ref().map(Spanned::span), "workload.edns: lookups have it where their model does"),
+        (dnssec_ok.as_ref().map(Spanned::span), "workload.dnssec_ok: no stub resolver sets it"),
+    ];
+    let refused = only_queries
+        .into_iter()
+        .find_map(|(span, reason)| Some((span?, reason)));
+    if let (Some((span, reason)), true) = (refused, is_lookup) {
+        return Err(source.error(span, reason));
+    }
+    let share = match nxdomain {
+        None => 0.0,
+        Some(text) => parse_share(text.as_ref()).ok_or_else(|| {
+            let reason = format!("workload.nxdomain: {:?} is not 0% to 100%", text.as_ref());
+            source.error(text.span(), reason)
+        })?,
+    };
+    if let (Some(flag), None) = (dnssec_ok, edns) {
+        let reason = "workload.dnssec_ok: DO is a bit of the OPT record; give workload.edns";
+        return Err(source.error(flag.span(), reason));
+    }
+    if let Some(payload) = edns
+        .as_ref()
+        .filter(|payload| *payload.as_ref() < MIN_PAYLOAD)
+    {
+        let reason = format!("workload.edns: {} is less than {MIN_PAYLOAD}", payload.as_ref());
+        return Err(source.error(payload.span(), reason));
+    }
+    Ok(QueryOptions {
+        unique: unique.as_ref().is_some_and(|unique| *unique.as_ref()),
+        nxdomain: share,
+        payload: edns.as_ref().map(|payload| *payload.as_ref()),
+        dnssec_ok: dnssec_ok.as_ref().is_some_and(|flag| *flag.as_ref()),
+    })
+}
+
+/// The same name with a first label that each query writes its number over.
+fn below_placeholder(name: &str, qtype: Option<Rtype>) -> std::result::Result<NameEntry, String> {
+    let text = format!("{PLACEHOLDER}.{}", name.trim_start_matches('.'));
+    let name =
+        Name::from_text(&text).map_err(|reason| format!("workload.unique: {text:?}: {reason}"))?;
+    Ok(NameEntry { name, qtype })
+}
+
+/// Reads `5%`, as a share.
+pub(super) fn parse_share(text: &str) -> Option<f64> {
+    let percent: f64 = text.trim().strip_suffix('%')?.trim().parse().ok()?;
+    (0.0..=100.0).contains(&percent).then_some(percent / 100.0)
 }
 
 /// The search list, each a name that a resolver would append.
@@ -145,3 +238,5 @@ fn parse_popularity(text: &str) -> std::result::Result<Distribution, String> {
 
 /// What the kubelet writes into a Pod's resolv.conf.
 const DEFAULT_NDOTS: u8 = 5;
+/// What any resolver takes (RFC 6891, section 6.2.3).
+const MIN_PAYLOAD: u16 = 512;

@@ -7,22 +7,54 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::asked::workload;
+use super::causes;
 use super::clients;
 use super::error::{Result, Source};
 use super::file::{
-    ExpectFile, LimitsFile, PacingFile, PhaseFile, ScenarioFile, ScheduleFile, SenderFile,
-    TargetFile, TransportFile,
+    ExpectFile, LimitsFile, PacingFile, PhaseFile, ScenarioFile, SenderFile, TargetFile,
+    TransportFile,
 };
 use super::fit;
+use super::shape::{rate, shape};
 use super::target::parse_server;
 use super::{Limits, Phase, Scenario, SenderConfig, Target, Transport, fingerprint};
 use crate::expect::{Expectation, parse_duration};
 use crate::plan::{PlannedPhase, Share};
-use crate::schedule::{Rate, Shape};
 use crate::sender::{Pacing, Ports};
 
 /// Checks everything; the first error is returned.
 pub(super) fn check(file: &ScenarioFile, source: &Source<'_>, folder: &Path) -> Result<Scenario> {
+    let Some(others) = causes::of_others(file, source)? else {
+        return check_one(file, source, folder);
+    };
+    // Limits are of all together.
+    let times = file
+        .others
+        .as_ref()
+        .map_or(1, |others| *others.times.as_ref());
+    let (mut own, mut others) = (file.clone(), others);
+    let all = f64::from(times) + 1.0;
+    let most = *file.limits.max_qps.as_ref();
+    *own.limits.max_qps.as_mut() = most / all;
+    *others.limits.max_qps.as_mut() = most * f64::from(times) / all;
+    let others = check_one(&others, source, folder)?;
+    let scenario = check_one(&own, source, folder)?;
+    let others = Some(Box::new(others));
+    with_conditions(file, Scenario { others, ..scenario }, source)
+}
+
+/// Reads the conditions once it is known what there is to be seen.
+fn with_conditions(
+    file: &ScenarioFile,
+    mut scenario: Scenario,
+    source: &Source<'_>,
+) -> Result<Scenario> {
+    scenario.expectations = expectations(&file.expect, "expect", &scenario, source)?;
+    scenario.reproduced = expectations(&file.reproduced, "reproduced", &scenario, source)?;
+    Ok(scenario)
+}
+
+fn check_one(file: &ScenarioFile, source: &Source<'_>, folder: &Path) -> Result<Scenario> {
     if *file.schema.as_ref() != SCHEMA {
         let reason = format!("schema: this version reads schema {SCHEMA} only");
         return Err(source.error(file.schema.span(), reason));
@@ -44,6 +76,8 @@ pub(super) fn check(file: &ScenarioFile, source: &Source<'_>, folder: &Path) -> 
         workload: workload.into(),
         clients: clients.map(Into::into),
         recording: None,
+        causes: causes::causes(file, &phases, source)?,
+        others: None,
         phases,
         expectations: Vec::new(),
         reproduced: Vec::new(),
@@ -64,9 +98,10 @@ pub(super) fn check(file: &ScenarioFile, source: &Source<'_>, folder: &Path) -> 
     fit::threads(&file.sender, &scenario, source)?;
     fit::gso(&file.sender, &scenario, source)?;
     fit::first_source(&file.sender, &scenario, source)?;
-    scenario.expectations = expectations(&file.expect, "expect", &scenario, source)?;
-    scenario.reproduced = expectations(&file.reproduced, "reproduced", &scenario, source)?;
-    Ok(scenario)
+    if file.others.is_some() {
+        return Ok(scenario);
+    }
+    with_conditions(file, scenario, source)
 }
 
 fn target(file: &TargetFile, source: &Source<'_>) -> Result<Target> {
@@ -212,43 +247,6 @@ fn phases(
     Ok(checked)
 }
 
-fn shape(file: &ScheduleFile, limits: Limits) -> std::result::Result<Shape, String> {
-    let ceiling = rate(limits.max_qps, "max_qps")?;
-    let shape = match file {
-        ScheduleFile::Constant { rate: r } => Shape::Constant { rate: rate(*r, "rate")? },
-        ScheduleFile::Poisson { rate: r } => {
-            let (shape, burst) = (Shape::Poisson { rate: rate(*r, "rate")? }, poisson_burst(*r));
-            // Held back, its arrivals would not be independent any more.
-            if limits.max_qps < burst {
-                return Err(format!(
-                    "Poisson arrivals of {r} per second come at up to {burst:.0} per second for \
-                     100 ms; limits.max_qps must be at least that"
-                ));
-            }
-            shape
-        }
-        ScheduleFile::Ramp { from, to } => {
-            Shape::Ramp { from: rate(*from, "from")?, to: rate(*to, "to")? }
-        }
-        ScheduleFile::Max { window }
-            if *window == 0 || *window as usize > limits.max_outstanding =>
-        {
-            return Err("window: must be 1 to limits.max_outstanding".to_owned());
-        }
-        ScheduleFile::Max { window } => Shape::Max { window: *window, ceiling },
-    };
-    if shape.peak() > ceiling {
-        return Err(format!("{} is above limits.max_qps ({ceiling})", shape.peak()));
-    }
-    Ok(shape)
-}
-
-/// The rate that Poisson arrivals reach in some 100 ms of a day, and not above.
-fn poisson_burst(rate: f64) -> f64 {
-    let mean = rate / 10.0;
-    (6.0_f64.mul_add(mean.sqrt(), mean) + 4.0).ceil() * 10.0
-}
-
 /// Reads the conditions of `table` in the order of the file.
 fn expectations(
     file: &ExpectFile,
@@ -263,6 +261,9 @@ fn expectations(
     for (key, condition) in lines {
         let expectation = Expectation::parse(key.as_ref(), condition.as_ref(), &names)
             .map_err(|reason| source.error(key.span(), format!("{table}: {reason}")))?;
+        causes::is_seen(scenario, &expectation).map_err(|reason| {
+            source.error(key.span(), format!("{table}: {:?}: {reason}", key.as_ref()))
+        })?;
         let mut judged = scenario.phases.iter().enumerate();
         let is_closed = judged.any(|(index, phase)| {
             phase.plan.shape.is_closed() && expectation.phase.is_none_or(|phase| phase == index)
@@ -277,12 +278,6 @@ fn expectations(
         expectations.push(expectation);
     }
     Ok(expectations)
-}
-
-fn rate(per_second: f64, field: &str) -> std::result::Result<Rate, String> {
-    Rate::new(per_second).ok_or_else(|| {
-        format!("{field}: {per_second} is not a rate of 0.001 to 10 million per second")
-    })
 }
 
 fn duration(text: &Spanned<String>, field: &str, source: &Source<'_>) -> Result<Duration> {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 /// The whole file.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScenarioFile {
     /// The version of this format: 1.
@@ -31,6 +31,14 @@ pub struct ScenarioFile {
     pub sender: SenderFile,
     /// What to ask.
     pub workload: Spanned<WorkloadFile>,
+    /// A server that this run plays, for the target to ask.
+    pub upstream: Option<UpstreamFile>,
+    /// A way back from the target to itself.
+    pub ring: Option<RingFile>,
+    /// Flows that fill the connection table.
+    pub flows: Option<FlowsFile>,
+    /// The same load from elsewhere, to another server.
+    pub others: Option<OthersFile>,
     /// Who looks the names up; without any, queries are sent as they are.
     #[serde(default)]
     pub client: Vec<Spanned<ClientFile>>,
@@ -48,13 +56,15 @@ pub struct ScenarioFile {
 pub type ExpectFile = BTreeMap<Spanned<String>, Spanned<String>>;
 
 /// `[target]`
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TargetFile {
     /// `IP`, `IP:port`, `[IPv6]:port`, or `resolv.conf` for its first server.
     pub server: Spanned<String>,
     /// `udp` (default) or `tcp`.
     pub transport: Option<TransportFile>,
+    /// Where the server shows its own figures for Prometheus, as `IP:port`.
+    pub metrics: Option<Spanned<String>>,
     /// Ranges that load may go to; loopback is always allowed.
     #[serde(default)]
     pub allow: Vec<Spanned<String>>,
@@ -70,7 +80,7 @@ pub enum TransportFile {
 }
 
 /// `[limits]`
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsFile {
     /// Queries, or lookups, per second.
@@ -84,7 +94,7 @@ pub struct LimitsFile {
 }
 
 /// `[sender]`
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SenderFile {
     /// `one`, `pool:N` or `per-query`; for UDP. By default as many as ids last for.
@@ -117,13 +127,23 @@ pub enum PacingFile {
 }
 
 /// `[workload]`
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorkloadFile {
     /// Lines of `name` or `name type`, or the path of a file of such lines.
     pub names: Spanned<NamesFile>,
     /// `uniform` (default) or `zipf:s`.
     pub popularity: Option<Spanned<String>>,
+    /// `random` (default) or `file`: the order in which names are asked for.
+    pub order: Option<Spanned<OrderFile>>,
+    /// Each query, or lookup, asks for a name of its own below the one that is drawn.
+    pub unique: Option<Spanned<bool>>,
+    /// The share of queries for names that exist nowhere, as `5%`.
+    pub nxdomain: Option<Spanned<String>>,
+    /// The payload size of an OPT record; no OPT record by default.
+    pub edns: Option<Spanned<u16>>,
+    /// Sets its DO bit.
+    pub dnssec_ok: Option<Spanned<bool>>,
     /// Weights of the types asked; A alone by default.
     #[serde(default)]
     pub types: BTreeMap<Spanned<String>, f64>,
@@ -131,8 +151,17 @@ pub struct WorkloadFile {
     pub lookup: Option<Spanned<LookupFile>>,
 }
 
+/// The values of `order`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum OrderFile {
+    Random,
+    File,
+}
+
 /// The two forms of `names`.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub enum NamesFile {
     /// In the scenario itself.
@@ -142,7 +171,7 @@ pub enum NamesFile {
 }
 
 /// `lookup = { … }`, after resolv.conf.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LookupFile {
     /// The search list.
@@ -153,8 +182,89 @@ pub struct LookupFile {
     pub family: Option<Spanned<String>>,
 }
 
+/// `[upstream]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpstreamFile {
+    /// `IP:port`, over UDP and TCP.
+    pub listen: Spanned<String>,
+    /// Of its answers in seconds, 60 by default.
+    pub ttl: Option<Spanned<u32>>,
+    /// What happens to connections: `serve` (default), `refuse` or `drop`.
+    pub tcp: Option<Spanned<TcpFile>>,
+    /// What goes wrong; the first that fits a query counts.
+    #[serde(default)]
+    pub fault: Vec<Spanned<FaultFile>>,
+}
+
+/// The values of `upstream.tcp`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum TcpFile {
+    Serve,
+    Refuse,
+    Drop,
+}
+
+/// `[[upstream.fault]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultFile {
+    /// The phase in which it is there; all by default.
+    pub phase: Option<Spanned<String>>,
+    /// A name and all below it; all by default.
+    pub names: Option<Spanned<String>>,
+    /// `right` (default), `silence`, `truncated`, `wrong-id` or an RCODE.
+    pub answer: Option<Spanned<String>>,
+    /// How long each answer takes.
+    pub delay: Option<Spanned<String>>,
+    /// How much longer it may take, at random.
+    pub jitter: Option<Spanned<String>>,
+    /// The share of queries without an answer, as `10%`.
+    pub loss: Option<Spanned<String>>,
+}
+
+/// `[ring]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RingFile {
+    /// `IP:port`, over UDP: where the target must forward to.
+    pub listen: Spanned<String>,
+    /// How often a name may pass, 64 by default.
+    pub laps: Option<Spanned<u32>>,
+}
+
+/// `[flows]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlowsFile {
+    /// How full the connection table is to be, as `100%`.
+    pub fill: Spanned<String>,
+    /// The phase in which it is; all by default.
+    pub phase: Option<Spanned<String>>,
+    /// Where the flows go, an IPv4 address and a port of this machine; 127.63.0.1:5399 by
+    /// default.
+    pub listen: Option<Spanned<String>>,
+    /// The first of the addresses they come from, which are of this machine as well;
+    /// 127.64.0.1 by default.
+    pub first_source: Option<Spanned<std::net::Ipv4Addr>>,
+}
+
+/// `[others]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OthersFile {
+    /// The server that they ask.
+    pub server: Spanned<String>,
+    /// How many times the load of this scenario they send.
+    pub times: Spanned<u16>,
+    /// Each of their names is asked once, so that no cache has it.
+    pub unique: Option<bool>,
+}
+
 /// `[[client]]`
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientFile {
     /// `glibc`, `musl`, `go`, `c-ares` or `nslookup`.
@@ -175,7 +285,7 @@ pub struct ClientFile {
 }
 
 /// `[[phase]]`
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PhaseFile {
     /// Letters, digits, `-` and `_`.
@@ -188,14 +298,43 @@ pub struct PhaseFile {
 }
 
 /// `schedule = { shape = …, … }`
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "shape", rename_all = "lowercase", deny_unknown_fields)]
 #[expect(missing_docs, reason = "docs/scenarios.md describes them; the names say it")]
 pub enum ScheduleFile {
-    Constant { rate: f64 },
-    Poisson { rate: f64 },
-    Ramp { from: f64, to: f64 },
-    Max { window: u32 },
+    Constant {
+        rate: f64,
+    },
+    Poisson {
+        rate: f64,
+    },
+    Ramp {
+        from: f64,
+        to: f64,
+    },
+    Step {
+        from: f64,
+        to: f64,
+        steps: u32,
+    },
+    Sine {
+        mean: f64,
+        amplitude: f64,
+        period: String,
+    },
+    Burst {
+        size: u32,
+        every: String,
+    },
+    #[serde(rename = "on-off")]
+    OnOff {
+        rate: f64,
+        on: String,
+        off: String,
+    },
+    Max {
+        window: u32,
+    },
 }
 
 const fn one() -> u64 {

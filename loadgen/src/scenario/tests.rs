@@ -89,6 +89,48 @@ fn what_is_wrong_is_named_with_its_line() {
     }
 }
 
+/// Of ways to ask, and shapes.
+#[test]
+fn what_is_wrong_with_the_rarer_words_is_named_as_well() {
+    let words = [
+        ("MX\"]", "MX\"]\nnxdomain = \"5\"", "s.toml:11: workload.nxdomain: \"5\" is not 0%"),
+        ("MX\"]", "MX\"]\nedns = 100", "s.toml:11: workload.edns: 100 is less than 512"),
+        ("MX\"]", "MX\"]\ndnssec_ok = true", "s.toml:11: workload.dnssec_ok: DO is a bit of"),
+        ("MX\"]", "MX\"]\norder = \"any\"", "s.toml:11: unknown variant `any`"),
+        (
+            "MX\"]",
+            "MX\"]\npopularity = \"zipf:1\"\norder = \"file\"",
+            "s.toml:12: workload.order: names in their order are not drawn",
+        ),
+        (
+            "\"constant\", rate = 100",
+            "\"step\", from = 1, to = 9, steps = 1",
+            "s.toml:14: phase.schedule: steps: 1 is not 2 to",
+        ),
+        (
+            "\"constant\", rate = 100",
+            "\"sine\", mean = 5, amplitude = 9, period = \"1s\"",
+            "s.toml:14: phase.schedule: amplitude: 9/s must be below the mean, 5/s",
+        ),
+        (
+            "\"constant\", rate = 100",
+            "\"burst\", size = 500, every = \"1s\"",
+            "s.toml:14: phase.schedule: 5000/s is above limits.max_qps",
+        ),
+        (
+            "\"constant\", rate = 100",
+            "\"on-off\", rate = 9, on = \"1\", off = \"1s\"",
+            "s.toml:14: phase.schedule: on: \"1\" is not a duration",
+        ),
+    ];
+    for (from, to, message) in words {
+        assert!(GOOD.contains(from), "{from}");
+        let error = parse(&GOOD.replacen(from, to, 1)).unwrap_err();
+        assert!(error.contains(message), "{to}: {error}");
+        assert!(error.starts_with("s.toml:"), "{to}: {error}");
+    }
+}
+
 #[test]
 fn a_closed_loop_has_no_latency_to_expect() {
     let closed = GOOD.replace("shape = \"constant\", rate = 100", "shape = \"max\", window = 8");

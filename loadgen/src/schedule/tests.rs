@@ -122,3 +122,46 @@ fn a_rate_must_be_a_sensible_number() {
     }
     assert_eq!(Rate::new(0.5).unwrap().to_string(), "0.5/s");
 }
+
+/// Each has what its words promise, and is planned with the count that it sends.
+#[test]
+fn shapes_send_the_area_under_their_rate() {
+    let (slow, fast) = (rate(100.0), rate(300.0));
+    let second = secs(1);
+    for (shape, peak) in [
+        (Shape::Step { from: slow, to: fast, steps: 3 }, 300.0),
+        (Shape::Step { from: fast, to: slow, steps: 2 }, 300.0),
+        (Shape::Sine { mean: fast, amplitude: slow, period: secs(2) }, 400.0),
+        (Shape::Burst { size: 250, every: second }, 2500.0),
+        (Shape::Burst { size: 2, every: Duration::from_millis(40) }, 60.0),
+        (Shape::OnOff { rate: fast, on: second, off: secs(2) }, 300.0),
+    ] {
+        let (sent, expected) = (count(shape, secs(7)), shape.expected(secs(7)));
+        assert!((sent - expected).abs() <= 1.0, "{shape}: {sent}, not {expected}");
+        assert!((shape.peak().per_second() - peak).abs() < 0.01, "{shape}: {}", shape.peak());
+    }
+}
+
+#[test]
+fn shapes_are_where_they_should_be() {
+    let within = |shape: Shape, from: u64, to: u64| {
+        let all = shape.due_times(secs(6), 1);
+        all.filter(|due| (secs(from)..secs(to)).contains(due))
+            .count()
+    };
+    let steps = Shape::Step { from: rate(100.0), to: rate(300.0), steps: 3 };
+    assert_eq!([within(steps, 0, 2), within(steps, 2, 4), within(steps, 4, 6)], [200, 400, 600]);
+    let sine = Shape::Sine { mean: rate(100.0), amplitude: rate(50.0), period: secs(2) };
+    let (up, down) = (within(sine, 0, 1), within(sine, 1, 2));
+    // By a half of the mean times the period over pi.
+    assert!(up.abs_diff(132) <= 1 && down.abs_diff(68) <= 1, "{up}, {down}");
+    let burst = Shape::Burst { size: 40, every: secs(3) };
+    let all: Vec<_> = burst.due_times(secs(6), 1).collect();
+    assert!(all.iter().all(|due| *due == secs(0) || *due == secs(3)));
+    assert_eq!((all.len(), within(burst, 0, 1)), (80, 40));
+    let paused = Shape::OnOff { rate: rate(100.0), on: secs(1), off: secs(2) };
+    let seconds: Vec<_> = (0..6)
+        .map(|second| within(paused, second, second + 1))
+        .collect();
+    assert_eq!(seconds, [100, 0, 0, 100, 0, 0]);
+}

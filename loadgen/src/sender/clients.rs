@@ -26,7 +26,7 @@ use crate::clients::Clients;
 use crate::plan::Due;
 use crate::random::SplitMix;
 use crate::series::Tally;
-use crate::workload::Draw;
+use crate::workload::{Draw, MAX_QUERY_LEN};
 use endpoints::{Endpoints, Opened};
 use running::Running;
 
@@ -309,7 +309,9 @@ impl ClientSender {
         };
         let flight = running.fly(packet, at);
         self.waiting += 1;
-        let Some(query) = running.query(&packet, &self.state.workload) else { return };
+        let mut scratch = [0; MAX_QUERY_LEN];
+        let query = running.query(&packet, &self.state.workload, &mut scratch);
+        let Some(query) = query else { return };
         if self.endpoints.buffer(place, query, &packet) {
             return;
         }

@@ -77,3 +77,52 @@ fn a_walk_has_its_steps_in_order_with_all_types() {
     assert_eq!(qname_and_type(&workload, last), ("db.".to_owned(), Rtype::AAAA));
     assert_eq!(workload.step(0, 2), None);
 }
+
+/// The name that a query left with, and again when its answer comes.
+#[test]
+fn a_unique_name_is_that_of_its_due_time() {
+    let names = [format!("{PLACEHOLDER}.a.example")];
+    let names = asked(&names.each_ref().map(String::as_str));
+    let options = QueryOptions { unique: true, ..QueryOptions::default() };
+    let with =
+        |seed| Workload::queries_with(&names, &BOTH[..1], Distribution::Uniform, seed, options);
+    let name = |seed, due| {
+        let (workload, mut scratch) = (with(seed), [0; MAX_QUERY_LEN]);
+        let question = Question::parse(workload.as_sent(0, due, &mut scratch)).unwrap();
+        Name::from_wire(question.qname).unwrap().to_string()
+    };
+    assert!(name(1, 0xabc).ends_with("000000000abc.a.example."), "{}", name(1, 0xabc));
+    assert_eq!(name(1, 5), name(1, 5));
+    assert_ne!(name(1, 5), name(1, 6));
+    assert_ne!(name(1, 5), name(2, 5));
+}
+
+#[test]
+fn a_share_of_queries_is_for_names_that_exist_nowhere() {
+    let options = QueryOptions { nxdomain: 0.25, payload: Some(1232), ..QueryOptions::default() };
+    let names = asked(&["a.example"]);
+    let workload = Workload::queries_with(&names, &BOTH, Distribution::Uniform, 1, options);
+    let mut scratch = [0; MAX_QUERY_LEN];
+    let mut nowhere = 0;
+    for index in 0..4_000 {
+        let Draw::Query(query) = workload.draw(0, index, 0) else { panic!("a walk") };
+        let sent = workload.as_sent(query, index, &mut scratch);
+        let name = Name::from_wire(Question::parse(sent).unwrap().qname)
+            .unwrap()
+            .to_string();
+        assert_eq!(sent[11], 1, "one OPT record");
+        if name != "a.example." {
+            assert!(name.ends_with(&format!("{index:012x}.invalid.")), "{name}");
+            nowhere += 1;
+        }
+    }
+    assert!((900..1_100).contains(&nowhere), "{nowhere}");
+}
+
+#[test]
+fn names_of_a_list_come_in_its_order() {
+    let names = asked(&["a.example", "b.example", "c.example"]);
+    let workload = Workload::queries(&names, &BOTH[..1], Distribution::InOrder, 1);
+    let drawn: Vec<_> = (0..5).map(|index| workload.draw(0, index, 0)).collect();
+    assert_eq!(drawn, [0, 1, 2, 0, 1].map(Draw::Query));
+}

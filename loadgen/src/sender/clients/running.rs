@@ -8,7 +8,7 @@ use crate::account::answers;
 use crate::plan::Due;
 use crate::recorder::{Icmp, Recorder};
 use crate::series::Tally;
-use crate::workload::Workload;
+use crate::workload::{MAX_QUERY_LEN, Workload};
 
 #[derive(Debug)]
 pub(super) struct Running {
@@ -93,11 +93,16 @@ impl Running {
         self.flights.len() - 1
     }
 
-    /// The query of a packet, composed.
-    pub(super) fn query<'a>(&self, packet: &Packet, workload: &'a Workload) -> Option<&'a [u8]> {
+    /// The query of a packet, composed; in `scratch` where its name is its own.
+    pub(super) fn query<'a>(
+        &self,
+        packet: &Packet,
+        workload: &'a Workload,
+        scratch: &'a mut [u8; MAX_QUERY_LEN],
+    ) -> Option<&'a [u8]> {
         let step = workload.step(self.item, u8::try_from(packet.name).ok()?)?;
         let place = u32::from(packet.qtype == Qtype::Aaaa);
-        Some(workload.query(step.first + place))
+        Some(workload.as_sent(step.first + place, self.due, scratch))
     }
 
     /// Notes that the packet at `place` left at `at`.
@@ -188,7 +193,8 @@ impl Running {
     ) -> Option<usize> {
         let fits = |flight: &&Flight| {
             let packet = &flight.packet;
-            let query = self.query(packet, workload);
+            let mut scratch = [0; MAX_QUERY_LEN];
+            let query = self.query(packet, workload, &mut scratch);
             packet.socket == socket
                 && packet.id == header.id
                 && query.is_some_and(|query| answers(query, message, header))

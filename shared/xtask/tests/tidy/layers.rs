@@ -86,13 +86,14 @@ const PROXY: &[&[&str]] = &[
 
 /// The load generator's, likewise.
 const LOADGEN: &[&[&str]] = &[
-    &["cli", "environment", "exit", "expect", "guard", "random", "search", "series"],
-    &["replay"],
+    &["cli", "environment", "evidence", "exit", "guard", "random", "search", "series"],
+    &["expect", "replay"],
     &["outstanding", "recorder", "schedule", "workload"],
     &["clients", "compare", "lookup", "plan"],
     &["account"],
     &["sender"],
-    &["quick", "scenario", "shard", "signals"],
+    &["causes"],
+    &["halt", "quick", "scenario", "shard", "signals"],
     &["forecast", "progress", "run"],
     &["report"],
     &["demo", "find", "outputs", "replayed", "upstream"],

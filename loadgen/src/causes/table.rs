@@ -1,0 +1,263 @@
+//! Entries of the connection table that this program made, and takes back.
+//!
+//! A flow is known by its numbers alone: who sent, and from which port. So a few words
+//! in a file are enough to find all of them again, also for another process.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Flows that were made: each address sends from each port to one peer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Flows {
+    /// The network namespace they are in, as `/proc/self/ns/net` shows it.
+    pub netns: String,
+    /// Where they go.
+    pub peer: SocketAddrV4,
+    /// The first address.
+    pub first: Ipv4Addr,
+    /// The ports of each address.
+    pub ports: Vec<u16>,
+    /// How many flows there can be.
+    pub count: u32,
+}
+
+impl Flows {
+    /// Returns the address and port of the n-th flow.
+    pub fn source(&self, n: u32) -> SocketAddrV4 {
+        let ports = u32::try_from(self.ports.len()).unwrap_or(1).max(1);
+        let address = Ipv4Addr::from_bits(self.first.to_bits().wrapping_add(n / ports));
+        let port = self.ports.get((n % ports) as usize).copied();
+        SocketAddrV4::new(address, port.unwrap_or(0))
+    }
+
+    /// Removes all entries of these flows that there are; an entry that is not there is
+    /// none.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not let this process, which needs `CAP_NET_ADMIN`.
+    pub fn remove(&self) -> io::Result<()> {
+        if netns() != self.netns {
+            let reason = format!("the flows are in another network namespace, {}", self.netns);
+            return Err(io::Error::other(reason));
+        }
+        let mut socket =
+            Socket::new(Domain::from(AF_NETLINK), Type::RAW, Some(Protocol::from(NETFILTER)))?;
+        socket.set_nonblocking(true)?;
+        let mut replies = vec![0; REPLIES_LEN];
+        let mut first = 0;
+        while first < self.count {
+            let next = self.count.min(first + BATCH);
+            let mut request = Vec::new();
+            for n in first..next {
+                delete(self.source(n), self.peer, &mut request);
+            }
+            socket.write_all(&request)?;
+            // Of each entry that was not there comes an error; more than fit are lost.
+            while let Ok(len) = socket.read(&mut replies) {
+                if len == 0 || is_refused(&replies) {
+                    break;
+                }
+            }
+            if is_refused(&replies) {
+                return Err(io::Error::from_raw_os_error(EPERM));
+            }
+            first = next;
+        }
+        Ok(())
+    }
+}
+
+/// The first reply is an error, and that this process may not.
+fn is_refused(replies: &[u8]) -> bool {
+    let code = replies
+        .get(HEADER..HEADER + 4)
+        .and_then(|code| code.first_chunk().copied());
+    code.is_some_and(|code| i32::from_ne_bytes(code) == -EPERM)
+}
+
+/// Appends the request to delete a flow of UDP (`IPCTNL_MSG_CT_DELETE`).
+fn delete(source: SocketAddrV4, peer: SocketAddrV4, out: &mut Vec<u8>) {
+    out.extend(MESSAGE_LEN.to_ne_bytes());
+    out.extend(CT_DELETE.to_ne_bytes());
+    out.extend(NLM_F_REQUEST.to_ne_bytes());
+    // Sequence and sender, which nobody reads; then family, version and resource.
+    out.extend([0; 8]);
+    out.extend([AF_INET, 0, 0, 0]);
+    let mut attribute = |len: u16, kind: u16, value: &[u8]| {
+        out.extend(len.to_ne_bytes());
+        out.extend(kind.to_ne_bytes());
+        out.extend(value);
+    };
+    attribute(52, 1 | NESTED, &[]);
+    attribute(20, 1 | NESTED, &[]);
+    attribute(8, 1, &source.ip().octets());
+    attribute(8, 2, &peer.ip().octets());
+    attribute(28, 2 | NESTED, &[]);
+    attribute(5, 1, &[UDP, 0, 0, 0]);
+    let [high, low] = source.port().to_be_bytes();
+    attribute(6, 2, &[high, low, 0, 0]);
+    let [high, low] = peer.port().to_be_bytes();
+    attribute(6, 3, &[high, low, 0, 0]);
+}
+
+/// The network namespace of this process.
+pub fn netns() -> String {
+    fs::read_link("/proc/self/ns/net")
+        .map(|link| link.display().to_string())
+        .unwrap_or_default()
+}
+
+impl fmt::Display for Flows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ports: Vec<String> = self.ports.iter().map(u16::to_string).collect();
+        let Self { netns, peer, first, count, .. } = self;
+        write!(f, "flows {netns} {peer} {first} {count} {}", ports.join(","))
+    }
+}
+
+impl FromStr for Flows {
+    type Err = String;
+
+    fn from_str(line: &str) -> Result<Self, String> {
+        let wrong = || format!("{line:?} is no line of a journal");
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let ["flows", netns, peer, first, count, ports] = words[..] else { return Err(wrong()) };
+        let ports: Result<Vec<u16>, _> = ports.split(',').map(str::parse).collect();
+        Ok(Self {
+            netns: netns.to_owned(),
+            peer: peer.parse().map_err(|_| wrong())?,
+            first: first.parse().map_err(|_| wrong())?,
+            count: count.parse().map_err(|_| wrong())?,
+            ports: ports.map_err(|_| wrong())?,
+        })
+    }
+}
+
+/// What this process has made in the kernel, written before it is made. The file goes
+/// with the last of it.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+}
+
+impl Journal {
+    /// Writes down what is about to be made.
+    ///
+    /// # Errors
+    ///
+    /// Without a journal nothing must be made.
+    pub fn write(folder: &Path, flows: &Flows) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let path = folder.join(std::process::id().to_string());
+        fs::write(&path, format!("{flows}\n"))?;
+        Ok(Self { path })
+    }
+
+    /// All of it is gone again.
+    pub fn done(self) {
+        // It is then cleaned up once more, which does no harm.
+        fs::remove_file(&self.path).unwrap_or_default();
+    }
+}
+
+/// Removes what processes have left in the kernel that run no more; returns a line for
+/// each.
+///
+/// # Errors
+///
+/// The lines of what is still there.
+pub fn clean_up(folder: &Path) -> Result<Vec<String>, Vec<String>> {
+    let mut done = Vec::new();
+    let mut left = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let pid = path
+            .file_name()
+            .and_then(|name| name.to_str()?.parse::<u32>().ok());
+        let Some(pid) = pid.filter(|pid| !Path::new("/proc").join(pid.to_string()).exists()) else {
+            continue;
+        };
+        let flows = fs::read_to_string(&path)
+            .map_err(|error| error.to_string())
+            .and_then(|text| text.trim().parse::<Flows>());
+        let removed = flows.and_then(|flows| flows.remove().map_err(|error| error.to_string()));
+        match removed {
+            Ok(()) => {
+                fs::remove_file(&path).unwrap_or_default();
+                done.push(format!("flows of process {pid} are gone"));
+            }
+            Err(error) => left.push(format!("{}: {error}", path.display())),
+        }
+    }
+    if left.is_empty() { Ok(done) } else { Err(left) }
+}
+
+/// Where journals are.
+pub const JOURNALS: &str = "/run/fivedots-loadgen";
+
+/// From linux/netlink.h, linux/netfilter/nfnetlink.h and `nfnetlink_conntrack.h`.
+const AF_NETLINK: i32 = 16;
+const NETFILTER: i32 = 12;
+const AF_INET: u8 = 2;
+const UDP: u8 = 17;
+const CT_DELETE: u16 = (1 << 8) | 2;
+const NLM_F_REQUEST: u16 = 1;
+const NESTED: u16 = 0x8000;
+const HEADER: usize = 16;
+/// Header 16, family 4, attributes 52.
+const MESSAGE_LEN: u32 = 72;
+const EPERM: i32 = 1;
+/// Requests of one system call: 36 kB, well within a send queue.
+const BATCH: u32 = 512;
+const REPLIES_LEN: usize = 1 << 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flows() -> Flows {
+        Flows {
+            netns: "net:[4026531840]".to_owned(),
+            peer: "127.63.0.1:5399".parse().unwrap(),
+            first: "127.64.0.254".parse().unwrap(),
+            ports: vec![4000, 4001],
+            count: 6,
+        }
+    }
+
+    #[test]
+    fn a_journal_has_all_that_finds_the_flows() {
+        assert_eq!(flows().to_string().parse(), Ok(flows()));
+        assert!("flows a b".parse::<Flows>().is_err());
+        let sources: Vec<_> = (0..5).map(|n| flows().source(n).to_string()).collect();
+        let [one, two, three] = ["127.64.0.254", "127.64.0.255", "127.64.1.0"];
+        let expected = [(one, 4000), (one, 4001), (two, 4000), (two, 4001), (three, 4000)];
+        assert_eq!(sources, expected.map(|(address, port)| format!("{address}:{port}")));
+    }
+
+    #[test]
+    fn a_request_has_the_length_that_it_names() {
+        let mut request = Vec::new();
+        delete(flows().source(0), flows().peer, &mut request);
+        assert_eq!(request.len(), MESSAGE_LEN as usize);
+    }
+
+    #[test]
+    fn only_what_dead_processes_left_is_cleaned_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::write(folder.path(), &flows()).unwrap();
+        assert_eq!(clean_up(folder.path()), Ok(Vec::new()));
+        assert!(journal.path.exists());
+        // Of a process that cannot be, in a namespace that is not this one.
+        fs::rename(&journal.path, folder.path().join(u32::MAX.to_string())).unwrap();
+        let left = clean_up(folder.path()).unwrap_err();
+        assert!(left[0].contains("another network namespace"), "{left:?}");
+    }
+}

@@ -1,0 +1,70 @@
+//! Queries that were composed before the run.
+
+use dns::{Class, Composer, Flags, Header, Name, Rtype};
+
+/// Composed queries, one behind the other.
+#[derive(Debug, Default)]
+pub(super) struct Queries {
+    octets: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Queries {
+    pub(super) fn len(&self) -> u32 {
+        u32::try_from(self.ends.len()).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn push(&mut self, name: &Name, qtype: Rtype) {
+        self.push_with(name, qtype, None, false);
+    }
+
+    /// Adds a query with an OPT record of this payload size (RFC 6891, section 6.1.2).
+    pub(super) fn push_with(
+        &mut self,
+        name: &Name,
+        qtype: Rtype,
+        payload: Option<u16>,
+        dnssec_ok: bool,
+    ) {
+        let mut query = Vec::new();
+        let composer = Composer::new(&mut query, name, qtype, Class::IN);
+        let flags = Flags(0).with(Flags::RD);
+        let additional = u16::from(payload.is_some());
+        // A question alone always fits, and the header's place is there.
+        composer
+            .finish(&Header { id: 0, flags, counts: [1, 0, 0, additional] })
+            .unwrap_or_default();
+        if let Some(payload) = payload {
+            let [high, low] = payload.to_be_bytes();
+            let [first, second] = Rtype::OPT.0.to_be_bytes();
+            let flags = if dnssec_ok { DO } else { 0 };
+            query.extend([0, first, second, high, low, 0, 0, flags, 0, 0, 0]);
+        }
+        self.octets.extend(&query);
+        self.ends
+            .push(u32::try_from(self.octets.len()).unwrap_or(u32::MAX));
+    }
+
+    pub(super) fn get(&self, query: u32) -> &[u8] {
+        let at = query as usize;
+        let start = at
+            .checked_sub(1)
+            .and_then(|at| self.ends.get(at))
+            .copied()
+            .unwrap_or(0);
+        let end = self.ends.get(at).copied().unwrap_or(start);
+        self.octets
+            .get(start as usize..end as usize)
+            .unwrap_or_default()
+    }
+
+    /// The octets of the longest.
+    pub(super) fn longest(&self) -> u32 {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        let lens = self.ends.iter().zip(starts).map(|(end, start)| end - start);
+        lens.max().unwrap_or(0)
+    }
+}
+
+/// The DO bit, in the first octet of an OPT record's flags (RFC 3225, section 3).
+const DO: u8 = 0x80;
