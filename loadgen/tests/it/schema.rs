@@ -41,6 +41,9 @@ fn form(key: &str, value: &Value) -> Value {
         _ if COUNTS_BY_NAME.contains(&key) => {
             json!({ "type": "object", "additionalProperties": { "type": "integer" } })
         }
+        _ if key == "evidence" => {
+            json!({ "type": "object", "additionalProperties": { "type": "number" } })
+        }
         _ if is_optional && !value.is_object() && !value.is_array() => {
             json!({ "type": ["number", "string", "null"] })
         }

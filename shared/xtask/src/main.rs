@@ -116,6 +116,12 @@ enum Chore {
     /// Plays 100,000 lines of a log of CoreDNS and compares them with a capture; plays
     /// ten times as many clients against a real CoreDNS
     Replay,
+    /// Plays each file of scenarios/ at a server that is well, at CoreDNS with its trouble,
+    /// and with Fivedots in front
+    Scenarios {
+        /// Which, as overload; all of them without any
+        names: Vec<String>,
+    },
     /// Compares what four shards send, and their merged report, with one process
     Shards,
     /// Builds the container image for amd64 and arm64, and checks it
@@ -149,6 +155,7 @@ fn main() -> ExitCode {
         Chore::Referee => referee::run("referee"),
         Chore::Clients => referee::run("clients"),
         Chore::Replay => referee::run("replay"),
+        Chore::Scenarios { names } => referee::scenarios(&names),
         Chore::Shards => referee::run("shards"),
         Chore::Image(options) => image::run(&options),
         Chore::Deb(options) => deb::run(&options),

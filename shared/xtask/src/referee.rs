@@ -24,3 +24,23 @@ pub(crate) fn run(name: &str) -> Result<ExitCode> {
     shell::run(&mut cargo)?;
     Ok(ExitCode::SUCCESS)
 }
+
+/// Plays the files of scenarios/, those of these names or all.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) fn scenarios(names: &[String]) -> Result<ExitCode> {
+    // The proxy that is put in front is a program of another package.
+    shell::run(&mut shell::cargo(&["build", "--package", "proxy", "--bin", "fivedots"]))?;
+    let test = ["test", "--package", "loadgen", "--test", "causes"];
+    let mut cargo = shell::cargo(&[&test[..], &["scenario", "--", "--nocapture"]].concat());
+    cargo
+        .env("TEST_LENGTH", "long")
+        .env("REQUIRE", "coredns,netns");
+    if !names.is_empty() {
+        cargo.env("SCENARIOS", names.join(","));
+    }
+    shell::run(&mut cargo)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,58 @@
+//! Which files are played, with which trouble, and how each must end.
+
+/// A scenario of the repository.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Play {
+    pub(crate) file: &'static str,
+    /// The trouble that the file cannot make itself.
+    pub(crate) trouble: Trouble,
+    /// The exit codes at a server that is well, at CoreDNS, and with Fivedots in front.
+    pub(crate) exits: [i32; 3],
+    pub(crate) in_short: bool,
+}
+
+/// What the machine does to CoreDNS.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Trouble {
+    None,
+    /// It has this many thousandths of a CPU.
+    Cpu(u32),
+    /// It has this many MiB, and is started again when it is killed for them.
+    Memory(u32),
+    /// Its only Pod is replaced after this many seconds, and the connection table keeps
+    /// the flows to the old one.
+    RollOut(u64),
+    /// Its node has rules that look at connections, as kube-proxy's do.
+    Tracked,
+}
+
+const fn play(file: &'static str, trouble: Trouble, exits: [i32; 3]) -> Play {
+    Play { file, trouble, exits, in_short: false }
+}
+
+impl Play {
+    const fn short(self) -> Self {
+        Self { in_short: true, ..self }
+    }
+}
+
+/// A server that is well shows no cause: 4. CoreDNS shows it and does not meet what is
+/// expected: 2. With Fivedots in front both hold: 0. Files without a cause are met by all.
+pub(crate) const PLAYS: [Play; 16] = [
+    play("smoke.toml", Trouble::None, [0, 0, 0]).short(),
+    play("baseline.toml", Trouble::None, [0, 0, 0]),
+    play("mixed-cluster.toml", Trouble::None, [0, 0, 0]),
+    play("capacity-max.toml", Trouble::None, [0, 0, 0]),
+    play("tcp-pipeline.toml", Trouble::None, [0, 0, 0]),
+    play("warm-cache.toml", Trouble::None, [4, 0, 0]),
+    play("cold-cache.toml", Trouble::None, [4, 0, 0]),
+    play("truncation.toml", Trouble::None, [4, 0, 0]),
+    play("upstream-failure.toml", Trouble::None, [4, 2, 0]).short(),
+    play("forwarding-loop.toml", Trouble::None, [4, 2, 0]),
+    play("overload.toml", Trouble::Cpu(20), [4, 2, 0]),
+    play("search-path-storm.toml", Trouble::Cpu(20), [4, 2, 0]),
+    play("thundering-herd.toml", Trouble::Cpu(20), [4, 2, 0]),
+    play("out-of-memory.toml", Trouble::Memory(64), [4, 2, 0]),
+    play("conntrack-full.toml", Trouble::Tracked, [4, 2, 0]),
+    play("coredns-rollout.toml", Trouble::RollOut(6), [4, 2, 0]),
+];
