@@ -4,7 +4,9 @@
 //! drawn from a seed: it is played as it stands.
 
 pub mod corelog;
+pub mod pcap;
 mod scale;
+pub mod tap;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -13,6 +15,7 @@ use std::path::Path;
 use dns::{Name, Rtype};
 
 use corelog::{Line, LineError};
+use tap::TapLine;
 
 /// What was asked: equal queries are there once.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -53,8 +56,12 @@ pub struct Recording {
 pub struct Remarks {
     /// Queries over TCP, which are left out.
     pub over_tcp: u64,
-    /// Lines that are about no query.
+    /// Lines, or packets, that are about no query.
     pub other_lines: u64,
+    /// Queries that the recording itself left out.
+    pub skipped: u64,
+    /// Whether the recording has what became of its queries.
+    pub has_outcomes: bool,
     /// Queries that were answered then, and those of them with NXDOMAIN.
     pub answered: u64,
     /// See `answered`.
@@ -69,6 +76,8 @@ pub enum ReplayError {
     Unreadable { file: String, error: std::io::Error },
     #[error("{file}:{line}: {error}\n    {text}")]
     Line { file: String, line: usize, error: LineError, text: String },
+    #[error("{0}: a capture of a kind of link that is not known, or none at all")]
+    Capture(String),
     #[error("{files}: there is no query over UDP in it")]
     Empty { files: String },
     #[error("more than {0}")]
@@ -86,7 +95,8 @@ struct Reader {
 }
 
 impl Recording {
-    /// Reads the logs of CoreDNS in `paths`, in any order, and merges them by time.
+    /// Reads logs of CoreDNS, captures and recordings in `paths`, in any order, and merges
+    /// them by time.
     ///
     /// # Errors
     ///
@@ -96,9 +106,13 @@ impl Recording {
         let mut reader = Reader::default();
         for path in paths {
             let file = path.as_ref().display().to_string();
-            let text = std::fs::read(path)
+            let octets = std::fs::read(path)
                 .map_err(|error| ReplayError::Unreadable { file: file.clone(), error })?;
-            reader.read(&file, &String::from_utf8_lossy(&text))?;
+            if pcap::is_capture(&octets) {
+                reader.read_capture(file, &octets)?;
+            } else {
+                reader.read(&file, &String::from_utf8_lossy(&octets))?;
+            }
         }
         let files: Vec<_> = paths
             .iter()
@@ -163,10 +177,25 @@ impl Recording {
 }
 
 impl Reader {
+    fn read_capture(&mut self, file: String, octets: &[u8]) -> Result<(), ReplayError> {
+        let capture = pcap::read(octets).ok_or(ReplayError::Capture(file))?;
+        self.remarks.other_lines += capture.others;
+        capture
+            .queries
+            .into_iter()
+            .try_for_each(|line| self.take(line))
+    }
+
     fn read(&mut self, file: &str, text: &str) -> Result<(), ReplayError> {
+        self.remarks.has_outcomes = true;
         for (number, line) in text.lines().enumerate() {
-            match corelog::parse(line) {
-                Ok(Some(line)) => self.take(line)?,
+            let parsed = match tap::is_json(line) {
+                true => tap::parse(line),
+                false => corelog::parse(line).map(|line| line.map(TapLine::Query)),
+            };
+            match parsed {
+                Ok(Some(TapLine::Query(line))) => self.take(line)?,
+                Ok(Some(TapLine::Skipped(count))) => self.remarks.skipped += count,
                 Ok(None) => self.remarks.other_lines += u64::from(!line.trim().is_empty()),
                 Err(error) => {
                     let text = line.chars().take(SHOWN).collect();

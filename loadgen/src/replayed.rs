@@ -124,18 +124,23 @@ fn about(args: &RunArgs, recording: &Recording) -> String {
     let seen = (recording.entries().len() / usize::from(args.clients.max(1))).max(1);
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     let share = |count: u64, of: u64| if of == 0 { 0.0 } else { 100.0 * count as f64 / of as f64 };
-    let mut text = format!(
-        "{} queries of {} clients; recorded: {:.2}% answered, {:.2}% of these with NXDOMAIN",
-        recording.entries().len(),
-        recording.clients(),
-        share(remarks.answered, seen as u64),
-        share(remarks.nxdomain, remarks.answered),
-    );
+    let mut text =
+        format!("{} queries of {} clients", recording.entries().len(), recording.clients());
+    if remarks.has_outcomes {
+        text.push_str(&format!(
+            "; recorded: {:.2}% answered, {:.2}% of these with NXDOMAIN",
+            share(remarks.answered, seen as u64),
+            share(remarks.nxdomain, remarks.answered),
+        ));
+    }
+    if remarks.skipped > 0 {
+        text.push_str(&format!("; {} are not in the recording", remarks.skipped));
+    }
     if remarks.over_tcp > 0 {
         text.push_str(&format!("; {} over TCP are left out", remarks.over_tcp));
     }
     if remarks.other_lines > 0 {
-        text.push_str(&format!("; {} other lines", remarks.other_lines));
+        text.push_str(&format!("; {} other lines or packets", remarks.other_lines));
     }
     text
 }

@@ -40,6 +40,8 @@ pub enum LineError {
     NoTime,
     #[error("{0}: {1:?} is not what CoreDNS's log plugin writes")]
     Field(&'static str, String),
+    #[error("{0}: {1:?} is not what fivedots record writes")]
+    Recorded(&'static str, String),
 }
 
 /// Reads a line; `None` if it is about no query.

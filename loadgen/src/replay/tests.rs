@@ -67,7 +67,17 @@ fn what_is_not_played_is_counted() {
         "[INFO] plugin/ready\n".to_owned(),
     ];
     let remarks = Recording::parse("f", &text.concat()).unwrap().remarks;
-    assert_eq!(remarks, Remarks { over_tcp: 1, other_lines: 1, answered: 2, nxdomain: 1 });
+    assert_eq!(
+        remarks,
+        Remarks {
+            over_tcp: 1,
+            other_lines: 1,
+            answered: 2,
+            nxdomain: 1,
+            skipped: 0,
+            has_outcomes: true,
+        }
+    );
 }
 
 #[test]
