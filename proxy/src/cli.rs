@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::upstreams::Service;
-use console::{CacheCommand, ProbeCommand, StatsArgs, TapArgs, TopArgs};
+use console::{CacheCommand, ProbeCommand, RecordArgs, StatsArgs, TapArgs, TopArgs};
 
 mod diagnose;
 pub use diagnose::{DiagnoseArgs, Format};
@@ -43,6 +43,12 @@ pub enum Command {
     /// queries left out goes to standard error or, with `--json`, into a line
     /// of its own.
     Tap(TapArgs),
+    /// Write the queries of a running proxy for a while, to standard output.
+    ///
+    /// `fivedots-loadgen run --replay FILE` plays them again. At most 1000 a second are
+    /// written; the number of queries left out is in lines of its own. `--redact` hides
+    /// names and clients.
+    Record(RecordArgs),
     /// Find out why DNS fails on this node: the scope, the cause, the evidence, the fix.
     ///
     /// Reads the proxy of this node, the kernel and kube-proxy, and sends less than 300

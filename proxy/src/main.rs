@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use console::tap::{self, TapError};
-use console::{CacheCommand, ProbeCommand, StatsArgs, TapArgs, TopArgs, stats, top};
+use console::{
+    CacheCommand, ProbeCommand, RecordArgs, StatsArgs, TapArgs, TopArgs, record, stats, top,
+};
 use diagnose::{Fleet, Outcome};
 use proxy::capabilities::Capabilities;
 use proxy::cli::{
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run(&args),
         Command::Stats(args) => stats(&args),
         Command::Tap(args) => tap(&args),
+        Command::Record(args) => record(&args),
         Command::Top(args) => top(&args),
         Command::Diagnose(args) => diagnose(&args),
         Command::Cache(command) => cache(&command),
@@ -163,6 +166,15 @@ fn tap(args: &TapArgs) -> ExitCode {
     match wait_for(tap::run(args, &mut out, &mut aside)) {
         // `fivedots tap | head` has seen enough.
         Ok(Ok(()) | Err(TapError::Output(_))) => ExitCode::SUCCESS,
+        Ok(Err(error)) => fail(RUN, &error),
+        Err(error) => fail(RUN, &error),
+    }
+}
+
+fn record(args: &RecordArgs) -> ExitCode {
+    let (mut out, mut aside) = (io::stdout(), io::stderr());
+    match wait_for(record::run(args, &mut out, &mut aside)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => fail(RUN, &error),
         Err(error) => fail(RUN, &error),
     }

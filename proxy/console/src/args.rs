@@ -155,6 +155,20 @@ pub struct TapArgs {
     pub json: bool,
 }
 
+/// The flags of `record`.
+#[derive(Args, Clone, Debug)]
+pub struct RecordArgs {
+    /// Which proxy.
+    #[command(flatten)]
+    pub proxy: ProxyArgs,
+    /// How long, as `60s` or `500ms`.
+    #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = parse_latency)]
+    pub length: Duration,
+    /// Only these clients, as those of `tap`.
+    #[arg(long, value_name = "CLIENT,…", value_parser = checked(parse_clients))]
+    pub client: Option<String>,
+}
+
 /// Parses the address of an admin listener.
 ///
 /// # Errors

@@ -38,8 +38,8 @@ pub use admin::{AdminAddr, AdminListener, AdminState, Settings, SocketFile};
 
 mod args;
 pub use args::{
-    CacheCommand, FlushArgs, FlushWhat, ProbeCommand, ProxyArgs, StatsArgs, TapArgs, TopArgs,
-    parse_admin,
+    CacheCommand, FlushArgs, FlushWhat, ProbeCommand, ProxyArgs, RecordArgs, StatsArgs, TapArgs,
+    TopArgs, parse_admin,
 };
 
 mod admin_client;
@@ -52,5 +52,7 @@ pub mod probe;
 pub mod stats;
 
 pub mod tap;
+
+pub mod record;
 
 pub mod top;
