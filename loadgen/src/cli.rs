@@ -69,9 +69,9 @@ pub struct RunArgs {
     /// Sends to this server instead of the file's: address or address:port.
     #[arg(long, value_name = "SERVER")]
     pub server: Option<String>,
-    /// Plays the queries of a log of CoreDNS, with its clients, order and clock; may be
-    /// repeated.
-    #[arg(long, value_name = "LOG", conflicts_with = "file", help_heading = REPLAY)]
+    /// Plays the queries of a log of CoreDNS, of `fivedots record`, or of a capture (pcap,
+    /// pcapng), with its clients, order and clock; may be repeated.
+    #[arg(long, value_name = "FILE", conflicts_with = "file", help_heading = REPLAY)]
     pub replay: Vec<PathBuf>,
     /// So many times as fast.
     #[arg(long, default_value_t = 1.0, value_name = "N", requires = "replay", help_heading = REPLAY)]
@@ -102,6 +102,15 @@ pub struct RunArgs {
     /// Writes the report as one HTML page, too.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Writes the run over time as CSV, too.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Writes the latencies over time as a log of `HdrHistogram`, too.
+    #[arg(long, value_name = "FILE")]
+    pub hdr_log: Option<PathBuf>,
+    /// Shows the run while it lasts, for Prometheus: an address and a port to listen on.
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics: Option<SocketAddr>,
     /// Sends part I of N of the load, I from 0; `job/N` takes I from
     /// `JOB_COMPLETION_INDEX`. Limits and source ports are dealt out as well.
     #[arg(long, value_name = "I/N")]
@@ -251,6 +260,15 @@ pub struct QuickArgs {
     /// Writes the report as one HTML page, too.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Writes the run over time as CSV, too.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Writes the latencies over time as a log of `HdrHistogram`, too.
+    #[arg(long, value_name = "FILE")]
+    pub hdr_log: Option<PathBuf>,
+    /// Shows the run while it lasts, for Prometheus: an address and a port to listen on.
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics: Option<SocketAddr>,
     /// Allows load to a public address: the target is yours.
     #[arg(long)]
     pub i_own_this: bool,

@@ -1,6 +1,7 @@
 //! What each command does, from its arguments to its exit code.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::causes::table;
@@ -13,7 +14,8 @@ use crate::expect::parse_duration;
 use crate::forecast::Forecast;
 use crate::guard::{self, PublicTarget, Refusal};
 use crate::halt::{Halted, Halts};
-use crate::outputs::{OutputError, Outputs};
+use crate::live_metrics::LiveMetrics;
+use crate::outputs::{OutputError, OutputPaths, Outputs};
 use crate::progress::ProgressLine;
 use crate::replayed::ReplayedError;
 use crate::report::Report;
@@ -128,7 +130,13 @@ fn run_file(args: &RunArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, C
         return Ok(Exit::Passed);
     }
     guard::check_faults(scenario.causes.faults(), &args.allow_faults)?;
-    measure(&scenario, [args.json.as_deref(), args.html.as_deref()], stop, out)
+    let paths = OutputPaths {
+        json: args.json.as_deref(),
+        html: args.html.as_deref(),
+        csv: args.csv.as_deref(),
+        hdr_log: args.hdr_log.as_deref(),
+    };
+    measure(&scenario, &paths, args.metrics, stop, out)
 }
 
 /// Takes the part and the start that the command line asks for.
@@ -214,7 +222,8 @@ fn clean_up(out: &mut impl Write) -> Result<Exit, CommandError> {
 }
 
 fn merge_files(args: &MergeArgs, out: &mut impl Write) -> Result<Exit, CommandError> {
-    let outputs = Outputs::open([args.json.as_deref(), args.html.as_deref()])?;
+    let (json, html) = (args.json.as_deref(), args.html.as_deref());
+    let outputs = Outputs::open(&OutputPaths { json, html, ..OutputPaths::default() })?;
     let parts = read_parts(&args.files)?;
     let report = merge::merge(&parts)?;
     outputs.write(&report, out)?;
@@ -226,21 +235,35 @@ fn run_quick(args: &QuickArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit
     let scenario = Scenario::parse(&text, Path::new("quick"))
         .map_err(|error| CommandError::Usage(error.reason()))?;
     guard(&scenario, args.i_own_this)?;
-    measure(&scenario, [args.json.as_deref(), args.html.as_deref()], stop, out)
+    let paths = OutputPaths {
+        json: args.json.as_deref(),
+        html: args.html.as_deref(),
+        csv: args.csv.as_deref(),
+        hdr_log: args.hdr_log.as_deref(),
+    };
+    measure(&scenario, &paths, args.metrics, stop, out)
 }
 
 fn measure(
     scenario: &Scenario,
-    outputs: [Option<&Path>; 2],
+    paths: &OutputPaths<'_>,
+    metrics: Option<SocketAddr>,
     stop: &Stop,
     out: &mut impl Write,
 ) -> Result<Exit, CommandError> {
     // Before an hour of load, not after it.
-    let outputs = Outputs::open(outputs)?;
+    let outputs = Outputs::open(paths)?;
+    let live = metrics
+        .map(LiveMetrics::serve)
+        .transpose()
+        .map_err(CommandError::Run)?;
     let environment = Environment::read();
     let mut progress = ProgressLine::new(scenario.duration());
-    let measured = run::execute_watched(scenario, stop, &mut |now, counts| {
-        progress.show(now, counts);
+    let measured = run::execute_watched(scenario, stop, &mut |now, snapshot| {
+        progress.show(now, snapshot.counts);
+        if let Some(live) = &live {
+            live.show(snapshot);
+        }
     })
     .map_err(CommandError::Run)?;
     let report = Report::new(scenario, environment, &measured);

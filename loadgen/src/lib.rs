@@ -57,6 +57,8 @@ pub mod forecast;
 
 pub mod progress;
 
+pub mod live_metrics;
+
 pub mod environment;
 
 pub mod report;

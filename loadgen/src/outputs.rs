@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::report::text::Text;
-use crate::report::{Report, html};
+use crate::report::{Report, html, tables};
 
 /// Why a report could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +26,23 @@ impl OutputError {
 #[derive(Debug)]
 pub struct Outputs {
     json: Option<JsonOutput>,
-    html: Option<OutputFile>,
+    others: Vec<(OutputFile, Form)>,
+}
+
+/// How a report is written.
+type Form = fn(&Report) -> String;
+
+/// Where a report is asked for, beside the text.
+#[derive(Clone, Debug, Default)]
+pub struct OutputPaths<'a> {
+    /// As JSON; `-` is standard output.
+    pub json: Option<&'a Path>,
+    /// As one HTML page.
+    pub html: Option<&'a Path>,
+    /// The run over time, as CSV.
+    pub csv: Option<&'a Path>,
+    /// The latencies over time, as a histogram log.
+    pub hdr_log: Option<&'a Path>,
 }
 
 #[derive(Debug)]
@@ -42,18 +58,27 @@ struct OutputFile {
 }
 
 impl Outputs {
-    /// Opens the files for JSON (`-` is standard output) and HTML.
+    /// Opens the files.
     ///
     /// # Errors
     ///
     /// When one cannot be opened.
-    pub fn open([json, html]: [Option<&Path>; 2]) -> Result<Self, OutputError> {
-        let json = match json {
+    pub fn open(paths: &OutputPaths<'_>) -> Result<Self, OutputError> {
+        let json = match paths.json {
             Some(path) if path == Path::new("-") => Some(JsonOutput::Stdout),
             Some(path) => Some(JsonOutput::File(OutputFile::open(path)?)),
             None => None,
         };
-        Ok(Self { json, html: html.map(OutputFile::open).transpose()? })
+        let forms: [(Option<&Path>, Form); 3] = [
+            (paths.html, html::render),
+            (paths.csv, tables::csv),
+            (paths.hdr_log, tables::hdr_log),
+        ];
+        let asked = forms
+            .into_iter()
+            .filter_map(|(path, form)| Some((path?, form)));
+        let others = asked.map(|(path, form)| Ok((OutputFile::open(path)?, form)));
+        Ok(Self { json, others: others.collect::<Result<_, OutputError>>()? })
     }
 
     /// Prints a report to `out`, and writes the files. With JSON on standard output
@@ -77,10 +102,9 @@ impl Outputs {
                 file.write(&report.to_json().map_err(json_error)?)?;
             }
         }
-        match self.html {
-            Some(file) => file.write(&html::render(report)),
-            None => Ok(()),
-        }
+        self.others
+            .into_iter()
+            .try_for_each(|(file, form)| file.write(&form(report)))
     }
 }
 

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::evidence::Evidence;
 use crate::series::{Series, Tally};
 
+mod icmp;
+pub use icmp::Icmp;
+
 /// Counts of what became of the queries of one phase.
 ///
 /// After a finished run `due = sent + shed + unsendable + unconnected + missed` and
@@ -73,38 +76,6 @@ pub struct LookupCounts {
     pub failed: u64,
 }
 
-/// An ICMP message about a query of ours.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Icmp {
-    /// Whether it came over IPv6.
-    pub is_v6: bool,
-    /// Its type.
-    pub kind: u8,
-    /// Its code.
-    pub code: u8,
-}
-
-impl Icmp {
-    /// Returns whether it asks for smaller datagrams, which refuses none.
-    pub const fn is_about_size(self) -> bool {
-        matches!((self.is_v6, self.kind, self.code), (false, 3, 4) | (true, 2, _))
-    }
-
-    /// Returns what it reports.
-    pub const fn meaning(self) -> &'static str {
-        match (self.is_v6, self.kind, self.code) {
-            (false, 3, 0) | (true, 1, 0) => "network unreachable",
-            (false, 3, 1) | (true, 1, 3) => "host unreachable",
-            (false, 3, 2) => "protocol unreachable",
-            (false, 3, 3) | (true, 1, 4) => "port unreachable",
-            (false, 3, 4) | (true, 2, _) => "too big",
-            (false, 3, 9 | 10 | 13) | (true, 1, 1) => "administratively prohibited",
-            (false, 11, _) | (true, 3, _) => "time exceeded",
-            _ => "other",
-        }
-    }
-}
-
 /// The record of one phase.
 #[derive(Clone, Debug)]
 pub struct PhaseRecord {
@@ -114,6 +85,11 @@ pub struct PhaseRecord {
     pub rcodes: [u64; 16],
     /// Nanoseconds from due to the answer's arrival at this host.
     pub latency: Histogram<u64>,
+    /// Answers by their latency, up to each of [`LATENCY_BOUNDS`] and beyond: to be shown
+    /// while the run lasts.
+    pub latency_buckets: [u64; LATENCY_BUCKETS],
+    /// Nanoseconds of all latencies.
+    pub latency_sum: u64,
     /// The same from the moment of the send: what a generator that waits
     /// would have reported.
     pub from_send: Histogram<u64>,
@@ -152,6 +128,8 @@ impl PhaseRecord {
             counts: Counts::default(),
             rcodes: [0; 16],
             latency: histogram(),
+            latency_buckets: [0; LATENCY_BUCKETS],
+            latency_sum: 0,
             from_send: histogram(),
             lateness: histogram(),
             lookup: histogram(),
@@ -179,7 +157,13 @@ impl PhaseRecord {
     /// Counts an answer in time.
     pub fn answered(&mut self, due: u64, sent: u64, received: u64) {
         self.counts.answered += 1;
-        self.latency.saturating_record(received.saturating_sub(due));
+        let latency = received.saturating_sub(due);
+        self.latency.saturating_record(latency);
+        let bucket = LATENCY_BOUNDS.partition_point(|bound| *bound < latency);
+        if let Some(count) = self.latency_buckets.get_mut(bucket) {
+            *count += 1;
+        }
+        self.latency_sum += latency;
         self.from_send
             .saturating_record(received.saturating_sub(sent));
     }
@@ -209,6 +193,10 @@ impl PhaseRecord {
             // All have the same bounds, so adding never fails.
             mine.add(theirs).unwrap_or_default();
         }
+        for (mine, theirs) in self.latency_buckets.iter_mut().zip(other.latency_buckets) {
+            *mine += theirs;
+        }
+        self.latency_sum += other.latency_sum;
         add(&mut self.send_errors, &other.send_errors);
         add(&mut self.socket_errors, &other.socket_errors);
         add(&mut self.icmp, &other.icmp);
@@ -324,6 +312,29 @@ fn histogram() -> Histogram<u64> {
     #[expect(clippy::expect_used, reason = "constant bounds, made by a test on every build")]
     Histogram::new_with_bounds(LOWEST, HIGHEST, 3).expect("the bounds are valid")
 }
+
+/// Nanoseconds, from those of a cache to those of a client that gives up; more are above
+/// all. Prometheus adds the buckets of several senders.
+pub const LATENCY_BOUNDS: [u64; LATENCY_BUCKETS - 1] = [
+    100_000,
+    250_000,
+    500_000,
+    1_000_000,
+    2_500_000,
+    5_000_000,
+    10_000_000,
+    25_000_000,
+    50_000_000,
+    100_000_000,
+    250_000_000,
+    500_000_000,
+    1_000_000_000,
+    2_500_000_000,
+    5_000_000_000,
+];
+
+/// With that of all above.
+pub const LATENCY_BUCKETS: usize = 16;
 
 /// The resolution in nanoseconds, roughly.
 const LOWEST: u64 = 1_000;

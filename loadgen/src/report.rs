@@ -23,6 +23,7 @@ pub mod html;
 mod judge;
 pub mod merge;
 pub mod over_time;
+pub mod tables;
 pub mod text;
 
 pub use figures::{Bursts, Histograms, Percentiles, PhaseReport};

@@ -18,7 +18,7 @@ use crate::scenario::{Scenario, Transport};
 use crate::sender::clients::ClientSender;
 use crate::sender::tcp::TcpSender;
 use crate::sender::udp::UdpSender;
-use crate::sender::{Ports, Progress, RunClock, Stop, ThreadConfig, ThreadResult};
+use crate::sender::{Ports, Progress, RunClock, Snapshot, Stop, ThreadConfig, ThreadResult};
 
 /// The results of a run, before they are judged.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub fn execute(scenario: &Scenario, stop: &Stop) -> io::Result<RunResult> {
 }
 
 /// The same; `watch` is called each second with the time of the run and what all
-/// threads have counted: queries due, sent, answered, and lost, refused or late.
+/// threads have counted.
 ///
 /// # Errors
 ///
@@ -62,7 +62,7 @@ pub fn execute(scenario: &Scenario, stop: &Stop) -> io::Result<RunResult> {
 pub fn execute_watched(
     scenario: &Scenario,
     stop: &Stop,
-    watch: &mut dyn FnMut(Duration, [u64; 4]),
+    watch: &mut dyn FnMut(Duration, Snapshot),
 ) -> io::Result<RunResult> {
     wait_until_near(scenario.start_at, stop);
     let (mut senders, progress) = open(scenario, stop)?;
@@ -167,7 +167,7 @@ fn watch_once<T>(
     threads: &[thread::ScopedJoinHandle<'_, T>],
     clock: RunClock,
     progress: &[Arc<Progress>],
-    watch: &mut dyn FnMut(Duration, [u64; 4]),
+    watch: &mut dyn FnMut(Duration, Snapshot),
 ) {
     let second = clock.now() / WATCH + 1;
     while clock.now() / WATCH < second {
@@ -176,12 +176,8 @@ fn watch_once<T>(
         }
         thread::sleep(LOOK);
     }
-    let mut sums = [0; 4];
-    for one in progress {
-        for (sum, count) in sums.iter_mut().zip(one.counts()) {
-            *sum += count;
-        }
-    }
+    let mut sums = Snapshot::default();
+    progress.iter().for_each(|one| sums.add(one));
     watch(Duration::from_nanos(clock.now()), sums);
 }
 

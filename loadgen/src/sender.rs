@@ -11,7 +11,7 @@ use crate::account::Account;
 use crate::exit::Exit;
 use crate::outstanding::{Bounds, Slot};
 use crate::plan::{Due, Plan, nanos};
-use crate::recorder::Recorder;
+use crate::recorder::{LATENCY_BUCKETS, Recorder};
 use crate::series::Series;
 use crate::workload::Workload;
 
@@ -83,11 +83,41 @@ pub struct ThreadResult {
 pub struct Progress {
     /// Queries due, sent, answered and ended otherwise.
     counts: [AtomicU64; 4],
+    /// Answers by their latency, and the nanoseconds of all.
+    latency: [AtomicU64; LATENCY_BUCKETS],
+    latency_sum: AtomicU64,
+}
+
+/// What all threads have counted so far.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Snapshot {
+    /// Queries due, sent, answered, and lost, refused or late.
+    pub counts: [u64; 4],
+    /// Answers within each of [`LATENCY_BOUNDS`] and above the one before, and beyond all.
+    pub latency: [u64; LATENCY_BUCKETS],
+    /// Nanoseconds of all latencies.
+    pub latency_sum: u64,
+}
+
+impl Snapshot {
+    /// Adds what a thread has counted.
+    pub fn add(&mut self, progress: &Progress) {
+        let all = [(&mut self.counts[..], &progress.counts[..])];
+        let all = all
+            .into_iter()
+            .chain([(&mut self.latency[..], &progress.latency[..])]);
+        for (sums, counts) in all {
+            for (sum, count) in sums.iter_mut().zip(counts) {
+                *sum += count.load(Ordering::Relaxed);
+            }
+        }
+        self.latency_sum += progress.latency_sum.load(Ordering::Relaxed);
+    }
 }
 
 impl Progress {
     fn show(&self, account: &Account) {
-        let mut sums = [0; 4];
+        let (mut sums, mut latency, mut latency_sum) = ([0; 4], [0; LATENCY_BUCKETS], 0);
         for phase in account.recorder.phases() {
             let counts = &phase.counts;
             let ended = counts.lost + counts.refused + counts.late;
@@ -97,19 +127,16 @@ impl Progress {
             {
                 *sum += count;
             }
+            for (sum, count) in latency.iter_mut().zip(phase.latency_buckets) {
+                *sum += count;
+            }
+            latency_sum += phase.latency_sum;
         }
-        for (shown, sum) in self.counts.iter().zip(sums) {
+        let shown = self.counts.iter().chain(&self.latency);
+        for (shown, sum) in shown.zip(sums.into_iter().chain(latency)) {
             shown.store(sum, Ordering::Relaxed);
         }
-    }
-
-    /// Returns the counts: queries due, sent, answered, and lost, refused or late.
-    pub fn counts(&self) -> [u64; 4] {
-        std::array::from_fn(|at| {
-            self.counts
-                .get(at)
-                .map_or(0, |count| count.load(Ordering::Relaxed))
-        })
+        self.latency_sum.store(latency_sum, Ordering::Relaxed);
     }
 }
 

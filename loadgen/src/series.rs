@@ -21,6 +21,11 @@ pub enum Tally {
     NotSent,
 }
 
+/// Returns an empty histogram as those of a series.
+pub fn latencies() -> Histogram<u32> {
+    histogram()
+}
+
 /// One second, or a longer step in a long run.
 #[derive(Clone, Debug, Default)]
 pub struct Second {

@@ -27,6 +27,15 @@ pub struct Step {
     pub latency_hdr: String,
 }
 
+impl Step {
+    /// Returns the longest latency in milliseconds; none without answers.
+    pub fn max_ms(&self) -> Option<f64> {
+        let mut latency = crate::series::latencies();
+        hdr::add(&self.latency_hdr, &mut latency).ok()?;
+        (!latency.is_empty()).then(|| latency.max() as f64 / 1e6)
+    }
+}
+
 /// Returns the steps of a run.
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
 pub(super) fn steps(series: &Series) -> Vec<Step> {
