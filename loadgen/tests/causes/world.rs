@@ -24,7 +24,7 @@ use crate::rules::Trouble;
 /// Everything that runs; it ends with this.
 pub(crate) struct Servers {
     _proxy: Option<Process>,
-    _well: Vec<Process>,
+    well: Vec<Process>,
     coredns: Mutex<Vec<Coredns>>,
     group: Option<Group>,
     trouble: Trouble,
@@ -44,21 +44,30 @@ impl Servers {
             (World::Well, _) => Vec::new(),
             (_, Trouble::RollOut(_)) => {
                 service(&netns, world, PODS[0]);
-                vec![coredns(&netns, &[PODS[0]])]
+                vec![coredns(&netns, &[PODS[0]], trouble)]
             }
-            (World::Plain, _) => vec![coredns(&netns, &["127.0.0.1", "127.0.0.2"])],
-            (World::Ours, _) => vec![coredns(&netns, &["127.0.0.2"])],
+            (World::Plain, _) => vec![coredns(&netns, &["127.0.0.1", "127.0.0.2"], trouble)],
+            (World::Ours, _) => vec![coredns(&netns, &["127.0.0.2"], trouble)],
         };
         if let (Some(group), Some(coredns)) = (&group, coredns.first()) {
             group.add(coredns.process().pid());
         }
         let proxy = (world == World::Ours).then(|| proxy(&netns));
         let coredns = Mutex::new(coredns);
-        Self { _proxy: proxy, _well: well, coredns, group, trouble, world, netns }
+        Self { _proxy: proxy, well, coredns, group, trouble, world, netns }
     }
 
     pub(crate) fn command(&self, program: &str) -> Command {
         self.netns.command(program)
+    }
+
+    pub(crate) const fn netns(&self) -> &Netns {
+        &self.netns
+    }
+
+    /// The server that is well.
+    pub(crate) fn well(&self) -> &Process {
+        &self.well[0]
     }
 
     /// Runs the load, and makes the trouble meanwhile.
@@ -101,7 +110,7 @@ impl Servers {
     /// A new Pod takes the place of the old one, whose address is then nobody's.
     fn roll_out(&self) {
         let mut running = self.coredns.lock().unwrap();
-        running.push(coredns(&self.netns, &[PODS[1]]));
+        running.push(coredns(&self.netns, &[PODS[1]], self.trouble));
         service(&self.netns, self.world, PODS[1]);
         drop(running.remove(0));
     }
@@ -120,7 +129,7 @@ impl Servers {
             World::Plain => &["127.0.0.1", "127.0.0.2"],
             _ => &["127.0.0.2"],
         };
-        let coredns = coredns(&self.netns, addresses);
+        let coredns = coredns(&self.netns, addresses, self.trouble);
         if let Some(group) = &self.group {
             group.add(coredns.process().pid());
         }
@@ -147,9 +156,14 @@ fn proxy(netns: &Netns) -> Process {
 }
 
 /// CoreDNS as in a cluster, with all Services that the scenarios look up.
-fn coredns(netns: &Netns, addresses: &[&str]) -> Coredns {
+fn coredns(netns: &Netns, addresses: &[&str], trouble: Trouble) -> Coredns {
     let bind = format!("bind {}", addresses.join(" "));
-    let common = format!("{bind}\nprometheus 127.0.0.1:9153\ncache 30\n");
+    let cache = match trouble {
+        // Its memory has no other bound than the group's.
+        Trouble::Memory(_) => "cache 3600 {\nsuccess 1000000\ndenial 1000000\n}\n",
+        _ => "cache 30\n",
+    };
+    let common = format!("{bind}\nprometheus 127.0.0.1:9153\n{cache}");
     let exists = "template IN A cluster.local {\nmatch ^[a-z-]+[.](default|shop|data|kube-system)[.]svc[.]\n\
                   answer \"{{ .Name }} 30 IN A 10.96.0.1\"\nfallthrough\n}\n\
                   template IN AAAA cluster.local {\nmatch ^[a-z-]+[.](default|shop|data|kube-system)[.]svc[.]\n\

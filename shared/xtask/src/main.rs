@@ -122,6 +122,9 @@ enum Chore {
         /// Which, as overload; all of them without any
         names: Vec<String>,
     },
+    /// Ends a load with each fault in each way, and looks at its last packet and at what is
+    /// left; stops server and generator, and looks at the limit on queries
+    Safety,
     /// Compares what four shards send, and their merged report, with one process
     Shards,
     /// Builds the container image for amd64 and arm64, and checks it
@@ -156,6 +159,7 @@ fn main() -> ExitCode {
         Chore::Clients => referee::run("clients"),
         Chore::Replay => referee::run("replay"),
         Chore::Scenarios { names } => referee::scenarios(&names),
+        Chore::Safety => referee::run("safety"),
         Chore::Shards => referee::run("shards"),
         Chore::Image(options) => image::run(&options),
         Chore::Deb(options) => deb::run(&options),

@@ -6,14 +6,19 @@ use anyhow::Result;
 
 use crate::shell;
 
-/// Plays a test program in its long form: `referee`, `clients`, `replay`, or `shards`.
+/// Plays a test program in its long form: `referee`, `clients`, `replay`, `safety`, or
+/// `shards`.
 ///
 /// # Errors
 ///
 /// When a test fails, or something is missing.
 pub(crate) fn run(name: &str) -> Result<ExitCode> {
-    // Shards are among the tests of the program.
-    let (test, filter) = if name == "shards" { ("it", Some(name)) } else { (name, None) };
+    // Some are among the tests of another program.
+    let (test, filter) = match name {
+        "shards" => ("it", Some(name)),
+        "safety" => ("causes", Some(name)),
+        _ => (name, None),
+    };
     let arguments = ["test", "--package", "loadgen", "--test", test];
     let rest = filter.into_iter().chain(["--", "--nocapture"]);
     let arguments: Vec<&str> = arguments.into_iter().chain(rest).collect();
@@ -31,8 +36,9 @@ pub(crate) fn run(name: &str) -> Result<ExitCode> {
 ///
 /// As [`run`].
 pub(crate) fn scenarios(names: &[String]) -> Result<ExitCode> {
-    // The proxy that is put in front is a program of another package.
-    shell::run(&mut shell::cargo(&["build", "--package", "proxy", "--bin", "fivedots"]))?;
+    // The proxy that is put in front is a program of another package; built beside the
+    // load generator it has the features that it has everywhere.
+    shell::run(&mut shell::cargo(&["build", "--bin", "fivedots", "--bin", "fivedots-loadgen"]))?;
     let test = ["test", "--package", "loadgen", "--test", "causes"];
     let mut cargo = shell::cargo(&[&test[..], &["scenario", "--", "--nocapture"]].concat());
     cargo

@@ -59,6 +59,7 @@ const CONSOLE: &[&[&str]] = &[
     &["args"],
     &["admin_client"],
     &["cache", "probe", "stats", "tap", "top"],
+    &["record"],
 ];
 
 const PROXY: &[&[&str]] = &[
@@ -94,7 +95,7 @@ const LOADGEN: &[&[&str]] = &[
     &["sender"],
     &["causes"],
     &["halt", "quick", "scenario", "shard", "signals"],
-    &["forecast", "progress", "run"],
+    &["forecast", "live_metrics", "progress", "run"],
     &["report"],
     &["demo", "find", "outputs", "replayed", "upstream"],
     &["command"],
