@@ -78,7 +78,10 @@ pub fn execute_watched(
     let clock = RunClock::new(start);
     let is_over = AtomicBool::new(false);
     let (outcomes, seen) = thread::scope(|scope| {
-        let seen = scope.spawn(|| witness.watch(clock, || is_over.load(Ordering::Relaxed)));
+        // What is to stop the load stops the causes as soon.
+        let is_over = &is_over;
+        let ends = move || is_over.load(Ordering::Relaxed) || stop.signal().is_some();
+        let seen = scope.spawn(move || witness.watch(clock, ends));
         let threads: Vec<_> = senders
             .into_iter()
             .map(|sender| scope.spawn(move || sender.run(clock)))
