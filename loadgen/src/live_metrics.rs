@@ -14,6 +14,8 @@ use crate::sender::Snapshot;
 /// The page, served until the program ends.
 #[derive(Clone, Debug)]
 pub struct LiveMetrics {
+    /// Where it listens.
+    pub addr: SocketAddr,
     latest: Arc<Mutex<Snapshot>>,
 }
 
@@ -26,6 +28,7 @@ impl LiveMetrics {
     pub fn serve(addr: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(addr)
             .map_err(|error| io::Error::new(error.kind(), format!("--metrics {addr}: {error}")))?;
+        let addr = listener.local_addr()?;
         let latest = Arc::new(Mutex::new(Snapshot::default()));
         let shown = Arc::clone(&latest);
         thread::Builder::new()
@@ -37,7 +40,7 @@ impl LiveMetrics {
                     answer(reader, &page(&snapshot)).unwrap_or_default();
                 }
             })?;
-        Ok(Self { latest })
+        Ok(Self { addr, latest })
     }
 
     /// Shows what was counted so far.
@@ -95,8 +98,8 @@ fn page(snapshot: &Snapshot) -> String {
     text
 }
 
-/// For a reader that says nothing.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// For a reader that says nothing; as long as Prometheus waits.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
@@ -123,10 +126,9 @@ mod tests {
 
     #[test]
     fn a_reader_gets_the_latest_figures() {
-        let addr = testbed::port::free(std::net::Ipv4Addr::LOCALHOST).unwrap();
-        let live = LiveMetrics::serve(addr).unwrap();
+        let live = LiveMetrics::serve("127.0.0.1:0".parse().unwrap()).unwrap();
         live.show(Snapshot { counts: [3, 2, 1, 0], ..Snapshot::default() });
-        let page = testbed::http::try_get(addr, "/metrics").unwrap();
+        let page = testbed::http::try_get(live.addr, "/metrics").unwrap();
         assert_eq!(page.status, 200);
         assert!(page.body.contains("state=\"sent\"} 2"), "{}", page.body);
     }

@@ -6,6 +6,7 @@
 
 mod hits;
 mod log;
+mod recorded;
 mod wire;
 
 use std::process::Command;
