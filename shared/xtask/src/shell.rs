@@ -1,5 +1,6 @@
 //! Starting other programs, and speaking to the person who started us.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
@@ -23,7 +24,19 @@ pub(crate) fn target() -> PathBuf {
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(arguments).current_dir(root());
+    // `cargo run` tells us who we are; a build script that looks there, as that of ring,
+    // would run again, with all that needs it, after each change from us to cargo alone.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_cargo_run(name)) {
+        cargo.env_remove(name);
+    }
     cargo
+}
+
+fn is_of_cargo_run(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    ["CARGO_MANIFEST_", "CARGO_PKG_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
 }
 
 /// Runs a command, which is shown first.
