@@ -39,7 +39,7 @@ impl Play {
 /// A server that is well shows no cause: 4. CoreDNS shows it and does not meet what is
 /// expected: 2. With Fivedots in front both hold: 0. Files without a cause are met by all.
 pub(crate) const PLAYS: [Play; 16] = [
-    play("smoke.toml", Trouble::None, [0, 0, 0]).short(),
+    play("smoke.toml", Trouble::None, [0, 0, 0]),
     play("baseline.toml", Trouble::None, [0, 0, 0]),
     play("mixed-cluster.toml", Trouble::None, [0, 0, 0]),
     play("capacity-max.toml", Trouble::None, [0, 0, 0]),
