@@ -17,7 +17,7 @@ fn what_fivedots_recorded_is_played() {
     let file = folder.path().join("recorded");
     let mut record = Command::new(fivedots::program("fivedots").unwrap());
     record
-        .args(["record", "--for", "1m", "--admin", &proxy.admin.to_string()])
+        .args(["record", "--for", "60s", "--admin", &proxy.admin.to_string()])
         .stdout(File::create(&file).unwrap())
         .stderr(Stdio::null());
     let mut record = record.spawn().unwrap();
