@@ -52,7 +52,7 @@ pub(crate) const PLAYS: [Play; 16] = [
     play("overload.toml", Trouble::Cpu(10), [4, 2, 0]),
     play("search-path-storm.toml", Trouble::Cpu(20), [4, 2, 0]),
     play("thundering-herd.toml", Trouble::Cpu(10), [4, 2, 0]),
-    play("out-of-memory.toml", Trouble::Memory(36), [4, 2, 0]),
+    play("out-of-memory.toml", Trouble::Memory(12), [4, 2, 0]),
     play("conntrack-full.toml", Trouble::Tracked, [4, 2, 0]),
     play("coredns-rollout.toml", Trouble::RollOut(6), [4, 2, 0]),
 ];
