@@ -126,8 +126,13 @@ impl Observer {
         }
         // One after another without work between them, for the processor to
         // fetch them side by side.
+        let mut before = None;
         for marks in marks.iter().take(part.len()) {
             self.retransmits.touch(marks.query);
+            if let Some(slot) = marks.slot.filter(|_| marks.slot != before) {
+                self.clients.touch(slot, marks.name);
+            }
+            before = marks.slot;
         }
         for (event, marks) in part.iter().zip(marks) {
             self.take_marked(&event, marks);
@@ -136,12 +141,14 @@ impl Observer {
 
     /// Accounts for one query, which was answered after all before it.
     pub fn take(&mut self, event: &QueryEvent<'_>) {
-        self.take_marked(event, self.mark(event));
+        let marks = self.mark(event);
+        self.take_marked(event, marks);
     }
 
-    fn mark(&self, event: &QueryEvent<'_>) -> Marks {
+    fn mark(&mut self, event: &QueryEvent<'_>) -> Marks {
         let name = hash_of_name(event.qname);
-        Marks { name, query: self.retransmits.hash(&event.record, name) }
+        let query = self.retransmits.hash(&event.record, name);
+        Marks { name, query, slot: self.clients.slot_of(event.record.client) }
     }
 
     fn take_marked(&mut self, event: &QueryEvent<'_>, marks: Marks) {
@@ -157,7 +164,7 @@ impl Observer {
         }
         self.note(event, marks);
         let repeated = self.retransmits.judge(event, marks.query, marks.name);
-        self.place(event, marks.name, repeated);
+        self.place(event, marks, repeated);
         if let Some((addr, asked)) = self.clients.take_forgotten() {
             self.top_clients.add(&client_key(addr), asked.into());
         }
@@ -239,6 +246,8 @@ struct Marks {
     name: u64,
     /// The hash of what it has in common with its repetitions.
     query: u64,
+    /// Where the account of its client is, or was.
+    slot: Option<Slot>,
 }
 
 /// What was asked two minutes ago counts a quarter.

@@ -1,5 +1,6 @@
 //! The account of one client.
 
+use std::hint::black_box;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -71,6 +72,15 @@ impl Client {
         }
     }
 
+    /// Has the memory fetched that a query takes whose name has this hash.
+    pub(crate) fn touch(&self, asked: u64) {
+        self.counters.touch();
+        self.origins.touch();
+        self.tallies.touch(asked);
+        self.lookups.touch(asked);
+        black_box(self.touched);
+    }
+
     /// Counts one query.
     pub(crate) fn note(&mut self, event: &QueryEvent<'_>, now: Moment) {
         note(&mut self.counters, &mut self.origins, event, now);
@@ -91,15 +101,16 @@ impl Client {
         }
     }
 
-    /// Learns its search list from a query. Returns the queries before it that are to
+    /// Learns its search list from a query for a name of which `asked` is the hash. Returns the queries before it that are to
     /// be placed again, now that it is known what they were steps of.
     pub(crate) fn learn(
         &mut self,
         event: &QueryEvent<'_>,
+        asked: u64,
         context: &mut LookupContext,
     ) -> Vec<Held> {
         let Some(learner) = &mut self.learner else { return Vec::new() };
-        let learned = learner.take(event, &self.search, context.cluster_domain());
+        let learned = learner.take(event, asked, &self.search, context.cluster_domain());
         let Some(learned) = learned else { return Vec::new() };
         let has_changed = learned.domains != self.search.domains;
         if has_changed && !learned.domains.starts_with(&self.search.domains) {
@@ -284,16 +295,17 @@ pub(crate) fn note(
         return;
     }
     origins.add(record.counted().index(), 1, now);
-    let remembered = record.origin == Origin::CachedFailure;
-    counters.add_all(
-        [
-            (wait_place(record.took), 1),
-            (Count::Failed as usize, record.origin.is_failure().into()),
-            (Count::Remembered as usize, remembered.into()),
-            (Count::Stale as usize, (record.origin == Origin::Stale).into()),
-        ],
-        now,
-    );
+    counters.add(wait_place(record.took), 1, now);
+    // Few are any of these, whose counts lie elsewhere.
+    for (count, is_one) in [
+        (Count::Failed, record.origin.is_failure()),
+        (Count::Remembered, record.origin == Origin::CachedFailure),
+        (Count::Stale, record.origin == Origin::Stale),
+    ] {
+        if is_one {
+            counters.add(count as usize, 1, now);
+        }
+    }
 }
 
 /// Counts a response that could not be sent. One that was a failure has been counted

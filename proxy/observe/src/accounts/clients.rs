@@ -41,21 +41,44 @@ impl Clients {
         Self { capacity: capacity.max(1), ..Self::default() }
     }
 
+    /// Returns where the account of a client is. The same client may have it no more
+    /// once others were opened or closed.
+    pub(crate) fn slot_of(&mut self, addr: IpAddr) -> Option<Slot> {
+        match self.latest {
+            Some((latest, slot)) if latest == addr => Some(slot),
+            _ => {
+                let slot = *self.index.get(&addr)?;
+                self.latest = Some((addr, slot));
+                Some(slot)
+            }
+        }
+    }
+
+    /// Has the memory of an account fetched that is opened soon, for a query whose name
+    /// has this hash. Several at once take as long as one.
+    pub(crate) fn touch(&self, slot: Slot, asked: u64) {
+        if let Some(Some(client)) = self.slots.get(slot.0) {
+            client.touch(asked);
+        }
+    }
+
     /// Returns the account of a client, a `new` one if it has none; for that one
-    /// who was silent for long makes room.
+    /// who was silent for long makes room. It is looked for at `slot` first.
     pub fn open(
         &mut self,
         addr: IpAddr,
+        slot: Option<Slot>,
         new: impl FnOnce() -> Client,
     ) -> Option<(Slot, &mut Client)> {
-        let slot = match self.latest {
-            Some((latest, slot)) if latest == addr => slot,
-            _ => match self.index.get(&addr) {
+        let at = |slot: &Slot| self.slots.get(slot.0).and_then(Option::as_deref);
+        let is_there = |slot: &Slot| at(slot).is_some_and(|client| client.addr == addr);
+        let slot = match slot.filter(is_there) {
+            Some(slot) => slot,
+            None => match self.index.get(&addr) {
                 Some(slot) => *slot,
                 None => self.begin(addr, Box::new(new())),
             },
         };
-        self.latest = Some((addr, slot));
         Some((slot, self.slots.get_mut(slot.0)?.as_deref_mut()?))
     }
 
@@ -200,7 +223,7 @@ mod tests {
         let config = ObserveConfig::default();
         let ask = |clients: &mut Clients, addr| {
             let (slot, client) = clients
-                .open(addr, || Client::new(addr, &config, now))
+                .open(addr, None, || Client::new(addr, &config, now))
                 .unwrap();
             client.touched = true;
             assert_eq!(clients.at(slot).unwrap().addr, addr);

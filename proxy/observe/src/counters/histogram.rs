@@ -89,13 +89,19 @@ pub fn quantile_ms(buckets: &[u64; BOUNDS_MICROS.len() + 1], quantile: f64) -> O
 }
 
 fn bucket(micros: u64) -> usize {
-    BOUNDS_MICROS.partition_point(|bound| *bound < micros)
+    // Bound k is 250 us times 2^k, so k is the bits of the multiples that are passed.
+    let passed = micros.saturating_sub(1) / LEAST_MICROS;
+    let bits = u64::BITS - passed.leading_zeros();
+    usize::try_from(bits).map_or(BOUNDS_MICROS.len(), |bits| bits.min(BOUNDS_MICROS.len()))
 }
+
+/// The first of [`BOUNDS_MICROS`].
+const LEAST_MICROS: u64 = 250;
 
 /// Upper bounds of the buckets, in microseconds: those of CoreDNS's request
 /// duration (0.25 ms doubled), so that the two can be laid over each other.
 pub const BOUNDS_MICROS: [u64; 16] = {
-    let mut bounds = [250; 16];
+    let mut bounds = [LEAST_MICROS; 16];
     let mut at = 1;
     while at < bounds.len() {
         #[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
@@ -110,6 +116,14 @@ pub const BOUNDS_MICROS: [u64; 16] = {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_duration_is_in_the_first_bucket_that_holds_it() {
+        for micros in [0, 1, 249, 250, 251, 500, 501, 8_192_000, 8_192_001, u64::MAX] {
+            let first = BOUNDS_MICROS.partition_point(|bound| *bound < micros);
+            assert_eq!(bucket(micros), first, "{micros}");
+        }
+    }
 
     #[test]
     fn a_quantile_is_the_bound_that_holds_it() {

@@ -45,22 +45,24 @@ struct List {
 }
 
 impl Learner {
-    /// Takes a query that was not sent before, and says what is known if that
-    /// changed.
+    /// Takes a query that was not sent before, for a name of which `asked` is the hash,
+    /// and says what is known if that changed.
     pub(crate) fn take(
         &mut self,
         event: &QueryEvent<'_>,
+        asked: u64,
         known: &Search,
         cluster_domain: &[u8],
     ) -> Option<Search> {
         let now = event.record.arrived;
         let capacity = if known.source == Source::Unknown { UNKNOWN } else { KNOWN };
         self.recent.forget(now, capacity);
-        let is_new = self.recent.is_new(event);
+        let is_new = self.recent.is_new(asked);
+        let is_any_denied = self.recent.look(event);
         let cluster = ClusterDomain(cluster_domain);
-        let may_teach = self.recent.look(event) && is_new;
+        let may_teach = is_any_denied && is_new;
         let learned = if may_teach { self.learn(event, known, cluster) } else { None };
-        self.recent.push(event);
+        self.recent.push(event, is_any_denied);
         learned
     }
 

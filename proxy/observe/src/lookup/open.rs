@@ -16,14 +16,17 @@ use crate::intake::{QueryEvent, QueryFlags, octets_of};
 use crate::tables::hash_of;
 
 mod best;
+mod chains;
 mod found;
+mod found_table;
 mod passes;
-mod table;
+mod walk_table;
 
 use found::FoundLookup;
 pub(crate) use found::Joined;
+use found_table::FoundTable;
 use passes::Passes;
-use table::{Row, Table};
+use walk_table::WalkTable;
 
 /// Puts the queries of a client together to lookups.
 ///
@@ -32,8 +35,10 @@ use table::{Row, Table};
 /// walk whatever the other walks do meanwhile.
 #[derive(Debug)]
 pub struct OpenLookups {
-    open: Table<Box<Walk>>,
-    found: Table<FoundLookup>,
+    open: WalkTable,
+    found: FoundTable,
+    /// So many found lookups that some are to be forgotten; see [`FEW`].
+    many: usize,
     habits: Habits,
     passes: Passes,
     /// Sets this client's names apart from those of others.
@@ -68,13 +73,19 @@ impl OpenLookups {
     pub fn new(client: IpAddr) -> Self {
         let salt = hash_of(&octets_of(client));
         Self {
-            open: Table::default(),
-            found: Table::default(),
+            open: WalkTable::default(),
+            found: FoundTable::default(),
+            many: 0,
             habits: Habits::default(),
             passes: Passes::default(),
             salt,
             forgets: false,
         }
+    }
+
+    /// Has the memory fetched that a query takes whose name has this hash.
+    pub(crate) fn touch(&self, asked: u64) {
+        self.found.touch(asked);
     }
 
     /// Returns how many are under way, or may be asked for more types.
@@ -229,18 +240,28 @@ impl OpenLookups {
 
     /// Keeps a lookup that found its name.
     fn keep(&mut self, found: FoundLookup, context: &mut LookupContext) {
-        let len = self.found.len();
-        let is_late = || {
-            let middle = self.found.get(len / 2);
-            middle.is_some_and(|middle| found.first.saturating_since(middle.first) > SOON)
-        };
-        if len >= FOUND && (len >= MOST || is_late()) {
-            let half = len.div_ceil(2);
-            for found in self.found.take_oldest(half) {
-                self.forgets |= remember(&found, self.salt, context);
-            }
+        if self.found.len() >= self.many.max(FEW) {
+            self.forget_found(found.first, context);
         }
         self.found.push(found);
+    }
+
+    /// Forgets found lookups, first those of which hardly anything follows.
+    fn forget_found(&mut self, now: Moment, context: &mut LookupContext) {
+        let mut gone = self.found.take_complete(now, SOON);
+        let half = self.found.len().div_ceil(2);
+        let middle = self.found.get(half).map_or(now, |middle| middle.first);
+        let is_late = now.saturating_since(middle) > SOON;
+        // One that never asked two types of a name waits for none.
+        let most = if self.habits.may_pair() { MOST } else { FOUND };
+        if self.found.len() >= most || (self.found.len() >= FOUND && is_late) {
+            gone.extend(self.found.take_oldest(half));
+        }
+        for found in gone {
+            self.forgets |= remember(&found, self.salt, context);
+        }
+        // All are looked at again when as many have come.
+        self.many = self.found.len() * 2;
     }
 
     fn judge(&self, query: &Arrival<'_>, context: &mut LookupContext) -> Verdict {
@@ -258,8 +279,7 @@ impl OpenLookups {
     /// Begins a lookup.
     fn open(&mut self, walk: Box<Walk>, search: &Search, context: &mut LookupContext) -> Placed {
         context.note_open();
-        self.open.push(walk);
-        let at = self.open.len() - 1;
+        let at = self.open.push(walk);
         if let Some(lookup) = self.close_if_found(at, search, context) {
             return Placed::Ended(lookup);
         }
@@ -274,7 +294,7 @@ impl OpenLookups {
         context: &mut LookupContext,
     ) -> Option<Lookup> {
         let found = FoundLookup::of(self.open.get(at)?, self.habits.may_pair())?;
-        let lookup = context.close(self.open.remove(at), search);
+        let lookup = context.close(self.open.remove(at)?, search);
         self.keep(found, context);
         Some(lookup)
     }
@@ -315,8 +335,8 @@ impl OpenLookups {
         if open <= ALWAYS || (open <= MOST && !context.is_full()) {
             return Placed::Open;
         }
-        let Some(at) = self.open.first_to_end() else { return Placed::Open };
-        let walk = self.open.remove(at);
+        let first = self.open.first_to_end();
+        let Some(walk) = first.and_then(|at| self.open.remove(at)) else { return Placed::Open };
         let was_over = walk.is_over();
         let lookup = self.close(walk, search, context);
         if was_over { Placed::Ended(lookup) } else { Placed::Cut(lookup) }
@@ -329,37 +349,20 @@ impl OpenLookups {
         names: &[u64],
         context: &mut LookupContext,
     ) -> Option<Moment> {
+        let is_meant = |walk: &Walk| names.contains(&walk.asked());
+        let meant: Vec<usize> = self
+            .open
+            .iter()
+            .filter(|(_, walk)| is_meant(walk))
+            .map(|(at, _)| at)
+            .collect();
         let mut since: Option<Moment> = None;
-        for at in (0..self.open.len()).rev() {
-            let asked = self.open.get(at).map(|walk| walk.asked());
-            if asked.is_some_and(|asked| names.contains(&asked)) {
-                let walk = self.open.remove(at);
-                let first = walk.first();
-                since = Some(since.map_or(first, |since| since.min(first)));
-                context.forget(walk);
-            }
+        for walk in meant.into_iter().filter_map(|at| self.open.remove(at)) {
+            let first = walk.first();
+            since = Some(since.map_or(first, |since| since.min(first)));
+            context.forget(walk);
         }
         since
-    }
-}
-
-impl Row for Box<Walk> {
-    const GOES_ON: bool = true;
-
-    fn asked(&self) -> u64 {
-        Walk::asked(self)
-    }
-
-    fn takes(&self) -> u8 {
-        Walk::takes(self)
-    }
-
-    fn bases(&self) -> impl Iterator<Item = u64> {
-        Walk::bases(self)
-    }
-
-    fn deadline(&self) -> Moment {
-        Walk::deadline(self)
     }
 }
 
@@ -379,12 +382,15 @@ fn remember(found: &FoundLookup, salt: u64, context: &mut LookupContext) -> bool
 /// as programs have threads that look names up.
 const ALWAYS: usize = 64;
 
-/// Lookups of one client that are open at most. Each query is compared with all of them:
-/// a tenth of a microsecond for 400.
+/// Lookups of one client that are open at most: some hundred octets each.
 const MOST: usize = 2048;
 
-/// Lookups of one client that found their name and may be asked for more types, beyond
-/// which those go that are older than [`SOON`]. They are counted already.
+/// Lookups of one client that found their name, beyond which those go that are older than
+/// [`SOON`] and of which hardly anything follows. They are counted already.
+const FEW: usize = 64;
+
+/// The same that may be asked for more types, beyond which half of them go if they are
+/// older than [`SOON`].
 const FOUND: usize = 256;
 
 /// The other type of a name comes within this, but from a client that waits for the first.

@@ -8,7 +8,7 @@ use resolver::Moment;
 use crate::accounts::{Client, Named, client_key, count, count_found};
 use crate::intake::QueryEvent;
 use crate::lookup::{Again, Candidate, Lookup, LookupContext, Placed, Repeated};
-use crate::observer::Observer;
+use crate::observer::{Marks, Observer};
 use crate::tables::{Count, Counters, HeavyHitters, hash_of_name};
 
 impl Observer {
@@ -47,8 +47,14 @@ impl Observer {
     }
 
     /// Puts a query on the account of its client, and to the lookup that it
-    /// belongs to; `asked` is the hash of its name.
-    pub(super) fn place(&mut self, event: &QueryEvent<'_>, asked: u64, repeated: Option<Repeated>) {
+    /// belongs to.
+    pub(super) fn place(
+        &mut self,
+        event: &QueryEvent<'_>,
+        marks: Marks,
+        repeated: Option<Repeated>,
+    ) {
+        let Marks { name: asked, slot, .. } = marks;
         let Self { clients, names, config, context, node, top_pairs, active, now, .. } = self;
         let now = *now;
         let again = repeated.filter(|repeated| !repeated.is_copy);
@@ -57,7 +63,7 @@ impl Observer {
             node.add(again, 1, now);
         }
         let addr = event.record.client;
-        let opened = clients.open(addr, || {
+        let opened = clients.open(addr, slot, || {
             let mut client = Client::new(addr, config, now);
             if let Some(identity) = names.get(addr) {
                 client.belong(Arc::clone(identity));
@@ -74,7 +80,7 @@ impl Observer {
         }
         let mut sums = Sums { node, top_pairs, now };
         if repeated.is_none() {
-            for held in client.learn(event, context) {
+            for held in client.learn(event, asked, context) {
                 let event = held.event();
                 let placed = client.place(&event, hash_of_name(event.qname), None, context);
                 sums.take(placed, &event, client, context);

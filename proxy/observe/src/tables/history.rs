@@ -16,12 +16,15 @@ pub struct History<const N: usize> {
     running: [u32; N],
     /// The number of the ten seconds that run.
     ten: u64,
+    /// When they are over.
+    until: Moment,
 }
 
 impl<const N: usize> History<N> {
     /// Starts without any.
     pub const fn new(now: Moment) -> Self {
-        Self { full: VecDeque::new(), running: [0; N], ten: now.as_secs() / 10 }
+        let ten = now.as_secs() / 10;
+        Self { full: VecDeque::new(), running: [0; N], ten, until: end_of(ten) }
     }
 
     /// Adds one of kind `index`; what arrives late counts for the time that
@@ -35,6 +38,9 @@ impl<const N: usize> History<N> {
 
     /// Closes the ten seconds that are over.
     pub fn advance(&mut self, now: Moment) {
+        if now < self.until {
+            return;
+        }
         let ten = now.as_secs() / 10;
         // After a longer gap all that is kept would be zeros anyway.
         let over = ten
@@ -48,6 +54,7 @@ impl<const N: usize> History<N> {
                 .push_back(std::mem::replace(&mut self.running, [0; N]));
         }
         self.ten = self.ten.max(ten);
+        self.until = end_of(self.ten);
     }
 
     /// Returns the counts of kind `index`, the oldest ten seconds first.
@@ -55,6 +62,11 @@ impl<const N: usize> History<N> {
         let count = |row: &[u32; N]| row.get(index).copied().unwrap_or_default();
         self.full.iter().map(count).collect()
     }
+}
+
+/// When these ten seconds are over.
+const fn end_of(ten: u64) -> Moment {
+    Moment::from_micros((ten + 1) * 10_000_000)
 }
 
 /// Rows that are kept: ten minutes, in 4 KiB.

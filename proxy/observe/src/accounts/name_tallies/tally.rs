@@ -48,6 +48,11 @@ pub(crate) struct Kind {
 }
 
 impl Tally {
+    /// Says whether nothing was counted so far.
+    pub(super) fn is_new(&self) -> bool {
+        self.ways.first().is_none_or(|way| way.lookups == 0)
+    }
+
     pub(super) fn note(&mut self, entry: &Entry<'_>) {
         self.add(&entry.way);
         if entry.wasted < RETRANSMIT {

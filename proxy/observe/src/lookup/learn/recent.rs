@@ -1,4 +1,5 @@
-//! The queries of the last seconds of a client whose search list nobody says.
+//! The queries of the last seconds of a client whose search list nobody says: those that
+//! were denied, and those that begin as a denied one does.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,6 +20,8 @@ pub(super) struct Recent {
     denied: [u8; PLACES],
     /// Where those are that begin as the latest query does; see [`look`](Self::look).
     alike: Vec<u16>,
+    /// The hash of the name of the latest query, kept or not.
+    latest: Option<u64>,
     spare: Vec<u8>,
 }
 
@@ -66,7 +69,7 @@ impl Recent {
         let start = start_of(event.qname);
         let denied = self.denied.get(place_of(start));
         let is_any_denied = denied.is_some_and(|denied| *denied > 0);
-        if is_any_denied || is_denied(event) {
+        if is_any_denied {
             let starts = (0..).zip(&self.starts);
             let alike = starts.filter(|(_, other)| **other == start);
             self.alike.extend(alike.map(|(at, _)| at));
@@ -80,20 +83,24 @@ impl Recent {
         places.filter_map(|at| self.all.get(usize::from(*at)))
     }
 
-    /// Says whether a query is of a name that was not the last one of its walk.
-    pub(super) fn is_new(&self, event: &QueryEvent<'_>) -> bool {
-        let last = self.all.back();
-        last.is_none_or(|last| *last.name != *event.qname)
+    /// Says whether a query is of another name than the one before; `asked` is the hash of
+    /// its name.
+    pub(super) fn is_new(&mut self, asked: u64) -> bool {
+        self.latest.replace(asked) != Some(asked)
     }
 
-    /// Adds a query that was looked for.
-    pub(super) fn push(&mut self, event: &QueryEvent<'_>) {
+    /// Adds a query that was looked for. A name that was found says nothing of a walk
+    /// while none that begins like it was denied: most clients keep no query at all.
+    pub(super) fn push(&mut self, event: &QueryEvent<'_>, is_any_denied: bool) {
+        let is_denied = is_denied(event);
+        if !is_denied && !is_any_denied {
+            return;
+        }
         let QueryEvent { record, qname } = *event;
         let base = qname
             .get(..qname.len().saturating_sub(1))
             .unwrap_or_default();
         let has_data = record.flags.has(QueryFlags::DATA);
-        let is_denied = is_denied(event);
         let is_under = |held: &Held| held.name.len() > qname.len() && held.name.starts_with(base);
         let ends = is_denied && self.alike().any(is_under);
         let mut name = std::mem::take(&mut self.spare);
@@ -197,12 +204,16 @@ impl Held {
 /// The first label of a name, as far as it fits: names of one walk have it in
 /// common, others seldom.
 fn start_of(name: &[u8]) -> u64 {
+    let octets = name.first().map_or(0, |len| usize::from(*len) + 1);
+    if let Some(start) = name.first_chunk() {
+        let beyond = u32::try_from(octets.min(8)).map_or(0, |octets| 64 - 8 * octets);
+        return u64::from_le_bytes(*start) & (u64::MAX >> beyond);
+    }
     let mut start = [0; 8];
-    let label = name.first().map_or(0, |len| usize::from(*len) + 1);
+    let label = name.iter().take(octets);
     start
         .iter_mut()
-        .zip(name)
-        .take(label)
+        .zip(label)
         .for_each(|(to, from)| *to = *from);
     u64::from_le_bytes(start)
 }

@@ -33,7 +33,9 @@ fn learn(names: &[&str]) -> Search {
         };
         let qname = wire(name);
         let event = QueryEvent { record, qname: &qname };
-        if let Some(learned) = learner.take(&event, &known, CLUSTER) {
+        if let Some(learned) =
+            learner.take(&event, crate::tables::hash_of_name(&qname), &known, CLUSTER)
+        {
             known = learned;
         }
     }

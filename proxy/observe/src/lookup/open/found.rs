@@ -7,7 +7,6 @@
 
 use std::time::Duration;
 
-use super::table::Row;
 use crate::intake::{QueryEvent, QueryFlags, Record};
 use crate::lookup::library::TypePair;
 use crate::lookup::retransmit::Again;
@@ -61,29 +60,28 @@ pub(crate) struct Joined {
     pub(crate) is_type: bool,
 }
 
-impl Row for FoundLookup {
-    const GOES_ON: bool = false;
-
-    fn asked(&self) -> u64 {
-        self.asked
-    }
-
-    fn takes(&self) -> u8 {
+impl FoundLookup {
+    /// A bit for each type of which a query may belong to it.
+    pub(super) fn takes(&self) -> u8 {
         let is_slow = self.last.saturating_since(self.first) >= LEAST_TIMEOUT;
         if is_slow { u8::MAX } else { !self.types | self.failed }
     }
 
-    fn bases(&self) -> impl Iterator<Item = u64> {
-        std::iter::empty()
+    /// After this nothing belongs to it.
+    pub(super) fn deadline(&self) -> Moment {
+        if self.waits() { self.deadline + ANSWER } else { self.deadline }
     }
 
-    fn deadline(&self) -> Moment {
-        let lingers = self.lingers && self.types.count_ones() == 1;
-        if lingers { self.deadline + ANSWER } else { self.deadline }
+    /// Says whether another type may have been asked for, which has no answer yet.
+    const fn waits(&self) -> bool {
+        self.lingers && self.types.count_ones() == 1
     }
-}
 
-impl FoundLookup {
+    /// Says whether hardly anything more is asked for it.
+    pub(super) const fn is_complete(&self) -> bool {
+        !self.waits() && self.failed == 0
+    }
+
     /// Says whether a query found its name, and all of the answer fitted.
     pub(super) const fn is(event: &QueryEvent<'_>) -> bool {
         let flags = event.record.flags;
@@ -152,7 +150,7 @@ impl FoundLookup {
     /// each type, and its timeout are whole seconds.
     fn is_late_type(&self, record: &Record) -> bool {
         self.types & type_bit(record.qtype) == 0
-            && record.arrived <= Row::deadline(self)
+            && record.arrived <= self.deadline()
             && seconds_of(record.arrived.saturating_since(self.first)).is_some()
     }
 
@@ -187,7 +185,7 @@ impl FoundLookup {
 
     /// Says whether its name was asked, and from this port.
     pub(super) fn waits_for(&self, event: &QueryEvent<'_>, asked: u64) -> Option<bool> {
-        let waits = self.asked == asked && event.record.arrived <= Row::deadline(self);
+        let waits = self.asked == asked && event.record.arrived <= self.deadline();
         waits.then_some(self.port == event.record.port)
     }
 

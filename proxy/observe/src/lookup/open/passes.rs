@@ -1,16 +1,13 @@
 //! Walks that were made with one type, after which a program may walk with another:
 //! `getent hosts`, dnspython and Ruby ask the whole list for AAAA, and then for A.
 
-use std::ops::ControlFlow;
-
 use resolver::Moment;
 
 use super::OpenLookups;
-use super::table::Wanted;
 use crate::lookup::context::LookupContext;
 use crate::lookup::outcome::PassCost;
 use crate::lookup::search::Search;
-use crate::lookup::walk::{Arrival, Candidate, TOGETHER, type_bit};
+use crate::lookup::walk::{Arrival, Candidate, TOGETHER, Walk, type_bit};
 
 /// The latest of a client.
 #[derive(Debug, Default)]
@@ -70,16 +67,14 @@ impl OpenLookups {
     /// Takes back the walk before, if it is not counted.
     pub(super) fn take_pass(&mut self, pass: Pass, context: &mut LookupContext) {
         let Some(asked) = pass.open else { return };
-        let mut place = None;
-        self.open.with_tag(Wanted::any(asked), |at, walk| {
-            let is_it = walk.pass().is_some_and(|(base, ..)| base == pass.base);
-            if is_it && place.is_none() {
-                place = Some(at);
-            }
-            ControlFlow::Continue(())
-        });
-        if let Some(at) = place {
-            context.forget(self.open.remove(at));
+        let is_it = |walk: &Walk| walk.pass().is_some_and(|(base, ..)| base == pass.base);
+        let asked = self.open.of_name(asked, None);
+        let oldest = asked
+            .filter(|(_, walk)| is_it(walk))
+            .last()
+            .map(|(at, _)| at);
+        if let Some(walk) = oldest.and_then(|at| self.open.remove(at)) {
+            context.forget(walk);
         }
     }
 }
