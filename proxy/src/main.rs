@@ -136,6 +136,8 @@ fn probe(command: &ProbeCommand) -> ExitCode {
 }
 
 fn intercept(command: &InterceptCommand) -> ExitCode {
+    // Rules are read by netlink, and in a Pod CAP_NET_ADMIN is only permitted.
+    Capabilities::raise();
     let text = match command {
         InterceptCommand::Status => interception::show(),
         InterceptCommand::Remove { check: true } => interception::show_removal(),

@@ -190,6 +190,12 @@ impl Bed {
         space.run(&program, &["intercept", verb]).unwrap()
     }
 
+    /// Asks for the same in the Pod, where the program has what the chart grants.
+    pub(crate) fn intercept_status_in_pod(&self, node: usize) -> String {
+        let line = "-- fivedots intercept status";
+        self.kubectl(&format!("-n kube-system exec {} {line}", self.pod(node)))
+    }
+
     /// Waits until the queries of a node come to its proxy.
     pub(crate) fn wait_until_live(&self, node: usize) {
         let live = || self.intercept(node, "status").contains("come to us");

@@ -51,6 +51,8 @@ fn arrive(bed: &Bed, phases: &mut Phases) {
         bed.release().install();
         bed.wait_until_both_live();
     });
+    let status = bed.intercept_status_in_pod(0);
+    assert!(status.contains("come to us"), "{status}");
     let (changes, upgrades) = by_length((1, 1), (5, 3));
     phases.run("change of the configuration", Asked::All, || {
         (1..=changes).for_each(|n| bed.release().change_configuration(n));
