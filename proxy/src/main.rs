@@ -10,7 +10,7 @@ use console::tap::{self, TapError};
 use console::{
     CacheCommand, ProbeCommand, RecordArgs, StatsArgs, TapArgs, TopArgs, record, stats, top,
 };
-use diagnose::{Fleet, Outcome};
+use diagnose::{Fleet, Outcome, runbook};
 use proxy::capabilities::Capabilities;
 use proxy::cli::{
     Cli, Command, ConfigCommand, DiagnoseArgs, Format, InterceptCommand, LogFormat, RunArgs,
@@ -97,8 +97,9 @@ fn diagnose(args: &DiagnoseArgs) -> ExitCode {
             Err(error) => return fail(RUN, &error),
         },
     };
+    let signals = if args.runbook { runbook(&evidence) + "\n" } else { String::new() };
     let (verdict, bundle) = evidence::judged(evidence);
-    judged(args.format, &verdict, &bundle, verdict.outcome)
+    judged(args.format, &format_args!("{signals}{verdict}"), &bundle, verdict.outcome)
 }
 
 /// Prints a verdict, and ends by its outcome.

@@ -34,4 +34,7 @@ pub use verdict::{Outcome, Verdict, judge};
 mod fleet;
 pub use fleet::{Fleet, NodeVerdict};
 
+mod runbook;
+pub use runbook::runbook;
+
 mod report;

@@ -40,8 +40,9 @@ fn values(evidence: &Evidence, finding: &Finding) -> Vec<(&'static str, String)>
         .filter(|_| finding.scope == Scope::Workload);
     let (namespace, name) = named.unwrap_or_default();
     let who = evidence.window.iter().flat_map(|window| &window.who);
+    // An address has no template.
     let kind = who
-        .clone()
+        .filter(|_| named.is_some())
         .find(|who| who.name == culprit)
         .map(|who| who.kind.to_lowercase());
     let table = evidence

@@ -51,6 +51,9 @@ pub struct DiagnoseArgs {
     /// each, are judged together.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["admin", "service", "coredns", "upstream"])]
     pub bundle: Vec<PathBuf>,
+    /// Print the signals of the usual runbook, in its order, before the verdict.
+    #[arg(long)]
+    pub runbook: bool,
     /// How the verdict is printed; `json` has the evidence too.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,

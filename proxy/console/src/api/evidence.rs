@@ -69,7 +69,8 @@ pub fn servers(upstreams: &UpstreamPage, cluster_domain: &Name) -> [Vec<Server>;
 }
 
 /// The upstreams that are asked for names of the cluster, and all others. Where none is
-/// asked for names of the cluster alone, each is asked for all.
+/// asked for names of the cluster alone, each is asked for all. One without a zone is
+/// asked no more.
 #[must_use]
 pub fn by_cluster<'a>(
     upstreams: &'a UpstreamPage,
@@ -82,11 +83,12 @@ pub fn by_cluster<'a>(
             .filter_map(|zone| Name::from_text(zone).ok());
         zones.any(|zone| zone.is_within(cluster_domain))
     };
-    let views = &upstreams.upstreams;
-    let any_cluster = views.iter().any(is_cluster);
-    let (cluster, others) = views
-        .iter()
-        .partition(|view| is_cluster(view) || !any_cluster);
+    let views = || {
+        let all = upstreams.upstreams.iter();
+        all.filter(|view| !view.zones.is_empty())
+    };
+    let any_cluster = views().any(is_cluster);
+    let (cluster, others) = views().partition(|view| is_cluster(view) || !any_cluster);
     [cluster, others]
 }
 

@@ -67,7 +67,9 @@ pub(super) fn down(evidence: &Evidence, before: &[Finding]) -> Option<Finding> {
 
 /// Some pods answer and others do not.
 pub(super) fn sick(evidence: &Evidence, before: &[Finding]) -> Option<Finding> {
-    let servers = probed(evidence.coredns.as_ref());
+    let mut servers = probed(evidence.coredns.as_ref());
+    // One that is not ready, or ends, gets no queries: it may be silent.
+    servers.retain(|server| server.ready != Some(false));
     let is_sick =
         |server: &&&Server| server.udp.is_dead() || server.udp.failures().at_least() > SICK;
     let sick: Vec<_> = servers.iter().filter(is_sick).copied().collect();

@@ -199,6 +199,11 @@ fn one_sick_pod_is_named_and_its_scope_is_by_peers() {
     let here = only(&changed(sick));
     assert_eq!((here.cause, here.scope), (Cause::CorednsPodSick, Scope::Node));
     assert_eq!(here.culprit.as_deref(), Some("coredns-2"));
+    let ending = changed(|evidence| {
+        evidence.coredns.as_mut().unwrap()[1] = pod(2, tries(0, 10));
+        evidence.coredns.as_mut().unwrap()[1].ready = Some(false);
+    });
+    assert_eq!(causes(&ending), [], "it gets no queries");
     let all = only(&changed(|evidence| {
         sick(evidence);
         for peer in evidence.peers.as_mut().unwrap().iter_mut().take(2) {
@@ -259,7 +264,13 @@ fn an_upstream_is_silent_fails_refuses_or_is_reached_from_here_alone() {
     let limits = only(&changed(|evidence| {
         let server = &mut evidence.upstreams.as_mut().unwrap()[0];
         (server.udp, server.paced) = (tries(4, 6), tries(4, 0));
+        evidence.through.as_mut().unwrap()[0].udp = tries(2, 3);
     }));
+    // Somebody else is asked in its place.
+    assert_eq!(
+        causes(&changed(|evidence| evidence.upstreams.as_mut().unwrap()[0].udp = tries(0, 10))),
+        []
+    );
     assert_eq!(limits.cause, Cause::UpstreamLimits);
     let slowly = "asked twice a second: all of 4 are answered";
     assert!(limits.evidence.iter().any(|one| one == slowly), "{limits:?}");

@@ -28,7 +28,9 @@ pub(super) fn failing(evidence: &Evidence, before: &[Finding]) -> Option<Finding
                 .all(|one| one.udp.failures().at_least() > FAILS)
     };
     let (here, behind) = (sick(&direct), sick(&through));
-    match (here, behind || (through.is_empty() && clients_fail(evidence))) {
+    // Names outside are answered all the same: CoreDNS asks somebody else.
+    let answered = !through.is_empty() && through.iter().all(|one| one.udp.is_well());
+    match (here && !answered, behind || (through.is_empty() && clients_fail(evidence))) {
         (true, _) => Some(sick_upstream(evidence, &direct)),
         (false, true) if !direct.is_empty() && !through.is_empty() && coredns_is_well(evidence) => {
             Some(path_of_coredns(&direct, &through))

@@ -16,6 +16,11 @@ pub(in crate::evidence) async fn look(args: &DiagnoseArgs, evidence: &mut Eviden
     }
     let api = match Api::new(args.kubeconfig.clone()).await {
         Ok(api) => api,
+        Err(_) if args.kubeconfig.is_none() => {
+            let why = "no service account here, and no --kubeconfig";
+            evidence.gaps.push(format!("{PART}: {why}"));
+            return Known::default();
+        }
         Err(error) => {
             evidence.gaps.push(format!("{PART}: {error}"));
             return Known::default();

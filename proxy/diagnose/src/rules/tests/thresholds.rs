@@ -44,6 +44,7 @@ fn probes_of_servers() {
     flips(Cause::UpstreamLimits, 4, |evidence, steps| {
         let failed = narrow(steps);
         evidence.upstreams.as_mut().unwrap()[0].udp = tries(10 - failed, failed);
+        evidence.through = None;
     });
     flips(Cause::NotSynced, 5, |evidence, steps| {
         for server in evidence.coredns.iter_mut().flatten() {
