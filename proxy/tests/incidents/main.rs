@@ -81,6 +81,26 @@ fn keep(incident: Incident, evidence: &Evidence) {
     writeln!(file, "{}", serde_json::to_string(evidence).unwrap()).unwrap();
 }
 
+/// What `docs/diagnose.md` promises of a run, in the world that costs it most.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a length of real time is what is promised")]
+fn a_run_sends_little_and_changes_nothing() {
+    if !is_possible() {
+        return;
+    }
+    let world = World::with(Incident::UpstreamSilent);
+    let before = world.state();
+    world.count_packets();
+    let began = std::time::Instant::now();
+    world.diagnose();
+    let took = began.elapsed();
+    let packets = world.packets();
+    println!("{packets} packets in {took:?}");
+    assert!((50..=300).contains(&packets), "{packets}");
+    assert!(took < std::time::Duration::from_secs(10), "{took:?}");
+    assert_eq!(world.state(), before);
+}
+
 macro_rules! incidents {
     ($($name:ident: $incident:ident => $expected:expr;)*) => {
         impl Incident {

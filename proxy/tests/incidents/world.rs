@@ -172,6 +172,46 @@ impl World {
         std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(path).unwrap()).to_string()
     }
 
+    /// Counts what leaves the node from here on.
+    pub(crate) fn count_packets(&self) {
+        let rule = "type filter hook output priority 300;\noifname \"eth0\" counter";
+        nft(&self.node, &format!("table inet count {{\nchain out {{\n{rule}\n}}\n}}\n"));
+    }
+
+    /// How many packets have left since; they are counted no more.
+    pub(crate) fn packets(&self) -> u64 {
+        let mut command = self.node.command("nft");
+        let output = command
+            .args(["list", "table", "inet", "count"])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        nft(&self.node, "delete table inet count");
+        let rest = text.split_once("packets ").unwrap().1;
+        rest.split(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// Rules, addresses, routes and settings of the node.
+    pub(crate) fn state(&self) -> String {
+        let lines: [&[&str]; 4] = [
+            &["nft", "-s", "list", "ruleset"],
+            &["ip", "address"],
+            &["ip", "route", "show", "table", "all"],
+            &["sysctl", "net.netfilter.nf_conntrack_max", "net.ipv4.ip_forward"],
+        ];
+        let show = |line: &[&str]| {
+            let output = self
+                .node
+                .command(line[0])
+                .args(&line[1..])
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "{line:?}: {output:?}");
+            String::from_utf8(output.stdout).unwrap()
+        };
+        lines.map(show).concat()
+    }
+
     /// What the program finds on the node. Its evidence is judged here again: it must be
     /// the same verdict.
     pub(crate) fn diagnose(&self) -> (Evidence, Verdict) {
