@@ -93,7 +93,7 @@ pub struct Progress {
 pub struct Snapshot {
     /// Queries due, sent, answered, and lost, refused or late.
     pub counts: [u64; 4],
-    /// Answers within each of [`LATENCY_BOUNDS`] and above the one before, and beyond all.
+    /// Answers within each of `recorder::LATENCY_BOUNDS` and above the one before, and beyond all.
     pub latency: [u64; LATENCY_BUCKETS],
     /// Nanoseconds of all latencies.
     pub latency_sum: u64,
