@@ -223,7 +223,7 @@ fn end_by(signal: &str, code: i32) {
     assert_eq!(status.code(), Some(code));
     let said = load.output();
     assert!(said.contains("had no answer yet when the run was interrupted"), "{said}");
-    assert!(said.contains("interrupted: the figures cover the time until the signal"), "{said}");
+    assert!(said.contains("interrupted: the figures cover the time until then"), "{said}");
 }
 
 #[test]
