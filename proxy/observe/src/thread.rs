@@ -131,9 +131,9 @@ impl ObserverThread {
                     return;
                 }
                 if let Some(audience) = &mut audience {
-                    batch
-                        .iter()
-                        .for_each(|event| audience.offer(&event, &observer.names, now));
+                    let own = &observer.config.own;
+                    let events = batch.iter().filter(|event| !event.is_own_check(own));
+                    events.for_each(|event| audience.offer(&event, &observer.names, now));
                 }
                 observer.take_all(batch);
                 taken += batch.len();
