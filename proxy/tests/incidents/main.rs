@@ -12,7 +12,7 @@ use std::io::Write as _;
 use std::sync::RwLock;
 
 use diagnose::{Cause, Evidence, Outcome, Scope};
-use testbed::{Component, by_length, have, have_program};
+use testbed::{Component, by_length, eventually, have, have_program};
 
 use crate::incident::Incident;
 use crate::world::World;
@@ -89,6 +89,9 @@ fn a_run_sends_little_and_changes_nothing() {
         return;
     }
     let world = World::with(Incident::UpstreamSilent);
+    // The kernel itself changes an address until it is sure that no other host has it.
+    let is_settled = || !world.state().contains("tentative");
+    assert!(eventually(std::time::Duration::from_secs(10), is_settled));
     let before = world.state();
     world.count_packets();
     let began = std::time::Instant::now();
