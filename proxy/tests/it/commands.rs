@@ -16,17 +16,19 @@ fn commands(page: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The words of a command, as a shell makes them of single quotes.
+/// The words of a command, as a shell makes them of single quotes; a comment is none.
 fn words(command: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quoted = false;
     for c in command.chars() {
         match c {
             '\'' => quoted = !quoted,
+            '#' if !quoted && words.last().is_some_and(String::is_empty) => break,
             ' ' if !quoted => words.push(String::new()),
             _ => words.last_mut().unwrap().push(c),
         }
     }
+    words.retain(|word| !word.is_empty());
     words
 }
 
@@ -53,5 +55,5 @@ fn every_documented_command_is_one() {
             panic!("{command}: {error}");
         }
     }
-    assert_eq!(words("a 'b c' d"), ["a", "b c", "d"]);
+    assert_eq!(words("a 'b c'  d  # e"), ["a", "b c", "d"]);
 }
