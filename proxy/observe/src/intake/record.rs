@@ -320,20 +320,8 @@ mod tests {
 
     #[test]
     fn a_mapped_client_is_the_same_as_its_ipv4_address() {
-        let record = Record {
-            arrived: Moment::default(),
-            took: Duration::ZERO,
-            client: "::ffff:10.0.0.1".parse().unwrap(),
-            port: 1,
-            id: 1,
-            qtype: Rtype::A,
-            rcode: Rcode::NOERROR,
-            origin: Origin::Cache,
-            first: None,
-            upstream: None,
-            errno: 0,
-            flags: QueryFlags::default(),
-        };
+        let peer = SocketAddr::new("::ffff:10.0.0.1".parse().unwrap(), 1);
+        let record = Record::unparsed(1, peer, Moment::default());
         let (seen, _) = Record::unpack(record.pack(1));
         assert_eq!(seen.client, "10.0.0.1".parse::<IpAddr>().unwrap());
     }

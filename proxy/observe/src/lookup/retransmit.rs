@@ -249,26 +249,16 @@ const FORGOTTEN: u64 = 15_200;
 mod tests {
     use std::net::Ipv4Addr;
 
-    use dns::{Rcode, Rtype};
+    use dns::Rtype;
     use resolver::Origin;
 
     use super::*;
 
     fn record(at_ms: u64, port: u16, id: u16) -> Record {
-        Record {
-            arrived: Moment::from_micros(at_ms * 1000),
-            took: Duration::ZERO,
-            client: Ipv4Addr::LOCALHOST.into(),
-            port,
-            id,
-            qtype: Rtype::A,
-            rcode: Rcode::NOERROR,
-            origin: Origin::Cache,
-            first: None,
-            upstream: None,
-            errno: 0,
-            flags: QueryFlags::ANSWERED,
-        }
+        let peer = (Ipv4Addr::LOCALHOST, port).into();
+        let unparsed = Record::unparsed(id, peer, Moment::from_micros(at_ms * 1000));
+        let flags = QueryFlags::ANSWERED;
+        Record { qtype: Rtype::A, origin: Origin::Cache, flags, ..unparsed }
     }
 
     fn judge(all: &mut Retransmits, record: Record) -> Option<(Again, u128)> {

@@ -3,26 +3,20 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use dns::{Name, Rcode, Rtype};
+use dns::{Name, Rtype};
 use resolver::{Moment, Origin};
 
 use super::*;
 use crate::intake::record::{QueryEvent, QueryFlags};
 
 fn record(number: u64) -> Record {
+    let peer = (Ipv4Addr::LOCALHOST, 1000).into();
     Record {
-        arrived: Moment::from_micros(number),
         took: Duration::from_micros(20),
-        client: Ipv4Addr::LOCALHOST.into(),
-        port: 1000,
-        id: 1,
         qtype: Rtype::A,
-        rcode: Rcode::NOERROR,
         origin: Origin::Cache,
-        first: None,
-        upstream: None,
-        errno: 0,
         flags: QueryFlags::ANSWERED,
+        ..Record::unparsed(1, peer, Moment::from_micros(number))
     }
 }
 
