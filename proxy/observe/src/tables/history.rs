@@ -16,15 +16,12 @@ pub struct History<const N: usize> {
     running: [u32; N],
     /// The number of the ten seconds that run.
     ten: u64,
-    /// When they are over.
-    until: Moment,
 }
 
 impl<const N: usize> History<N> {
     /// Starts without any.
     pub const fn new(now: Moment) -> Self {
-        let ten = now.as_secs() / 10;
-        Self { full: VecDeque::new(), running: [0; N], ten, until: end_of(ten) }
+        Self { full: VecDeque::new(), running: [0; N], ten: now.as_secs() / 10 }
     }
 
     /// Adds one of kind `index`; what arrives late counts for the time that
@@ -38,7 +35,7 @@ impl<const N: usize> History<N> {
 
     /// Closes the ten seconds that are over.
     pub fn advance(&mut self, now: Moment) {
-        if now < self.until {
+        if now < end_of(self.ten) {
             return;
         }
         let ten = now.as_secs() / 10;
@@ -54,7 +51,6 @@ impl<const N: usize> History<N> {
                 .push_back(std::mem::replace(&mut self.running, [0; N]));
         }
         self.ten = self.ten.max(ten);
-        self.until = end_of(self.ten);
     }
 
     /// Returns the counts of kind `index`, the oldest ten seconds first.
@@ -66,7 +62,7 @@ impl<const N: usize> History<N> {
 
 /// When these ten seconds are over.
 const fn end_of(ten: u64) -> Moment {
-    Moment::from_micros((ten + 1) * 10_000_000)
+    Moment::from_micros(ten.saturating_add(1).saturating_mul(10_000_000))
 }
 
 /// Rows that are kept: ten minutes, in 4 KiB.

@@ -108,14 +108,14 @@ impl Node {
 pub(super) const UNLINKED: u16 = 0;
 
 /// No node: there are never as many.
-const END: u16 = u16::MAX;
+pub(super) const END: u16 = u16::MAX;
 
 /// Chains that there are at least: two cache lines of them.
 const LEAST: usize = 64;
 
 /// Nodes of a chain that are looked at for a query: more than programs have of one name
 /// at the same time.
-const LOOKED_AT: usize = 256;
+pub(super) const LOOKED_AT: usize = 256;
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use resolver::Moment;
 
+use super::chains::{END, LOOKED_AT};
 use super::found::FoundLookup;
 
 /// Lookups in the order of their beginning.
@@ -118,9 +119,10 @@ impl FoundTable {
         asked: u64,
         bit: Option<u8>,
     ) -> impl Iterator<Item = (usize, &FoundLookup)> {
-        let (wanted, tag) = (bit.unwrap_or(u8::MAX), tag_of(asked));
+        let tag = tag_of(asked);
         let head = self.heads.get(self.place_of(asked));
-        let head = head.filter(|head| bit.is_none() || head.takes & wanted != 0);
+        let takes = move |types: u8| bit.is_none_or(|bit| types & bit != 0);
+        let head = head.filter(|head| takes(head.takes));
         let mut next = head.map_or(END, |head| head.latest);
         let chain = std::iter::from_fn(move || {
             let at = usize::from(next);
@@ -130,8 +132,7 @@ impl FoundTable {
         });
         chain
             .take(LOOKED_AT)
-            .filter(move |(_, link)| link.tag == tag)
-            .filter(move |(_, link)| bit.is_none() || link.takes & wanted != 0)
+            .filter(move |(_, link)| link.tag == tag && takes(link.takes))
             .filter_map(|(at, _)| Some((at, self.rows.get(at)?)))
             .filter(move |(_, row)| row.asked == asked)
     }
@@ -175,21 +176,14 @@ const fn tag_of(asked: u64) -> u8 {
     tag
 }
 
-/// No row: there are never as many.
-const END: u16 = u16::MAX;
-
 /// Chains that there are at least: one cache line of them.
 const LEAST: usize = 16;
-
-/// Lookups of a chain that are looked at for a query: more than programs have of one name
-/// at the same time.
-const LOOKED_AT: usize = 256;
 
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
 
-    use dns::{Rcode, Rtype};
+    use dns::Rtype;
     use resolver::Origin;
 
     use super::*;
@@ -200,20 +194,11 @@ mod tests {
 
     /// A lookup that was found by a query for a name of this hash.
     fn found(asked: u64, millis: u64, lingers: bool) -> FoundLookup {
-        let record = Record {
-            arrived: Moment::from_micros(millis * 1000),
-            took: Duration::ZERO,
-            client: Ipv4Addr::LOCALHOST.into(),
-            port: 1,
-            id: 1,
-            qtype: Rtype::A,
-            rcode: Rcode::NOERROR,
-            origin: Origin::Cache,
-            first: None,
-            upstream: None,
-            errno: 0,
-            flags: QueryFlags::ANSWERED | QueryFlags::DATA,
-        };
+        let peer = (Ipv4Addr::LOCALHOST, 1).into();
+        let arrived = Moment::from_micros(millis * 1000);
+        let flags = QueryFlags::ANSWERED | QueryFlags::DATA;
+        let unparsed = Record::unparsed(1, peer, arrived);
+        let record = Record { qtype: Rtype::A, origin: Origin::Cache, flags, ..unparsed };
         let event = QueryEvent { record, qname: b"\x01a\0" };
         let (splits, timers) = (Splits::default(), Timers::default());
         let query = Arrival { event: &event, asked, splits: &splits, timers, pairs: true };

@@ -114,10 +114,9 @@ impl WalkTable {
         asked: u64,
         bit: Option<u8>,
     ) -> impl Iterator<Item = (usize, &Walk)> {
-        let wanted = bit.unwrap_or(u8::MAX);
         self.by_name.of(mark_of(asked)).filter_map(move |at| {
             let place = self.places.get(at)?;
-            let takes = bit.is_none() || place.takes & wanted != 0;
+            let takes = bit.is_none_or(|bit| place.takes & bit != 0);
             Some((at, place.walk.as_deref().filter(|_| takes)?))
         })
     }
