@@ -4,7 +4,6 @@
 //! goes on after two seconds is assured: the kernel does not drop it to make room for
 //! another. When all are, new flows are dropped, and DNS is the first to notice.
 
-use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::Path;
@@ -15,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use udp::{LocalAddr, Options, SendBatch, Socket};
 
-use super::table::{Flows, JOURNALS, Journal, netns};
+use super::table::{Flows, JOURNALS, Journal, netns, number};
 use super::{FillFlows, LOOK, cannot};
 
 /// The thread that fills; the flows are gone when it is dropped.
@@ -158,16 +157,10 @@ impl Table {
                 self.batch
                     .push(DATAGRAM, Some(self.flows.peer.into()), local);
                 if self.batch.is_full() {
-                    sender
-                        .send_batch(&mut self.batch)
-                        .map(drop)
-                        .unwrap_or_default();
+                    flush(&mut self.batch, sender);
                 }
             }
-            sender
-                .send_batch(&mut self.batch)
-                .map(drop)
-                .unwrap_or_default();
+            flush(&mut self.batch, sender);
         }
         if !both {
             return;
@@ -176,16 +169,10 @@ impl Table {
             let source: SocketAddrV4 = self.flows.source(n);
             self.batch.push(DATAGRAM, Some(source.into()), None);
             if self.batch.is_full() {
-                self.peer
-                    .send_batch(&mut self.batch)
-                    .map(drop)
-                    .unwrap_or_default();
+                flush(&mut self.batch, &self.peer);
             }
         }
-        self.peer
-            .send_batch(&mut self.batch)
-            .map(drop)
-            .unwrap_or_default();
+        flush(&mut self.batch, &self.peer);
     }
 
     /// Takes the flows out of the table; where this process may not, they end two minutes
@@ -200,10 +187,9 @@ impl Table {
     }
 }
 
-/// A number of the connection table of this network namespace.
-fn number(name: &str) -> Option<u32> {
-    let path = format!("/proc/sys/net/netfilter/nf_conntrack_{name}");
-    fs::read_to_string(path).ok()?.trim().parse().ok()
+/// Sends what a batch has; what the kernel refuses is no flow.
+fn flush(batch: &mut SendBatch, socket: &Socket) {
+    socket.send_batch(batch).map(drop).unwrap_or_default();
 }
 
 /// What a flow carries.

@@ -107,6 +107,13 @@ fn delete(source: SocketAddrV4, peer: SocketAddrV4, out: &mut Vec<u8>) {
     attribute(6, 3, &[high, low, 0, 0]);
 }
 
+/// A number of the connection table of this network namespace: `count` or `max`; `None`
+/// where there is no table.
+pub(super) fn number(name: &str) -> Option<u32> {
+    let path = format!("/proc/sys/net/netfilter/nf_conntrack_{name}");
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
 /// The network namespace of this process.
 pub fn netns() -> String {
     fs::read_link("/proc/self/ns/net")

@@ -8,7 +8,7 @@ use super::flows::Filler;
 use super::ring::Relay;
 use super::server::Figures;
 use super::upstream::Played;
-use super::{CauseLimits, Causes, LOOK, PhaseEnds};
+use super::{CauseLimits, Causes, LOOK, PhaseEnds, table};
 use crate::evidence::{Evidence, Seen};
 use crate::sender::RunClock;
 
@@ -139,10 +139,7 @@ impl Witness {
 /// How full the connection table of this network namespace is, as a share; none where
 /// there is no table.
 fn fullness() -> Option<f64> {
-    let number = |name: &str| -> Option<f64> {
-        let path = format!("/proc/sys/net/netfilter/nf_conntrack_{name}");
-        fs::read_to_string(path).ok()?.trim().parse().ok()
-    };
+    let number = |name| table::number(name).map(f64::from);
     Some(number("count")? / number("max")?).filter(|share| share.is_finite())
 }
 
