@@ -60,6 +60,27 @@ pub enum Command {
     },
 }
 
+/// Where the figures go, beside the text.
+#[derive(Args, Clone, Debug, Default)]
+pub struct OutputArgs {
+    /// Writes the report as JSON, too; with - to standard output in one line, and
+    /// the text to standard error.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Writes the report as one HTML page, too.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Writes the run over time as CSV, too.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Writes the latencies over time as a log of `HdrHistogram`, too.
+    #[arg(long, value_name = "FILE")]
+    pub hdr_log: Option<PathBuf>,
+    /// Shows the run while it lasts, for Prometheus: an address and a port to listen on.
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics: Option<SocketAddr>,
+}
+
 /// Arguments of `run`.
 #[derive(Args, Debug)]
 pub struct RunArgs {
@@ -95,22 +116,9 @@ pub struct RunArgs {
     /// Allows load to these addresses; loopback is always allowed.
     #[arg(long, value_name = "CIDR", requires = "replay", help_heading = REPLAY)]
     pub allow: Vec<String>,
-    /// Writes the report as JSON, too; with - to standard output in one line, and
-    /// the text to standard error.
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-    /// Writes the report as one HTML page, too.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
-    /// Writes the run over time as CSV, too.
-    #[arg(long, value_name = "FILE")]
-    pub csv: Option<PathBuf>,
-    /// Writes the latencies over time as a log of `HdrHistogram`, too.
-    #[arg(long, value_name = "FILE")]
-    pub hdr_log: Option<PathBuf>,
-    /// Shows the run while it lasts, for Prometheus: an address and a port to listen on.
-    #[arg(long, value_name = "ADDRESS")]
-    pub metrics: Option<SocketAddr>,
+    /// Where the figures go.
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// Sends part I of N of the load, I from 0; `job/N` takes I from
     /// `JOB_COMPLETION_INDEX`. Limits and source ports are dealt out as well.
     #[arg(long, value_name = "I/N")]
@@ -253,22 +261,9 @@ pub struct QuickArgs {
     /// allowed.
     #[arg(long, value_name = "CIDR")]
     pub allow: Vec<String>,
-    /// Writes the report as JSON, too; with - to standard output in one line, and
-    /// the text to standard error.
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-    /// Writes the report as one HTML page, too.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
-    /// Writes the run over time as CSV, too.
-    #[arg(long, value_name = "FILE")]
-    pub csv: Option<PathBuf>,
-    /// Writes the latencies over time as a log of `HdrHistogram`, too.
-    #[arg(long, value_name = "FILE")]
-    pub hdr_log: Option<PathBuf>,
-    /// Shows the run while it lasts, for Prometheus: an address and a port to listen on.
-    #[arg(long, value_name = "ADDRESS")]
-    pub metrics: Option<SocketAddr>,
+    /// Where the figures go.
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// Allows load to a public address: the target is yours.
     #[arg(long)]
     pub i_own_this: bool,

@@ -1,11 +1,10 @@
 //! What each command does, from its arguments to its exit code.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::causes::table;
-use crate::cli::{Cli, Command, CompareArgs, MergeArgs, QuickArgs, RunArgs};
+use crate::cli::{Cli, Command, CompareArgs, MergeArgs, OutputArgs, QuickArgs, RunArgs};
 use crate::compare::Verdict;
 use crate::environment::Environment;
 use crate::evidence::Source;
@@ -130,13 +129,7 @@ fn run_file(args: &RunArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, C
         return Ok(Exit::Passed);
     }
     guard::check_faults(scenario.causes.faults(), &args.allow_faults)?;
-    let paths = OutputPaths {
-        json: args.json.as_deref(),
-        html: args.html.as_deref(),
-        csv: args.csv.as_deref(),
-        hdr_log: args.hdr_log.as_deref(),
-    };
-    measure(&scenario, &paths, args.metrics, stop, out)
+    measure(&scenario, &args.output, stop, out)
 }
 
 /// Takes the part and the start that the command line asks for.
@@ -235,25 +228,19 @@ fn run_quick(args: &QuickArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit
     let scenario = Scenario::parse(&text, Path::new("quick"))
         .map_err(|error| CommandError::Usage(error.reason()))?;
     guard(&scenario, args.i_own_this)?;
-    let paths = OutputPaths {
-        json: args.json.as_deref(),
-        html: args.html.as_deref(),
-        csv: args.csv.as_deref(),
-        hdr_log: args.hdr_log.as_deref(),
-    };
-    measure(&scenario, &paths, args.metrics, stop, out)
+    measure(&scenario, &args.output, stop, out)
 }
 
 fn measure(
     scenario: &Scenario,
-    paths: &OutputPaths<'_>,
-    metrics: Option<SocketAddr>,
+    output: &OutputArgs,
     stop: &Stop,
     out: &mut impl Write,
 ) -> Result<Exit, CommandError> {
     // Before an hour of load, not after it.
-    let outputs = Outputs::open(paths)?;
-    let live = metrics
+    let outputs = Outputs::open(&OutputPaths::from(output))?;
+    let live = output
+        .metrics
         .map(LiveMetrics::serve)
         .transpose()
         .map_err(CommandError::Run)?;

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::cli::OutputArgs;
 use crate::report::text::Text;
 use crate::report::{Report, html, tables};
 
@@ -43,6 +44,17 @@ pub struct OutputPaths<'a> {
     pub csv: Option<&'a Path>,
     /// The latencies over time, as a histogram log.
     pub hdr_log: Option<&'a Path>,
+}
+
+impl<'a> From<&'a OutputArgs> for OutputPaths<'a> {
+    fn from(args: &'a OutputArgs) -> Self {
+        Self {
+            json: args.json.as_deref(),
+            html: args.html.as_deref(),
+            csv: args.csv.as_deref(),
+            hdr_log: args.hdr_log.as_deref(),
+        }
+    }
 }
 
 #[derive(Debug)]
