@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use dns::{Flags, Header, Name, Question, Rtype, get_u16, get_u32};
+use dns::{Flags, Header, Name, Opt, Question, Records, get_u16, get_u32};
 
 use super::Asked;
 use super::corelog::Line;
@@ -161,17 +161,11 @@ fn query(link: u32, packet: &[u8]) -> Option<(IpAddr, Asked)> {
         return None;
     }
     let name = Name::from_wire(question.qname).ok()?;
-    let (payload, dnssec_ok) = opt(message, &header, question.end());
+    let mut records = Records::new(message, question.end(), &header).map_while(Result::ok);
+    let opt = records.find_map(|record| Opt::from_record(&record));
+    let payload = opt.map(|opt| opt.udp_payload_size);
+    let dnssec_ok = opt.is_some_and(|opt| opt.dnssec_ok);
     Some((client, Asked { name, qtype: question.qtype, payload, dnssec_ok }))
-}
-
-/// The OPT record, which a query has right behind its question.
-fn opt(message: &[u8], header: &Header, at: usize) -> (Option<u16>, bool) {
-    let is_root = message.get(at) == Some(&0);
-    let is_opt = get_u16(message, at + 1) == Some(Rtype::OPT.0);
-    let payload = get_u16(message, at + 3).filter(|_| is_root && is_opt && header.counts[3] > 0);
-    let flags = message.get(at + 7).copied().unwrap_or(0);
-    (payload, payload.is_some() && flags & DO != 0)
 }
 
 /// The octets from the IP header on.
@@ -241,8 +235,6 @@ const VLAN: u16 = 0x8100;
 const UDP: u8 = 17;
 const DNS: u16 = 53;
 const SECOND: u64 = 1_000_000_000;
-/// The DO bit, in the first octet of the flags.
-const DO: u8 = 0x80;
 
 #[cfg(test)]
 mod tests {
