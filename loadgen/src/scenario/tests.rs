@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::*;
 
-const GOOD: &str = r#"
+pub(super) const GOOD: &str = r#"
 schema = 1
 name = "t"
 [target]
@@ -22,7 +22,7 @@ schedule = { shape = "constant", rate = 100 }
 "one.lost" = "< 1%"
 "#;
 
-fn parse(text: &str) -> Result<Scenario, String> {
+pub(super) fn parse(text: &str) -> Result<Scenario, String> {
     Scenario::parse(text, Path::new("s.toml")).map_err(|error| error.to_string())
 }
 

@@ -1,30 +1,7 @@
 //! What is beside the load is read whole, or refused with its line.
 
-use std::path::Path;
-
 use crate::scenario::Scenario;
-
-const GOOD: &str = r#"
-schema = 1
-name = "t"
-[target]
-server = "127.0.0.1:5300"
-[limits]
-max_qps = 1000
-max_duration = "1m"
-[workload]
-names = ["a.example", "b.example MX"]
-[[phase]]
-name = "one"
-for = "10s"
-schedule = { shape = "constant", rate = 100 }
-[expect]
-"one.lost" = "< 1%"
-"#;
-
-fn parse(text: &str) -> Result<Scenario, String> {
-    Scenario::parse(text, Path::new("s.toml")).map_err(|error| error.to_string())
-}
+use crate::scenario::tests::{GOOD, parse};
 
 #[test]
 fn what_is_wrong_with_a_cause_is_named_with_its_line() {
