@@ -81,12 +81,10 @@ impl Halts {
 fn is_older(path: &Path, age: Duration) -> bool {
     let written = std::fs::metadata(path).and_then(|about| about.modified());
     // One from the future was written just now.
-    written.is_err()
-        || written.is_ok_and(|at| {
-            SystemTime::now()
-                .duration_since(at)
-                .is_ok_and(|since| since > age)
-        })
+    let since = |at| SystemTime::now().duration_since(at);
+    written
+        .ok()
+        .is_none_or(|at| since(at).is_ok_and(|since| since > age))
 }
 
 /// Between two looks: the load ends within 100 ms, of which its threads take 20.
