@@ -5,6 +5,7 @@ use std::path::Path;
 
 use cluster::{Api, Coredns, ServerPod, ServiceName};
 use diagnose::{Cluster, CorednsPod, Evidence};
+use stub::{Library, ResolvConf};
 
 use super::{Known, PART};
 use crate::cli::DiagnoseArgs;
@@ -120,12 +121,12 @@ fn nameservers(file: Option<&Path>) -> Vec<SocketAddr> {
     let text = files
         .into_iter()
         .find_map(|file| std::fs::read_to_string(file).ok());
-    let text = text.unwrap_or_default();
-    let servers = text.lines().filter_map(|line| {
-        let rest = line.trim().strip_prefix("nameserver")?;
-        crate::cli::parse_upstream(rest.trim()).ok()
-    });
-    servers.collect()
+    // As CoreDNS does, which is a program of Go.
+    let (conf, _) = ResolvConf::parse(Library::Go, &text.unwrap_or_default());
+    let servers = conf.nameservers.iter();
+    servers
+        .map(|server| SocketAddr::new(server.address, DNS))
+        .collect()
 }
 
 /// Whether an address is one of this node's.
