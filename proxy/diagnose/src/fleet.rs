@@ -31,12 +31,11 @@ impl Fleet {
     #[must_use]
     pub fn judge(all: &[Evidence]) -> Self {
         let peers: Vec<Peer> = all.iter().map(Peer::of).collect();
-        let mut nodes: Vec<_> = (0..)
-            .zip(all)
-            .map(|(n, evidence): (usize, _)| {
-                let others = (0..)
-                    .zip(&peers)
-                    .filter(|(other, _): &(usize, _)| *other != n);
+        let mut nodes: Vec<_> = all
+            .iter()
+            .enumerate()
+            .map(|(n, evidence)| {
+                let others = peers.iter().enumerate().filter(|(other, _)| *other != n);
                 let others = others.map(|(_, peer)| peer.clone()).collect();
                 let evidence = Evidence { peers: Some(others), ..evidence.clone() };
                 NodeVerdict { node: evidence.node.clone(), verdict: judge(&evidence) }

@@ -74,25 +74,10 @@ fn of_pods(evidence: &Evidence) -> [Signal; 2] {
 }
 
 fn names(evidence: &Evidence) -> [Signal; 2] {
-    let sum = |parts: [Option<Vec<&Tries>>; 2]| {
-        let all: Vec<_> = parts.into_iter().flatten().flatten().collect();
-        let mut tries = Tries::default();
-        all.iter().for_each(|one| tries.add(one));
-        (!all.is_empty()).then_some(tries)
-    };
-    let of = |servers: &Option<Vec<crate::Server>>| -> Option<Vec<Tries>> {
-        Some(
-            servers
-                .as_ref()?
-                .iter()
-                .map(|server| server.udp.clone())
-                .collect(),
-        )
-    };
-    let (coredns, through) = (of(&evidence.coredns), of(&evidence.through));
-    let service = evidence.service.as_ref().map(|service| vec![&service.udp]);
-    let internal = sum([coredns.as_ref().map(|all| all.iter().collect()), service]);
-    let external = sum([through.as_ref().map(|all| all.iter().collect()), None]);
+    let coredns = evidence.coredns.iter().flatten().map(|one| &one.udp);
+    let service = evidence.service.iter().map(|one| &one.udp);
+    let internal = sum(coredns.chain(service));
+    let external = sum(evidence.through.iter().flatten().map(|one| &one.udp));
     let signal = |name, tries: Option<Tries>| Signal {
         name,
         is_bad: tries
@@ -103,6 +88,15 @@ fn names(evidence: &Evidence) -> [Signal; 2] {
         source: "probes",
     };
     [signal("names of the cluster", internal), signal("names outside, by CoreDNS", external)]
+}
+
+/// All tries together; `None` without any.
+fn sum<'a>(tries: impl Iterator<Item = &'a Tries>) -> Option<Tries> {
+    tries.fold(None, |sum: Option<Tries>, one| {
+        let mut sum = sum.unwrap_or_default();
+        sum.add(one);
+        Some(sum)
+    })
 }
 
 fn of_clients(window: Option<&Window>) -> [Signal; 3] {
