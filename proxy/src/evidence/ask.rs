@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use diagnose::Tries;
-use dns::{Flags, Header, Name, Rcode, Rtype};
+use dns::{Class, Composer, Flags, Header, Name, Rcode, Rtype};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::{Instant, timeout};
@@ -20,14 +20,13 @@ pub(super) struct Question {
 impl Question {
     /// A query with recursion desired.
     pub(super) fn new(name: &Name, qtype: Rtype) -> Self {
-        let id: u16 = rand::random();
-        let mut message = id.to_be_bytes().to_vec();
-        // RD; one question (RFC 1035, section 4.1.1).
-        message.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
-        message.extend(name.as_wire());
-        message.extend(qtype.0.to_be_bytes());
-        // IN.
-        message.extend([0, 1]);
+        let (id, mut message) = (rand::random(), Vec::new());
+        let composer = Composer::new(&mut message, name, qtype, Class::IN);
+        let flags = Flags(0).with(Flags::RD);
+        // A question alone always fits, and the header's place is there.
+        composer
+            .finish(&Header { id, flags, counts: [1, 0, 0, 0] })
+            .unwrap_or_default();
         Self { id, message }
     }
 
