@@ -1,6 +1,6 @@
 //! Queries that were composed before the run.
 
-use dns::{Class, Composer, Flags, Header, Name, Rtype};
+use dns::{Class, Composer, Flags, Header, Name, Opt, Rtype};
 
 /// Composed queries, one behind the other.
 #[derive(Debug, Default)]
@@ -35,10 +35,11 @@ impl Queries {
             .finish(&Header { id: 0, flags, counts: [1, 0, 0, additional] })
             .unwrap_or_default();
         if let Some(payload) = payload {
-            let [high, low] = payload.to_be_bytes();
-            let [first, second] = Rtype::OPT.0.to_be_bytes();
-            let flags = if dnssec_ok { DO } else { 0 };
-            query.extend([0, first, second, high, low, 0, 0, flags, 0, 0, 0]);
+            let opt = Opt { udp_payload_size: payload, extended_rcode: 0, version: 0, dnssec_ok };
+            let mut record = [0; Opt::LEN];
+            // Without options it is as long as this.
+            opt.patch(&mut record, None).unwrap_or_default();
+            query.extend(record);
         }
         self.octets.extend(&query);
         self.ends
@@ -65,6 +66,3 @@ impl Queries {
         lens.max().unwrap_or(0)
     }
 }
-
-/// The DO bit, in the first octet of an OPT record's flags (RFC 3225, section 3).
-const DO: u8 = 0x80;
