@@ -121,6 +121,18 @@ pub fn netns() -> String {
         .unwrap_or_default()
 }
 
+/// Whether a process or a mount of this host has the network namespace.
+pub fn exists(netns: &str) -> bool {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut links = processes.map(|process| fs::read_link(process.path().join("ns/net")));
+    // A namespace with a name is a mount whose root is the namespace (proc_pid_mountinfo(5)).
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    links.any(|link| link.is_ok_and(|link| link == Path::new(netns)))
+        || mounts
+            .lines()
+            .any(|mount| mount.split(' ').nth(3) == Some(netns))
+}
+
 impl fmt::Display for Flows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ports: Vec<String> = self.ports.iter().map(u16::to_string).collect();
@@ -175,12 +187,13 @@ impl Journal {
 }
 
 /// Removes what processes have left in the kernel that run no more; returns a line for
-/// each.
+/// each. A connection table ends with its network namespace, so of one that `exists` no
+/// more only the journal is removed.
 ///
 /// # Errors
 ///
 /// The lines of what is still there.
-pub fn clean_up(folder: &Path) -> Result<Vec<String>, Vec<String>> {
+pub fn clean_up(folder: &Path, exists: impl Fn(&str) -> bool) -> Result<Vec<String>, Vec<String>> {
     let mut done = Vec::new();
     let mut left = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -194,7 +207,10 @@ pub fn clean_up(folder: &Path) -> Result<Vec<String>, Vec<String>> {
         let flows = fs::read_to_string(&path)
             .map_err(|error| error.to_string())
             .and_then(|text| text.trim().parse::<Flows>());
-        let removed = flows.and_then(|flows| flows.remove().map_err(|error| error.to_string()));
+        let removed = flows.and_then(|flows| match exists(&flows.netns) {
+            true => flows.remove().map_err(|error| error.to_string()),
+            false => Ok(()),
+        });
         match removed {
             Ok(()) => {
                 fs::remove_file(&path).unwrap_or_default();
@@ -260,11 +276,22 @@ mod tests {
     fn only_what_dead_processes_left_is_cleaned_up() {
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::write(folder.path(), &flows()).unwrap();
-        assert_eq!(clean_up(folder.path()), Ok(Vec::new()));
+        assert_eq!(clean_up(folder.path(), |_| true), Ok(Vec::new()));
         assert!(journal.path.exists());
         // Of a process that cannot be, in a namespace that is not this one.
-        fs::rename(&journal.path, folder.path().join(u32::MAX.to_string())).unwrap();
-        let left = clean_up(folder.path()).unwrap_err();
+        let left_behind = folder.path().join(u32::MAX.to_string());
+        fs::rename(&journal.path, &left_behind).unwrap();
+        let left = clean_up(folder.path(), |_| true).unwrap_err();
         assert!(left[0].contains("another network namespace"), "{left:?}");
+        assert!(left_behind.exists());
+        // Its table went with the namespace.
+        assert_eq!(clean_up(folder.path(), |_| false).unwrap().len(), 1);
+        assert!(!left_behind.exists());
+    }
+
+    #[test]
+    fn the_namespace_of_this_process_exists_and_no_other_of_that_name() {
+        assert!(exists(&netns()));
+        assert!(!exists("net:[1]"));
     }
 }

@@ -148,16 +148,12 @@ fn ended(fault: Fault, end: End) -> Result<(), String> {
     make(end, &load, &stop, &lease);
     let at = now();
     let status = load.wait(PATIENCE).map_err(|error| error.to_string())?;
-    let cleaned = match end {
-        End::Kill => servers
-            .command(PROGRAM)
-            .arg("cleanup")
-            .output()
-            .unwrap()
-            .status
-            .code(),
-        _ => Some(0),
-    };
+    if end == End::Kill {
+        let cleanup = servers.command(PROGRAM).arg("cleanup").output().unwrap();
+        if !cleanup.status.success() {
+            return Err(format!("{fault:?}, {end}: {cleanup:?}"));
+        }
+    }
     // Longer than what it may take, so that a late packet is seen.
     pace(Duration::from_millis(300));
     let captured = finish(netns, capture)?;
@@ -170,14 +166,13 @@ fn ended(fault: Fault, end: End) -> Result<(), String> {
         status.code()
     );
     let journal = format!("/run/fivedots-loadgen/{}", load.pid());
-    let is_clean = !Path::new(&journal).exists() && cleaned == Some(0);
     let complaints = [
         (last < 0.1, format!("the last packet left {:.0} ms later", last * 1e3)),
         (status.code() == end.exit(), format!("exit {:?}", status.code())),
         (left == 0, format!("{left} entries of the connection table are left")),
         (sockets == 0, format!("{sockets} sockets are left")),
         (listed(netns) == rules, "the rules are others".to_owned()),
-        (is_clean, "the journal is left".to_owned()),
+        (!Path::new(&journal).exists(), "the journal is left".to_owned()),
     ];
     let wrong = complaints.into_iter().find(|(is_right, _)| !is_right);
     wrong.map_or(Ok(()), |(_, why)| Err(format!("{fault:?}, {end}: {why}\n{}", load.output())))
