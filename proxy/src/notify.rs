@@ -53,24 +53,23 @@ impl Supervisor {
     /// Reports what there is to report; false if that was the last.
     fn report(&mut self, health: &Health) -> bool {
         if health.is_draining() {
-            self.send("STOPPING=1\nSTATUS=draining");
-            return false;
+            return !self.send("STOPPING=1\nSTATUS=draining");
         }
         if !self.was_ready && health.reasons().is_empty() {
-            self.was_ready = true;
-            self.send("READY=1\nSTATUS=serving");
+            self.was_ready = self.send("READY=1\nSTATUS=serving");
         }
         match health.hanging() {
             None if self.watchdog.is_some() => self.send("WATCHDOG=1"),
-            None => {}
+            None => true,
             Some(threads) => self.send(&format!("STATUS=hangs: {}", threads.replace('\n', "; "))),
-        }
+        };
         true
     }
 
-    fn send(&self, text: &str) {
-        // Whoever does not read does not want to know.
-        self.socket.send_to_addr(text.as_bytes(), &self.to).ok();
+    /// Returns whether it arrived: the queue of the socket may be full, and then the
+    /// next look sends again what is needed once.
+    fn send(&self, text: &str) -> bool {
+        self.socket.send_to_addr(text.as_bytes(), &self.to).is_ok()
     }
 }
 
@@ -90,6 +89,7 @@ const FEEDS: u32 = 4;
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
@@ -113,7 +113,7 @@ mod tests {
         let said = || {
             let mut buffer = [0; 256];
             let next = || systemd.recv(&mut buffer).map(|len| buffer[..len].to_vec());
-            let all = std::iter::repeat_with(next).map_while(Result::ok);
+            let all = iter::repeat_with(next).map_while(Result::ok);
             all.map(|text| String::from_utf8(text).unwrap())
                 .collect::<Vec<_>>()
         };
@@ -140,5 +140,38 @@ mod tests {
         health.drain();
         assert!(!supervisor.report(&health));
         assert_eq!(said(), ["STOPPING=1\nSTATUS=draining"]);
+    }
+
+    #[test]
+    fn readiness_and_the_end_are_reported_again_until_there_is_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("notify");
+        let systemd = UnixDatagram::bind(&path).unwrap();
+        let mut supervisor = Supervisor {
+            socket: UnixDatagram::unbound().unwrap(),
+            to: SocketAddr::from_pathname(&path).unwrap(),
+            watchdog: None,
+            was_ready: false,
+        };
+        supervisor.socket.set_nonblocking(true).unwrap();
+        let next = || {
+            let mut buffer = [0; 64];
+            let len = systemd.recv(&mut buffer).unwrap();
+            String::from_utf8(buffer[..len].to_vec()).unwrap()
+        };
+        let filled = iter::repeat_with(|| supervisor.send("full")).take_while(|sent| *sent);
+        let filled = filled.count();
+        let health = Health::new(0);
+        assert!(supervisor.report(&health));
+        assert!((0..filled).all(|_| next() == "full"));
+        assert!(supervisor.report(&health));
+        assert_eq!(next(), "READY=1\nSTATUS=serving");
+        let filled = iter::repeat_with(|| supervisor.send("full")).take_while(|sent| *sent);
+        let filled = filled.count();
+        health.drain();
+        assert!(supervisor.report(&health));
+        assert!((0..filled).all(|_| next() == "full"));
+        assert!(!supervisor.report(&health));
+        assert_eq!(next(), "STOPPING=1\nSTATUS=draining");
     }
 }
