@@ -1,6 +1,7 @@
 //! The side of the clients: its threads and tasks, and what they share.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
@@ -97,10 +98,8 @@ impl Listeners {
         recorders: &Recorders,
         beats: &mut Heartbeats,
     ) -> anyhow::Result<()> {
-        let sockets = bind_udp(addr, workers)?;
-        let bound = sockets
-            .first()
-            .map_or(Ok(addr), |socket| socket.local_addr())?;
+        let bound = if addr.port() == 0 { free_port(addr)? } else { addr };
+        let sockets = bind_udp(bound, workers)?;
         if self.threads.is_empty() {
             sockets.first().map(check_buffer);
         }
@@ -143,6 +142,19 @@ impl Listeners {
     }
 }
 
+/// Returns the address with a port that is free for UDP and for TCP: the one that is free
+/// for UDP may be in use for TCP. And a socket with `SO_REUSEPORT` may be given a port that
+/// another process has, so the port is found without it.
+fn free_port(addr: SocketAddr) -> io::Result<SocketAddr> {
+    let free = || {
+        let socket = UdpSocket::bind(addr)?;
+        let bound = socket.local_addr()?;
+        TcpListener::bind(bound).map(|_| bound)
+    };
+    let found = (1..TRIES).find_map(|_| free().ok());
+    found.map_or_else(free, Ok)
+}
+
 /// Logs that the kernel grants less than what is asked for, which would show only as
 /// queries that are lost in bursts.
 fn check_buffer(socket: &udp::Socket) {
@@ -153,5 +165,23 @@ fn check_buffer(socket: &udp::Socket) {
             wanted = SOCKET_BUFFER,
             "short receive queues: raise net.core.rmem_max, or grant CAP_NET_ADMIN"
         );
+    }
+}
+
+/// Ports that are tried: of the thousands of the ephemeral range few are in use.
+const TRIES: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_free_port_is_free_for_both() {
+        let addr = free_port("127.0.0.1:0".parse().unwrap()).unwrap();
+        assert_ne!(addr.port(), 0);
+        let _udp = UdpSocket::bind(addr).unwrap();
+        let _tcp = TcpListener::bind(addr).unwrap();
+        // Documentation (RFC 5737), so of no interface.
+        assert!(free_port("192.0.2.1:0".parse().unwrap()).is_err());
     }
 }
