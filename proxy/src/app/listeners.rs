@@ -181,7 +181,7 @@ mod tests {
         assert_ne!(addr.port(), 0);
         let _udp = UdpSocket::bind(addr).unwrap();
         let _tcp = TcpListener::bind(addr).unwrap();
-        // Documentation (RFC 5737), so of no interface.
+        // An address of documentation, so of no interface.
         assert!(free_port("192.0.2.1:0".parse().unwrap()).is_err());
     }
 }

@@ -120,7 +120,7 @@ fn resident_kib(pid: u32) -> [u64; 2] {
 
 /// Three pages of a list at least; creating a pod takes the API server 15 ms.
 fn in_a_cluster() -> usize {
-    by_length(1_500, 5_000)
+    by_length(1_250, 5_000)
 }
 
 const ON_A_NODE: usize = 250;

@@ -92,6 +92,9 @@ impl Program {
             .current_dir(&self.folder)
             .env("CARGO_MANIFEST_DIR", &self.folder)
             .args(options.filters());
+        if WAITING.contains(&self.target.as_str()) {
+            command.env("RUST_TEST_THREADS", "4");
+        }
         if self.has_harness() {
             // Read by the test harness when it runs; never set for a compiler,
             // whose outputs would all be stale.
@@ -126,6 +129,10 @@ fn denies_harness(manifest: &str, target: &str) -> bool {
             has(&name) && has("harness = false")
         })
 }
+
+/// Test programs most of whose time passes in waiting, so that more of their tests can run
+/// at a time than there are processors.
+const WAITING: [&str; 1] = ["incidents"];
 
 /// Test programs that take longer than all others together.
 const SLOW: [&str; 7] = ["cluster", "deploy", "kubernetes", "origins", "page", "referee", "soak"];
