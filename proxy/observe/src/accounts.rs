@@ -14,7 +14,7 @@ pub use failing::{FailedTypes, FailingName, FailingNames, NameFailure, failing_n
 
 mod client;
 pub use client::Client;
-pub(crate) use client::{count, count_found, is_answer, note, note_unsent};
+pub(crate) use client::{Noted, count, count_found, is_answer, note_unsent};
 
 mod clients;
 pub use clients::{Clients, Slot, client_key};

@@ -116,8 +116,7 @@ impl From<Option<Library>> for Resolver {
 pub fn advise(bases: &NameTallies, current: &Current, resolver: impl Into<Resolver>) -> Advice {
     let Resolver { library, possible } = resolver.into();
     let library = library.unwrap_or(Library::Glibc);
-    let unheld = bases.unheld();
-    let seen = Seen { bases, unheld: &unheld, current };
+    let seen = Seen { bases, current };
     let changes = (1..=MOST_NDOTS)
         .map(Change::Ndots)
         .chain([Change::TrailingDots]);

@@ -60,8 +60,8 @@ pub use tables::{
 
 mod lookup;
 pub use lookup::{
-    Again, End, Guess, Habits, Libraries, Lookup, Ndots, OpenLookups, Repeated, Retransmits,
-    Search, Source, Step,
+    Again, End, Guess, Habits, Libraries, Lookup, Ndots, OpenLookups, Repeated, Search, Source,
+    Step,
 };
 
 mod accounts;

@@ -11,7 +11,8 @@ mod learn;
 pub(crate) use learn::{Held, Learner};
 
 mod retransmit;
-pub use retransmit::{Again, Repeated, Retransmits};
+pub use retransmit::{Again, Repeated};
+pub(crate) use retransmit::{Alike, Retransmits};
 
 mod library;
 pub use library::{Guess, Habits, Libraries};

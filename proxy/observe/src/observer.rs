@@ -7,12 +7,12 @@ use dns::Name;
 use resolver::{Moment, Origin};
 
 use crate::accounts::{
-    Clients, Identities, Slot, UpstreamAccount, WatchStatus, Workloads, ZoneAccounts, client_key,
-    is_answer, note, note_unsent,
+    Clients, Identities, Noted, Slot, UpstreamAccount, WatchStatus, Workloads, ZoneAccounts,
+    client_key, is_answer, note_unsent,
 };
 use crate::config::ObserveConfig;
 use crate::intake::{Batch, QueryEvent, QueryFlags};
-use crate::lookup::{LookupContext, Retransmits};
+use crate::lookup::{Alike, LookupContext, Retransmits};
 use crate::tables::{Counters, HeavyHitters, History, Windows, hash_of_name};
 
 mod attribute;
@@ -128,7 +128,7 @@ impl Observer {
         // fetch them side by side.
         let mut before = None;
         for marks in marks.iter().take(part.len()) {
-            self.retransmits.touch(marks.query);
+            self.retransmits.touch(marks.alike);
             if let Some(slot) = marks.slot.filter(|_| marks.slot != before) {
                 self.clients.touch(slot, marks.name);
             }
@@ -147,8 +147,8 @@ impl Observer {
 
     fn mark(&mut self, event: &QueryEvent<'_>) -> Marks {
         let name = hash_of_name(event.qname);
-        let query = self.retransmits.hash(&event.record, name);
-        Marks { name, query, slot: self.clients.slot_of(event.record.client) }
+        let alike = Alike::of(&event.record, name);
+        Marks { name, alike, slot: self.clients.slot_of(event.record.client) }
     }
 
     fn take_marked(&mut self, event: &QueryEvent<'_>, marks: Marks) {
@@ -162,9 +162,10 @@ impl Observer {
         if event.record.origin == Origin::Unsent {
             return self.take_unsent(event);
         }
-        self.note(event, marks);
-        let repeated = self.retransmits.judge(event, marks.query, marks.name);
-        self.place(event, marks, repeated);
+        let noted = Noted::of(&event.record);
+        self.note(event, marks, &noted);
+        let repeated = self.retransmits.judge(event, marks.alike);
+        self.place(event, (marks, &noted), repeated);
         if let Some((addr, asked)) = self.clients.take_forgotten() {
             self.top_clients.add(&client_key(addr), asked.into());
         }
@@ -184,10 +185,10 @@ impl Observer {
     }
 
     /// Counts a query in the accounts of the node and of its upstream.
-    fn note(&mut self, event: &QueryEvent<'_>, marks: Marks) {
+    fn note(&mut self, event: &QueryEvent<'_>, marks: Marks, noted: &Noted) {
         let now = self.now;
         self.records += 1;
-        note(&mut self.node, &mut self.origins, event, now);
+        noted.count(&mut self.node, &mut self.origins, now);
         if event.record.origin != Origin::Rejected {
             self.top_names.add_hashed(event.qname, marks.name, 1);
         }
@@ -244,8 +245,8 @@ impl Observer {
 struct Marks {
     /// The hash of its name.
     name: u64,
-    /// The hash of what it has in common with its repetitions.
-    query: u64,
+    /// What it has in common with others.
+    alike: Alike,
     /// Where the account of its client is, or was.
     slot: Option<Slot>,
 }

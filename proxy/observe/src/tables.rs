@@ -2,7 +2,7 @@
 //! DNS but the kinds of [`Count`].
 
 mod hash;
-pub(crate) use hash::{hash_of, hash_of_name};
+pub(crate) use hash::{MIX, hash_of, hash_of_name, hash_with};
 
 mod window;
 pub use window::{Window, Windows};

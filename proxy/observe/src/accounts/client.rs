@@ -82,8 +82,8 @@ impl Client {
     }
 
     /// Counts one query.
-    pub(crate) fn note(&mut self, event: &QueryEvent<'_>, now: Moment) {
-        note(&mut self.counters, &mut self.origins, event, now);
+    pub(crate) fn note(&mut self, event: &QueryEvent<'_>, noted: &Noted, now: Moment) {
+        noted.count(&mut self.counters, &mut self.origins, now);
         if event.record.origin.is_failure() {
             self.failing.note(event, now);
         }
@@ -281,29 +281,52 @@ impl Client {
     }
 }
 
-/// Counts a query by what it says itself.
-pub(crate) fn note(
-    counters: &mut Counters,
-    origins: &mut Windows<{ Origin::COUNT }>,
-    event: &QueryEvent<'_>,
-    now: Moment,
-) {
-    let QueryEvent { record, .. } = event;
-    let asked = record.flags.has(QueryFlags::ASKED);
-    counters.add_all([(Count::Queries as usize, 1), (Count::Asked as usize, asked.into())], now);
-    if record.flags.has(QueryFlags::REPEATED) {
-        return;
+/// What a query counts as by itself, for all who count it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Noted {
+    asked: bool,
+    /// The places of its origin and of how long it took; none if another query has its
+    /// response.
+    response: Option<(usize, usize)>,
+    failed: bool,
+    remembered: bool,
+    stale: bool,
+}
+
+impl Noted {
+    pub(crate) fn of(record: &Record) -> Self {
+        let has_response = !record.flags.has(QueryFlags::REPEATED);
+        let places = (record.counted().index(), wait_place(record.took));
+        Self {
+            asked: record.flags.has(QueryFlags::ASKED),
+            response: has_response.then_some(places),
+            failed: record.origin.is_failure(),
+            remembered: record.origin == Origin::CachedFailure,
+            stale: record.origin == Origin::Stale,
+        }
     }
-    origins.add(record.counted().index(), 1, now);
-    counters.add(wait_place(record.took), 1, now);
-    // Few are any of these, whose counts lie elsewhere.
-    for (count, is_one) in [
-        (Count::Failed, record.origin.is_failure()),
-        (Count::Remembered, record.origin == Origin::CachedFailure),
-        (Count::Stale, record.origin == Origin::Stale),
-    ] {
-        if is_one {
-            counters.add(count as usize, 1, now);
+
+    /// Counts it.
+    pub(crate) fn count(
+        &self,
+        counters: &mut Counters,
+        origins: &mut Windows<{ Origin::COUNT }>,
+        now: Moment,
+    ) {
+        let (queries, asked) = (Count::Queries as usize, Count::Asked as usize);
+        let Some((origin, wait)) = self.response else {
+            return counters.add_all([(queries, 1), (asked, self.asked.into())], now);
+        };
+        counters.add_all([(queries, 1), (asked, self.asked.into()), (wait, 1)], now);
+        origins.add(origin, 1, now);
+        // Few are any of these, whose counts lie elsewhere.
+        if self.failed | self.stale {
+            let more = [
+                (Count::Failed as usize, self.failed.into()),
+                (Count::Remembered as usize, self.remembered.into()),
+                (Count::Stale as usize, self.stale.into()),
+            ];
+            counters.add_all(more, now);
         }
     }
 }

@@ -20,8 +20,8 @@ pub(crate) use tally::{Kind, Tally, Way};
 #[derive(Clone, Debug)]
 pub struct NameTallies {
     held: HeavyHitters<Tally>,
-    /// All lookups by the dots of their names, whether those are held or not.
-    by_dots: Vec<(u8, Way)>,
+    /// Lookups of names that are not held, by the dots of the names.
+    unheld: Vec<(u8, Way)>,
     totals: Totals,
     dropped: Dropped,
     /// Most dots of a base that has data under a domain of the search list.
@@ -79,7 +79,7 @@ impl NameTallies {
     pub fn new(capacity: usize) -> Self {
         Self {
             held: HeavyHitters::new(capacity),
-            by_dots: Vec::new(),
+            unheld: Vec::new(),
             totals: Totals::default(),
             dropped: Dropped::default(),
             deepest: None,
@@ -108,7 +108,6 @@ impl NameTallies {
     /// Has the memory of a name fetched that is noted soon.
     pub(crate) fn touch(&self, hash: u64) {
         black_box(self.held.get(hash).map(Tally::is_new));
-        black_box(self.by_dots.first().map(|(dots, _)| *dots));
     }
 
     fn enter(&mut self, entry: &Entry<'_>) {
@@ -123,7 +122,6 @@ impl NameTallies {
         if matches!(way.kind.found, Some(Step::Suffix(_))) && !way.kind.captured {
             self.deepest = self.deepest.max(Some(dots));
         }
-        self.add_by_dots(dots, &way);
         self.saw(entry.first, entry.last);
         if let Some(tally) = self.held.weigh(hash, 1) {
             return tally.note(entry);
@@ -132,7 +130,7 @@ impl NameTallies {
             // No change saves anything of it, and none can break it: it takes
             // no other name's place.
             self.dropped.lookups += 1;
-            return;
+            return self.add_unheld(dots, &way);
         }
         match self.held.add_hashed(octets, hash, 1) {
             Weighed::Held => {}
@@ -140,9 +138,11 @@ impl NameTallies {
             Weighed::Outside(is_first) => {
                 self.dropped.names += u64::from(is_first);
                 self.dropped.lookups += 1;
+                return self.add_unheld(dots, &way);
             }
         }
         if let Some(tally) = self.held.get_mut(hash) {
+            tally.dots = dots;
             tally.note(entry);
         }
     }
@@ -151,13 +151,13 @@ impl NameTallies {
     pub(crate) fn join(&mut self, joined: &Joined, arrived: Moment) {
         self.totals.queries += 1;
         self.saw(arrived, arrived);
+        if let Some(tally) = self.held.get_mut(joined.candidate.base) {
+            return tally.join(joined, arrived);
+        }
         let dots = joined.candidate.dots;
         let is_it = |(of, way): &&mut (u8, Way)| *of == dots && way.kind.is_of(joined);
-        if let Some((_, way)) = self.by_dots.iter_mut().find(is_it) {
+        if let Some((_, way)) = self.unheld.iter_mut().find(is_it) {
             way.join(joined);
-        }
-        if let Some(tally) = self.held.get_mut(joined.candidate.base) {
-            tally.join(joined, arrived);
         }
     }
 
@@ -168,8 +168,8 @@ impl NameTallies {
         self.dropped.names += other.dropped.names;
         self.dropped.lookups += other.dropped.lookups;
         self.deepest = self.deepest.max(other.deepest);
-        for (dots, way) in &other.by_dots {
-            self.add_by_dots(*dots, way);
+        for (dots, way) in &other.unheld {
+            self.add_unheld(*dots, way);
         }
         if let Some((first, last)) = other.seen {
             self.saw(first, last);
@@ -227,25 +227,14 @@ impl NameTallies {
     }
 
     /// Returns the lookups of names that are not held, by the dots of the names.
-    pub(crate) fn unheld(&self) -> Vec<(u8, Way)> {
-        let mut left = self.by_dots.clone();
-        for (name, tally) in self.iter() {
-            let dots = dots(name);
-            for held in &tally.ways {
-                let same = |(of, way): &&mut (u8, Way)| *of == dots && way.kind == held.kind;
-                if let Some((_, way)) = left.iter_mut().find(same) {
-                    *way = way.without(held);
-                }
-            }
-        }
-        left.retain(|(_, way)| way.lookups > 0);
-        left
+    pub(crate) fn unheld(&self) -> &[(u8, Way)] {
+        &self.unheld
     }
 
-    fn add_by_dots(&mut self, dots: u8, way: &Way) {
-        let is_full = self.by_dots.len() >= MAX_BY_DOTS;
+    fn add_unheld(&mut self, dots: u8, way: &Way) {
+        let is_full = self.unheld.len() >= MAX_UNHELD;
         let mut place = |dots: u8, kind: Kind| {
-            let mut all = self.by_dots.iter_mut();
+            let mut all = self.unheld.iter_mut();
             let mine = all.find(|(of, mine)| *of == dots && mine.kind == kind);
             mine.map(|(_, mine)| mine.add(way)).is_some()
         };
@@ -253,7 +242,7 @@ impl NameTallies {
             return;
         }
         let (dots, kind) = if is_full { (u8::MAX, Kind::REST) } else { (dots, way.kind) };
-        self.by_dots.push((dots, Way { kind, ..*way }));
+        self.unheld.push((dots, Way { kind, ..*way }));
     }
 
     /// Iterates over the names that are held, in their order.
@@ -272,6 +261,9 @@ impl NameTallies {
     fn note_dropped(&mut self, tally: &Tally) {
         self.dropped.names += 1;
         self.dropped.lookups += tally.ways.iter().map(|way| way.lookups).sum::<u64>();
+        for way in &tally.ways {
+            self.add_unheld(tally.dots, way);
+        }
     }
 }
 
@@ -292,7 +284,7 @@ impl Totals {
 
 /// Twelve ways each for names of up to seven dots; one more for the rest. 5 KiB of a
 /// client that makes its names up.
-const MAX_BY_DOTS: usize = 96;
+const MAX_UNHELD: usize = 96;
 
 #[cfg(test)]
 mod tests;

@@ -102,8 +102,6 @@ pub struct Affected {
 #[derive(Clone, Copy)]
 pub(super) struct Seen<'a> {
     pub(super) bases: &'a NameTallies,
-    /// Those of names that are not held, by the dots of the names.
-    pub(super) unheld: &'a [(u8, Way)],
     pub(super) current: &'a Current,
 }
 
@@ -185,7 +183,7 @@ struct Effect {
 
 impl Replayed {
     fn of(seen: Seen<'_>, library: Library, change: Change) -> Self {
-        let Seen { bases, unheld, current } = seen;
+        let Seen { bases, current } = seen;
         let now = current.with_ndots(current.ndots.assumed());
         let then = match change {
             Change::Ndots(ndots) => current.with_ndots(ndots),
@@ -200,7 +198,8 @@ impl Replayed {
             let effects = walks.effects(&name, tally, StepTime::of(tally).or(step_time));
             Some((name, effects))
         });
-        let unheld = unheld
+        let unheld = bases
+            .unheld()
             .iter()
             .map(|(dots, way)| walks.unheld(*dots, way, step_time));
         Self { unheld: unheld.collect(), names: names.collect() }

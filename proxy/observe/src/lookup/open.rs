@@ -248,16 +248,16 @@ impl OpenLookups {
 
     /// Forgets found lookups, first those of which hardly anything follows.
     fn forget_found(&mut self, now: Moment, context: &mut LookupContext) {
-        let mut gone = self.found.take_complete(now, SOON);
-        let half = self.found.len().div_ceil(2);
-        let middle = self.found.get(half).map_or(now, |middle| middle.first);
-        let is_late = now.saturating_since(middle) > SOON;
         // One that never asked two types of a name waits for none.
         let most = if self.habits.may_pair() { MOST } else { FOUND };
-        if self.found.len() >= most || (self.found.len() >= FOUND && is_late) {
-            gone.extend(self.found.take_oldest(half));
-        }
-        for found in gone {
+        let too_many = |rows: &[FoundLookup]| {
+            let half = rows.len().div_ceil(2);
+            let middle = rows.get(half).map_or(now, |middle| middle.first);
+            let is_late = now.saturating_since(middle) > SOON;
+            let are_many = rows.len() >= most || (rows.len() >= FOUND && is_late);
+            if are_many { half } else { 0 }
+        };
+        for found in self.found.take_complete((now, SOON), too_many) {
             self.forgets |= remember(&found, self.salt, context);
         }
         // All are looked at again when as many have come.

@@ -1,13 +1,11 @@
 //! Queries that were sent before.
 
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::hint::black_box;
 use std::time::Duration;
 
 use super::timers::seconds_of;
 use crate::intake::{QueryEvent, QueryFlags, Record, octets_of};
-use crate::tables::Count;
-use foldhash::quality::RandomState;
+use crate::tables::{Count, MIX, hash_with};
 use resolver::Moment;
 
 mod asked;
@@ -19,14 +17,22 @@ use asked::Asked;
 /// are forgotten before their client may ask again, and a retransmit is taken
 /// for a query of its own.
 #[derive(Debug)]
-pub struct Retransmits {
+pub(crate) struct Retransmits {
     /// Sets of [`WAYS`] places, the latest first, after as many words as bring them to the
     /// beginnings of cache lines. Zeros of numbers are memory that is not there
     /// before it is written.
     words: Box<[u64]>,
     skip: usize,
-    hasher: RandomState,
     names: Asked,
+}
+
+/// What a query has in common with others, hashed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Alike {
+    /// With those of one client for one name and type.
+    question: u64,
+    /// With its repetitions.
+    query: u64,
 }
 
 /// Why a query is sent again.
@@ -87,30 +93,24 @@ impl Default for Retransmits {
     fn default() -> Self {
         let words = vec![0; (SETS + 1) * WAYS].into_boxed_slice();
         let skip = words.as_ptr().align_offset(64).min(WAYS);
-        Self { words, skip, hasher: RandomState::default(), names: Asked::default() }
+        Self { words, skip, names: Asked::default() }
     }
 }
 
 impl Retransmits {
     /// Has the memory of a query fetched that is judged soon. Several at once
     /// take as long as one.
-    pub fn touch(&self, hash: u64) {
-        black_box(self.words.get(self.set_of(hash)).copied());
+    pub(crate) fn touch(&self, alike: Alike) {
+        black_box(self.words.get(self.set_of(alike.query)).copied());
     }
 
-    /// Judges a query, and remembers it; `hash` is [`hash`](Self::hash)'s, beside that
-    /// of its name.
-    pub fn judge(
-        &mut self,
-        event: &QueryEvent<'_>,
-        hash: u64,
-        hash_of_name: u64,
-    ) -> Option<Repeated> {
+    /// Judges a query, and remembers it.
+    pub(crate) fn judge(&mut self, event: &QueryEvent<'_>, alike: Alike) -> Option<Repeated> {
         let record = &event.record;
         let now = millis(record.arrived);
-        let new = Place::of(hash, record, now);
-        let start = self.set_of(hash);
-        let by_timer = self.names.note(hash_of_name, record);
+        let new = Place::of(alike.query, record, now);
+        let start = self.set_of(alike.query);
+        let by_timer = self.names.note(alike.question, record.arrived);
         let words: &mut [u64; WAYS] = self.words.get_mut(start..)?.first_chunk_mut()?;
         if let Some(at) = words
             .iter()
@@ -134,15 +134,19 @@ impl Retransmits {
         let set = usize::try_from(hash >> 32).unwrap_or_default() % SETS;
         self.skip + set * WAYS
     }
+}
 
-    /// Hashes what a repetition has in common with its first; `name` is the
-    /// hash of its name.
-    pub fn hash(&self, record: &Record, name: u64) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write_u64(name);
-        hasher.write_u128(u128::from_be_bytes(octets_of(record.client)));
-        hasher.write_u32((u32::from(record.id) << 16) | u32::from(record.qtype.0));
-        hasher.finish()
+impl Alike {
+    /// Hashes a query; `name` is the hash of its name.
+    pub(crate) fn of(record: &Record, name: u64) -> Self {
+        let client = u128::from_be_bytes(octets_of(record.client));
+        #[expect(clippy::cast_possible_truncation, reason = "the halves of 128 bits")]
+        let (prefix, host) = ((client >> 64) as u64, client as u64);
+        // Beside the 32 bits that tell the IPv4 clients of a node apart.
+        let kind = u64::from(record.qtype.0) << 48;
+        let question = hash_with(name ^ prefix, host ^ kind);
+        // Each id has a number of its own.
+        Self { question, query: (question ^ u64::from(record.id)).wrapping_mul(MIX) }
     }
 }
 
@@ -253,6 +257,7 @@ mod tests {
     use resolver::Origin;
 
     use super::*;
+    use crate::tables::hash_of_name;
 
     fn record(at_ms: u64, port: u16, id: u16) -> Record {
         let peer = (Ipv4Addr::LOCALHOST, port).into();
@@ -263,8 +268,7 @@ mod tests {
 
     fn judge(all: &mut Retransmits, record: Record) -> Option<(Again, u128)> {
         let event = QueryEvent { record, qname: b"\x01a\0" };
-        let hash = all.hash(&event.record, 7);
-        let judged = all.judge(&event, hash, 7);
+        let judged = all.judge(&event, Alike::of(&event.record, hash_of_name(event.qname)));
         judged.map(|judged| (judged.again, judged.after.as_millis()))
     }
 
@@ -320,8 +324,7 @@ mod tests {
         let mut all = Retransmits::default();
         let mut is_copy = |at| {
             let event = QueryEvent { record: record(at, 1, 7), qname: b"\x01a\0" };
-            let hash = all.hash(&event.record, 7);
-            let judged = all.judge(&event, hash, 7);
+            let judged = all.judge(&event, Alike::of(&event.record, hash_of_name(event.qname)));
             judged.map(|judged| judged.is_copy)
         };
         assert_eq!([0, 0, 2500].map(&mut is_copy), [None, Some(true), Some(false)]);

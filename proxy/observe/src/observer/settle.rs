@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use resolver::Moment;
 
-use crate::accounts::{Client, Named, client_key, count, count_found};
+use crate::accounts::{Client, Named, Noted, client_key, count, count_found};
 use crate::intake::QueryEvent;
 use crate::lookup::{Again, Candidate, Lookup, LookupContext, Placed, Repeated};
 use crate::observer::{Marks, Observer};
@@ -51,7 +51,7 @@ impl Observer {
     pub(super) fn place(
         &mut self,
         event: &QueryEvent<'_>,
-        marks: Marks,
+        (marks, noted): (Marks, &Noted),
         repeated: Option<Repeated>,
     ) {
         let Marks { name: asked, slot, .. } = marks;
@@ -74,7 +74,7 @@ impl Observer {
         if client.asked == 0 {
             active.push(slot);
         }
-        client.note(event, now);
+        client.note(event, noted, now);
         if let Some(again) = again {
             client.counters.add(again, 1, now);
         }

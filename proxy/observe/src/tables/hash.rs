@@ -23,6 +23,15 @@ pub(crate) fn hash_of_name(name: &[u8]) -> u64 {
     hash_of(name.get(..name.len().saturating_sub(1)).unwrap_or_default())
 }
 
+/// Returns the hash of a word and of what has a `hash` already: cheaper than that of its
+/// octets, and as hard to guess as that one.
+pub(crate) fn hash_with(hash: u64, word: u64) -> u64 {
+    let product = u128::from(hash).wrapping_mul(u128::from(word ^ MIX));
+    #[expect(clippy::cast_possible_truncation, reason = "the halves of 128 bits")]
+    let (high, low) = ((product >> 64) as u64, product as u64);
+    high ^ low
+}
+
 /// Takes a hash for what it is.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Hashed(u64);
@@ -41,5 +50,8 @@ impl Hasher for Hashed {
         self.0 = hash;
     }
 }
+
+/// An odd number without a pattern (the golden ratio): a product with it loses no bit.
+pub(crate) const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
 static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);

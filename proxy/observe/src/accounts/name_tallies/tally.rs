@@ -19,6 +19,8 @@ pub(crate) struct Tally {
     /// What they took.
     pub(crate) timed: Duration,
     pub(super) last: Moment,
+    /// Of the name.
+    pub(super) dots: u8,
 }
 
 /// Lookups of one name that went the same way.
@@ -118,18 +120,6 @@ impl Way {
     pub(super) fn join(&mut self, joined: &Joined) {
         self.queries += 1;
         self.types += u64::from(joined.is_type && joined.steps == 1);
-    }
-
-    /// What is left without some of them.
-    pub(super) fn without(&self, some: &Self) -> Self {
-        Self {
-            kind: self.kind,
-            lookups: self.lookups.saturating_sub(some.lookups),
-            queries: self.queries.saturating_sub(some.queries),
-            types: self.types.saturating_sub(some.types),
-            wasted_steps: self.wasted_steps.saturating_sub(some.wasted_steps),
-            wasted_queries: self.wasted_queries.saturating_sub(some.wasted_queries),
-        }
     }
 
     pub(super) const fn add(&mut self, other: &Self) {

@@ -80,20 +80,21 @@ impl FoundTable {
         Some(changed)
     }
 
-    /// Takes out the oldest `count`.
-    pub(super) fn take_oldest(&mut self, count: usize) -> Vec<FoundLookup> {
-        let oldest = self.rows.drain(..count.min(self.rows.len())).collect();
-        self.link_all(self.heads.len());
-        oldest
-    }
-
-    /// Takes out those of which hardly anything follows that began so long before `now`.
-    pub(super) fn take_complete(&mut self, now: Moment, after: Duration) -> Vec<FoundLookup> {
+    /// Takes out those of which hardly anything follows that began so long before `now`,
+    /// and then the oldest of the rows that are left, as many as `more` returns for them.
+    pub(super) fn take_complete(
+        &mut self,
+        (now, after): (Moment, Duration),
+        more: impl FnOnce(&[FoundLookup]) -> usize,
+    ) -> Vec<FoundLookup> {
         let is_complete =
             |row: &mut FoundLookup| row.is_complete() && now.saturating_since(row.first) > after;
-        let complete = self.rows.extract_if(.., is_complete).collect();
+        let mut gone: Vec<_> = self.rows.extract_if(.., is_complete).collect();
+        let more = more(&self.rows).min(self.rows.len());
+        gone.extend(self.rows.drain(..more));
+        // Once for both, since it is most of what this costs.
         self.link_all(self.heads.len());
-        complete
+        gone
     }
 
     /// Takes out those that ended before `now`, and gives back what a burst took.
@@ -219,7 +220,8 @@ mod tests {
         assert_eq!(places(&table, bit(Rtype::AAAA)), [107, 7]);
         assert_eq!(places(&table, None), [107, 7]);
         assert!(places(&table, bit(Rtype::A)).is_empty(), "each has A");
-        let oldest = table.take_oldest(50);
+        let of_long_ago = (Moment::from_micros(0), Duration::ZERO);
+        let oldest = table.take_complete(of_long_ago, |rows| rows.len() / 4);
         assert_eq!((oldest.len(), places(&table, None)), (50, vec![57]));
     }
 
@@ -230,7 +232,7 @@ mod tests {
         table.push(found(2, 0, false));
         table.push(found(3, 90, false));
         let now = Moment::from_micros(100_000);
-        let gone = table.take_complete(now, Duration::from_millis(20));
+        let gone = table.take_complete((now, Duration::from_millis(20)), |_| 0);
         assert_eq!(gone.iter().map(|row| row.asked).collect::<Vec<_>>(), [2]);
         let ended = table.take_ended(Moment::from_micros(3_000_000));
         assert_eq!(ended.iter().map(|row| row.asked).collect::<Vec<_>>(), [3]);

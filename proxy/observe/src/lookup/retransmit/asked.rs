@@ -1,6 +1,6 @@
 //! How often names are asked.
 
-use crate::intake::{Record, octets_of};
+use resolver::Moment;
 
 /// How often names are asked, in a sketch that may count too many: an id of 16 bits
 /// comes back by chance where a name is asked thousands of times.
@@ -18,18 +18,15 @@ impl Default for Asked {
 }
 
 impl Asked {
-    /// Counts a query; says whether its name is asked so seldom that an id that comes
-    /// back is no chance.
-    pub(super) fn note(&mut self, name: u64, record: &Record) -> bool {
-        let stretch = record.arrived.as_micros() >> STRETCH;
+    /// Counts a query that arrived then, by the hash of its question and its client;
+    /// returns whether that is asked so seldom that an id that comes back is no chance.
+    pub(super) fn note(&mut self, question: u64, arrived: Moment) -> bool {
+        let stretch = arrived.as_micros() >> STRETCH;
         if stretch > self.stretch {
             self.stretch = stretch;
             self.counts.fill(0);
         }
-        let client = u128::from_be_bytes(octets_of(record.client));
-        #[expect(clippy::cast_possible_truncation, reason = "the low half tells clients apart")]
-        let mixed = (name ^ (client as u64) ^ (u64::from(record.qtype.0) << 48)).wrapping_mul(MIX);
-        let at = usize::try_from(mixed >> 52).unwrap_or_default() % NAMES;
+        let at = usize::try_from(question).unwrap_or_default() % NAMES;
         let Some(count) = self.counts.get_mut(at) else { return false };
         *count = count.saturating_add(1);
         *count <= SELDOM
@@ -45,6 +42,3 @@ const STRETCH: u32 = 24;
 /// Queries of a name in a stretch of time of which one in a thousand has an id that
 /// was there before, and a time that looks like a timer's.
 const SELDOM: u16 = 400;
-
-/// An odd number without a pattern (the golden ratio).
-const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
