@@ -249,7 +249,7 @@ impl OpenLookups {
     /// Forgets found lookups, first those of which hardly anything follows.
     fn forget_found(&mut self, now: Moment, context: &mut LookupContext) {
         // One that never asked two types of a name waits for none.
-        let most = if self.habits.may_pair() { MOST } else { FOUND };
+        let most = if self.habits.may_pair() { MOST } else { FEW };
         let too_many = |rows: &[FoundLookup]| {
             let half = rows.len().div_ceil(2);
             let middle = rows.get(half).map_or(now, |middle| middle.first);

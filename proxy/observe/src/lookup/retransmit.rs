@@ -1,10 +1,11 @@
 //! Queries that were sent before.
 
 use std::hint::black_box;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::timers::seconds_of;
-use crate::intake::{QueryEvent, QueryFlags, Record, octets_of};
+use crate::intake::{QueryEvent, QueryFlags, Record};
 use crate::tables::{Count, MIX, hash_with};
 use resolver::Moment;
 
@@ -139,9 +140,11 @@ impl Retransmits {
 impl Alike {
     /// Hashes a query; `name` is the hash of its name.
     pub(crate) fn of(record: &Record, name: u64) -> Self {
-        let client = u128::from_be_bytes(octets_of(record.client));
         #[expect(clippy::cast_possible_truncation, reason = "the halves of 128 bits")]
-        let (prefix, host) = ((client >> 64) as u64, client as u64);
+        let (prefix, host) = match record.client {
+            IpAddr::V4(addr) => (0, addr.to_bits().into()),
+            IpAddr::V6(addr) => ((addr.to_bits() >> 64) as u64, addr.to_bits() as u64),
+        };
         // Beside the 32 bits that tell the IPv4 clients of a node apart.
         let kind = u64::from(record.qtype.0) << 48;
         let question = hash_with(name ^ prefix, host ^ kind);

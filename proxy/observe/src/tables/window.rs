@@ -19,8 +19,9 @@ pub struct Windows<const N: usize> {
     until: Moment,
     /// Says whether all rows but the total are zeros.
     idle: bool,
-    /// The second that runs: the only row that a count is added to.
-    running: [u64; N],
+    /// The second that runs: the only row that a count is added to. What does not fit in
+    /// it goes to the total at once.
+    running: [u32; N],
     /// The second that runs.
     second: u64,
     /// The second before it.
@@ -90,11 +91,26 @@ impl<const N: usize> Windows<N> {
         self.advance(now);
         self.idle = false;
         for (index, n) in all {
-            if let Some(count) = self.running.get_mut(index) {
-                // No second has so many, and this is the cheapest addition.
-                *count = count.wrapping_add(n);
-            }
+            self.add_running(index, n);
         }
+    }
+
+    fn add_running(&mut self, index: usize, n: u64) {
+        let Some(count) = self.running.get_mut(index) else { return };
+        match u32::try_from(n).ok().and_then(|n| count.checked_add(n)) {
+            Some(sum) => *count = sum,
+            None => self.spill(index, n),
+        }
+    }
+
+    /// Adds to the total what the row of the second that runs has no room for.
+    #[cold]
+    fn spill(&mut self, index: usize, n: u64) {
+        let (running, total) = (self.running.get_mut(index), self.total.get_mut(index));
+        let (Some(running), Some(total)) = (running, total) else { return };
+        let sum = u64::from(*running).saturating_add(n);
+        *running = u32::MAX;
+        *total = total.saturating_add(sum - u64::from(u32::MAX));
     }
 
     /// Adds the counts of `other`, each to the window of its time.
@@ -107,8 +123,8 @@ impl<const N: usize> Windows<N> {
         for (total, more) in self.total.iter_mut().zip(&other.total) {
             *total = total.saturating_add(*more);
         }
-        for (count, more) in self.running.iter_mut().zip(&other.running) {
-            *count = count.saturating_add(*more);
+        for (index, more) in other.running.into_iter().enumerate() {
+            self.add_running(index, more.into());
         }
         add(&mut self.last, &other.last);
         for (row, more) in self.tens.iter_mut().zip(&other.tens) {
@@ -144,11 +160,10 @@ impl<const N: usize> Windows<N> {
     }
 
     fn close_second(&mut self) {
-        let running = std::mem::replace(&mut self.running, [0; N]);
-        for (total, n) in self.total.iter_mut().zip(running) {
-            *total = total.saturating_add(n);
+        self.last = std::mem::replace(&mut self.running, [0; N]);
+        for (total, n) in self.total.iter_mut().zip(self.last) {
+            *total = total.saturating_add(n.into());
         }
-        self.last = running.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
         if let Some(ten) = self.tens.first_mut() {
             add(ten, &self.last);
         }
@@ -160,7 +175,7 @@ impl<const N: usize> Windows<N> {
         if now.as_secs() / 10 > self.second / 10 {
             return [0; N];
         }
-        let mut sums = self.running;
+        let mut sums = self.running.map(u64::from);
         for (sum, count) in sums.iter_mut().zip(self.tens.first().unwrap_or(&[0; N])) {
             *sum = sum.saturating_add(u64::from(*count));
         }
@@ -174,7 +189,7 @@ impl<const N: usize> Windows<N> {
             Window::Start => {
                 let mut sums = self.total;
                 for (sum, n) in sums.iter_mut().zip(self.running) {
-                    *sum = sum.saturating_add(n);
+                    *sum = sum.saturating_add(n.into());
                 }
                 return sums;
             }
@@ -222,6 +237,20 @@ mod tests {
     fn sums(windows: &Windows<1>) -> [u64; 4] {
         [Window::Second, Window::TenSeconds, Window::Minute, Window::Start]
             .map(|window| windows.sum(window)[0])
+    }
+
+    #[test]
+    fn what_a_second_has_no_room_for_is_in_the_total() {
+        let (at, most) =
+            (|second: u64| Moment::from_micros(second * 1_000_000), u64::from(u32::MAX));
+        let mut windows = Windows::<2>::new(at(1));
+        for n in [most - 1, 3, 2 * most] {
+            windows.add(1, n, at(1));
+        }
+        assert_eq!(windows.sum(Window::Start), [0, 3 * most + 2]);
+        windows.advance(at(2));
+        assert_eq!(windows.sum(Window::Start), [0, 3 * most + 2]);
+        assert_eq!(windows.sum(Window::Second), [0, most], "as much as it holds");
     }
 
     #[test]

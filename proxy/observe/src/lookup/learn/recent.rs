@@ -11,8 +11,13 @@ use crate::intake::{QueryEvent, QueryFlags, Record};
 use crate::wire::dots;
 
 /// In the order of their answers.
+///
+/// What a query of a client takes that is denied nothing comes first, in one cache line.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct Recent {
+    /// The hash of the name of the latest query, kept or not.
+    latest: Option<u64>,
     all: VecDeque<Held>,
     /// The beginning of each, beside them: all are compared for most denied queries.
     starts: VecDeque<u64>,
@@ -20,8 +25,6 @@ pub(super) struct Recent {
     denied: [u8; PLACES],
     /// Where those are that begin as the latest query does; see [`look`](Self::look).
     alike: Vec<u16>,
-    /// The hash of the name of the latest query, kept or not.
-    latest: Option<u64>,
     spare: Vec<u8>,
 }
 
@@ -65,6 +68,9 @@ impl Recent {
     /// Looks for those that begin as a query does; says whether one of them may have
     /// been denied. If none was there is nothing to learn from the query.
     pub(super) fn look(&mut self, event: &QueryEvent<'_>) -> bool {
+        if self.all.is_empty() {
+            return false;
+        }
         self.alike.clear();
         let start = start_of(event.qname);
         let denied = self.denied.get(place_of(start));
