@@ -59,9 +59,9 @@ fn each_asks(proxy: &Proxy, numbers: std::ops::Range<usize>) {
 
 /// Neither what it holds nor what it ever held is much more.
 fn costs_little(what: &str, proxy: &Proxy, without: &Proxy) {
-    for more in shows(what, proxy, without) {
-        assert!(more < MOST_KIB, "{more} KiB more for {what}");
-    }
+    let [now, most] = shows(what, proxy, without);
+    assert!(now < HELD_KIB, "{now} KiB more for {what}");
+    assert!(most < MOST_KIB, "{most} KiB more at most for {what}");
 }
 
 /// Prints and returns how many KiB more it holds, and held at most.
@@ -132,5 +132,7 @@ const UNREAD: usize = 8 * 1024;
 
 /// The loopback of both families, which it serves.
 const OWN: usize = 2;
-/// At most also while a page of 250 workloads with their advice is made.
-const MOST_KIB: u64 = 8 * 1024;
+/// The client of the API, and the names of a node.
+const HELD_KIB: u64 = 8 * 1024;
+/// While a page of 250 workloads with their advice is made, which may be twice at a time.
+const MOST_KIB: u64 = 12 * 1024;
