@@ -1,8 +1,12 @@
 //! Sums over the last second, ten seconds and minute, and since the start.
 
 use std::hint::black_box;
+use std::slice;
 
 use resolver::Moment;
+
+mod past;
+use past::Past;
 
 /// Counts of `N` kinds, in windows that end with a full second or ten.
 ///
@@ -11,7 +15,8 @@ use resolver::Moment;
 /// sliding minute needs sixty.
 ///
 /// What each count needs begins a cache line: with many clients, fetching it is most of
-/// what counting costs.
+/// what counting costs. All else has memory only once a second with counts is over, as
+/// a client may be gone before.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
 pub struct Windows<const N: usize> {
@@ -24,13 +29,7 @@ pub struct Windows<const N: usize> {
     running: [u32; N],
     /// The second that runs.
     second: u64,
-    /// The second before it.
-    last: [u32; N],
-    /// The ten seconds that run, up to the last full one, and the six before
-    /// them, the latest first.
-    tens: [[u32; N]; 7],
-    /// Without the second that runs.
-    total: [u64; N],
+    past: Option<Box<Past<N>>>,
 }
 
 /// Which time a sum is over.
@@ -64,15 +63,8 @@ impl Window {
 impl<const N: usize> Windows<N> {
     /// Starts with zeros.
     pub const fn new(now: Moment) -> Self {
-        Self {
-            total: [0; N],
-            running: [0; N],
-            last: [0; N],
-            tens: [[0; N]; 7],
-            second: now.as_secs(),
-            until: end_of(now.as_secs()),
-            idle: true,
-        }
+        let second = now.as_secs();
+        Self { until: end_of(second), idle: true, running: [0; N], second, past: None }
     }
 
     /// Has the memory fetched that is added to soon.
@@ -106,7 +98,8 @@ impl<const N: usize> Windows<N> {
     /// Adds to the total what the row of the second that runs has no room for.
     #[cold]
     fn spill(&mut self, index: usize, n: u64) {
-        let (running, total) = (self.running.get_mut(index), self.total.get_mut(index));
+        let past = self.past.get_or_insert_with(Self::no_past);
+        let (running, total) = (self.running.get_mut(index), past.total.get_mut(index));
         let (Some(running), Some(total)) = (running, total) else { return };
         let sum = u64::from(*running).saturating_add(n);
         *running = u32::MAX;
@@ -120,15 +113,11 @@ impl<const N: usize> Windows<N> {
         self.advance_to(second);
         other.advance_to(second);
         self.idle &= other.idle;
-        for (total, more) in self.total.iter_mut().zip(&other.total) {
-            *total = total.saturating_add(*more);
-        }
         for (index, more) in other.running.into_iter().enumerate() {
             self.add_running(index, more.into());
         }
-        add(&mut self.last, &other.last);
-        for (row, more) in self.tens.iter_mut().zip(&other.tens) {
-            add(row, more);
+        if let Some(more) = &other.past {
+            self.past.get_or_insert_with(Self::no_past).merge(more);
         }
     }
 
@@ -149,24 +138,18 @@ impl<const N: usize> Windows<N> {
         if self.idle {
             return;
         }
-        self.close_second();
+        let past = self.past.get_or_insert_with(Self::no_past);
+        past.take(std::mem::replace(&mut self.running, [0; N]));
         if seconds > 1 {
-            self.last = [0; N];
+            past.last = [0; N];
         }
         if tens > 0 {
-            shift(&mut self.tens, tens);
-            self.idle = self.last == [0; N] && self.tens == [[0; N]; 7];
+            self.idle = past.shift(tens);
         }
     }
 
-    fn close_second(&mut self) {
-        self.last = std::mem::replace(&mut self.running, [0; N]);
-        for (total, n) in self.total.iter_mut().zip(self.last) {
-            *total = total.saturating_add(n.into());
-        }
-        if let Some(ten) = self.tens.first_mut() {
-            add(ten, &self.last);
-        }
+    fn no_past() -> Box<Past<N>> {
+        Box::new(Past::new())
     }
 
     /// Returns the sums over the ten seconds that run, as of `now`.
@@ -176,33 +159,25 @@ impl<const N: usize> Windows<N> {
             return [0; N];
         }
         let mut sums = self.running.map(u64::from);
-        for (sum, count) in sums.iter_mut().zip(self.tens.first().unwrap_or(&[0; N])) {
-            *sum = sum.saturating_add(u64::from(*count));
-        }
+        let ten = self.past.iter().flat_map(|past| past.running_ten());
+        add_rows(&mut sums, ten);
         sums
     }
 
     /// Returns the sums over a window, as of the last
     /// [`advance`](Self::advance).
     pub fn sum(&self, window: Window) -> [u64; N] {
-        let rows: &[[u32; N]] = match window {
-            Window::Start => {
-                let mut sums = self.total;
-                for (sum, n) in sums.iter_mut().zip(self.running) {
-                    *sum = sum.saturating_add(n.into());
-                }
-                return sums;
-            }
-            Window::Second => std::slice::from_ref(&self.last),
-            Window::TenSeconds => self.tens.get(1..2).unwrap_or_default(),
-            Window::Minute => self.tens.get(1..).unwrap_or_default(),
+        let Some(past) = &self.past else {
+            let is_all = window == Window::Start;
+            return if is_all { self.running.map(u64::from) } else { [0; N] };
         };
-        let mut sums = [0; N];
-        for row in rows {
-            for (sum, count) in sums.iter_mut().zip(row) {
-                *sum += u64::from(*count);
-            }
-        }
+        let (mut sums, rows) = match window {
+            Window::Start => (past.total, slice::from_ref(&self.running)),
+            Window::Second => ([0; N], slice::from_ref(&past.last)),
+            Window::TenSeconds => ([0; N], past.full_tens().get(..1).unwrap_or_default()),
+            Window::Minute => ([0; N], past.full_tens()),
+        };
+        add_rows(&mut sums, rows);
         sums
     }
 }
@@ -211,18 +186,11 @@ const fn end_of(second: u64) -> Moment {
     Moment::from_micros((second + 1) * 1_000_000)
 }
 
-fn add<const N: usize>(row: &mut [u32; N], more: &[u32; N]) {
-    for (count, more) in row.iter_mut().zip(more) {
-        *count = count.saturating_add(*more);
-    }
-}
-
-/// Moves rows towards the end by `by`, and clears those that begin.
-fn shift<const N: usize>(rows: &mut [[u32; N]], by: u64) {
-    let by = usize::try_from(by).map_or(rows.len(), |by| by.min(rows.len()));
-    rows.rotate_right(by);
-    for row in rows.iter_mut().take(by) {
-        *row = [0; N];
+fn add_rows<'a, const N: usize>(sums: &mut [u64; N], rows: impl IntoIterator<Item = &'a [u32; N]>) {
+    for row in rows {
+        for (sum, count) in sums.iter_mut().zip(row) {
+            *sum = sum.saturating_add(u64::from(*count));
+        }
     }
 }
 
