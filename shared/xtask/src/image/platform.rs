@@ -67,7 +67,7 @@ impl Platform {
             .args(["--target", triple, "--package", "proxy", "--package", "loadgen"])
             .args(FEATURES)
             .env(format!("CC_{}", triple.replace('-', "_")), self.compiler().0)
-            .env("CARGO_ENCODED_RUSTFLAGS", flags(&shell::root(), &cargo_home()));
+            .env("CARGO_ENCODED_RUSTFLAGS", flags(&cargo_home()));
         shell::run(&mut cargo)?;
         Ok(shell::target().join(triple).join(profile))
     }
@@ -109,19 +109,18 @@ fn has_library(triple: &str) -> Result<bool> {
 /// The flags of the compiler, each behind the octet 0x1f.
 ///
 /// The linker is that of the Rust toolchain: one program for all platforms, and the
-/// same on every machine. What is left of paths in the programs does not name this
-/// machine.
-fn flags(root: &Path, cargo_home: &Path) -> String {
+/// same on every machine. Paths of this repository are relative to its root as they are;
+/// a flag that names the root would have all crates built again for each checkout.
+fn flags(cargo_home: &Path) -> String {
     [
         "-Clinker=rust-lld".to_owned(),
         "-Clink-self-contained=yes".to_owned(),
-        format!("--remap-path-prefix={}=/fivedots", root.display()),
         format!("--remap-path-prefix={}=/cargo", cargo_home.display()),
     ]
     .join("\u{1f}")
 }
 
-fn cargo_home() -> PathBuf {
+pub(super) fn cargo_home() -> PathBuf {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))
         .unwrap_or_default()
@@ -139,16 +138,12 @@ mod tests {
     }
 
     #[test]
-    fn no_path_of_this_machine_is_left() {
-        let flags = flags(Path::new("/home/a/fivedots"), Path::new("/home/a/.cargo"));
+    fn the_folder_of_crates_is_not_named() {
+        let flags = flags(Path::new("/home/a/.cargo"));
         let remapped: Vec<_> = flags
             .split('\u{1f}')
             .filter(|flag| flag.starts_with("--remap"))
             .collect();
-        let expected = [
-            "--remap-path-prefix=/home/a/fivedots=/fivedots",
-            "--remap-path-prefix=/home/a/.cargo=/cargo",
-        ];
-        assert_eq!(remapped, expected);
+        assert_eq!(remapped, ["--remap-path-prefix=/home/a/.cargo=/cargo"]);
     }
 }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use super::PROGRAMS;
 use super::archive::Archive;
 use super::layer::Layer;
-use super::platform::Platform;
+use super::platform::{Platform, cargo_home};
 use crate::shell;
 
 /// Checks that packing twice gives the same octets.
@@ -36,18 +36,22 @@ pub(super) fn is_small(platform: Platform, layer: &Layer) -> Result<()> {
     Ok(())
 }
 
-/// Checks that the programs are static, and starts them; those of another processor
-/// in an emulator.
+/// Checks that the programs are static and name no folder of this machine, and starts
+/// them; those of another processor in an emulator.
 ///
 /// # Errors
 ///
-/// When one does not start or has another version.
+/// When one does not start, has another version, or a path that another machine has not.
 pub(super) fn programs(platform: Platform, folder: &Path) -> Result<()> {
     for name in PROGRAMS {
         let path = folder.join(name);
         let program = fs::read(&path)?;
         if is_dynamic(&program) {
             bail!("{} needs a dynamic linker, which the image has not", path.display());
+        }
+        let ours = [shell::root(), shell::target(), cargo_home()];
+        if let Some(named) = ours.iter().find(|folder| names(&program, folder)) {
+            bail!("{} names {}, a folder of this machine", path.display(), named.display());
         }
         let said = version_of(platform, &path)?;
         let expected = format!("{name} {}", env!("CARGO_PKG_VERSION"));
@@ -56,6 +60,13 @@ pub(super) fn programs(platform: Platform, folder: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether the octets of a program have the path of a folder.
+fn names(program: &[u8], folder: &Path) -> bool {
+    let path = [folder.as_os_str().as_encoded_bytes(), b"/"].concat();
+    // One that could not be found out is empty.
+    folder.is_absolute() && program.windows(path.len()).any(|octets| octets == path)
 }
 
 fn version_of(platform: Platform, path: &Path) -> Result<String> {
@@ -117,6 +128,15 @@ mod tests {
         let here = std::env::current_exe().unwrap();
         assert!(is_dynamic(&fs::read(here).unwrap()));
         assert!(!is_dynamic(b"\x7fELF"));
+    }
+
+    #[test]
+    fn a_folder_of_this_machine_is_found() {
+        let program = b"\x7fELF\0/home/a/fivedots/src\0";
+        assert!(names(program, Path::new("/home/a/fivedots")));
+        for other in ["/home/a/five", "/home/b", ""] {
+            assert!(!names(program, Path::new(other)), "{other}");
+        }
     }
 
     #[test]
