@@ -6,10 +6,13 @@ use anyhow::Result;
 
 use crate::lab::Lab;
 use crate::stages::Stages;
-use crate::test::{Options, Tested};
-use crate::{deb, fuzz, image, lint, shell};
+use crate::test::{Options, Tested, setup};
+use crate::{fuzz, lint, shell};
 
-/// Lints, tests, fuzzes, packages, then compares speed. Shows where the time went and, as the
+mod packaging;
+use packaging::Packaging;
+
+/// Lints, tests and packages at a time, fuzzes, then compares speed. Shows where the time went and, as the
 /// very last line, the count of tests.
 ///
 /// # Errors
@@ -22,11 +25,13 @@ pub(crate) fn run() -> Result<ExitCode> {
         shell::say(&format!("\n{stages}"));
     }
     linted?;
+    stages.time("set-up of the machine", setup::run);
+    let packaging = Packaging::start()?;
     let tested = Tested::run(&Options::default(), &mut stages)?;
     // What comes below takes minutes, which a program that is wrong is not worth.
     let more = tested.is_good().then(|| {
         feed(&mut stages)
-            .and_then(|()| package(&mut stages))
+            .and_then(|()| package(&mut stages, packaging))
             .and_then(|()| compare(&mut stages))
     });
     shell::say(&format!("\n{stages}"));
@@ -43,19 +48,13 @@ fn feed(stages: &mut Stages) -> Result<()> {
     fed
 }
 
-/// The image and the packages, of both platforms.
-fn package(stages: &mut Stages) -> Result<()> {
-    if std::env::var_os(IMAGE).is_none() {
-        shell::say("skipped: the image and the packages; IMAGE=1 builds them, minutes at first");
-        return Ok(());
-    }
-    let packaged = stages
-        .time("image", || image::run(&image::Options::quick()))
-        .and_then(|_| stages.time("packages", || deb::run(&deb::Options::quick())));
+/// What is left of the build of the image and the packages.
+fn package(stages: &mut Stages, packaging: Packaging) -> Result<()> {
+    let packaged = stages.time("image and packages", || packaging.finish());
     if let Err(error) = &packaged {
         shell::say(&format!("the image or a package is wrong: {error:#}"));
     }
-    packaged.map(|_| ())
+    packaged
 }
 
 /// Two ratios of CPU per answer, with a wide margin.
@@ -68,7 +67,3 @@ fn compare(stages: &mut Stages) -> Result<()> {
     }
     compared
 }
-
-/// Set where all crates were built for both platforms once: the first time takes longer
-/// than all other checks.
-const IMAGE: &str = "IMAGE";

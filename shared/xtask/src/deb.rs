@@ -27,13 +27,6 @@ pub(crate) struct Options {
     arch: Vec<Platform>,
 }
 
-impl Options {
-    /// What `.ci/run` builds.
-    pub(crate) fn quick() -> Self {
-        Self { profile: "image".to_owned(), arch: vec![] }
-    }
-}
-
 /// Builds the packages, checks them, and prints their paths.
 ///
 /// # Errors

@@ -45,7 +45,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// What `.ci/run` builds.
+    /// What a cluster on this machine gets.
     pub(crate) fn quick() -> Self {
         Self { profile: "image".to_owned(), arch: vec![], name: NAME.to_owned(), output: None }
     }

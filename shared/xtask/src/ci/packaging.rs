@@ -1,0 +1,72 @@
+//! The image and the packages of both platforms, built in the time that the tests leave
+//! to the processors.
+
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::shell;
+
+/// A build that is under way.
+#[derive(Debug)]
+pub(crate) struct Packaging {
+    child: Child,
+    /// What it prints, which would be among the lines of the tests.
+    log: PathBuf,
+}
+
+impl Packaging {
+    /// Starts it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub(crate) fn start() -> Result<Self> {
+        let log = shell::target().join("packaging.log");
+        let output = File::create(&log).with_context(|| format!("cannot write {log:?}"))?;
+        // SCHED_IDLE (sched(7)): it waits for every test that has something to do.
+        let mut command = Command::new("chrt");
+        command
+            .args(["--idle", "0", "sh", "-c", BOTH, "sh"])
+            .arg(std::env::current_exe()?)
+            .current_dir(shell::root())
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            // All of it can be ended at once.
+            .process_group(0);
+        let child = command.spawn().context("cannot start chrt")?;
+        Ok(Self { child, log })
+    }
+
+    /// Waits for it, and shows what it printed.
+    ///
+    /// # Errors
+    ///
+    /// When the image or a package is wrong.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        let status = self.child.wait()?;
+        let printed = fs::read(&self.log).unwrap_or_default();
+        shell::say(&String::from_utf8_lossy(&printed));
+        if !status.success() {
+            bail!("the image or a package: {status}");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Packaging {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let group = format!("-{}", self.child.id());
+            Command::new("kill").args(["--", &group]).status().ok();
+            self.child.wait().ok();
+        }
+    }
+}
+
+/// The image, and packages of the same programs.
+const BOTH: &str = r#""$1" image --profile image && "$1" deb --profile image"#;
