@@ -22,7 +22,7 @@ use crate::vitals::resident_kib;
 ///
 /// # Errors
 ///
-/// When ours does not start, or ends.
+/// When ours does not start, or ends, or the report cannot be written.
 pub(crate) fn run(args: &DayArgs) -> Result<bool> {
     let world = World::start()?;
     let (zones, warm) = (world.zones(), format!("warm.{GOOD}"));
@@ -43,7 +43,11 @@ pub(crate) fn run(args: &DayArgs) -> Result<bool> {
             anyhow::bail!("it ended: {status}; its output:\n{}", subject.process.output());
         }
     }
-    print_line(&day.line(started.elapsed()));
+    let last = day.line(started.elapsed());
+    print_line(&last);
+    if let Some(path) = &args.common.report {
+        std::fs::write(path, last + "\n")?;
+    }
     Ok(day.is_good())
 }
 

@@ -38,7 +38,7 @@ pub(crate) struct CommonArgs {
     /// The limit of open files of each subject
     #[arg(long, value_name = "COUNT")]
     pub(crate) nofile: Option<u32>,
-    /// Where the table goes as well
+    /// Where the result goes as well
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
     /// Where the program `fivedots` is
