@@ -19,13 +19,26 @@ pub(super) struct Recent {
     /// The hash of the name of the latest query, kept or not.
     latest: Option<u64>,
     all: VecDeque<Held>,
-    /// The beginning of each, beside them: all are compared for most denied queries.
-    starts: VecDeque<u64>,
+    /// How each begins, beside them.
+    starts: VecDeque<Start>,
+    /// The number of the first of them: they are numbered as they come.
+    first: u32,
+    /// The number of the latest with the same [`place_of`].
+    ends: [u32; PLACES],
     /// How many were denied of those with the same [`place_of`].
     denied: [u8; PLACES],
     /// Where those are that begin as the latest query does; see [`look`](Self::look).
     alike: Vec<u16>,
     spare: Vec<u8>,
+}
+
+/// How a query begins.
+#[derive(Clone, Copy, Debug)]
+struct Start {
+    /// See [`start_of`].
+    octets: u64,
+    /// The number of the query before it with the same [`place_of`], if that is there.
+    before: u32,
 }
 
 /// A query that may have to be placed again, by a list that is learned later.
@@ -59,7 +72,8 @@ impl Recent {
         let (Some(old), Some(start)) = (self.all.pop_front(), self.starts.pop_front()) else {
             return;
         };
-        if let Some(denied) = self.denied.get_mut(place_of(start)) {
+        self.first = self.first.wrapping_add(1);
+        if let Some(denied) = self.denied.get_mut(place_of(start.octets)) {
             *denied = denied.saturating_sub(u8::from(old.is_denied));
         }
         self.spare = old.name;
@@ -72,15 +86,30 @@ impl Recent {
             return false;
         }
         self.alike.clear();
-        let start = start_of(event.qname);
-        let denied = self.denied.get(place_of(start));
+        let octets = start_of(event.qname);
+        let denied = self.denied.get(place_of(octets));
         let is_any_denied = denied.is_some_and(|denied| *denied > 0);
         if is_any_denied {
-            let starts = (0..).zip(&self.starts);
-            let alike = starts.filter(|(_, other)| **other == start);
-            self.alike.extend(alike.map(|(at, _)| at));
+            self.find(octets);
         }
         is_any_denied
+    }
+
+    /// Finds those that begin so, from the latest back. What is no more there has a number
+    /// beyond those that are.
+    fn find(&mut self, octets: u64) {
+        let mut number = self.ends.get(place_of(octets)).copied().unwrap_or_default();
+        let mut later = u16::MAX;
+        while let Ok(at) = u16::try_from(number.wrapping_sub(self.first))
+            && at < later
+            && let Some(start) = self.starts.get(usize::from(at))
+        {
+            if start.octets == octets {
+                self.alike.push(at);
+            }
+            (later, number) = (at, start.before);
+        }
+        self.alike.reverse();
     }
 
     /// Iterates over those that [`look`](Self::look) found.
@@ -112,11 +141,16 @@ impl Recent {
         let mut name = std::mem::take(&mut self.spare);
         name.clear();
         name.extend_from_slice(qname);
-        let start = start_of(qname);
-        if let Some(denied) = self.denied.get_mut(place_of(start)) {
+        let octets = start_of(qname);
+        let place = place_of(octets);
+        if let Some(denied) = self.denied.get_mut(place) {
             *denied = denied.saturating_add(u8::from(is_denied));
         }
-        self.starts.push_back(start);
+        if let Some(end) = self.ends.get_mut(place) {
+            let number = u32::try_from(self.starts.len()).unwrap_or(u32::MAX);
+            let before = std::mem::replace(end, self.first.wrapping_add(number));
+            self.starts.push_back(Start { octets, before });
+        }
         self.all
             .push_back(Held { record, name, has_data, is_denied, ends });
     }
