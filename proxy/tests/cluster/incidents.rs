@@ -94,7 +94,7 @@ fn one_of_three_moves_unseen(bed: &Bed, phases: &mut Phases) {
 
 fn coredns_is_throttled(bed: &Bed, phases: &mut Phases) {
     let mut throttled = None;
-    phases.run("both CoreDNS throttled to 10m", Asked::All, || {
+    phases.run("both CoreDNS throttled to 50m", Asked::All, || {
         throttled = Some([0, 1].map(|node| Throttled::coredns(bed, node)));
     });
     phases.settle("the same, later", Asked::All);
