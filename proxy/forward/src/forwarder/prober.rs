@@ -15,8 +15,8 @@ use resolver::{KeyHasher, KeyView};
 
 impl Forwarder {
     /// Sends a probe for every zone, and for each of `names`, through each
-    /// upstream that is asked for it: soon, and again every `interval` or so.
-    /// Never ends.
+    /// upstream that is asked for it: soon, and again every `interval` or so; more often
+    /// while there is a loop, to see when it ends. Never ends.
     pub async fn look_for_loops(self, names: Vec<Name>, interval: Duration, clock: Clock) {
         let hasher = KeyHasher::default();
         let (tx, mut answers) = mpsc::channel(1);
@@ -39,7 +39,8 @@ impl Forwarder {
                 }
                 sleep(PAUSE.min(interval)).await;
             }
-            sleep(jittered(interval)).await;
+            let is_well = self.loops.active(clock.now()).is_empty();
+            sleep(jittered(if is_well { interval } else { AGAIN.min(interval) })).await;
         }
     }
 
@@ -104,6 +105,9 @@ const START: Duration = Duration::from_secs(1);
 
 /// More than a probe lives.
 const PATIENCE: Duration = Duration::from_millis(2500);
+
+/// From one round to the next while there is a loop.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// Between two probes.
 const PAUSE: Duration = Duration::from_millis(20);
