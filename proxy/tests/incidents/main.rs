@@ -153,7 +153,7 @@ incidents! {
     a_flow_is_stale: StaleFlows => of(Cause::StaleFlows, Scope::Node, "10.90.0.1");
     the_service_has_no_endpoint: NoEndpoints => open(Cause::NoEndpoints, "10.96.0.10");
     tcp_is_dropped: TcpDropped => open(Cause::TcpBlocked, "10.90.0.11");
-    a_loop_through_the_proxy: Loop => open(Cause::Loop, "10.90.0.11");
+    a_loop_through_the_proxy: Loop => of(Cause::Loop, Scope::Cluster, "10.90.0.11");
     a_loop_of_one: LoopOfOne => of(Cause::Loop, Scope::Cluster, "10.90.0.11");
     a_loop_of_two: LoopOfTwo => of(Cause::Loop, Scope::Cluster, "10.90.0.11");
     a_loop_of_four: LoopOfFour => of(Cause::Loop, Scope::Cluster, "10.90.0.11");

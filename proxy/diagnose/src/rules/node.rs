@@ -1,13 +1,15 @@
 //! Causes on the node itself: loops, the connection table, queues.
 
 use crate::cause::Cause;
-use crate::evidence::{Conntrack, Evidence, FullTable};
+use crate::evidence::{Conntrack, Evidence, FullTable, Ring};
 use crate::finding::{Finding, Scope, found, has};
 
 /// A probe or a question came back.
 pub(super) fn ring(evidence: &Evidence, _: &[Finding]) -> Option<Finding> {
     let ring = evidence.rings.as_ref()?.first()?;
-    let scope = if ring.through_coredns { Scope::Cluster } else { evidence.scope_of(Cause::Loop) };
+    // All CoreDNS pods have one Corefile, so what one does each does.
+    let is_shared = ring.through_coredns || passes_coredns(ring, evidence);
+    let scope = if is_shared { Scope::Cluster } else { evidence.scope_of(Cause::Loop) };
     let (way, below) = (ring.hops.join(" -> "), &ring.below);
     let finding = found(Cause::Loop, scope)
         .culprit(Some(way.clone()))
@@ -15,6 +17,13 @@ pub(super) fn ring(evidence: &Evidence, _: &[Finding]) -> Option<Finding> {
         .because_if(ring.laps > 1, || format!("one query became {} queries", ring.laps))
         .otherwise("without a loop no probe comes back, whatever else is slow");
     Some(finding)
+}
+
+/// Whether one of the hops is a CoreDNS pod.
+fn passes_coredns(ring: &Ring, evidence: &Evidence) -> bool {
+    let pods = evidence.coredns.iter().flatten();
+    let mut addresses = pods.filter_map(|pod| pod.addr);
+    addresses.any(|addr| ring.hops.contains(&addr.to_string()))
 }
 
 /// New flows found no entry, and were dropped.

@@ -33,6 +33,16 @@ fn what_clients_do_is_theirs_and_what_they_feel_is_the_nodes() {
         (late.cause, late.culprit.as_deref()),
         (Cause::Amplification, Some("shop/checkout"))
     );
+    // A loop behind a pod of another node makes everybody wait.
+    let looped = changed(|evidence| {
+        let window = evidence.window.as_mut().unwrap();
+        window.p99_ms = Some(1_024.0);
+        window.who[0].wasted = 990;
+        window.who[1].wasted = 300;
+        let causes = vec![Cause::Loop.label().to_owned()];
+        evidence.peers = Some(vec![Peer { causes, ..Peer::default() }]);
+    });
+    assert_eq!(causes(&looped), []);
     // Failures of all are of nobody.
     assert_eq!(
         causes(&changed(|evidence| {

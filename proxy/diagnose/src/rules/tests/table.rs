@@ -1,6 +1,22 @@
-//! The connection table, and what looks as if it were full.
+//! Loops, the connection table, and what looks as if it were full.
 
 use super::*;
+
+#[test]
+fn a_loop_through_a_pod_is_one_of_the_cluster() {
+    let looped = |hop: String| {
+        let hops = ["us", &hop, "us"].map(str::to_owned).into();
+        let alone = Some(vec![Peer::default()]);
+        changed(|evidence| {
+            evidence.rings = Some(vec![Ring { hops, ..Ring::default() }]);
+            evidence.peers = alone;
+        })
+    };
+    let pod = healthy().coredns.unwrap()[0].addr.unwrap();
+    let scope = |hop| only(&looped(hop)).scope;
+    assert_eq!(scope(pod.to_string()), Scope::Cluster);
+    assert_eq!(scope("192.0.2.1:53".to_owned()), Scope::Node);
+}
 
 #[test]
 fn a_full_table_is_told_from_a_service_without_endpoints() {
