@@ -52,13 +52,11 @@ fn run(bed: &Bed, case: &Case) -> Result<(), String> {
     match case.expected {
         None if !found.is_empty() => wrong = format!("{}: {fleet}", case.name),
         Some((cause, scope, who, nodes)) => {
-            let is_it = |(node, one, reach, culprit): &(String, Cause, Scope, String)| {
-                nodes.contains(&&**node)
-                    && *one == cause
-                    && *reach == scope
-                    && culprit.contains(who)
+            let is_it = |(_, one, reach, culprit): &(String, Cause, Scope, String)| {
+                *one == cause && *reach == scope && culprit.contains(who)
             };
-            if found.len() != nodes.len() || !found.iter().all(is_it) {
+            let finders: Vec<_> = found.iter().map(|(node, ..)| &**node).collect();
+            if !nodes.are(&finders) || !found.iter().all(is_it) {
                 wrong = format!("{}: {fleet}", case.name);
             }
         }
@@ -72,10 +70,11 @@ fn run(bed: &Bed, case: &Case) -> Result<(), String> {
     drop(made);
     if case.expected.is_some() {
         let healed = || look(bed, "healed").outcome() == Outcome::Healthy;
-        if !eventually(LONG, healed) {
+        let is_healed = eventually(LONG, healed);
+        if !is_healed {
             wrong += &format!("{}: not healed: {}", case.name, look(bed, "healed"));
         }
-        println!("{}: healed", case.name);
+        println!("{}: {}", case.name, if is_healed { "healed" } else { "not healed" });
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
