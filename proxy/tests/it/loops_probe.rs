@@ -41,6 +41,21 @@ fn a_ring_is_found_behind_one_of_two_upstreams() {
     assert!(!body.contains(&good.addr().to_string()), "{body}");
 }
 
+/// Who mends it wants to see that it is gone, and not wait for the next of rare probes.
+#[test]
+fn a_ring_that_a_client_found_is_probed_while_it_is_there() {
+    let forwarder = Forwarder::start(Kind::Naive);
+    let proxy = Fivedots::configured(forwarder.addr, "[loop]\nprobe_interval = \"1h\"");
+    // The probes of the start are over.
+    assert!(eventually(Duration::from_secs(10), || forwarder.total() > 2));
+    forwarder.forward_to(proxy.listen);
+    ask_in_loop(&proxy, "n.example.");
+    let shown = "fivedots_loops_total{evidence=\"probe\"} 0\n";
+    let is_probed = || !get(proxy.metrics, "/metrics").body.contains(shown);
+    assert!(!is_probed());
+    assert!(eventually(Duration::from_secs(30), is_probed));
+}
+
 /// CoreDNS's own check took silence for a loop, once.
 #[test]
 fn silence_is_no_loop() {

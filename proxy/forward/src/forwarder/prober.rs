@@ -39,8 +39,20 @@ impl Forwarder {
                 }
                 sleep(PAUSE.min(interval)).await;
             }
-            let is_well = self.loops.active(clock.now()).is_empty();
-            sleep(jittered(if is_well { interval } else { AGAIN.min(interval) })).await;
+            self.pause(interval, clock).await;
+        }
+    }
+
+    /// Waits for `interval` or so, but not for long while there is a loop, whoever found
+    /// it.
+    async fn pause(&self, interval: Duration, clock: Clock) {
+        let end = clock.now() + jittered(interval);
+        loop {
+            sleep(jittered(AGAIN.min(interval))).await;
+            let now = clock.now();
+            if now >= end || !self.loops.active(now).is_empty() {
+                return;
+            }
         }
     }
 
