@@ -33,10 +33,10 @@ impl Packaging {
             .args(["--idle", "0", "sh", "-c", BOTH, "sh"])
             .arg(std::env::current_exe()?)
             .current_dir(shell::root())
-            .stdin(Stdio::null())
+            // Closed when we end, however that is.
+            .stdin(Stdio::piped())
             .stdout(output.try_clone()?)
             .stderr(output)
-            // All of it can be ended at once.
             .process_group(0);
         let child = command.spawn().context("cannot start chrt")?;
         Ok(Self { child, log })
@@ -48,7 +48,10 @@ impl Packaging {
     ///
     /// When the image or a package is wrong.
     pub(crate) fn finish(mut self) -> Result<()> {
+        // Or it would be closed, and end what is waited for.
+        let input = self.child.stdin.take();
         let status = self.child.wait()?;
+        drop(input);
         let printed = fs::read(&self.log).unwrap_or_default();
         shell::say(&String::from_utf8_lossy(&printed));
         if !status.success() {
@@ -60,13 +63,12 @@ impl Packaging {
 
 impl Drop for Packaging {
     fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
-            let group = format!("-{}", self.child.id());
-            Command::new("kill").args(["--", &group]).status().ok();
-            self.child.wait().ok();
-        }
+        // Closes its standard input first.
+        self.child.wait().ok();
     }
 }
 
-/// The image, and packages of the same programs.
-const BOTH: &str = r#""$1" image --profile image && "$1" deb --profile image"#;
+/// The image, and packages of the same programs; all of it ends with standard input.
+const BOTH: &str = r#"exec 3<&0
+(cat <&3 >/dev/null; kill -- -$$) &
+"$1" image --profile image && "$1" deb --profile image"#;
