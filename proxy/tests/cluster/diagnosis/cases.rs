@@ -132,16 +132,24 @@ fn feed(bed: &Bed, commands: &[String]) {
     wait_for_coredns(bed);
 }
 
-/// To the resolver's usual address; at 10.250.0.54 there is another.
-fn silence_upstream(bed: &Bed) -> Option<Rules<'_>> {
+/// Puts another resolver at 10.250.0.54, for who heals.
+fn add_resolver(bed: &Bed) {
     let space = bed.cluster.control_plane.space();
     space
         .run("ip", &["address", "replace", "10.250.0.54/24", "dev", "br0"])
         .unwrap();
-    let script = "table ip other {\nchain in {\ntype nat hook prerouting priority -100;\n\
-                  ip daddr 10.250.0.54 dnat to 10.250.0.53\n}\n\
-                  chain drops {\ntype filter hook prerouting priority -400;\n\
+    let script = "table ip other\ndelete table ip other\n\
+                  table ip other {\nchain in {\ntype nat hook prerouting priority -100;\n\
+                  ip daddr 10.250.0.54 dnat to 10.250.0.53\n}\n}\n";
+    space.run("nft", &[script]).unwrap();
+}
+
+/// At the resolver's usual address.
+fn silence_upstream(bed: &Bed) -> Option<Rules<'_>> {
+    add_resolver(bed);
+    let script = "table ip other {\nchain drops {\ntype filter hook prerouting priority -400;\n\
                   ip daddr 10.250.0.53 udp dport 53 drop\nip daddr 10.250.0.53 tcp dport 53 drop\n}\n}\n";
+    let space = bed.cluster.control_plane.space();
     space.run("nft", &[script]).unwrap();
     pace(Duration::from_secs(10));
     None
@@ -149,6 +157,7 @@ fn silence_upstream(bed: &Bed) -> Option<Rules<'_>> {
 
 /// CoreDNS asks its own Service, as where the node's resolver is itself.
 fn make_loop(bed: &Bed) -> Option<Rules<'_>> {
+    add_resolver(bed);
     write_forward(bed, "10.96.0.10");
     restart_coredns(bed);
     None
