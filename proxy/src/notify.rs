@@ -90,11 +90,25 @@ const FEEDS: u32 = 4;
 #[cfg(test)]
 mod tests {
     use std::iter;
+    use std::path::Path;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
     use crate::heartbeat::Heartbeats;
     use resolver::Clock;
+
+    fn supervisor(path: &Path, watchdog: Option<Duration>) -> Supervisor {
+        let socket = UnixDatagram::unbound().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let to = SocketAddr::from_pathname(path).unwrap();
+        Supervisor { socket, to, watchdog, was_ready: false }
+    }
+
+    /// Sends until there is no room; returns how often there was.
+    fn fill(supervisor: &Supervisor) -> usize {
+        let sent = iter::repeat_with(|| supervisor.send("full"));
+        sent.take_while(|sent| *sent).count()
+    }
 
     #[test]
     fn both_kinds_of_addresses_are_understood() {
@@ -117,12 +131,7 @@ mod tests {
             all.map(|text| String::from_utf8(text).unwrap())
                 .collect::<Vec<_>>()
         };
-        let mut supervisor = Supervisor {
-            socket: UnixDatagram::unbound().unwrap(),
-            to: SocketAddr::from_pathname(&path).unwrap(),
-            watchdog: Some(Duration::from_secs(20)),
-            was_ready: false,
-        };
+        let mut supervisor = supervisor(&path, Some(Duration::from_secs(20)));
         let (starting, health) = (Health::new(1), Health::new(0));
         assert!(supervisor.report(&starting));
         assert_eq!(said(), ["WATCHDOG=1"]);
@@ -147,27 +156,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("notify");
         let systemd = UnixDatagram::bind(&path).unwrap();
-        let mut supervisor = Supervisor {
-            socket: UnixDatagram::unbound().unwrap(),
-            to: SocketAddr::from_pathname(&path).unwrap(),
-            watchdog: None,
-            was_ready: false,
-        };
-        supervisor.socket.set_nonblocking(true).unwrap();
+        let mut supervisor = supervisor(&path, None);
         let next = || {
             let mut buffer = [0; 64];
             let len = systemd.recv(&mut buffer).unwrap();
             String::from_utf8(buffer[..len].to_vec()).unwrap()
         };
-        let filled = iter::repeat_with(|| supervisor.send("full")).take_while(|sent| *sent);
-        let filled = filled.count();
+        let filled = fill(&supervisor);
         let health = Health::new(0);
         assert!(supervisor.report(&health));
         assert!((0..filled).all(|_| next() == "full"));
         assert!(supervisor.report(&health));
         assert_eq!(next(), "READY=1\nSTATUS=serving");
-        let filled = iter::repeat_with(|| supervisor.send("full")).take_while(|sent| *sent);
-        let filled = filled.count();
+        let filled = fill(&supervisor);
         health.drain();
         assert!(supervisor.report(&health));
         assert!((0..filled).all(|_| next() == "full"));

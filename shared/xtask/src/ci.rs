@@ -12,8 +12,8 @@ use crate::{fuzz, lint, shell};
 mod packaging;
 use packaging::Packaging;
 
-/// Lints, tests and packages at a time, fuzzes, then compares speed. Shows where the time went and, as the
-/// very last line, the count of tests.
+/// Lints, tests and packages at a time, fuzzes, then compares speed. Shows where the time
+/// went and, as the very last line, the count of tests.
 ///
 /// # Errors
 ///

@@ -84,7 +84,7 @@ impl Client {
     /// Counts one query.
     pub(crate) fn note(&mut self, event: &QueryEvent<'_>, noted: &Noted, now: Moment) {
         noted.count(&mut self.counters, &mut self.origins, now);
-        if event.record.origin.is_failure() {
+        if noted.failed {
             self.failing.note(event, now);
         }
         self.last = self.last.max(event.record.arrived);

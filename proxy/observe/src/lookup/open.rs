@@ -386,7 +386,8 @@ const ALWAYS: usize = 64;
 const MOST: usize = 2048;
 
 /// Lookups of one client that found their name, beyond which those go that are older than
-/// [`SOON`] and of which hardly anything follows. They are counted already.
+/// [`SOON`] and of which hardly anything follows. They are counted already. A client that
+/// never asks two types of a name keeps no more.
 const FEW: usize = 64;
 
 /// The same that may be asked for more types, beyond which half of them go if they are

@@ -8,6 +8,7 @@ use dns::Rcode;
 use resolver::Moment;
 
 use crate::intake::{QueryEvent, QueryFlags, Record};
+use crate::tables::MIX;
 use crate::wire::dots;
 
 /// In the order of their answers.
@@ -276,9 +277,6 @@ fn is_denied(event: &QueryEvent<'_>) -> bool {
 /// Beginnings that are told apart by what is denied of them: so many that most of a
 /// client's names that are found have none in common with one that is not.
 const PLACES: usize = 32;
-
-/// An odd number without a pattern (the golden ratio).
-const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Longer than a walk takes whose answers are not lost.
 const RECENT: Duration = Duration::from_secs(2);
