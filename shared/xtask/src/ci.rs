@@ -9,11 +9,12 @@ use crate::stages::Stages;
 use crate::test::{Options, Tested, setup};
 use crate::{fuzz, lint, shell};
 
-mod packaging;
-use packaging::Packaging;
+mod beside;
+use beside::Beside;
 
-/// Lints, tests and packages at a time, fuzzes, then compares speed. Shows where the time
-/// went and, as the very last line, the count of tests.
+/// Lints, tests with the builds of image, packages and lab beside them, fuzzes, then
+/// compares speed. Shows where the time went and, as the very last line, the count of
+/// tests.
 ///
 /// # Errors
 ///
@@ -26,12 +27,12 @@ pub(crate) fn run() -> Result<ExitCode> {
     }
     linted?;
     stages.time("set-up of the machine", setup::run);
-    let packaging = Packaging::start()?;
+    let beside = Beside::start()?;
     let tested = Tested::run(&Options::default(), &mut stages)?;
     // What comes below takes minutes, which a program that is wrong is not worth.
     let more = tested.is_good().then(|| {
         feed(&mut stages)
-            .and_then(|()| package(&mut stages, packaging))
+            .and_then(|()| build(&mut stages, beside))
             .and_then(|()| compare(&mut stages))
     });
     shell::say(&format!("\n{stages}"));
@@ -48,20 +49,19 @@ fn feed(stages: &mut Stages) -> Result<()> {
     fed
 }
 
-/// What is left of the build of the image and the packages.
-fn package(stages: &mut Stages, packaging: Packaging) -> Result<()> {
-    let packaged = stages.time("image and packages", || packaging.finish());
-    if let Err(error) = &packaged {
-        shell::say(&format!("the image or a package is wrong: {error:#}"));
+/// What is left of the builds beside the tests.
+fn build(stages: &mut Stages, beside: Beside) -> Result<()> {
+    let built = stages.time("image, packages, build of the lab", || beside.finish());
+    if let Err(error) = &built {
+        shell::say(&format!("a build beside the tests failed: {error:#}"));
     }
-    packaged
+    built
 }
 
 /// Two ratios of CPU per answer, with a wide margin.
 fn compare(stages: &mut Stages) -> Result<()> {
-    let compared = stages
-        .time("build of the lab", || Lab::build("lab"))
-        .and_then(|lab| stages.time("lab", || lab.run(&["--quick".to_owned()])));
+    let lab = Lab::at("lab");
+    let compared = stages.time("lab", || lab.run(&["--quick".to_owned()]));
     if let Err(error) = &compared {
         shell::say(&format!("the lab failed: {error:#}"));
     }

@@ -23,7 +23,12 @@ impl Lab {
         let packages = ["--package", "proxy", "--package", "loadgen", "--package", "benches"];
         let mut build = shell::cargo(&["build", "--bins", "--profile", profile]);
         shell::run(build.args(packages))?;
-        Ok(Self { programs: shell::target().join(profile) })
+        Ok(Self::at(profile))
+    }
+
+    /// Those that were built with the profile.
+    pub(crate) fn at(profile: &str) -> Self {
+        Self { programs: shell::target().join(profile) }
     }
 
     /// Lets the lab compare them.

@@ -77,6 +77,9 @@ enum Chore {
         /// The programs as they ship: a slower build, for figures to publish
         #[arg(long)]
         release: bool,
+        /// Only builds what it needs
+        #[arg(long)]
+        build: bool,
         /// Passed on to `lab run`, as `--quick`, `--veth` or `--json FILE`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
@@ -150,7 +153,7 @@ fn main() -> ExitCode {
         Chore::Test(options) => test::run(&options),
         Chore::Soak { name, length } => soak::run(&name, length),
         Chore::Fuzz { targets, length } => fuzz::run(&targets, length),
-        Chore::Lab { release, arguments } => compare(release, &arguments),
+        Chore::Lab { release, build, arguments } => compare(release, build, &arguments),
         Chore::Fire { arguments } => trials::run("fire", &arguments),
         Chore::Storms { arguments } => trials::run("storms", &arguments),
         Chore::Cluster { arguments } => cluster::run(&arguments),
@@ -178,8 +181,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn compare(release: bool, arguments: &[String]) -> anyhow::Result<ExitCode> {
+fn compare(release: bool, only_build: bool, arguments: &[String]) -> anyhow::Result<ExitCode> {
     let profile = if release { "release" } else { "lab" };
-    Lab::build(profile)?.run(arguments)?;
+    let lab = Lab::build(profile)?;
+    if !only_build {
+        lab.run(arguments)?;
+    }
     Ok(ExitCode::SUCCESS)
 }

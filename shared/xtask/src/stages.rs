@@ -37,10 +37,17 @@ impl fmt::Display for Spent {
 }
 
 impl Stages {
-    /// Does `work` and keeps how long it took as `stage`, whatever comes of it.
+    /// Does `work` and keeps how long it took as `stage`, whatever comes of it. What is
+    /// done in two parts is one stage.
     pub(crate) fn time<T>(&mut self, stage: &'static str, work: impl FnOnce() -> T) -> T {
         let (outcome, spent) = Spent::on(work);
-        self.rows.push((stage, spent));
+        match self.rows.iter_mut().find(|(name, _)| *name == stage) {
+            Some((_, before)) => {
+                before.wall += spent.wall;
+                before.cpu += spent.cpu;
+            }
+            None => self.rows.push((stage, spent)),
+        }
         outcome
     }
 }
