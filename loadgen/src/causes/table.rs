@@ -5,12 +5,13 @@
 
 use std::fmt;
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use netlink::conntrack::{self, Tuple};
+use netlink::{Message, Netlink};
 
 /// Flows that were made: each address sends from each port to one peer.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -47,64 +48,26 @@ impl Flows {
             let reason = format!("the flows are in another network namespace, {}", self.netns);
             return Err(io::Error::other(reason));
         }
-        let mut socket =
-            Socket::new(Domain::from(AF_NETLINK), Type::RAW, Some(Protocol::from(NETFILTER)))?;
-        socket.set_nonblocking(true)?;
-        let mut replies = vec![0; REPLIES_LEN];
+        let mut netlink = Netlink::netfilter()?;
         let mut first = 0;
         while first < self.count {
             let next = self.count.min(first + BATCH);
-            let mut request = Vec::new();
-            for n in first..next {
-                delete(self.source(n), self.peer, &mut request);
-            }
-            socket.write_all(&request)?;
-            // Of each entry that was not there comes an error; more than fit are lost.
-            while let Ok(len) = socket.read(&mut replies) {
-                if len == 0 || is_refused(&replies) {
-                    break;
-                }
-            }
-            if is_refused(&replies) {
+            let messages: Vec<_> = (first..next).map(|n| self.delete(n)).collect();
+            // An entry that is not there is an error too.
+            let errors = netlink.attempt("remove flows", &messages)?;
+            if errors.contains(&EPERM) {
                 return Err(io::Error::from_raw_os_error(EPERM));
             }
             first = next;
         }
         Ok(())
     }
-}
 
-/// The first reply is an error, and that this process may not.
-fn is_refused(replies: &[u8]) -> bool {
-    let code = replies
-        .get(HEADER..HEADER + 4)
-        .and_then(|code| code.first_chunk().copied());
-    code.is_some_and(|code| i32::from_ne_bytes(code) == -EPERM)
-}
-
-/// Appends the request to delete a flow of UDP (`IPCTNL_MSG_CT_DELETE`).
-fn delete(source: SocketAddrV4, peer: SocketAddrV4, out: &mut Vec<u8>) {
-    out.extend(MESSAGE_LEN.to_ne_bytes());
-    out.extend(CT_DELETE.to_ne_bytes());
-    out.extend(NLM_F_REQUEST.to_ne_bytes());
-    // Sequence and sender, which nobody reads; then family, version and resource.
-    out.extend([0; 8]);
-    out.extend([AF_INET, 0, 0, 0]);
-    let mut attribute = |len: u16, kind: u16, value: &[u8]| {
-        out.extend(len.to_ne_bytes());
-        out.extend(kind.to_ne_bytes());
-        out.extend(value);
-    };
-    attribute(52, 1 | NESTED, &[]);
-    attribute(20, 1 | NESTED, &[]);
-    attribute(8, 1, &source.ip().octets());
-    attribute(8, 2, &peer.ip().octets());
-    attribute(28, 2 | NESTED, &[]);
-    attribute(5, 1, &[UDP, 0, 0, 0]);
-    let [high, low] = source.port().to_be_bytes();
-    attribute(6, 2, &[high, low, 0, 0]);
-    let [high, low] = peer.port().to_be_bytes();
-    attribute(6, 3, &[high, low, 0, 0]);
+    /// The message that removes the n-th flow.
+    fn delete(&self, n: u32) -> Message {
+        let (source, target) = (self.source(n).into(), self.peer.into());
+        conntrack::delete(Tuple { protocol: UDP, source, target })
+    }
 }
 
 /// A number of the connection table of this network namespace: `count` or `max`; `None`
@@ -225,21 +188,12 @@ pub fn clean_up(folder: &Path, exists: impl Fn(&str) -> bool) -> Result<Vec<Stri
 /// Where journals are.
 pub const JOURNALS: &str = "/run/fivedots-loadgen";
 
-/// From linux/netlink.h, linux/netfilter/nfnetlink.h and `nfnetlink_conntrack.h`.
-const AF_NETLINK: i32 = 16;
-const NETFILTER: i32 = 12;
-const AF_INET: u8 = 2;
+/// `IPPROTO_UDP`.
 const UDP: u8 = 17;
-const CT_DELETE: u16 = (1 << 8) | 2;
-const NLM_F_REQUEST: u16 = 1;
-const NESTED: u16 = 0x8000;
-const HEADER: usize = 16;
-/// Header 16, family 4, attributes 52.
-const MESSAGE_LEN: u32 = 72;
+/// errno(3).
 const EPERM: i32 = 1;
-/// Requests of one system call: 36 kB, well within a send queue.
+/// Requests that are composed at a time.
 const BATCH: u32 = 512;
-const REPLIES_LEN: usize = 1 << 16;
 
 #[cfg(test)]
 mod tests {
@@ -263,13 +217,6 @@ mod tests {
         let [one, two, three] = ["127.64.0.254", "127.64.0.255", "127.64.1.0"];
         let expected = [(one, 4000), (one, 4001), (two, 4000), (two, 4001), (three, 4000)];
         assert_eq!(sources, expected.map(|(address, port)| format!("{address}:{port}")));
-    }
-
-    #[test]
-    fn a_request_has_the_length_that_it_names() {
-        let mut request = Vec::new();
-        delete(flows().source(0), flows().peer, &mut request);
-        assert_eq!(request.len(), MESSAGE_LEN as usize);
     }
 
     #[test]

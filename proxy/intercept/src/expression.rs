@@ -1,8 +1,8 @@
 //! What rules are made of: expressions over registers, as the kernel has them
 //! (`include/uapi/linux/netfilter/nf_tables.h`).
 
-use crate::netlink::Attributes;
 use crate::plan::Family;
+use netlink::Attributes;
 
 /// A rule, one expression after the other; each may end it.
 #[derive(Clone, Debug, Default)]

@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use netlink::{Netlink, NetlinkError, Reply, Values, text};
+
 use crate::link::{self, Device, Known};
-use crate::netlink::{Reply, attributes, find, text};
 use crate::nft::{self, FAMILY_INET, FIXED, TABLE_NAME, TABLE_USERDATA};
 use crate::plan::{Family, TABLE};
 use crate::rules::LIVE;
-use crate::socket::{Netlink, NetlinkError};
 
 /// What is there of ours.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -88,9 +88,9 @@ pub(crate) type Table = Vec<u8>;
 pub(crate) fn tables(netfilter: &mut Netlink) -> Result<Vec<Table>, NetlinkError> {
     netfilter.ask("list the tables", nft::list_tables(), |reply| {
         let attributes = reply.attributes(FIXED);
-        let is_named = find(&attributes, TABLE_NAME).map(text).as_deref() == Some(TABLE);
+        let is_named = attributes.find(TABLE_NAME).map(text).as_deref() == Some(TABLE);
         let is_inet = reply.body.first() == Some(&FAMILY_INET);
-        let comment = find(&attributes, TABLE_USERDATA).unwrap_or_default();
+        let comment = attributes.find(TABLE_USERDATA).unwrap_or_default();
         (is_named && is_inet).then(|| comment.to_vec())
     })
 }
@@ -114,19 +114,20 @@ pub(crate) fn ours(route: &mut Netlink) -> Result<(Option<Device>, Vec<Known>), 
 
 /// The elements of one message, with what is left of their lives.
 fn read_elements(reply: &Reply<'_>) -> Option<Vec<(IpAddr, Duration)>> {
-    let list = find(&reply.attributes(FIXED), ELEMENTS).map(attributes)?;
-    let element = |(_, element): &(u16, &[u8])| {
-        let element = attributes(element);
-        let key = attributes(find(&element, KEY)?);
-        let addr = match *find(&key, VALUE)? {
+    let list = reply.attributes(FIXED).nested(ELEMENTS)?;
+    let element = |(_, element)| {
+        let element = Values::of(element);
+        let addr = match *element.nested(KEY)?.find(VALUE)? {
             [a, b, c, d] => IpAddr::from([a, b, c, d]),
             ref addr => IpAddr::from(<[u8; 16]>::try_from(addr).ok()?),
         };
-        let left = find(&element, EXPIRATION).and_then(|left| left.first_chunk().copied());
+        let left = element
+            .find(EXPIRATION)
+            .and_then(|left| left.first_chunk().copied());
         let left = Duration::from_millis(left.map_or(0, u64::from_be_bytes));
         Some((addr, left))
     };
-    Some(list.iter().filter_map(element).collect())
+    Some(list.all().filter_map(element).collect())
 }
 
 const ELEMENTS: u16 = 3;

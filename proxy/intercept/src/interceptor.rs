@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::connections;
+use netlink::{Netlink, NetlinkError, conntrack};
+
 use crate::found::{is_ours, live, ours, tables};
 use crate::link::{self, Device, Known, LINK, LOOPBACK};
-use crate::plan::{Family, Plan, TABLE};
+use crate::plan::{Plan, TABLE};
 use crate::rules::{self, Matching};
-use crate::socket::{Netlink, NetlinkError};
 
 /// Why nothing is intercepted.
 #[derive(Debug, thiserror::Error)]
@@ -122,35 +122,29 @@ impl Interceptor {
     /// Has the kernel choose anew for each client of a local address that it has sent to
     /// one of `gone`; returns how many there were.
     ///
+    /// It chooses a pod for the first packet of a connection and remembers it: a client
+    /// that keeps its port would go on to ask a pod that is gone, for minutes.
+    ///
     /// # Errors
     ///
     /// When the kernel does not list its connections.
     pub fn forget(&mut self, gone: &[SocketAddr]) -> Result<usize, InterceptError> {
-        let mut forgotten = 0;
-        for family in [Family::V4, Family::V6] {
-            let of_family = |addr: &IpAddr| Family::of(*addr) == family;
-            let local: Vec<_> = self.plan.local.iter().copied().filter(of_family).collect();
-            let gone: Vec<_> = gone
-                .iter()
-                .copied()
-                .filter(|to| of_family(&to.ip()))
-                .collect();
-            if local.is_empty() || gone.is_empty() {
-                continue;
-            }
-            let found =
-                self.netfilter
-                    .ask("list the connections", connections::list(family), |reply| {
-                        connections::read(reply, &local, &gone)
-                    })?;
-            for connection in &found {
-                // One that has ended meanwhile is forgotten as well.
-                let message = connections::forget(connection);
-                let done = self.netfilter.request("forget a connection", &[message]);
-                forgotten += usize::from(done.is_ok());
-            }
+        if gone.is_empty() || self.plan.local.is_empty() {
+            return Ok(0);
         }
-        Ok(forgotten)
+        let local = &self.plan.local;
+        let found = self
+            .netfilter
+            .ask("list the connections", conntrack::list(), |reply| {
+                let entry = conntrack::Entry::read(reply)?;
+                let target = entry.original.target;
+                let is_local = target.port() == DNS && local.contains(&target.ip());
+                (is_local && gone.contains(&entry.reply.source)).then_some(entry.original)
+            })?;
+        let messages: Vec<_> = found.into_iter().map(conntrack::delete).collect();
+        // One that has ended meanwhile is forgotten as well.
+        let errors = self.netfilter.attempt("forget connections", &messages)?;
+        Ok(messages.len().saturating_sub(errors.len()))
     }
 
     /// Puts everything in force again, as after someone removed it.
@@ -224,6 +218,7 @@ fn our_link(route: &mut Netlink) -> Result<Option<Device>, NetlinkError> {
     Ok(found.into_iter().next())
 }
 
+const DNS: u16 = 53;
 /// Numbers of errors (errno(3)).
 const EPERM: i32 = 1;
 const EEXIST: i32 = 17;

@@ -8,10 +8,10 @@
 //!
 //! Start with `rules`, which has every rule and why it is there.
 
+pub use netlink::NetlinkError;
+
 mod plan;
 pub use plan::{Family, MARK, Plan, TABLE};
-
-mod netlink;
 
 mod expression;
 
@@ -21,11 +21,6 @@ mod rules;
 pub use rules::{LIFE, Matching};
 
 mod link;
-
-mod socket;
-pub use socket::NetlinkError;
-
-mod connections;
 
 mod interceptor;
 pub use interceptor::{InterceptError, Interceptor};

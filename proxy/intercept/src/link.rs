@@ -3,7 +3,8 @@
 
 use std::net::IpAddr;
 
-use crate::netlink::{Attributes, CREATE, DUMP, EXCLUSIVE, Message, Reply, find, text};
+use netlink::{Attributes, CREATE, DUMP, EXCLUSIVE, Message, Reply, text};
+
 use crate::plan::octets;
 
 /// A device, by the number of the kernel.
@@ -37,7 +38,7 @@ pub(crate) fn get_link() -> Message {
 
 /// Reads a link that was asked for.
 pub(crate) fn read_link(reply: &Reply<'_>) -> Option<Device> {
-    let name = find(&reply.attributes(LINK_FIXED), IFNAME).map(text);
+    let name = reply.attributes(LINK_FIXED).find(IFNAME).map(text);
     let index = reply.body.get(4..8)?.first_chunk().copied()?;
     (reply.kind == NEW_LINK && name.as_deref() == Some(LINK))
         .then(|| Device(u32::from_ne_bytes(index)))
@@ -66,12 +67,14 @@ pub(crate) fn list_addresses() -> Message {
 pub(crate) fn read_address(reply: &Reply<'_>) -> Option<Known> {
     let index = reply.body.get(4..8)?.first_chunk().copied()?;
     let attributes = reply.attributes(ADDRESS_FIXED);
-    let addr = find(&attributes, LOCAL).or_else(|| find(&attributes, ADDRESS))?;
+    let addr = attributes
+        .find(LOCAL)
+        .or_else(|| attributes.find(ADDRESS))?;
     let addr = match *addr {
         [a, b, c, d] => IpAddr::from([a, b, c, d]),
         _ => IpAddr::from(<[u8; 16]>::try_from(addr).ok()?),
     };
-    let is_ours = find(&attributes, PROTOCOL) == Some(&[OURS]);
+    let is_ours = attributes.find(PROTOCOL) == Some(&[OURS]);
     (reply.kind == NEW_ADDRESS).then(|| Known {
         addr,
         device: Device(u32::from_ne_bytes(index)),

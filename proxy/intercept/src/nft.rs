@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use netlink::{APPEND, Attributes, CREATE, DUMP, Message};
+
 use crate::expression::{LIST_ELEMENT, Rule};
-use crate::netlink::{APPEND, Attributes, CREATE, DUMP, Message};
 use crate::plan::TABLE;
 
 /// Where a chain is hooked in.

@@ -26,8 +26,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use netlink::Message;
+
 use crate::expression::{Protocol, Rule, Side};
-use crate::netlink::Message;
 use crate::nft::{
     Element, Hook, SetType, add_elements, batch, delete_elements, delete_table, flush_elements,
     flush_rules, new_chain, new_rule, new_set, new_table,

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::proc_files::Proc;
+use netlink::{Netlink, Reply, conntrack};
 
-mod netlink;
+use crate::proc_files::Proc;
 
 /// How full the table is, and what became of new entries since the start.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -44,6 +44,19 @@ pub struct Entry {
     pub backend: IpAddr,
     /// Seconds until it ends; each packet makes them more again.
     pub remaining: u64,
+}
+
+impl From<conntrack::Entry> for Entry {
+    fn from(entry: conntrack::Entry) -> Self {
+        let conntrack::Entry { original, reply, remaining } = entry;
+        Self {
+            protocol: original.protocol,
+            source: original.source,
+            target: original.target,
+            backend: reply.source.ip(),
+            remaining: remaining.into(),
+        }
+    }
 }
 
 impl Table {
@@ -109,10 +122,20 @@ impl Entry {
     ///
     /// Those of netlink: the lack of `CAP_NET_ADMIN`, or of the module.
     pub fn each(proc: &Proc, mut look: impl FnMut(&Self)) -> io::Result<()> {
-        let Err(error) = netlink::each(&mut look) else { return Ok(()) };
+        let Err(error) = Self::each_by_netlink(&mut look) else { return Ok(()) };
         let from_file =
             proc.each_line(ENTRIES, |line| Self::parse(line).iter().for_each(&mut look));
         from_file.map_err(|_| io::Error::new(error.kind(), format!("CAP_NET_ADMIN: {error}")))
+    }
+
+    /// Needs `CAP_NET_ADMIN`, where the file of `/proc` needs root, and is on all kernels.
+    fn each_by_netlink(look: &mut impl FnMut(&Self)) -> io::Result<()> {
+        let take = |reply: &Reply<'_>| -> Option<()> {
+            look(&conntrack::Entry::read(reply)?.into());
+            None
+        };
+        Netlink::netfilter()?.ask("list the connections", conntrack::list(), take)?;
+        Ok(())
     }
 
     /// Whether it is one of DNS over UDP.

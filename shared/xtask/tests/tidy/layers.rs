@@ -27,14 +27,8 @@ const RESOLVER: &[&[&str]] = &[
 ];
 
 /// From octets to rules, and to the kernel.
-const INTERCEPT: &[&[&str]] = &[
-    &["netlink", "plan"],
-    &["connections", "expression", "link"],
-    &["nft", "socket"],
-    &["rules"],
-    &["found"],
-    &["interceptor"],
-];
+const INTERCEPT: &[&[&str]] =
+    &[&["plan"], &["expression", "link"], &["nft"], &["rules"], &["found"], &["interceptor"]];
 
 /// The way of a record, from its thread to the figures.
 const OBSERVE: &[&[&str]] = &[

@@ -7,7 +7,7 @@ use crate::{Source, prove, root};
 
 /// Our crates: what each may depend on, of ours, in its library and programs,
 /// and beyond that in its tests.
-const OURS: [(&str, &[&str], &[&str]); 19] = [
+const OURS: [(&str, &[&str], &[&str]); 20] = [
     (
         "proxy",
         &[
@@ -29,10 +29,10 @@ const OURS: [(&str, &[&str], &[&str]); 19] = [
     ("proxy/diagnose", &[], &[]),
     ("proxy/forward", &["dns", "observe", "resolver", "udp"], &["testbed", "upstream"]),
     ("proxy/fuzz", &["console", "dns", "forward", "observe", "proxy", "resolver", "stub"], &[]),
-    ("proxy/intercept", &[], &["testbed"]),
+    ("proxy/intercept", &["netlink"], &["testbed"]),
     ("proxy/observe", &["dns", "resolver", "stub"], &["testbed"]),
     ("proxy/resolver", &["dns"], &["testbed"]),
-    ("loadgen", &["dns", "stub", "udp", "upstream"], &["testbed"]),
+    ("loadgen", &["dns", "netlink", "stub", "udp", "upstream"], &["testbed"]),
     (
         "benches",
         &["dns", "loadgen", "observe", "proxy", "resolver", "testbed", "udp", "upstream"],
@@ -40,7 +40,8 @@ const OURS: [(&str, &[&str], &[&str]); 19] = [
     ),
     ("shared/cluster", &[], &[]),
     ("shared/dns", &[], &[]),
-    ("shared/node", &[], &[]),
+    ("shared/netlink", &[], &[]),
+    ("shared/node", &["netlink"], &[]),
     ("shared/udp", &[], &[]),
     ("shared/stub", &["dns"], &[]),
     ("shared/upstream", &[], &[]),
@@ -71,7 +72,7 @@ const PURE: [&str; 5] =
 /// sockets of its own, who asks upstreams draws nothing.
 const STRANGE: [(&str, &[&str]); 3] = [
     ("proxy/console", &["mio", "socket2", "udp"]),
-    ("proxy/intercept", &["axum", "clap", "mio", "serde", "tokio"]),
+    ("proxy/intercept", &["axum", "clap", "mio", "serde", "socket2", "tokio"]),
     ("proxy/forward", &["axum", "clap", "hyper", "maud", "ratatui", "serde_json"]),
 ];
 
