@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dns::{Rcode, Rtype};
 use resolver::Origin;
-use stub::Library::{Glibc, Go};
+use stub::Library::{Glibc, Go, Musl};
 
 use super::figures;
 use super::pod::{Pod, Truth, observe};
@@ -227,4 +227,31 @@ fn a_lookup_of_the_name_that_two_walks_found_is_another() {
         .looks_up(super::CART, super::CART);
     let found = counted(&observe(&[Pod::new(Glibc, 2)], &pod.events));
     assert_eq!((found.lookups, found.steps, found.lookup_queries), (2, 5, 10));
+}
+
+/// Three programs of a pod look the same names up ten times a second, a fourth asks for one
+/// of them whole, and nothing is lost.
+#[test]
+fn what_is_looked_up_all_day_is_not_asked_again() {
+    const WHOLE: &str = "kubernetes.default.svc.cluster.local";
+    let names = ["kubernetes.default", "example.com", "kubernetes.default.svc"];
+    let mut events = Vec::new();
+    let programs = [(Glibc, &names[..]), (Go, &names), (Musl, &names), (Go, &[WHOLE])];
+    for (seed, (library, names)) in (1..).zip(programs) {
+        let mut pod = Pod::new(library, 5).at("10.0.0.1".parse().unwrap(), seed * 77);
+        if names == [WHOLE] {
+            pod.ndots = 1;
+            pod = pod.asks(&[Rtype::A]);
+        }
+        for n in 0..600 {
+            pod.set_time(1_000_000 + 100_131 * n + 20_000 * u64::from(seed));
+            let name = names[n as usize % names.len()];
+            pod.look_up(name, if name == "example.com" { name } else { WHOLE });
+        }
+        events.extend(pod.events);
+    }
+    events.sort_by_key(|event| event.record.arrived + event.record.took);
+    let found = counted(&observe(&[Pod::new(Glibc, 5)], &events));
+    assert!(found.retransmits < 10, "{found:#?}");
+    assert!(found.lookups.abs_diff(4 * 600) < 10, "{found:#?}");
 }
