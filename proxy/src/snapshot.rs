@@ -8,9 +8,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use resolver::{Cache, Moment, Resolver};
+use resolver::{Cache, Moment, Resolver, unix_time};
 
 /// Writes the answers of `cache` that are fresh at `now` to a file that only we may read;
 /// returns its size in octets.
@@ -88,13 +88,6 @@ fn next_len(file: &mut impl Read) -> io::Result<Option<u32>> {
         return Err(io::Error::other(format!("a part of {len} octets is too large")));
     }
     Ok(Some(len))
-}
-
-#[expect(clippy::disallowed_methods, reason = "two processes have only this clock in common")]
-fn unix_time() -> Duration {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
 }
 
 /// What is written first: another form has another number.

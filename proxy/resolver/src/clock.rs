@@ -66,13 +66,9 @@ impl Clock {
 
     /// Returns the moment of a wall clock's time, in seconds since 1970; what
     /// was before the start is the start.
-    #[expect(clippy::disallowed_methods, reason = "the one place where clocks are read")]
     pub fn moment_of_unix(&self, unix_seconds: i64) -> Moment {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH);
         let seconds = u64::try_from(unix_seconds).unwrap_or_default();
-        let ago = wall
-            .unwrap_or_default()
-            .saturating_sub(Duration::from_secs(seconds));
+        let ago = unix_time().saturating_sub(Duration::from_secs(seconds));
         let micros = u64::try_from(ago.as_micros()).unwrap_or(u64::MAX);
         Moment(self.now().0.saturating_sub(micros))
     }
@@ -89,6 +85,15 @@ impl Clock {
         let past = instant.checked_sub(now.saturating_since(moment));
         past.unwrap_or(instant) + moment.saturating_since(now)
     }
+}
+
+/// The time since 1970 by the clock of the system, which people set: for what others tell
+/// in it, and for nothing that is measured.
+#[expect(clippy::disallowed_methods, reason = "the one place where clocks are read")]
+pub fn unix_time() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where clocks are read")]

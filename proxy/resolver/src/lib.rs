@@ -28,7 +28,7 @@ pub use cache::{
     Admitted, BATCH, Cache, CacheConfig, Entry, EntryView, FirstFailure, Flush, Head, Key,
     KeyHasher, KeyView, Kind, Stored, admit,
 };
-pub use clock::{Clock, Moment};
+pub use clock::{Clock, Moment, unix_time};
 pub use held::{Held, Room};
 pub use inflight::{GaveWay, Inflight, Joined, Limits, Open, Ticket, Waiter, Waiters};
 pub use origin::Origin;

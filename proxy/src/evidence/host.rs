@@ -2,11 +2,12 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use console::{AdminAddr, AdminClientError, read_text};
 use diagnose::{Conntrack, Evidence, FullTable, KubeProxy, UdpCounters};
 use node::{Entry, Proc, RuleState, Sources, Table, UdpCounts, full_tables};
+use resolver::unix_time;
 
 /// Counters of this node at one moment.
 #[derive(Debug)]
@@ -125,10 +126,8 @@ fn note_full(began: Duration, evidence: &mut Evidence) {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "what kube-proxy tells is in Unix time")]
 fn rules(state: &RuleState) -> KubeProxy {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let now = now.map_or(0.0, |since| since.as_secs_f64());
+    let now = unix_time().as_secs_f64();
     KubeProxy {
         synced_s: state.synced_ago(now),
         pending_s: state.pending(now),

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Query, State};
@@ -20,7 +20,7 @@ use observe::{
     FilterError, Governor, MAX_RATE, MAX_TAPS, NamePattern, Tap, TapFilter, parse_clients,
     parse_rcodes, parse_types,
 };
-use resolver::Clock;
+use resolver::{Clock, unix_time};
 
 /// What a tap is asked for.
 #[derive(Clone, Debug, Deserialize)]
@@ -178,12 +178,8 @@ fn push(text: &mut Vec<u8>, line: &impl Serialize) {
 }
 
 /// The Unix time of the moment zero.
-#[expect(clippy::disallowed_methods, reason = "people read the time of the system")]
 fn epoch_ms(clock: Clock) -> u64 {
-    let unix = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let origin = unix.saturating_sub(Duration::from_micros(clock.now().as_micros()));
+    let origin = unix_time().saturating_sub(Duration::from_micros(clock.now().as_micros()));
     u64::try_from(origin.as_millis()).unwrap_or(u64::MAX)
 }
 

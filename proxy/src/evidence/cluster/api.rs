@@ -134,10 +134,8 @@ fn is_ours(ip: IpAddr) -> bool {
     UdpSocket::bind((ip, 0)).is_ok()
 }
 
-#[expect(clippy::disallowed_methods, reason = "what the API tells is in Unix time")]
 fn seconds() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
-    now.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+    i64::try_from(resolver::unix_time().as_secs()).unwrap_or(i64::MAX)
 }
 
 /// RFC 1035, section 4.2.
