@@ -122,14 +122,15 @@ impl App {
         let (forwarder, upstream_thread) = forward(config, &cache, clock, &recorders)?;
         look_for_loops(config, &forwarder, clock);
         let (pods, known_pods) = watch::channel(Vec::new());
-        let service = service::start(config, &cache, &forwarder, clock).await;
+        let (service, lists) = service::start(config, &cache, &forwarder, clock).await;
         let (stop_tasks, stopped) = watch::channel(false);
         let descriptors = divide(config, &forwarder);
         let mut beats = Heartbeats::of("upstream", forwarder.beat(), clock);
         let serving = (&service, stopped, known_pods);
         let clients = Listeners::start(config, descriptors, serving, (&recorders, &mut beats))?;
         let (observer, observer_thread, stop_observer) =
-            account(&recorders, accounts(config, &forwarder, clock), clock)?;
+            account(&recorders, accounts(config, &forwarder, clock, &lists), clock)?;
+        service::hand_over(config, &cache, &observer, clock);
         let zones = config.zones.clone();
         let upstreams = Upstreams::new(forwarder.clone(), observer.clone(), zones, pods);
         let in_force = follow(config, &upstreams);
@@ -336,12 +337,17 @@ fn look_for_loops(config: &Config, forwarder: &Forwarder, clock: Clock) {
     }
 }
 
-/// Makes the accounts, with nothing in them.
-fn accounts(config: &Config, forwarder: &Forwarder, clock: Clock) -> Observer {
+/// Makes the accounts, with nothing in them but the search lists that the process before
+/// had learned.
+fn accounts(config: &Config, forwarder: &Forwarder, clock: Clock, lists: &[u8]) -> Observer {
     let zones: Vec<_> = config.zones.iter().map(|zone| zone.suffix).collect();
     let upstreams = forwarder.upstreams();
     let mut accounts = Observer::new(config.observe.clone(), &zones, upstreams.len(), clock.now());
     accounts.reload(&zones, &upstreams);
+    let lists = accounts.take_learned(lists);
+    if lists > 0 {
+        tracing::info!(lists, "the search lists that the process before had learned are known");
+    }
     accounts
 }
 

@@ -1,8 +1,9 @@
-//! The cache of the process before, over a socket that has no file.
+//! The cache and the learned search lists of the process before, over a socket that has no
+//! file.
 //!
 //! Pods on the network of a node share the names of abstract Unix sockets, and no folder.
-//! A new process takes the answers over before it takes queries; then it waits to be
-//! asked for its own, as soon as the old one has left the name.
+//! A new process takes both over before it takes queries; then it waits to be asked for
+//! its own, as soon as the old one has left the name.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,26 +18,30 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
+use observe::{Observer, ObserverHandle};
 use resolver::{Cache, Clock, Resolver};
 
-/// Takes over the answers of the process that serves `listen`; returns whether there is
-/// one that hands them over.
-pub async fn take_over(listen: SocketAddr, resolver: &Resolver, clock: Clock) -> bool {
-    let Ok(stream) = connect(listen) else { return false };
+/// Search lists as [`Observer::pack_learned`] packs them.
+pub type Lists = Vec<u8>;
+
+/// Takes over the answers of the process that serves `listen`; returns the search lists
+/// that it had learned, if there is one that hands both over.
+pub async fn take_over(listen: SocketAddr, resolver: &Resolver, clock: Clock) -> Option<Lists> {
+    let stream = connect(listen).ok()?;
     match timeout(PATIENCE, receive(stream, resolver, clock)).await {
-        Ok(Ok(answers)) => {
+        Ok(Ok((answers, lists))) => {
             tracing::info!(answers, "the cache of the process before is taken over");
-            return true;
+            return Some(lists);
         }
         Ok(Err(error)) => tracing::warn!(%error, "the cache of the process before is lost"),
         Err(_) => tracing::warn!("the process before does not hand its cache over: it hangs"),
     }
-    false
+    None
 }
 
-/// Hands the answers of `cache` over to each process that asks. Never ends, unless no
-/// name can be had.
-pub async fn serve(listen: SocketAddr, cache: Arc<Cache>, clock: Clock) {
+/// Hands the answers of `cache` and the lists of `observer` over to each process that
+/// asks. Never ends, unless no name can be had.
+pub async fn serve(listen: SocketAddr, cache: Arc<Cache>, observer: ObserverHandle, clock: Clock) {
     let listener = loop {
         match bind(listen) {
             Ok(listener) => break listener,
@@ -51,7 +56,7 @@ pub async fn serve(listen: SocketAddr, cache: Arc<Cache>, clock: Clock) {
             sleep(RETRY).await;
             continue;
         };
-        match timeout(PATIENCE, give(stream, &cache, clock)).await {
+        match timeout(PATIENCE, give(stream, &cache, &observer, clock)).await {
             Ok(Ok(())) => tracing::info!("the cache is handed over"),
             Ok(Err(error)) => tracing::warn!(%error, "the cache is not handed over"),
             Err(_) => tracing::warn!("the cache is not handed over in time"),
@@ -59,7 +64,11 @@ pub async fn serve(listen: SocketAddr, cache: Arc<Cache>, clock: Clock) {
     }
 }
 
-async fn receive(mut stream: UnixStream, resolver: &Resolver, clock: Clock) -> io::Result<usize> {
+async fn receive(
+    mut stream: UnixStream,
+    resolver: &Resolver,
+    clock: Clock,
+) -> io::Result<(usize, Lists)> {
     is_ours(&stream)?;
     let mut form = [0; FORM.len()];
     stream.read_exact(&mut form).await?;
@@ -67,26 +76,33 @@ async fn receive(mut stream: UnixStream, resolver: &Resolver, clock: Clock) -> i
         return Err(io::Error::other("it is of another form"));
     }
     let (mut answers, mut part) = (0, Vec::new());
-    loop {
-        let len = stream.read_u32().await?;
-        if len == 0 {
-            return Ok(answers);
-        }
-        if len > MOST {
-            return Err(io::Error::other(format!("a part of {len} octets is too large")));
-        }
-        part.clear();
-        (&mut stream)
-            .take(len.into())
-            .read_to_end(&mut part)
-            .await?;
+    while read_part(&mut stream, &mut part).await? {
         answers += resolver.take_over(&part, clock.now());
     }
+    read_part(&mut stream, &mut part).await?;
+    Ok((answers, part))
+}
+
+/// Reads a part; returns whether it was one, and not the end of them.
+async fn read_part(stream: &mut UnixStream, part: &mut Vec<u8>) -> io::Result<bool> {
+    let len = stream.read_u32().await?;
+    if len > MOST {
+        return Err(io::Error::other(format!("a part of {len} octets is too large")));
+    }
+    part.clear();
+    stream.take(len.into()).read_to_end(part).await?;
+    Ok(len > 0)
 }
 
 /// One part after the other, each behind its length: a copy of the whole cache would
-/// not fit beside it.
-async fn give(mut stream: UnixStream, cache: &Arc<Cache>, clock: Clock) -> io::Result<()> {
+/// not fit beside it. The end of them is a part of no octets, after which the lists are
+/// one.
+async fn give(
+    mut stream: UnixStream,
+    cache: &Arc<Cache>,
+    observer: &ObserverHandle,
+    clock: Clock,
+) -> io::Result<()> {
     is_ours(&stream)?;
     stream.write_all(&FORM).await?;
     for number in 0.. {
@@ -96,13 +112,25 @@ async fn give(mut stream: UnixStream, cache: &Arc<Cache>, clock: Clock) -> io::R
             cache.pack(number, clock.now(), &mut part).then_some(part)
         });
         let Some(part) = packed.await.map_err(io::Error::other)? else { break };
-        if let Ok(len @ 1..=MOST) = u32::try_from(part.len()) {
-            stream.write_u32(len).await?;
-            stream.write_all(&part).await?;
+        if (1..=MOST).contains(&len_of(&part)) {
+            write_part(&mut stream, &part).await?;
         }
     }
-    stream.write_u32(0).await?;
+    write_part(&mut stream, &[]).await?;
+    let observer = observer.clone();
+    let lists = spawn_blocking(move || observer.read(Observer::pack_learned));
+    write_part(&mut stream, &lists.await.map_err(io::Error::other)?).await?;
     stream.shutdown().await
+}
+
+async fn write_part(stream: &mut UnixStream, part: &[u8]) -> io::Result<()> {
+    stream.write_u32(len_of(part)).await?;
+    stream.write_all(part).await
+}
+
+/// More than [`MOST`] for what is too large.
+fn len_of(part: &[u8]) -> u32 {
+    u32::try_from(part.len()).unwrap_or(u32::MAX)
 }
 
 /// Whether a process of our user is at the other end. Any process on this network may
@@ -132,7 +160,7 @@ fn name(listen: SocketAddr) -> io::Result<net::SocketAddr> {
 }
 
 /// What is sent first: another form has another number.
-const FORM: [u8; 8] = *b"5dcache1";
+const FORM: [u8; 8] = *b"5dcache2";
 /// Octets of a part, of which there are four: a cache of a gigabyte.
 const MOST: u32 = 256 << 20;
 /// A cache of 64 MiB takes a tenth of it.

@@ -19,6 +19,8 @@ pub(crate) use client::{Noted, count, count_found, is_answer, note_unsent};
 mod clients;
 pub use clients::{Clients, Slot, client_key};
 
+mod learned;
+
 mod workloads;
 pub use workloads::{Account, Workloads};
 

@@ -1,5 +1,6 @@
-//! What all threads of clients share.
+//! What all threads of clients share, and how it goes from one process to the next.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,31 +10,45 @@ use crate::live::Live;
 use crate::serve::Service;
 use crate::snapshot;
 use forward::Forwarder;
+use observe::ObserverHandle;
 use resolver::{Cache, Clock, KeyHasher, Resolver};
 
-/// Makes what all threads of clients share, with the cache of the process before.
+/// Makes what all threads of clients share, with the cache of the process before. Returns
+/// the search lists that were learned there as well.
 pub(super) async fn start(
     config: &Config,
     cache: &Arc<Cache>,
     forwarder: &Forwarder,
     clock: Clock,
-) -> Service {
+) -> (Service, handover::Lists) {
     let resolver = Resolver::new(Arc::clone(cache), KeyHasher::default(), config.cache.rotate);
     let (resolver, forwarder) = (Arc::new(resolver), forwarder.clone());
-    if !hand_over(config, cache, &resolver, clock).await {
+    let taken = match shared(config) {
+        Some(listen) => handover::take_over(listen, &resolver, clock).await,
+        None => None,
+    };
+    if taken.is_none() {
         read_snapshot(config, &resolver, clock);
     }
-    Service { resolver, forwarder, clock, allow: Live::new(config.allowed()) }
+    let allow = Live::new(config.allowed());
+    (Service { resolver, forwarder, clock, allow }, taken.unwrap_or_default())
 }
 
-/// Takes the cache of the process before, where there may be one, and hands ours over;
-/// returns whether there was one.
-async fn hand_over(config: &Config, cache: &Arc<Cache>, resolver: &Resolver, clock: Clock) -> bool {
+/// The address by which the processes before and after know us; none where there are none.
+fn shared(config: &Config) -> Option<SocketAddr> {
     let first = config.listen.first().filter(|addr| addr.port() != 0);
-    let Some(listen) = first.filter(|_| config.share_ports) else { return false };
-    let taken = handover::take_over(*listen, resolver, clock).await;
-    tokio::spawn(handover::serve(*listen, Arc::clone(cache), clock));
-    taken
+    first.copied().filter(|_| config.share_ports)
+}
+
+/// Hands over to the next process, where there may be one, what it takes from us.
+pub(super) fn hand_over(
+    config: &Config,
+    cache: &Arc<Cache>,
+    observer: &ObserverHandle,
+    clock: Clock,
+) {
+    let Some(listen) = shared(config) else { return };
+    tokio::spawn(handover::serve(listen, Arc::clone(cache), observer.clone(), clock));
 }
 
 /// Takes the cache of a process that has ended, where it left one.

@@ -134,6 +134,54 @@ fn an_update_keeps_the_cache() {
     drop(new);
 }
 
+/// What the old process had learned from walks through a search list is known to the new
+/// one with a client's first query.
+#[test]
+fn an_update_keeps_learned_search_lists() {
+    let dir = tempfile::tempdir().unwrap();
+    let upstream = Upstream::builder()
+        .zone("test.", "web 60 A 10.0.0.1\napi 60 A 10.0.0.2\ndb 60 A 10.0.0.3")
+        .zone("cluster.local.", "here 60 A 10.0.0.4");
+    let upstream = upstream.start().unwrap();
+    let old = Fivedots::configured(upstream.addr(), "share_ports = true");
+    let client = old.client();
+    let list = ["shop.svc.cluster.local.", "svc.cluster.local.", "cluster.local."];
+    for base in ["web.test", "api.test", "db.test"] {
+        for domain in list {
+            for qtype in ["A", "AAAA"] {
+                client
+                    .udp(&query(&format!("{base}.{domain}"), qtype))
+                    .unwrap();
+            }
+        }
+        client.udp(&query(&format!("{base}."), "A")).unwrap();
+    }
+    let socket = dir.path().join("new.sock");
+    assert!(eventually(SOON, || list_of(Server::Tcp(old.admin)).0 == "learned"));
+    let (_, learned) = list_of(Server::Tcp(old.admin));
+    assert_eq!(learned.len(), 3, "{learned:?}");
+    let new = beside(&old, upstream.addr(), "share_ports = true", &socket);
+    new.wait_for_line(
+        "the search lists that the process before had learned are known lists=1",
+        SOON,
+    )
+    .unwrap();
+    drop(old);
+    client.udp(&query("web.test.", "A")).unwrap();
+    let known = ("learned".to_owned(), learned);
+    assert!(eventually(SOON, || list_of(Server::Unix(socket.clone())) == known));
+    drop(new);
+}
+
+/// The source and the domains of the search list of the client of these tests.
+fn list_of(admin: Server) -> (String, Vec<serde_json::Value>) {
+    let page = try_get(admin, "/api/v1/clients/127.0.0.1").unwrap();
+    let client: serde_json::Value = serde_json::from_str(&page.body).unwrap_or_default();
+    let search = &client["search"];
+    let source = search["source"].as_str().unwrap_or_default().to_owned();
+    (source, search["domains"].as_array().cloned().unwrap_or_default())
+}
+
 /// Without it a second process is a mistake, and ends.
 #[test]
 fn ports_are_not_shared_by_accident() {

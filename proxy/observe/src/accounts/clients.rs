@@ -189,10 +189,20 @@ impl Clients {
         if client.search.source != Source::Learned {
             return;
         }
+        self.keep(client.addr, client.search.clone());
+    }
+
+    /// Keeps a list for a client that may come.
+    pub(crate) fn keep(&mut self, addr: IpAddr, search: Search) {
         if self.learned.len() >= self.capacity {
             self.learned.clear();
         }
-        self.learned.insert(client.addr, client.search.clone());
+        self.learned.insert(addr, search);
+    }
+
+    /// Iterates over the lists of clients that may come.
+    pub(crate) fn learned(&self) -> impl Iterator<Item = (&IpAddr, &Search)> {
+        self.learned.iter()
     }
 
     fn remove(&mut self, addr: IpAddr) -> Option<Box<Client>> {

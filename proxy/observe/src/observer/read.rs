@@ -35,6 +35,18 @@ impl Observer {
         &self.clients
     }
 
+    /// Packs the search lists that were learned, for [`Self::take_learned`] of the next
+    /// process.
+    pub fn pack_learned(&self) -> Vec<u8> {
+        self.clients.pack_learned()
+    }
+
+    /// Takes the search lists that the process before had learned; returns how many there
+    /// are. Ends at the first that is none.
+    pub fn take_learned(&mut self, octets: &[u8]) -> usize {
+        self.clients.take_learned(octets)
+    }
+
     /// Returns the pods and workloads behind addresses.
     pub const fn names(&self) -> &Identities {
         &self.names

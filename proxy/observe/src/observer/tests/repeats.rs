@@ -243,10 +243,9 @@ fn what_is_looked_up_all_day_is_not_asked_again() {
             pod.ndots = 1;
             pod = pod.asks(&[Rtype::A]);
         }
-        for n in 0..600 {
+        for (n, name) in (0..600).zip(names.iter().cycle()) {
             pod.set_time(1_000_000 + 100_131 * n + 20_000 * u64::from(seed));
-            let name = names[n as usize % names.len()];
-            pod.look_up(name, if name == "example.com" { name } else { WHOLE });
+            pod.look_up(name, if *name == "example.com" { name } else { WHOLE });
         }
         events.extend(pod.events);
     }
