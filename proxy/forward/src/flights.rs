@@ -11,6 +11,7 @@
 
 mod action;
 mod answers;
+mod changes;
 mod conditions;
 mod errors;
 mod flight;
@@ -61,6 +62,8 @@ pub(crate) struct Flights {
     probes: Probes,
     stats: Arc<WorkerStats>,
     actions: Actions,
+    /// Whether there are sockets to close as soon as nothing is open on them.
+    has_surplus: bool,
 }
 
 /// What the configuration says about all questions.
@@ -108,6 +111,7 @@ impl Flights {
             probes: Probes::new(secret, hasher),
             stats,
             actions: Actions::default(),
+            has_surplus: false,
             zones,
         }
     }
@@ -196,26 +200,11 @@ impl Flights {
         self.refuse(ask, (Origin::Limit, Rcode::SERVFAIL), now);
     }
 
-    /// Asks by other zones from here on. Questions in flight end in theirs.
-    pub(crate) fn replace_zones(&mut self, zones: Arc<Zones>) {
-        self.ports.extend(zones.upstreams());
-        self.health.extend(zones.upstreams().len());
-        self.zones = zones;
-    }
-
-    /// Goes on within other bounds; its zones are of no interest. Questions in flight
-    /// keep their deadlines.
-    pub(crate) fn replace_bounds(&mut self, config: &ForwardConfig) {
-        self.terms = Terms::of(config);
-        self.inflight.set_limits(limits(config));
-        let rate = self.client_rate.as_ref().map(ClientRate::rate);
-        if rate != config.client_rate {
-            self.client_rate = config.client_rate.map(ClientRate::new);
-        }
-    }
-
     /// Does what is due at `now`.
     pub(crate) fn due(&mut self, now: Moment, rng: &mut impl Rng) {
+        if self.has_surplus {
+            self.close_surplus();
+        }
         while let Some(ticket) = self.inflight.take_due(now) {
             self.step(ticket, now, rng);
         }

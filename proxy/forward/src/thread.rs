@@ -238,6 +238,7 @@ impl UpstreamThread {
                         .error(FlightError::NoSocket { socket, errno }, now);
                 }
             },
+            Action::Shut(socket) => self.sockets.shut(socket),
             Action::Send { from, octets: range } => {
                 self.stats.upstream_queries.add(Transport::Udp.index());
                 let octets = octets.get(range).unwrap_or_default();

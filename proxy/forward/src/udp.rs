@@ -99,6 +99,13 @@ impl Sockets {
         Ok(local)
     }
 
+    /// Closes the socket of this number.
+    pub(crate) fn shut(&mut self, number: usize) {
+        if let Some(old) = self.sockets.get_mut(number).and_then(Option::take) {
+            self.close(&old);
+        }
+    }
+
     /// Closing a descriptor takes it out of epoll; this keeps mio's bookkeeping
     /// in step.
     fn close(&self, old: &udp::Socket) {

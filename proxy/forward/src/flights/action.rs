@@ -16,6 +16,8 @@ pub(crate) enum Action {
     /// system picks; the socket that had the number before is replaced. The
     /// answer is [`opened`](super::Flights::opened), or an error.
     Open { socket: usize, upstream: usize },
+    /// Close the socket of this number.
+    Shut(usize),
     /// Send a datagram, which is in [`Actions::octets`].
     Send { from: SentFrom, octets: Range<usize> },
     /// Ask over TCP.

@@ -21,6 +21,8 @@ pub(crate) struct Ports {
     /// Sockets per upstream.
     share: usize,
     slots: Vec<Slot>,
+    /// Numbers whose sockets could not be opened, or were closed.
+    spare: Vec<usize>,
     /// Our own ends, with the upstream at the other.
     own: HashMap<SocketAddr, usize, RandomState>,
 }
@@ -47,8 +49,6 @@ pub(crate) struct Assigned {
 struct Pool {
     addr: SocketAddr,
     sockets: Vec<usize>,
-    /// Numbers whose sockets could not be opened.
-    spare: Vec<usize>,
     /// Sockets that are replaced before any other is used.
     dead: Vec<usize>,
     /// Until when no more sockets are opened.
@@ -76,7 +76,6 @@ impl Pool {
         Self {
             addr,
             sockets: Vec::new(),
-            spare: Vec::new(),
             dead: Vec::new(),
             full_until: Moment::default(),
             cursor: 0,
@@ -94,12 +93,12 @@ impl Ports {
             pools: upstreams.iter().copied().map(Pool::new).collect(),
             share: share(upstreams.len()),
             slots: Vec::new(),
+            spare: Vec::new(),
             own: HashMap::default(),
         }
     }
 
-    /// Takes what is behind the upstreams that are known as new ones. None gets more
-    /// sockets than a pool had from the start.
+    /// Takes what is behind the upstreams that are known as new ones.
     pub(crate) fn extend(&mut self, upstreams: &[SocketAddr]) {
         let new = upstreams.iter().copied().skip(self.pools.len());
         self.pools.extend(new.map(Pool::new));
@@ -163,9 +162,9 @@ impl Ports {
         }
         if let Some(pool) = self.pools.get_mut(slot.upstream) {
             pool.sockets.retain(|other| *other != socket);
-            pool.spare.push(socket);
             pool.run = None;
             pool.full_until = now + FULL;
+            self.spare.push(socket);
         }
         std::mem::take(&mut slot.open)
     }
@@ -288,7 +287,7 @@ impl Ports {
         }
         let slot =
             Slot { upstream, is_open: false, local: None, opened: now, uses: 0, open: Vec::new() };
-        let socket = pool.spare.pop().unwrap_or(self.slots.len());
+        let socket = self.spare.pop().unwrap_or(self.slots.len());
         match self.slots.get_mut(socket) {
             Some(spare) => *spare = slot,
             None => self.slots.push(slot),
@@ -383,6 +382,8 @@ const MAX_AGE: Duration = Duration::from_secs(10);
 
 /// How long a pool does not grow after the system had no socket for it.
 const FULL: Duration = Duration::from_secs(1);
+
+mod fit;
 
 #[cfg(test)]
 mod tests;

@@ -307,6 +307,7 @@ impl World {
                 let error = FlightError::NoSocket { socket, errno: EMFILE };
                 self.flights.error(error, self.now);
             }
+            Action::Shut(_) => {}
             Action::Send { from, octets: range } => self.send(from, octets[range].to_vec()),
             Action::AskTcp(TcpQuery { ticket, upstream, message, .. }) => {
                 self.sent(upstream, Transport::Tcp, &message, 0);

@@ -108,3 +108,49 @@ fn each_upstream_has_sockets_before_it_is_asked() {
     let numbers: HashSet<_> = opened.iter().map(|(socket, _)| *socket).collect();
     assert_eq!(numbers.len(), 2 * MIN_POOL);
 }
+
+/// With interception each roll-out of CoreDNS brings other Pods, for weeks.
+#[test]
+fn upstreams_that_are_gone_leave_no_socket_behind() {
+    let addr = |n: usize| SocketAddr::from(([10, 0, 0, u8::try_from(n).unwrap()], 53));
+    let mut ports = Ports::new(&[addr(0), addr(1)]);
+    let (mut rng, mut most) = (StdRng::seed_from_u64(1), 0);
+    for n in 1..100 {
+        let upstreams: Vec<_> = (0..=n).map(addr).collect();
+        ports.extend(&upstreams);
+        let now = Moment::from_micros(n as u64 * 1_000_000);
+        let waits = ports.assign(n, ticket(), now, &mut rng).unwrap().from;
+        for at in 0..500 {
+            let now = now + Duration::from_millis(2 * at);
+            let from = ports.assign(n, ticket(), now, &mut rng).unwrap().from;
+            let port = u16::try_from(from.socket).unwrap();
+            ports.opened(from.socket, Some(([127, 0, 0, 1], port).into()));
+            ports.forget(from);
+        }
+        // The Pod is replaced while one answer is to come.
+        let (closed, is_all) = ports.fit(|upstream| upstream == n + 1);
+        assert_eq!((closed.len(), is_all), (POOL - 1, false));
+        assert!(ports.has_socket(n));
+        ports.forget(waits);
+        assert_eq!(ports.fit(|upstream| upstream == n + 1), (vec![waits.socket], true));
+        assert!(!ports.has_socket(n) && ports.own.is_empty());
+        most = most.max(ports.slots.len());
+    }
+    assert_eq!(most, POOL, "numbers are used again");
+}
+
+#[test]
+fn a_share_is_smaller_among_more() {
+    let addr = |n: u8| SocketAddr::from(([10, 0, 0, n], 53));
+    let mut ports = Ports::new(&[addr(0)]);
+    let (mut rng, now) = (StdRng::seed_from_u64(1), Moment::from_micros(0));
+    for at in 0..500 {
+        let now = now + Duration::from_millis(2 * at);
+        let from = ports.assign(0, ticket(), now, &mut rng).unwrap().from;
+        ports.forget(from);
+    }
+    let all: Vec<_> = (0..32).map(addr).collect();
+    ports.extend(&all);
+    let (closed, is_all) = ports.fit(|_| true);
+    assert_eq!((closed.len(), is_all), (POOL - share(32), true));
+}
