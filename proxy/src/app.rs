@@ -327,9 +327,9 @@ fn own_addrs(listen: &[SocketAddr]) -> Vec<IpAddr> {
 
 /// Tells of the loops that the configuration makes, and looks for others.
 fn look_for_loops(config: &Config, forwarder: &Forwarder, clock: Clock) {
-    for sighting in &config.loops.found {
-        forwarder.loops().found(sighting, clock.now());
-    }
+    forwarder
+        .loops()
+        .configured(&config.loops.found, clock.now());
     let interval = config.loops.probe_interval;
     if !interval.is_zero() {
         let names = vec![config.observe.cluster_domain, dns::Name::IN_ADDR_ARPA];

@@ -160,6 +160,18 @@ impl Loops {
         }
     }
 
+    /// Takes those that the configuration in force makes in place of those that one before
+    /// it made.
+    pub fn configured(&self, found: &[Sighting], now: Moment) {
+        self.lock().unconfigure(found);
+        for sighting in found {
+            let is_known = self.lock().is_configured(sighting);
+            if !is_known {
+                self.found(sighting, now);
+            }
+        }
+    }
+
     /// Returns what was seen, the latest last.
     pub fn events(&self) -> Vec<LoopEvent> {
         let mut events = self.lock().events.clone();
@@ -205,6 +217,23 @@ impl Loops {
 }
 
 impl State {
+    /// Forgets that a configuration made loops that are not among these.
+    fn unconfigure(&mut self, found: &[Sighting]) {
+        for event in &mut self.events {
+            if !found.iter().any(|one| one.is_same(&event.sighting)) {
+                event.evidences.retain(|one| *one != Evidence::Config);
+            }
+        }
+        self.events.retain(|event| !event.evidences.is_empty());
+    }
+
+    fn is_configured(&self, sighting: &Sighting) -> bool {
+        let mut events = self.events.iter();
+        events.any(|event| {
+            event.sighting.is_same(sighting) && event.evidences.contains(&Evidence::Config)
+        })
+    }
+
     /// Notes a sighting; returns how often it was seen if that is to be logged.
     fn note(&mut self, sighting: &Sighting, now: Moment) -> Option<u64> {
         let mut events = self.events.iter_mut();
@@ -314,6 +343,22 @@ mod tests {
         loops.found(&sighting(Evidence::Config, 3), at(0));
         let active = |secs| loops.active(at(secs)).len();
         assert_eq!((active(70), active(71)), (2, 1));
+    }
+
+    #[test]
+    fn a_configured_loop_is_active_until_the_configuration_does_without() {
+        let loops = Loops::new();
+        let (one, other) = (sighting(Evidence::Config, 2), sighting(Evidence::Config, 3));
+        loops.configured(&[one.clone(), other.clone()], at(0));
+        loops.found(&sighting(Evidence::InFlight, 3), at(500));
+        loops.configured(std::slice::from_ref(&one), at(520));
+        // The other was seen at work a moment ago.
+        assert_eq!((loops.active(at(520)).len(), loops.active(at(561)).len()), (2, 1));
+        assert_eq!(loops.count(Evidence::Config), 2, "what stays is not found again");
+        loops.configured(&[other], at(600));
+        assert_eq!(loops.active(at(9999)).len(), 1);
+        loops.configured(&[], at(600));
+        assert!(loops.active(at(9999)).is_empty());
     }
 
     #[test]

@@ -31,7 +31,8 @@ impl App {
             let keys = keys.join(", ");
             tracing::warn!(keys, "these keys have changed and need a restart");
         }
-        if new.to_toml() == config.to_toml() && new.networks == config.networks {
+        let is_same = new.to_toml() == config.to_toml();
+        if is_same && new.networks == config.networks && new.loops == config.loops {
             tracing::info!("configuration unchanged");
             return Ok(Reloaded::Unchanged);
         }
@@ -41,6 +42,9 @@ impl App {
                 .set_zones(new.zones.clone())
                 .context("cannot forward by other zones")?;
         }
+        self.forwarder
+            .loops()
+            .configured(&new.loops.found, self.clock.now());
         self.forwarder.replace_bounds(&new.forward_config());
         self.service.resolver.set_policy(&new.cache);
         self.service.allow.set(new.allowed());

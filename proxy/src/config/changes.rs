@@ -46,7 +46,7 @@ impl Config {
                 ..self.cache
             },
             forward: ForwardLimits { max_inflight: old.forward.max_inflight, ..self.forward },
-            loops: LoopConfig { hop_option: self.loops.hop_option, ..old.loops.clone() },
+            loops: LoopConfig { probe_interval: old.loops.probe_interval, ..self.loops },
             ..old.clone()
         };
         (new, keys)
