@@ -55,9 +55,14 @@ impl Retry {
         Self { sent: MAX_QUERIES - 1, ..Self::new(now, over) }
     }
 
+    /// Returns whether one more query may be sent.
+    pub(crate) const fn has_room(&self) -> bool {
+        self.sent < MAX_QUERIES
+    }
+
     /// Takes one query beside the schedule, if so many may be sent.
     pub(crate) const fn take_extra(&mut self) -> bool {
-        let may = self.sent < MAX_QUERIES;
+        let may = self.has_room();
         self.sent += may as u8;
         may
     }
@@ -103,6 +108,7 @@ impl Retry {
             return None;
         }
         (self.free, self.not_before) = (false, None);
+        let is_first = self.next == 0;
         let mut due = if self.over == Transport::Tcp { Due::Tcp } else { Due::Udp };
         self.again_at = self.again_at.filter(|at| *at > now);
         while let Some((offset, what)) = self.schedule().get(self.next)
@@ -112,7 +118,8 @@ impl Retry {
             self.next += 1;
         }
         if due == Due::Both && self.sent + 2 > MAX_QUERIES {
-            due = Due::Udp;
+            // The last: it goes over the transport that was not tried yet.
+            due = if is_first { Due::Udp } else { Due::Tcp };
         }
         self.sent += if due == Due::Both { 2 } else { 1 };
         Some(due)
@@ -317,5 +324,21 @@ mod tests {
         retry.take_due(at(0));
         assert_eq!(retry.take_due(at(1300)), Some(Due::Both));
         assert_eq!(retry.next_at(), Some(at(2400)));
+    }
+
+    #[test]
+    fn the_last_try_is_over_tcp_also_after_one_more() {
+        let mut retry = Retry::new(at(0), Transport::Udp);
+        let mut last = None;
+        while let Some(next) = retry.next_at() {
+            last = retry.take_due(next).map(|due| (next, due));
+            if next == at(0) {
+                assert!(retry.take_extra());
+            }
+        }
+        assert_eq!((last, retry.sent()), (Some((at(2400), Due::Tcp)), 8));
+        let mut once = Retry::once(at(0), Transport::Udp);
+        assert_eq!(once.take_due(at(2500)), Some(Due::Udp), "held up");
+        assert_eq!(once.next_at(), None);
     }
 }

@@ -24,8 +24,8 @@ impl Flights {
         let first = open.state.retry.sent() == 0;
         let mut due = open.state.retry.take_due(now);
         let is_last = open.state.retry.next_at().is_none();
-        // The second query is a second retry. Without it the last try goes over the
-        // transport that was not tried yet.
+        // The second query is a second retry. Without it the last try goes over TCP, as
+        // where it has no room.
         if due == Some(Due::Both) && !self.takes_spare(ticket, now) {
             due = Some(if is_last { Due::Tcp } else { Due::Udp });
         }
@@ -55,9 +55,12 @@ impl Flights {
         let upstream = place.and_then(|place| Some((place, *zone.upstreams.get(place)?)));
         let over = flight.retry.over();
         if let Some(to) = upstream
-            && flight.retry.take_extra()
+            && flight.retry.has_room()
             && self.takes_spare(ticket, now)
         {
+            if let Some(open) = self.inflight.get_mut(ticket) {
+                open.state.retry.take_extra();
+            }
             self.stats.upstream_retries.add(RetryKind::Hedge.index());
             self.ask_upstream(ticket, to, over, now, rng);
         }
