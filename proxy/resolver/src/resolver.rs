@@ -47,7 +47,8 @@ pub struct Terms {
     pub now: Moment,
     /// Octets that the transport takes; over UDP the query says fewer.
     pub limit: Limit,
-    /// By how many records RRsets of addresses are rotated.
+    /// Another number for each answer of a thread or a connection: by it and the ID of the
+    /// query RRsets of addresses are rotated.
     pub rotation: u32,
 }
 
@@ -165,7 +166,7 @@ impl Resolver {
         out: &mut [u8],
     ) -> Option<Rendered> {
         let rotate = self.rotate.load(Ordering::Relaxed);
-        let rotation = rotate.then_some(terms.rotation);
+        let rotation = rotate.then(|| turn(terms.rotation, query.id));
         answer::render(entry, query, terms.now, terms.limit.of(query), rotation, out)
     }
 
@@ -214,6 +215,15 @@ const HINFO: &[u8] = b"\x07RFC8482\x00";
 
 /// About an hour: nothing is gained by asking again soon.
 const ANY_TTL: u32 = 3789;
+
+/// By how many records an answer is rotated. A client asks for A and AAAA in turn, or by a
+/// connection for each, so that the number alone would give its A the same place each time.
+const fn turn(number: u32, id: u16) -> u32 {
+    ((number << 16) | id as u32).wrapping_mul(GOLDEN) >> 16
+}
+
+/// 2^32 by the golden ratio: its multiples are spread evenly (Knuth, TAOCP 3, section 6.4).
+const GOLDEN: u32 = 0x9e37_79b9;
 
 #[cfg(test)]
 mod tests;

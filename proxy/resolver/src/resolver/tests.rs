@@ -124,3 +124,23 @@ fn a_batch_is_decided_as_its_messages_one_by_one() {
         });
     assert_eq!(decided, ["answer", "header_too_short", "ask", "any", "answer", "transfer"]);
 }
+
+/// Every second answer is for A; over TCP each is the first of its connection.
+#[test]
+fn the_first_address_is_another_for_clients_of_all_kinds() {
+    let share = |turns: &mut dyn Iterator<Item = u32>, count: u32| {
+        let mut firsts = vec![0; count as usize];
+        turns.for_each(|turn| firsts[(turn % count) as usize] += 1);
+        (firsts.iter().copied().min().unwrap(), firsts.iter().copied().max().unwrap())
+    };
+    let id = |n: u16| n.wrapping_mul(40_503);
+    for count in 2..=4 {
+        let pairs = share(&mut (0..2000).step_by(2).map(|n| turn(n.into(), id(n))), count);
+        let in_step = share(&mut (0..1000).map(|n| turn(n.into(), n)), count);
+        let connections = share(&mut (0..1000).map(|n| turn(1, id(n))), count);
+        for (least, most) in [pairs, in_step, connections] {
+            let even = 1000 / count;
+            assert!(least > even * 8 / 10 && most < even * 12 / 10, "{count}: {least} {most}");
+        }
+    }
+}
