@@ -55,6 +55,7 @@ impl Interception {
             renewals,
             was_proved: false,
             reason: String::new(),
+            fallback_error: String::new(),
             pods: config.intercept.plan.fallback.is_empty().then_some(pods),
         };
         let (stop, stopped) = mpsc::channel();
@@ -184,6 +185,8 @@ struct Keeper {
     was_proved: bool,
     /// Why there was no renewal.
     reason: String,
+    /// Why the fallback could not be replaced the last time.
+    fallback_error: String,
     /// None where the configuration has the fallback.
     pods: Option<watch::Receiver<Vec<SocketAddr>>>,
 }
@@ -202,6 +205,7 @@ impl Keeper {
                 Err(reason) => {
                     self.reason = reason;
                     self.note_missed();
+                    self.restore_addresses();
                 }
             }
             if stopped.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Timeout) {
@@ -223,24 +227,38 @@ impl Keeper {
         if !pods.has_changed().unwrap_or_default() {
             return;
         }
-        let pods = pods.borrow_and_update().clone();
-        if pods.is_empty() {
+        let now = pods.borrow_and_update().clone();
+        if now.is_empty() {
             return;
         }
-        match self.interceptor.set_fallback(pods) {
-            Ok(gone) => self.forget(&gone),
+        match self.interceptor.set_fallback(now) {
+            Ok(gone) => {
+                self.fallback_error.clear();
+                forget(self.interceptor.local().to_vec(), gone);
+            }
             Err(error) => {
-                tracing::warn!(%error, "the fallback of local addresses is not that of the Pods");
+                // It is tried again in the next round.
+                pods.mark_changed();
+                let error = error.to_string();
+                if self.fallback_error != error {
+                    tracing::warn!(
+                        error,
+                        "the fallback of local addresses is not that of the Pods"
+                    );
+                    self.fallback_error = error;
+                }
             }
         }
     }
 
-    /// Lets clients that were sent to Pods that are gone be sent to others.
-    fn forget(&mut self, gone: &[SocketAddr]) {
-        match self.interceptor.forget(gone) {
-            Ok(0) => {}
-            Ok(clients) => tracing::info!(clients, ?gone, "sent to other Pods"),
-            Err(error) => tracing::warn!(%error, ?gone, "clients may still be sent there"),
+    /// Makes the addresses ours again where that they are gone is why nothing answers.
+    fn restore_addresses(&mut self) {
+        match self.interceptor.restore_addresses() {
+            Ok(addrs) if addrs.is_empty() => {}
+            Ok(addrs) => {
+                tracing::warn!(?addrs, "someone removed these addresses; they are added again");
+            }
+            Err(error) => tracing::debug!(%error, "the addresses are not looked at"),
         }
     }
 
@@ -293,6 +311,23 @@ impl Keeper {
         if self.renewals.is_missed() {
             tracing::warn!(reason = self.reason, "{GIVEN_BACK}");
         }
+    }
+}
+
+/// Lets clients that were sent to Pods that are gone be sent to others. Listing the
+/// connections of a busy node takes too long between two renewals.
+fn forget(local: Vec<IpAddr>, gone: Vec<SocketAddr>) {
+    if local.is_empty() || gone.is_empty() {
+        return;
+    }
+    let work = move || match intercept::forget(&local, &gone) {
+        Ok(0) => {}
+        Ok(clients) => tracing::info!(clients, ?gone, "sent to other Pods"),
+        Err(error) => tracing::warn!(%error, ?gone, "clients may still be sent there"),
+    };
+    let thread = std::thread::Builder::new().name("forget".to_owned());
+    if let Err(error) = thread.spawn(work) {
+        tracing::warn!(%error, "clients may still be sent to Pods that are gone");
     }
 }
 

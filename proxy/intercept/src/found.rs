@@ -38,7 +38,7 @@ impl Found {
 pub fn status() -> Result<Found, NetlinkError> {
     let (mut netfilter, mut route) = (Netlink::netfilter()?, Netlink::route()?);
     let table = tables(&mut netfilter)?.iter().any(is_ours);
-    let live = if table { live(&mut netfilter) } else { Vec::new() };
+    let live = if table { live(&mut netfilter)? } else { Vec::new() };
     let (link, addresses) = ours(&mut route)?;
     let addresses = addresses.into_iter().map(|known| known.addr).collect();
     Ok(Found { table, link: link.is_some(), addresses, live })
@@ -46,15 +46,18 @@ pub fn status() -> Result<Found, NetlinkError> {
 
 /// The addresses whose queries come to us, or to another process of ours, with the time
 /// for which they still do.
-pub(crate) fn live(netfilter: &mut Netlink) -> Vec<(IpAddr, Duration)> {
+pub(crate) fn live(netfilter: &mut Netlink) -> Result<Vec<(IpAddr, Duration)>, NetlinkError> {
     let mut live = Vec::new();
     for family in [Family::V4, Family::V6] {
         let message = nft::list_elements(&family.set(LIVE));
-        // There is no set for a family without addresses.
-        let lives = netfilter.ask("list what is live", message, read_elements);
-        live.extend(lives.unwrap_or_default().into_iter().flatten());
+        match netfilter.ask("list what is live", message, read_elements) {
+            Ok(lives) => live.extend(lives.into_iter().flatten()),
+            // There is no set for a family without addresses.
+            Err(error) if error.number() == ENOENT => {}
+            Err(error) => return Err(error),
+        }
     }
-    live
+    Ok(live)
 }
 
 /// Removes what is there of ours; returns what that was. Rules go last, so that no
@@ -105,10 +108,9 @@ pub(crate) fn ours(route: &mut Netlink) -> Result<(Option<Device>, Vec<Known>), 
     // No such device is an error here.
     let link = link.unwrap_or_default().into_iter().next();
     let known = route.ask("list the addresses", link::list_addresses(), link::read_address)?;
-    let ours = known
-        .into_iter()
-        .filter(|known: &Known| known.is_ours)
-        .collect();
+    // Kernels before 5.18 keep no mark.
+    let is_ours = |known: &Known| known.is_ours || Some(known.device) == link;
+    let ours = known.into_iter().filter(is_ours).collect();
     Ok((link, ours))
 }
 
@@ -130,6 +132,8 @@ fn read_elements(reply: &Reply<'_>) -> Option<Vec<(IpAddr, Duration)>> {
     Some(list.all().filter_map(element).collect())
 }
 
+/// errno(3).
+const ENOENT: i32 = 2;
 const ELEMENTS: u16 = 3;
 const KEY: u16 = 1;
 const VALUE: u16 = 1;

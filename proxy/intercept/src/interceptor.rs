@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use netlink::{Netlink, NetlinkError, conntrack};
+use netlink::{Netlink, NetlinkError};
 
 use crate::found::{is_ours, live, ours, tables};
 use crate::link::{self, Device, Known, LINK, LOOPBACK};
@@ -49,7 +49,7 @@ impl Interceptor {
         }
         // Before the addresses: nobody may meet an address without rules.
         let matching = put_in_force(&mut netfilter, &plan)?;
-        let device = own_addresses(&plan)?;
+        let (device, _) = own_addresses(&plan)?;
         Ok(Self { netfilter, plan, matching, device, has_others: true })
     }
 
@@ -89,7 +89,7 @@ impl Interceptor {
             .into_iter()
             .filter(|known| !self.plan.all().any(|addr| addr == known.addr))
             .collect();
-        let live = live(&mut self.netfilter);
+        let live = live(&mut self.netfilter)?;
         let is_free = |addr: IpAddr| !live.iter().any(|(live, _)| *live == addr);
         let mut removed = Vec::new();
         for known in others.iter().filter(|known| is_free(known.addr)) {
@@ -102,7 +102,7 @@ impl Interceptor {
     }
 
     /// Sends queries for local addresses there while nothing is intercepted; returns what
-    /// is no longer among them, for [`Self::forget`].
+    /// is no longer among them, for [`forget`](crate::forget).
     ///
     /// # Errors
     ///
@@ -119,34 +119,6 @@ impl Interceptor {
         Ok(before.into_iter().filter(|to| !stays(to)).collect())
     }
 
-    /// Has the kernel choose anew for each client of a local address that it has sent to
-    /// one of `gone`; returns how many there were.
-    ///
-    /// It chooses a pod for the first packet of a connection and remembers it: a client
-    /// that keeps its port would go on to ask a pod that is gone, for minutes.
-    ///
-    /// # Errors
-    ///
-    /// When the kernel does not list its connections.
-    pub fn forget(&mut self, gone: &[SocketAddr]) -> Result<usize, InterceptError> {
-        if gone.is_empty() || self.plan.local.is_empty() {
-            return Ok(0);
-        }
-        let local = &self.plan.local;
-        let found = self
-            .netfilter
-            .ask("list the connections", conntrack::list(), |reply| {
-                let entry = conntrack::Entry::read(reply)?;
-                let target = entry.original.target;
-                let is_local = target.port() == DNS && local.contains(&target.ip());
-                (is_local && gone.contains(&entry.reply.source)).then_some(entry.original)
-            })?;
-        let messages: Vec<_> = found.into_iter().map(conntrack::delete).collect();
-        // One that has ended meanwhile is forgotten as well.
-        let errors = self.netfilter.attempt("forget connections", &messages)?;
-        Ok(messages.len().saturating_sub(errors.len()))
-    }
-
     /// Puts everything in force again, as after someone removed it.
     ///
     /// # Errors
@@ -155,6 +127,22 @@ impl Interceptor {
     pub fn repair(&mut self) -> Result<(), InterceptError> {
         *self = Self::install(self.plan.clone())?;
         Ok(())
+    }
+
+    /// Makes the addresses ours again that someone removed; returns them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::install`].
+    pub fn restore_addresses(&mut self) -> Result<Vec<IpAddr>, InterceptError> {
+        let (device, added) = own_addresses(&self.plan)?;
+        self.device = device;
+        Ok(added)
+    }
+
+    /// The addresses that clients of this node ask, other than those of Services.
+    pub fn local(&self) -> &[IpAddr] {
+        &self.plan.local
     }
 
     /// Whether a packet is only taken when a socket of ours would get it.
@@ -191,20 +179,22 @@ fn put_in_force(netfilter: &mut Netlink, plan: &Plan) -> Result<Matching, Interc
     refused.map_or(Ok(Matching::Address), |error| Err(error.into()))
 }
 
-/// Adds what is missing; returns the name of the device.
-fn own_addresses(plan: &Plan) -> Result<&'static str, InterceptError> {
+/// Adds what is missing; returns the name of the device, and what was.
+fn own_addresses(plan: &Plan) -> Result<(&'static str, Vec<IpAddr>), InterceptError> {
     let mut route = Netlink::route()?;
     let link = our_link(&mut route)?;
     let known: Vec<Known> =
         route.ask("list the addresses", link::list_addresses(), link::read_address)?;
+    let mut added = Vec::new();
     for addr in plan.all() {
         // Also one that a person has put elsewhere does.
         if !known.iter().any(|known| known.addr == addr) {
             let device = link.unwrap_or(LOOPBACK);
             route.request("add an address", &[link::new_address(addr, device)])?;
+            added.push(addr);
         }
     }
-    Ok(if link.is_some() { LINK } else { "lo" })
+    Ok((if link.is_some() { LINK } else { "lo" }, added))
 }
 
 /// Our link, made where it is missing; `None` where there can be none.
@@ -218,7 +208,6 @@ fn our_link(route: &mut Netlink) -> Result<Option<Device>, NetlinkError> {
     Ok(found.into_iter().next())
 }
 
-const DNS: u16 = 53;
 /// Numbers of errors (errno(3)).
 const EPERM: i32 = 1;
 const EEXIST: i32 = 17;

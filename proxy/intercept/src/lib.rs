@@ -22,6 +22,9 @@ pub use rules::{LIFE, Matching};
 
 mod link;
 
+mod connections;
+pub use connections::forget;
+
 mod interceptor;
 pub use interceptor::{InterceptError, Interceptor};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use testbed::{Component, Process, have, have_program};
+use testbed::{Component, Process, eventually, have, have_program};
 
 use crate::asker::{Account, Asker, account, under_way};
 use crate::node::{Node, can_freeze, run};
@@ -186,6 +186,23 @@ fn rules_that_are_gone_are_made_again() {
             .unwrap()
             .starts_with("table inet fivedots\n")
     );
+}
+
+/// The same with the addresses, as where their link is removed.
+#[test]
+fn addresses_that_are_gone_are_added_again() {
+    if !can() {
+        return;
+    }
+    let node = Node::new();
+    let proxy = node.proxy();
+    run(&node.node, "ip address flush to 169.254.20.10/32");
+    proxy
+        .wait_for_line("someone removed these addresses", MOST)
+        .unwrap();
+    let back = || node.intercept("status").unwrap().contains("169.254.20.10");
+    assert!(eventually(MOST, back), "{}", proxy.output());
+    none_failed(&during(&node, "after an address was removed", || {}));
 }
 
 /// Of each client: some five seconds, longer than any way to notice takes.

@@ -151,11 +151,12 @@ impl<'a> Reply<'a> {
         Some((Self { kind, sequence, body }, rest))
     }
 
-    /// The error that it is: 0 acknowledges. `None` if it is something else.
+    /// The error that it is, or with which a list ends: 0 acknowledges. `None` if it is
+    /// something else.
     #[must_use]
     pub fn error(&self) -> Option<i32> {
         let code = self.body.first_chunk().copied();
-        let code = code.filter(|_| self.kind == ERROR);
+        let code = code.filter(|_| self.kind == ERROR || self.is_done());
         code.map(|octets| i32::from_ne_bytes(octets).saturating_neg())
     }
 

@@ -149,6 +149,10 @@ fn a_second_process_takes_over_what_is_live() {
     run("nft delete table inet fivedots");
     third.renew().unwrap_err();
     third.repair().unwrap();
+    assert_eq!(third.restore_addresses().unwrap(), addrs(&[]));
+    run("ip address flush to 10.96.0.10/32");
+    assert_eq!(third.restore_addresses().unwrap(), addrs(&["10.96.0.10"]));
+    assert_eq!(status().unwrap().addresses.len(), plan().all().count());
     assert_eq!(chains(), before);
 }
 
@@ -228,12 +232,12 @@ fn clients_of_a_pod_that_is_gone_are_sent_to_another() {
     let stays: SocketAddr = "10.244.2.2:5353".parse().unwrap();
     let gone = interceptor.set_fallback(vec![stays]).unwrap();
     assert_eq!(gone, ["10.244.1.2:53".parse().unwrap()]);
-    assert_eq!(interceptor.forget(&gone).unwrap(), 1);
+    assert_eq!(intercept::forget(interceptor.local(), &gone).unwrap(), 1);
     let left = run("conntrack -L -p udp");
     let ports = ["4001", "4002", "4003"].map(|port| left.contains(&format!("sport={port}")));
     assert_eq!(ports, [false, true, true], "{left}");
-    assert_eq!(interceptor.forget(&gone).unwrap(), 0);
-    assert_eq!(interceptor.forget(&[stays]).unwrap(), 1, "{left}");
+    assert_eq!(intercept::forget(interceptor.local(), &gone).unwrap(), 0);
+    assert_eq!(intercept::forget(interceptor.local(), &[stays]).unwrap(), 1, "{left}");
 }
 
 #[test]

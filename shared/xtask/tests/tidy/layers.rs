@@ -27,8 +27,14 @@ const RESOLVER: &[&[&str]] = &[
 ];
 
 /// From octets to rules, and to the kernel.
-const INTERCEPT: &[&[&str]] =
-    &[&["plan"], &["expression", "link"], &["nft"], &["rules"], &["found"], &["interceptor"]];
+const INTERCEPT: &[&[&str]] = &[
+    &["plan"],
+    &["connections", "expression", "link"],
+    &["nft"],
+    &["rules"],
+    &["found"],
+    &["interceptor"],
+];
 
 /// The way of a record, from its thread to the figures.
 const OBSERVE: &[&[&str]] = &[
