@@ -13,6 +13,7 @@ use std::os::unix::net;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::spawn_blocking;
@@ -91,7 +92,10 @@ async fn read_part(stream: &mut UnixStream, part: &mut Vec<u8>) -> io::Result<bo
     }
     part.clear();
     stream.take(len.into()).read_to_end(part).await?;
-    Ok(len > 0)
+    match len_of(part) == len {
+        true => Ok(len > 0),
+        false => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
 }
 
 /// One part after the other, each behind its length: a copy of the whole cache would
@@ -112,8 +116,10 @@ async fn give(
             cache.pack(number, clock.now(), &mut part).then_some(part)
         });
         let Some(part) = packed.await.map_err(io::Error::other)? else { break };
-        if (1..=MOST).contains(&len_of(&part)) {
-            write_part(&mut stream, &part).await?;
+        match len_of(&part) {
+            0 => {}
+            1..=MOST => write_part(&mut stream, &part).await?,
+            octets => tracing::warn!(octets, "a part of the cache is too large to hand over"),
         }
     }
     write_part(&mut stream, &[]).await?;
@@ -143,10 +149,13 @@ fn is_ours(stream: &UnixStream) -> io::Result<()> {
     }
 }
 
+/// Fails at once where the queue of who has the name is full, as one would wait without an
+/// end.
 fn connect(listen: SocketAddr) -> io::Result<UnixStream> {
-    let stream = net::UnixStream::connect_addr(&name(listen)?)?;
-    stream.set_nonblocking(true)?;
-    UnixStream::from_std(stream)
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&SockAddr::unix(format!("\0{}", text(listen)))?)?;
+    UnixStream::from_std(socket.into())
 }
 
 fn bind(listen: SocketAddr) -> io::Result<UnixListener> {
@@ -156,7 +165,11 @@ fn bind(listen: SocketAddr) -> io::Result<UnixListener> {
 }
 
 fn name(listen: SocketAddr) -> io::Result<net::SocketAddr> {
-    net::SocketAddr::from_abstract_name(format!("fivedots/{listen}"))
+    net::SocketAddr::from_abstract_name(text(listen))
+}
+
+fn text(listen: SocketAddr) -> String {
+    format!("fivedots/{listen}")
 }
 
 /// What is sent first: another form has another number.

@@ -31,7 +31,12 @@ pub fn write(path: &Path, cache: &Cache, now: Moment) -> io::Result<u64> {
         if !cache.pack(number, now, &mut part) {
             break;
         }
-        let len = u32::try_from(part.len()).map_err(io::Error::other)?;
+        let len = u32::try_from(part.len()).unwrap_or(u32::MAX);
+        if len > MOST {
+            // It would not be read.
+            tracing::warn!(octets = len, "a part of the cache is too large for the snapshot");
+            continue;
+        }
         file.write_all(&len.to_be_bytes())?;
         file.write_all(&part)?;
     }
@@ -70,6 +75,9 @@ pub fn read(path: &Path, resolver: &Resolver, now: Moment) -> io::Result<Option<
     while let Some(len) = next_len(&mut file)? {
         part.clear();
         (&mut file).take(len.into()).read_to_end(&mut part)?;
+        if part.len() < len as usize {
+            return Err(io::Error::other("it was cut"));
+        }
         answers += resolver.take_aged(&part, age, now);
     }
     Ok(Some(answers))
