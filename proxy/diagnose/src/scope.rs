@@ -1,7 +1,7 @@
 //! How far a cause reaches: what peers found.
 
 use crate::cause::Cause;
-use crate::evidence::{Evidence, Peer};
+use crate::evidence::{Evidence, Peer, Server};
 use crate::finding::Scope;
 
 impl Evidence {
@@ -21,5 +21,13 @@ impl Evidence {
             _ if with * 2 >= peers.len() => Scope::Cluster,
             _ => Scope::SeveralNodes,
         }
+    }
+
+    /// How many nodes none of these servers answers.
+    pub(crate) fn scope_of_silence(&self, servers: &[&Server]) -> Scope {
+        let addrs: Vec<_> = servers.iter().filter_map(|server| server.addr).collect();
+        self.scope_where(|peer| {
+            !addrs.is_empty() && addrs.iter().all(|addr| peer.dead.contains(&addr.ip()))
+        })
     }
 }

@@ -39,17 +39,11 @@ pub(super) fn down(evidence: &Evidence, before: &[Finding]) -> Option<Finding> {
         .filter(|server| server.ready == Some(true))
         .count();
     let told = servers.iter().all(|server| server.ready == Some(false));
-    let peers = evidence.peers.as_deref().unwrap_or_default();
-    let fails = |server: &&Server| {
-        let addr = server.addr.map(|addr| addr.ip());
-        addr.is_some_and(|addr| peers.iter().any(|peer| peer.dead.contains(&addr)))
-    };
-    let by_peers = servers.iter().filter(|server| fails(server)).count();
-    let scope = match () {
-        () if told || by_peers == servers.len() => Scope::Cluster,
-        () if peers.is_empty() => Scope::NodeOrCluster,
-        // Others are answered: it is this node's network.
-        () => return None,
+    let scope = match evidence.scope_of_silence(&servers) {
+        _ if told => Scope::Cluster,
+        // Most others are answered: it is the network of some nodes.
+        Scope::Node | Scope::SeveralNodes => return None,
+        scope => scope,
     };
     let first = servers.first()?;
     let finding = found(Cause::CorednsDown, scope)
@@ -60,7 +54,9 @@ pub(super) fn down(evidence: &Evidence, before: &[Finding]) -> Option<Finding> {
         })
         .because_if(told, || "the API calls none of them ready".to_owned())
         .because_if(ready > 0, || format!("the API calls {ready} of them ready"))
-        .because_if(by_peers > 0, || format!("{by_peers} of them do not answer other nodes"))
+        .because_if(scope == Scope::Cluster && !told, || {
+            "they do not answer most other nodes either".to_owned()
+        })
         .otherwise("were it this node's network, other nodes would be answered");
     Some(finding)
 }

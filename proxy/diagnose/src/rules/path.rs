@@ -41,9 +41,11 @@ pub(super) fn network(evidence: &Evidence, before: &[Finding]) -> Option<Finding
     if !dead || has(before, &graver) || evidence.peers.as_ref().is_none_or(Vec::is_empty) {
         return None;
     }
-    let finding = found(Cause::NodeNetwork, Scope::Node)
+    let scope = evidence.scope_of_silence(&servers);
+    let others = if scope == Scope::Node { "other nodes" } else { "most other nodes" };
+    let finding = found(Cause::NodeNetwork, scope)
         .because(format!("no CoreDNS pod answers: {}", names(&servers)))
-        .because("other nodes are answered by them")
+        .because(format!("{others} are answered by them"))
         .otherwise("were CoreDNS down, other nodes would fail as well");
     Some(finding)
 }

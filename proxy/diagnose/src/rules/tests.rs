@@ -160,6 +160,15 @@ fn coredns_that_is_down_is_told_from_a_node_that_does_not_reach_it() {
     };
     let node = only(&changed(dead));
     assert_eq!((node.cause, node.scope), (Cause::NodeNetwork, Scope::Node));
+    // Some of a broken network among many that are answered are no outage of CoreDNS.
+    let some = only(&changed(|evidence| {
+        dead(evidence);
+        let peers = evidence.peers.as_mut().unwrap();
+        let well = peers[0].clone();
+        peers[0].dead = vec![[10, 244, 0, 1].into(), [10, 244, 0, 2].into()];
+        peers.extend([well.clone(), well]);
+    }));
+    assert_eq!((some.cause, some.scope), (Cause::NodeNetwork, Scope::SeveralNodes));
     let cluster = only(&changed(|evidence| {
         dead(evidence);
         for peer in evidence.peers.as_mut().unwrap() {
