@@ -207,10 +207,16 @@ impl RunClock {
         nanos(instant.saturating_duration_since(self.start))
     }
 
-    /// Waits until the run starts.
+    /// Waits until the run starts, or for a signal.
     #[expect(clippy::disallowed_methods, reason = "a start in common, before the first query")]
-    pub fn wait_for_start(&self) {
-        std::thread::sleep(self.start.saturating_duration_since(Instant::now()));
+    pub(crate) fn wait_for_start(&self, stop: &Stop) {
+        loop {
+            let ahead = self.start.saturating_duration_since(Instant::now());
+            if ahead.is_zero() || stop.signal().is_some() {
+                return;
+            }
+            std::thread::sleep(ahead.min(MAX_WAIT));
+        }
     }
 }
 
@@ -243,6 +249,15 @@ impl SenderState {
             usage: Usage::default(),
             progress_at: 0,
         }
+    }
+
+    /// Whether the run is to end now; what waits is then interrupted.
+    fn is_stopped(&mut self) -> bool {
+        let is_stopped = self.stop.signal().is_some();
+        if is_stopped {
+            self.account.interrupt();
+        }
+        is_stopped
     }
 
     /// Takes the next query if it is due at `now`, the limit on queries per

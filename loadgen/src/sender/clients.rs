@@ -121,17 +121,17 @@ impl ClientSender {
 
     fn work(&mut self, clock: &RunClock) -> io::Result<()> {
         udp::set_timer_slack(1)?;
-        clock.wait_for_start();
+        clock.wait_for_start(&self.state.stop);
         loop {
+            if self.state.stop.signal().is_some() {
+                self.interrupt();
+                return Ok(());
+            }
             self.state.look(clock.now());
             // What has come counts before what it comes too late for.
             self.receive_all(clock)?;
             self.expire(clock)?;
             self.start_all_due(clock)?;
-            if self.state.stop.signal().is_some() {
-                self.interrupt();
-                return Ok(());
-            }
             let now = clock.now();
             let due = self.state.next_event(now);
             let timer = self.timers.first().map(|(at, _)| *at);

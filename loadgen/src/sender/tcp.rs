@@ -57,6 +57,19 @@ impl Connection {
         self.input.clear();
         self.written = 0;
     }
+
+    /// Drops what was written, once it is most: a peer that never takes all at once would
+    /// have us keep everything that was ever sent.
+    fn forget_written(&mut self) {
+        if self.written < OUT_LIMIT {
+            return;
+        }
+        self.out.drain(..self.written);
+        for (end, _) in &mut self.queued {
+            *end -= self.written;
+        }
+        self.written = 0;
+    }
 }
 
 impl TcpSender {
@@ -97,8 +110,11 @@ impl TcpSender {
         for place in 0..self.connections.len() {
             self.connect(place, 0);
         }
-        clock.wait_for_start();
+        clock.wait_for_start(&self.state.stop);
         loop {
+            if self.state.is_stopped() {
+                return Ok(());
+            }
             self.state.look(clock.now());
             self.send_all_due(clock);
             match self.poll.poll(&mut events, Some(std::time::Duration::ZERO)) {
@@ -111,10 +127,6 @@ impl TcpSender {
             }
             let now = clock.now();
             while self.state.expire(now).is_some() {}
-            if self.state.stop.signal().is_some() {
-                self.state.account.interrupt();
-                return Ok(());
-            }
             let Some(event) = self.state.next_event(now) else { return Ok(()) };
             let wait = std::time::Duration::from_nanos(event.saturating_sub(clock.now()));
             if !wait.is_zero() {
@@ -274,7 +286,9 @@ impl TcpSender {
             let before = clock.now();
             match stream.write(connection.out.get(connection.written..).unwrap_or_default()) {
                 Ok(count) => connection.written += count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return connection.forget_written();
+                }
                 // Not connected yet; the event of it comes.
                 Err(error) if error.kind() == io::ErrorKind::NotConnected => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,

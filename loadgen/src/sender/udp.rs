@@ -103,18 +103,17 @@ impl UdpSender {
     fn work(&mut self, clock: &RunClock) -> io::Result<()> {
         // One nanosecond instead of 50 µs: p50 of being late falls by 40 µs.
         udp::set_timer_slack(1)?;
-        clock.wait_for_start();
+        clock.wait_for_start(&self.state.stop);
         loop {
+            if self.state.is_stopped() {
+                return Ok(());
+            }
             let now = clock.now();
             self.state.look(now);
             self.send_all_due(clock, now)?;
             self.receive_all(clock)?;
             self.expire(clock.now());
             self.send_ready(clock)?;
-            if self.state.stop.signal().is_some() {
-                self.state.account.interrupt();
-                return Ok(());
-            }
             let now = clock.now();
             let Some(event) = self.state.next_event(now) else { return Ok(()) };
             let earliest = now + self.tick;
@@ -165,11 +164,12 @@ impl UdpSender {
                 socket = self.sockets.next();
                 now = clock.now();
             }
-            // Behind the schedule there is always more to send; the answers
-            // must not overflow the sockets meanwhile.
             if since_reading >= QUERIES_BEFORE_READING && self.outbox.is_empty() {
                 since_reading = 0;
-                self.receive_all(clock)?;
+                self.do_the_rest(clock)?;
+                if self.state.stop.signal().is_some() {
+                    break;
+                }
             }
         }
         if let Some((phase, count)) = burst {
@@ -181,6 +181,16 @@ impl UdpSender {
                 .saturating_record(count);
         }
         self.flush(socket, clock)
+    }
+
+    /// Behind the schedule there is always more to send; the answers must not overflow the
+    /// sockets meanwhile, and what is over must not wait either.
+    fn do_the_rest(&mut self, clock: &RunClock) -> io::Result<()> {
+        self.receive_all(clock)?;
+        let now = clock.now();
+        self.state.look(now);
+        self.expire(now);
+        Ok(())
     }
 
     /// Sends the steps of lookups that answers, or the schedule, made ready.

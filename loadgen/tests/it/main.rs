@@ -4,6 +4,7 @@
 mod answering;
 mod commands;
 mod counts;
+mod ends;
 mod figures;
 mod find;
 mod gso;

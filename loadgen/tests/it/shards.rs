@@ -93,7 +93,7 @@ impl Shards {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a start in common is by the wall clock")]
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap()
