@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::causes::table;
 use crate::cli::{Cli, Command, CompareArgs, MergeArgs, OutputArgs, QuickArgs, RunArgs};
-use crate::compare::Verdict;
+use crate::compare::{Figure, Verdict};
 use crate::environment::Environment;
 use crate::evidence::Source;
 use crate::exit::Exit;
@@ -172,22 +172,21 @@ fn compare_files(args: &CompareArgs, out: &mut impl Write) -> Result<Exit, Comma
             text.push_str(&format!("{} is of another scenario\n", part.file()));
         }
     }
-    let figures = |place: &str| -> [Vec<f64>; 2] {
+    let values = |place: &str| {
         sets.each_ref().map(|set| {
             let valid = set.iter().filter(|part| part.is_valid());
-            valid.filter_map(|part| part.figure(place)).collect()
+            valid.map(|part| part.figure(place)).collect::<Vec<_>>()
         })
     };
-    let found = merge::COMPARED.map(|(name, place)| (name, figures(place)));
-    let found: Vec<_> = found
-        .iter()
-        .filter(|(_, [a, b])| !a.is_empty() || !b.is_empty())
+    let figures: Vec<_> = merge::COMPARED
+        .into_iter()
+        .map(|(name, place)| Figure { name, sets: values(place) })
+        .filter(|figure| figure.sets.iter().flatten().any(Option::is_some))
         .collect();
-    let mut exit = if found.is_empty() { Exit::Invalid } else { Exit::Passed };
-    for (name, [before, after]) in &found {
-        let row = compare::compare(name, [before, after], found.len());
+    let mut exit = if figures.is_empty() { Exit::Invalid } else { Exit::Passed };
+    for row in compare::compare(&figures) {
         text.push_str(&format!("{row}\n"));
-        let more_is_better = *name == "answers per second";
+        let more_is_better = row.name == "answers per second";
         exit = exit.worse(match row.verdict {
             Verdict::NotEnough => Exit::Invalid,
             Verdict::More if !more_is_better => Exit::Failed,

@@ -35,13 +35,15 @@ pub enum Seen {
     ServerRestarts,
     /// The share of a CPU that it used.
     ServerCpu,
+    /// The seconds of a CPU that it used.
+    ServerCpuSeconds,
     /// The most memory that it had, in octets.
     ServerMemory,
 }
 
 impl Seen {
     /// Each once.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::UpstreamAsked,
         Self::UpstreamFaulted,
         Self::RingPassed,
@@ -55,6 +57,7 @@ impl Seen {
         Self::ServerServfail,
         Self::ServerRestarts,
         Self::ServerCpu,
+        Self::ServerCpuSeconds,
         Self::ServerMemory,
     ];
 
@@ -74,6 +77,7 @@ impl Seen {
             Self::ServerServfail => "server.servfail",
             Self::ServerRestarts => "server.restarts",
             Self::ServerCpu => "server.cpu",
+            Self::ServerCpuSeconds => "server.cpu_seconds",
             Self::ServerMemory => "server.memory",
         }
     }

@@ -54,8 +54,7 @@ impl Figures {
         figures
     }
 
-    /// Returns what came since `before`: all, where it is another process. The CPU is in
-    /// seconds.
+    /// Returns what came since `before`: all, where it is another process.
     pub(super) fn since(self, before: Self) -> [(Seen, f64); 7] {
         let is_new = self.started > before.started + SAME_START;
         let base = if is_new { Self::default() } else { before };
@@ -66,7 +65,7 @@ impl Figures {
             (Seen::ServerMisses, grown(self.misses, base.misses)),
             (Seen::ServerServfail, grown(self.servfail, base.servfail)),
             (Seen::ServerRestarts, f64::from(u8::from(is_new))),
-            (Seen::ServerCpu, grown(self.cpu_seconds, base.cpu_seconds)),
+            (Seen::ServerCpuSeconds, grown(self.cpu_seconds, base.cpu_seconds)),
             (Seen::ServerMemory, self.memory),
         ]
     }
@@ -107,7 +106,7 @@ mod tests {
             .replace("total 1.5", "total 2.5");
         let grown = Figures::parse(&later).since(first);
         assert!((value(grown, Seen::ServerAsked) - 20.0).abs() < 1e-9);
-        assert!((value(grown, Seen::ServerCpu) - 1.0).abs() < 1e-9);
+        assert!((value(grown, Seen::ServerCpuSeconds) - 1.0).abs() < 1e-9);
         assert!(value(grown, Seen::ServerRestarts).abs() < 1e-9);
     }
 

@@ -108,10 +108,10 @@ impl Witness {
         let Some(figures) = self.metrics.and_then(|addr| Figures::read(addr).ok()) else { return };
         let Some(before) = self.server.replace(figures) else { return };
         for (seen, value) in figures.since(before) {
-            match seen {
-                Seen::ServerCpu => self.cpu_seconds += value,
-                _ => self.note(seen, Some(value)),
+            if seen == Seen::ServerCpuSeconds {
+                self.cpu_seconds += value;
             }
+            self.note(seen, Some(value));
         }
     }
 

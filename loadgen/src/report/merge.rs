@@ -12,6 +12,7 @@ use super::judge::Judgment;
 use super::over_time::{self, Step};
 use super::{ExpectationResult, Figures, Load, PhaseReport, PlanPart, Report, hdr, record_of};
 use crate::environment::Environment;
+use crate::evidence::Seen;
 use crate::exit::Exit;
 use crate::expect::Expectation;
 use crate::recorder::{PhaseRecord, Recorder};
@@ -71,7 +72,7 @@ fn field<T: DeserializeOwned>(file: &str, json: &Value, name: &str) -> Result<T,
 }
 
 /// Figures that runs are compared by: name, and the place in a report.
-pub const COMPARED: [(&str, &str); 7] = [
+pub const COMPARED: [(&str, &str); 8] = [
     ("latency p50, ms", "/run/latency_ms/p50"),
     ("latency p90, ms", "/run/latency_ms/p90"),
     ("latency p99, ms", "/run/latency_ms/p99"),
@@ -79,26 +80,37 @@ pub const COMPARED: [(&str, &str); 7] = [
     ("lookup p99, ms", "/run/lookup_ms/p99"),
     ("answers per second", "/run/answer_rate"),
     ("without an answer, %", MISSING),
+    ("server CPU, us an answer", SERVER_CPU),
 ];
 
 /// Not in a report: calculated from its counts.
 const MISSING: &str = "missing";
+/// As well, where the server shows its CPU.
+const SERVER_CPU: &str = "server CPU";
 
 impl Part {
     /// Returns a figure of [`COMPARED`]; `None` where the run has it not.
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
     pub fn figure(&self, place: &str) -> Option<f64> {
-        if place != MISSING {
-            return self.json.pointer(place)?.as_f64();
-        }
         let count = |name: &str| {
             self.json
                 .pointer(&format!("/run/counts/{name}"))
                 .and_then(Value::as_u64)
         };
-        let missing = count("lost")? + count("late")? + count("refused")?;
-        let sent = count("sent").filter(|sent| *sent > 0)?;
-        Some(missing as f64 * 100.0 / sent as f64)
+        match place {
+            MISSING => {
+                let missing = count("lost")? + count("late")? + count("refused")?;
+                let sent = count("sent").filter(|sent| *sent > 0)?;
+                Some(missing as f64 * 100.0 / sent as f64)
+            }
+            SERVER_CPU => {
+                let evidence = self.json.pointer("/run/evidence")?;
+                let seconds = evidence.get(Seen::ServerCpuSeconds.name())?.as_f64()?;
+                let answered = count("answered").filter(|answered| *answered > 0)?;
+                Some(seconds * 1e6 / answered as f64)
+            }
+            _ => self.json.pointer(place)?.as_f64(),
+        }
     }
 
     /// Returns whether the run is a measurement.
