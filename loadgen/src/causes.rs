@@ -100,6 +100,27 @@ impl Causes {
         });
         upstream.chain(ring).chain(flows).collect()
     }
+
+    /// Returns what goes wrong in which phase, in words; in all phases without one.
+    pub fn by_phase(&self) -> Vec<(Option<usize>, String)> {
+        let upstream = self.upstream.iter();
+        let faults = upstream.clone().flat_map(|upstream| &upstream.faults);
+        let faults = faults.map(|fault| (fault.phase, format!("upstream: {fault}")));
+        let tcp = upstream.filter_map(|upstream| match upstream.tcp {
+            TcpOf::Serve => None,
+            TcpOf::Refuse => Some((None, "upstream: TCP refused".to_owned())),
+            TcpOf::Drop => Some((None, "upstream: TCP dropped".to_owned())),
+        });
+        let ring = self.ring.iter().map(|ring| {
+            let what = format!("forwarding loop through {}", ring.listen);
+            (None, what)
+        });
+        let flows = self.flows.iter().map(|flows| {
+            let what = format!("connection table filled to {}%", flows.share * 100.0);
+            (flows.phase, what)
+        });
+        faults.chain(tcp).chain(ring).chain(flows).collect()
+    }
 }
 
 /// The time of a run at which each phase ends, in nanoseconds.

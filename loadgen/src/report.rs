@@ -23,6 +23,7 @@ pub mod html;
 mod judge;
 pub mod merge;
 pub mod over_time;
+mod spans;
 pub mod tables;
 pub mod text;
 
@@ -31,6 +32,7 @@ use judge::Judgment;
 pub use judge::{ExpectationResult, invalid_reasons};
 use merge::Sums;
 use over_time::Step;
+pub use spans::CauseSpan;
 
 /// The report of one run.
 #[derive(Clone, Debug, Serialize)]
@@ -113,6 +115,9 @@ pub struct Load {
     pub is_lookup: bool,
     /// Milliseconds our own lateness may have at p99.
     pub max_lateness_ms: f64,
+    /// What went wrong on purpose, and when.
+    #[serde(default)]
+    pub causes: Vec<CauseSpan>,
 }
 
 /// Which part of which plan a report is about.
@@ -311,6 +316,7 @@ fn load(scenario: &Scenario) -> Load {
         names: scenario.workload.names(),
         is_lookup: scenario.workload.is_lookup(),
         max_lateness_ms: scenario.limits.max_lateness.as_secs_f64() * 1e3,
+        causes: spans::causes(scenario),
     }
 }
 

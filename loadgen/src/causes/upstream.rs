@@ -1,8 +1,10 @@
 //! The server behind the server, with its faults by phase.
 
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use dns::Rcode;
 use upstream::{Flags, ResponseCode, Rule, Script, TcpMode, Upstream, Wrong, Zone};
 
 use super::{PlayedUpstream, cannot};
@@ -20,6 +22,26 @@ pub struct Fault {
     pub delay: (Duration, Duration),
     /// The share of queries that get no answer, from 0 to 1.
     pub loss: f64,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.answer)?;
+        if self.names != "." {
+            write!(f, " for {}", self.names)?;
+        }
+        let (least, most) = self.delay;
+        if !most.is_zero() {
+            write!(f, ", {least:?} late")?;
+            if most > least {
+                write!(f, " and up to {:?} more", most.saturating_sub(least))?;
+            }
+        }
+        if self.loss > 0.0 {
+            write!(f, ", {}% lost", self.loss * 100.0)?;
+        }
+        Ok(())
+    }
 }
 
 /// What a fault answers.
@@ -46,6 +68,18 @@ pub enum TcpOf {
     Refuse,
     /// Each SYN is swallowed.
     Drop,
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Right => f.write_str("right answers"),
+            Self::Silence => f.write_str("silence"),
+            Self::Rcode(rcode) => write!(f, "{}", Rcode(u16::from(*rcode))),
+            Self::Truncated => f.write_str("truncated answers"),
+            Self::WrongId => f.write_str("answers with a wrong ID"),
+        }
+    }
 }
 
 impl Answer {

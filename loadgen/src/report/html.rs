@@ -5,6 +5,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::over_time::Step;
 use super::{ExpectationResult, Percentiles, PhaseReport, Report, hdr};
+use crate::evidence::Seen;
+use crate::recorder::Counts;
 
 mod chart;
 
@@ -30,21 +32,28 @@ pub fn render(report: &Report) -> String {
                         (load.threads) " thread(s), pacing " (load.pacing) ", seed " (load.seed)
                     }
                 }
-                (reasons(report))
-                (conditions("Reproduced", &report.reproduced))
-                (conditions("Expectations", &report.expectations))
-                section {
-                    h2 { "Queries over time" }
-                    (chart::counts(&report.series))
+                main {
+                    (reasons(report))
+                    (conditions("Reproduced", &report.reproduced))
+                    (conditions("Expectations", &report.expectations))
+                    (timeline(report))
+                    section {
+                        h2 { "Queries over time" }
+                        (chart::counts(report))
+                    }
+                    section {
+                        h2 { "Latency over time" }
+                        p class="dim" { "From the due time. The stronger the color, the more answers." }
+                        (heat(report))
+                    }
+                    (latencies(report))
+                    (counts("What became of the queries", rows(report)))
+                    (errors(&report.run))
+                    (answers(report))
+                    @if !report.others.is_empty() { (counts("What became of the others' queries", report.others.iter())) }
+                    (seen(report))
+                    (machine(report))
                 }
-                section {
-                    h2 { "Latency over time" }
-                    p class="dim" { "From the due time. The stronger the color, the more answers." }
-                    (heat(report))
-                }
-                (latencies(report))
-                (counts(report))
-                (machine(report))
             }
         }
     };
@@ -71,8 +80,8 @@ fn conditions(title: &str, judged: &[ExpectationResult]) -> Markup {
         @if !judged.is_empty() {
             section {
                 h2 { (title) }
-                div class="wide" { table {
-                    tr { th { "" } th { "condition" } th { "found" } }
+                div class="wide" tabindex="0" { table class="wrap" {
+                    tr { th { "verdict" } th { "condition" } th { "found" } }
                     @for one in judged {
                         tr {
                             td class={ "verdict " (class_of(one)) } { (word_for(one)) }
@@ -109,7 +118,31 @@ fn heat(report: &Report) -> Markup {
     if report.phases.iter().any(|phase| phase.is_closed_loop) {
         return html! { p { "A closed loop has no latency: a server that stalls is asked less." } };
     }
-    chart::heat(&report.series)
+    chart::heat(report)
+}
+
+/// The phases, and the causes that are bands in the charts.
+fn timeline(report: &Report) -> Markup {
+    let starts = chart::starts(&report.phases);
+    let spans = starts.iter().zip(starts.iter().skip(1));
+    html! {
+        section {
+            h2 { "Phases" }
+            div class="wide" tabindex="0" { table {
+                @for (phase, (from, to)) in report.phases.iter().zip(spans) {
+                    tr { td { (phase.name) } td { (seconds(*from, *to)) } td { (phase.schedule) } }
+                }
+            } }
+            @for cause in &report.load.causes {
+                p { span class="swatch" {} " " (cause.what) ", " (seconds(cause.from_s, cause.to_s)) }
+            }
+        }
+    }
+}
+
+fn seconds(from: f64, to: f64) -> String {
+    let short = |seconds: f64| format!("{:.1}", seconds).trim_end_matches(".0").to_owned();
+    format!("{} to {} s", short(from), short(to))
 }
 
 /// The rows: the phases, and the run if there is more than one.
@@ -131,10 +164,10 @@ fn latencies(report: &Report) -> Markup {
     html! {
         section {
             h2 { "Latency, in milliseconds" }
-            div class="wide" { table {
+            div class="wide" tabindex="0" { table {
                 tr {
-                    th { "phase" } th { "" }
-                    @for name in ["p50", "p90", "p95", "p99", "p99.9", "p99.99", "max"] { th { (name) } }
+                    th { "phase" } th { "time" }
+                    @for name in ["p50", "p90", "p95", "p99", "p99.9", "p99.99", "max"] { th class="n" { (name) } }
                 }
                 @for phase in rows(report) {
                     @for (what, percentiles) in kinds {
@@ -162,38 +195,96 @@ pub(super) fn millis(value: f64) -> String {
     }
 }
 
-fn counts(report: &Report) -> Markup {
+fn counts<'a>(title: &str, phases: impl Iterator<Item = &'a PhaseReport>) -> Markup {
+    let names = columns(&Counts::default()).map(|(name, _)| name);
     html! {
         section {
-            h2 { "What became of the queries" }
-            div class="wide" { table {
-                tr {
-                    th { "phase" } th { "schedule" } th { "sent/s" }
-                    @for (name, _) in columns(&report.run) { th { (name) } }
-                }
-                @for phase in rows(report) {
+            h2 { (title) }
+            div class="wide" tabindex="0" { table {
+                tr { th { "phase" } th class="n" { "sent/s" } @for name in names { th class="n" { (name) } } }
+                @for phase in phases {
                     tr {
-                        td { (phase.name) } td { (phase.schedule) } td class="n" { (format!("{:.1}", phase.rate)) }
-                        @for (_, count) in columns(phase) { td class="n" { (count) } }
+                        td { (phase.name) } td class="n" { (format!("{:.1}", phase.rate)) }
+                        @for (_, count) in columns(&phase.counts) { td class="n" { (count) } }
                     }
                 }
             } }
-            @for (what, counts) in [
-                ("Answers", &report.run.rcodes),
-                ("Not taken by the system", &report.run.send_errors),
-                ("ICMP", &report.run.icmp),
-                ("Errors of sockets", &report.run.socket_errors),
-            ] {
-                @if !counts.is_empty() {
-                    p { (what) ": " @for (name, count) in counts { (name) " (" (count) ") " } }
-                }
+        }
+    }
+}
+
+/// What the system said, of the whole run.
+fn errors(run: &PhaseReport) -> Markup {
+    html! {
+        @for (what, counts) in [
+            ("Not taken by the system", &run.send_errors),
+            ("ICMP", &run.icmp),
+            ("Errors of sockets", &run.socket_errors),
+        ] {
+            @if !counts.is_empty() {
+                p { (what) ": " @for (name, count) in counts { (name) " (" (count) ") " } }
             }
         }
     }
 }
 
-const fn columns(phase: &PhaseReport) -> [(&'static str, u64); 12] {
-    let counts = &phase.counts;
+/// Answers by RCODE, of each phase.
+fn answers(report: &Report) -> Markup {
+    let rcodes = &report.run.rcodes;
+    html! {
+        @if !rcodes.is_empty() {
+            section {
+                h2 { "Answers" }
+                div class="wide" tabindex="0" { table {
+                    tr { th { "phase" } @for rcode in rcodes.keys() { th class="n" { (rcode) } } }
+                    @for phase in rows(report) {
+                        tr {
+                            td { (phase.name) }
+                            @for rcode in rcodes.keys() {
+                                td class="n" { (phase.rcodes.get(rcode).copied().unwrap_or(0)) }
+                            }
+                        }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+/// What was counted elsewhere: at the upstream, the ring, the server, and in the kernel.
+fn seen(report: &Report) -> Markup {
+    let names = &report.run.evidence;
+    html! {
+        @if !names.is_empty() {
+            section {
+                h2 { "Seen elsewhere" }
+                div class="wide" tabindex="0" { table {
+                    tr { th { "figure" } @for phase in rows(report) { th class="n" { (phase.name) } } }
+                    @for name in names.keys() {
+                        tr {
+                            td { code { (name) } }
+                            @for phase in rows(report) {
+                                td class="n" { (phase.evidence.get(name).map_or_else(String::new, |value| figure(name, *value))) }
+                            }
+                        }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+/// A share in percent, a count as it is.
+pub(super) fn figure(name: &str, value: f64) -> String {
+    let is_share = Seen::from_name(name).is_some_and(Seen::is_share);
+    match value {
+        value if is_share => format!("{:.1} %", value * 100.0),
+        value if value.fract() == 0.0 => format!("{value}"),
+        value => format!("{value:.3}"),
+    }
+}
+
+const fn columns(counts: &Counts) -> [(&'static str, u64); 12] {
     [
         ("due", counts.due),
         ("sent", counts.sent),

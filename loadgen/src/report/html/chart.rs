@@ -3,10 +3,11 @@
 use hdrhistogram::Histogram;
 use maud::{Markup, html};
 
-use super::{Step, hdr};
+use super::{PhaseReport, Report, Step, hdr};
 
 /// Queries sent, answered, and without an answer in each step.
-pub(super) fn counts(steps: &[Step]) -> Markup {
+pub(super) fn counts(report: &Report) -> Markup {
+    let steps = &report.series;
     let bad = |step: &Step| step.late + step.lost + step.refused + step.not_sent;
     let most = steps
         .iter()
@@ -21,8 +22,9 @@ pub(super) fn counts(steps: &[Step]) -> Markup {
     ];
     html! {
         svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label="Queries over time" {
+            (behind(report))
             line class="axis" x1=(LEFT) y1=(BOTTOM) x2=(WIDTH) y2=(BOTTOM) {}
-            text x="0" y="12" { (most) }
+            text x="0" y="20" { (most) }
             text x="0" y=(BOTTOM) { "0" }
             (time_axis(steps))
             @for (class, what, values) in &lines {
@@ -31,10 +33,12 @@ pub(super) fn counts(steps: &[Step]) -> Markup {
         }
         p class="dim" {
             @for (class, what, values) in &lines {
-                svg class="key" viewBox="0 0 24 8" style="display:inline;width:24px" {
-                    line class=(class) x1="0" y1="4" x2="24" y2="4" stroke-width="2" {}
+                span class="key" {
+                    svg viewBox="0 0 24 8" {
+                        line class=(class) x1="0" y1="4" x2="24" y2="4" stroke-width="2" {}
+                    }
+                    " " (what) " (" (values.iter().sum::<u64>()) ") "
                 }
-                " " (what) " (" (values.iter().sum::<u64>()) ") "
             }
         }
     }
@@ -42,11 +46,13 @@ pub(super) fn counts(steps: &[Step]) -> Markup {
 
 /// How many answers took how long, in each step: a column for each, a row for a
 /// third of a decade.
-pub(super) fn heat(steps: &[Step]) -> Markup {
+pub(super) fn heat(report: &Report) -> Markup {
+    let steps = &report.series;
     let columns: Vec<Vec<u64>> = steps.iter().map(column).collect();
     let most = columns.iter().flatten().copied().max().unwrap_or(0);
     html! {
         svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label="Latency over time" {
+            (behind(report))
             @for (row, label) in [(0, "10 us"), (6, "1 ms"), (9, "10 ms"), (12, "100 ms"), (15, "1 s")] {
                 text x="0" y=(format!("{:.1}", row_top(row) + ROW)) { (label) }
             }
@@ -65,11 +71,51 @@ pub(super) fn heat(steps: &[Step]) -> Markup {
 }
 
 fn time_axis(steps: &[Step]) -> Markup {
-    let last = steps.last().map_or(0.0, |step| step.at_s);
     html! {
         text x=(LEFT) y=(HEIGHT) { "0 s" }
-        text x=(WIDTH) y=(HEIGHT) text-anchor="end" { (format!("{last:.0} s")) }
+        text x=(WIDTH) y=(HEIGHT) text-anchor="end" { (format!("{:.0} s", end(steps))) }
     }
+}
+
+/// What stands behind a chart: the causes as bands, and where phases begin.
+fn behind(report: &Report) -> Markup {
+    let steps = &report.series;
+    // The last phase ends with the chart.
+    let others = report.phases.len().saturating_sub(1);
+    let starts = starts(&report.phases);
+    html! {
+        @for cause in &report.load.causes {
+            @let (from, to) = (at(cause.from_s, steps), at(cause.to_s, steps));
+            rect class="cause" x=(format!("{from:.1}")) y="0" width=(format!("{:.1}", to - from)) height=(BOTTOM) {
+                title { (cause.what) }
+            }
+        }
+        @for start in starts.iter().skip(1).take(others).map(|start| format!("{:.1}", at(*start, steps))) {
+            line class="phase" x1=(start) y1="0" x2=(start) y2=(BOTTOM) {}
+        }
+    }
+}
+
+/// When each phase begins, in seconds, and when the last ends.
+pub(super) fn starts(phases: &[PhaseReport]) -> Vec<f64> {
+    let mut starts = vec![0.0];
+    for phase in phases {
+        starts.push(starts.last().copied().unwrap_or(0.0) + phase.seconds);
+    }
+    starts
+}
+
+/// The place of a time, within the chart.
+fn at(seconds: f64, steps: &[Step]) -> f64 {
+    let share = seconds / end(steps).max(f64::MIN_POSITIVE);
+    (WIDTH - LEFT).mul_add(share.clamp(0.0, 1.0), LEFT)
+}
+
+/// Seconds that the chart has room for: to the end of the last step.
+#[expect(clippy::cast_precision_loss, reason = "hundreds of steps")]
+fn end(steps: &[Step]) -> f64 {
+    let step = steps.get(1).map_or(1.0, |second| second.at_s);
+    step * steps.len().max(1) as f64
 }
 
 /// Answers of a step by latency, in thirds of decades from 10 µs on; the last holds
@@ -136,7 +182,7 @@ const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 240.0;
 /// Where the time axis is, and where the first second begins.
 const BOTTOM: f64 = 222.0;
-const LEFT: f64 = 80.0;
+const LEFT: f64 = 100.0;
 /// Thirds of decades from 10 µs to 10 s.
 const ROWS: usize = 18;
 const ROW: f64 = 12.0;
