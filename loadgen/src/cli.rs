@@ -38,6 +38,10 @@ pub enum Command {
     Check {
         /// The scenario.
         file: PathBuf,
+        /// Takes this value in place of the file's, as phase.storm.for=30s; may be
+        /// repeated.
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
     },
     /// Sends a constant load without a file.
     Quick(Box<QuickArgs>),
@@ -90,6 +94,9 @@ pub struct RunArgs {
     /// Sends to this server instead of the file's: address or address:port.
     #[arg(long, value_name = "SERVER")]
     pub server: Option<String>,
+    /// Takes this value in place of the file's, as phase.storm.for=30s; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "replay")]
+    pub set: Vec<String>,
     /// Plays the queries of a log of CoreDNS, of `fivedots record`, or of a capture (pcap,
     /// pcapng), with its clients, order and clock; may be repeated.
     #[arg(long, value_name = "FILE", conflicts_with = "file", help_heading = REPLAY)]

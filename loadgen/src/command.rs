@@ -57,6 +57,7 @@ impl CommandError {
         match self {
             Self::Usage(_) | Self::Replayed(ReplayedError::Usage(_)) => Exit::Usage,
             Self::Replayed(ReplayedError::Recording(_)) => Exit::Scenario,
+            Self::Scenario(ScenarioError::Setting(_)) => Exit::Usage,
             Self::Scenario(_) | Self::Merge(_) | Self::Input(..) => Exit::Scenario,
             Self::Refused(_) | Self::Halted(_) => Exit::Refused,
             Self::Demo(error) => error.exit(),
@@ -79,8 +80,8 @@ pub fn run(cli: &Cli, stop: &Stop, out: &mut impl Write) -> Result<Exit, Command
     }
     match &cli.command {
         Command::Run(args) => run_file(args, stop, out),
-        Command::Check { file } => {
-            let scenario = Scenario::load(file)?;
+        Command::Check { file, set } => {
+            let scenario = Scenario::load_for(file, None, set)?;
             print(out, &Forecast(&scenario).to_string())?;
             Ok(Exit::Passed)
         }
@@ -119,7 +120,7 @@ fn halts(cli: &Cli) -> Result<Halts, String> {
 
 fn run_file(args: &RunArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, CommandError> {
     let mut scenario = match &args.file {
-        Some(file) => Scenario::load_for(file, args.server.as_deref())?,
+        Some(file) => Scenario::load_for(file, args.server.as_deref(), &args.set)?,
         None => replayed::scenario(args)?,
     };
     place(&mut scenario, args).map_err(CommandError::Usage)?;

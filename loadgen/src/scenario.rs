@@ -25,6 +25,7 @@ pub mod file;
 mod fit;
 mod load;
 mod lookup;
+mod setting;
 mod shape;
 mod target;
 

@@ -14,6 +14,9 @@ pub enum ScenarioError {
         /// Why.
         source: std::io::Error,
     },
+    /// A value from the command line has no place in it.
+    #[error("{0}")]
+    Setting(String),
     /// Something in it is wrong.
     #[error("{path}:{line}: {reason}\n    {text}")]
     Wrong {
@@ -34,7 +37,7 @@ impl ScenarioError {
     pub fn reason(&self) -> String {
         match self {
             Self::Wrong { reason, .. } => reason.clone(),
-            unreadable @ Self::Unreadable { .. } => unreadable.to_string(),
+            other => other.to_string(),
         }
     }
 }

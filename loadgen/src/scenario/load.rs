@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Scenario;
+use serde::Deserialize;
+use toml::de::{DeTable, Deserializer};
+
 use super::check::check;
 use super::error::{ScenarioError, Source};
 use super::file::ScenarioFile;
+use super::{Scenario, fingerprint, setting};
 
 impl Scenario {
     /// Reads and checks a file.
@@ -14,20 +17,25 @@ impl Scenario {
     ///
     /// The first thing that is wrong, with its line.
     pub fn load(path: &Path) -> Result<Self, ScenarioError> {
-        Self::load_for(path, None)
+        Self::load_for(path, None, &[])
     }
 
-    /// Reads and checks a file, with another `server` if one is given.
+    /// Reads and checks a file, with another `server` if one is given, and with other
+    /// values by `settings` as `KEY=VALUE`.
     ///
     /// # Errors
     ///
     /// As [`load`](Self::load); a wrong server is shown with the line of the file's.
-    pub fn load_for(path: &Path, server: Option<&str>) -> Result<Self, ScenarioError> {
+    pub fn load_for(
+        path: &Path,
+        server: Option<&str>,
+        settings: &[String],
+    ) -> Result<Self, ScenarioError> {
         let text = std::fs::read_to_string(path).map_err(|source| {
             let path = path.display().to_string();
             ScenarioError::Unreadable { path, source }
         })?;
-        Self::parse_for(&text, path, server)
+        Self::parse_for(&text, path, server, settings)
     }
 
     /// Checks the text of a file; names in other files are found from where
@@ -37,17 +45,29 @@ impl Scenario {
     ///
     /// As [`load`](Self::load).
     pub fn parse(text: &str, path: &Path) -> Result<Self, ScenarioError> {
-        Self::parse_for(text, path, None)
+        Self::parse_for(text, path, None, &[])
     }
 
-    fn parse_for(text: &str, path: &Path, server: Option<&str>) -> Result<Self, ScenarioError> {
+    pub(super) fn parse_for(
+        text: &str,
+        path: &Path,
+        server: Option<&str>,
+        settings: &[String],
+    ) -> Result<Self, ScenarioError> {
         let source = Source { path, text };
-        let mut file: ScenarioFile =
-            toml::from_str(text).map_err(|error| source.toml_error(&error))?;
+        let wrong = |error: toml::de::Error| source.toml_error(&error);
+        let mut table = DeTable::parse(text).map_err(wrong)?;
+        setting::apply(&mut table, settings).map_err(ScenarioError::Setting)?;
+        let mut file = ScenarioFile::deserialize(Deserializer::from(table)).map_err(wrong)?;
         if let Some(server) = server {
             server.clone_into(file.target.server.as_mut());
         }
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-        check(&file, &source, &folder)
+        let mut scenario = check(&file, &source, &folder)?;
+        if !settings.is_empty() {
+            // It is another load than the file's.
+            scenario.fingerprint = fingerprint(&format!("{text}\n{}", settings.join("\n")));
+        }
+        Ok(scenario)
     }
 }
