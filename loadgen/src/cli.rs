@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 ///
 /// Exit codes: 0 passed, 1 the run could not be made, 2 an expectation was not
 /// met or no answer came, 3 invalid (the generator was late or shed load), 4 the
-/// situation of the scenario did not occur, 5 the stop file or the lease ended it, 64 usage, 77 target refused, 78
+/// situation of the scenario did not occur, 5 the stop file, the lease or the guard ended it, 64 usage, 77 target refused, 78
 /// scenario file wrong, 129, 130, 143 ended by a signal.
 #[derive(Debug, Parser)]
 #[command(name = "fivedots-loadgen", version)]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::probe::GuardProbe;
 use crate::scenario::{Scenario, Transport};
 use crate::schedule::Shape;
 use crate::sender::Ports;
@@ -65,6 +66,13 @@ fn beside(f: &mut fmt::Formatter<'_>, scenario: &Scenario) -> fmt::Result {
             .map(|phase| phase.plan.shape.peak().per_second());
         let (rate, server) = (rates.fold(0.0, f64::max), others.target.server);
         writeln!(f, "  others: the same load from elsewhere, at most {rate:.0}/s, to {server}")?;
+    }
+    if let Some(guard) = &scenario.guard {
+        let GuardProbe { server, name, every, fails } = guard;
+        writeln!(
+            f,
+            "  asks {server} for {name} every {every:?}, and ends when {fails} in a row fail"
+        )?;
     }
     for (word, what) in scenario.causes.faults() {
         writeln!(f, "  makes {what}; needs --allow-faults {word}")?;

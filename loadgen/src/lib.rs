@@ -49,6 +49,8 @@ pub mod account;
 
 pub mod causes;
 
+pub mod probe;
+
 pub mod sender;
 
 pub mod run;

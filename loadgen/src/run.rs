@@ -82,6 +82,9 @@ pub fn execute_watched(
         let is_over = &is_over;
         let ends = move || is_over.load(Ordering::Relaxed) || stop.signal().is_some();
         let seen = scope.spawn(move || witness.watch(clock, ends));
+        if let Some(guard) = &scenario.guard {
+            scope.spawn(move || guard.watch(stop, scenario.seed, ends));
+        }
         let threads: Vec<_> = senders
             .into_iter()
             .map(|sender| scope.spawn(move || sender.run(clock)))

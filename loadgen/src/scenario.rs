@@ -12,6 +12,7 @@ use crate::clients::Clients;
 use crate::expect::Expectation;
 use crate::guard::Cidr;
 use crate::plan::{PlannedPhase, Share};
+use crate::probe::GuardProbe;
 use crate::replay::Recording;
 use crate::sender::{Pacing, Ports};
 use crate::workload::Workload;
@@ -23,6 +24,7 @@ mod clients;
 mod error;
 pub mod file;
 mod fit;
+mod guarded;
 mod load;
 mod lookup;
 mod setting;
@@ -61,6 +63,8 @@ pub struct Scenario {
     pub causes: Causes,
     /// The same load from elsewhere, to another server.
     pub others: Option<Box<Self>>,
+    /// Whose answers must go on, or the load ends.
+    pub guard: Option<GuardProbe>,
     /// One after the other.
     pub phases: Vec<Phase>,
     /// Conditions on the results.
@@ -172,6 +176,7 @@ impl Scenario {
                 servers.map(SocketAddr::ip).collect()
             }
         };
+        addresses.extend(self.guard.iter().map(|guard| guard.server.ip()));
         addresses.extend(self.causes.metrics.iter().map(SocketAddr::ip));
         addresses.extend(self.others.iter().flat_map(|others| others.addresses()));
         addresses

@@ -163,11 +163,13 @@ impl Stop {
     pub const BY_FILE: u8 = 200;
     /// In place of a signal: the lease is over.
     pub const BY_LEASE: u8 = 201;
+    /// In place of a signal: the guard was not answered.
+    pub const BY_GUARD: u8 = 202;
 
     /// Returns how a program ends that was stopped by this.
     pub const fn exit_of(stopped_by: u8) -> Exit {
         match stopped_by {
-            Self::BY_FILE | Self::BY_LEASE => Exit::Halted,
+            Self::BY_FILE | Self::BY_LEASE | Self::BY_GUARD => Exit::Halted,
             signal => Exit::Signal(signal),
         }
     }

@@ -57,6 +57,7 @@ pub(super) fn scenario(target: SocketAddr, rate: f64, length: Duration) -> Optio
         recording: None,
         causes: Causes::default(),
         others: None,
+        guard: None,
         phases: vec![Phase { name: "pods".to_owned(), plan }],
         expectations: Vec::new(),
         reproduced: Vec::new(),

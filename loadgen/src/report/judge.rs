@@ -130,6 +130,9 @@ pub fn invalid_reasons(scenario: &Scenario, measured: &RunResult) -> Vec<String>
     let mut reasons = Vec::new();
     match measured.interrupted {
         Some(Stop::BY_FILE) => reasons.push("the stop file ended the run".to_owned()),
+        Some(Stop::BY_GUARD) => {
+            reasons.push("the guard's name was not answered, and the run ended".to_owned());
+        }
         Some(Stop::BY_LEASE) => {
             reasons.push("the lease ran out, which ended the run".to_owned());
         }

@@ -15,6 +15,7 @@ use super::file::{
     TransportFile,
 };
 use super::fit;
+use super::guarded;
 use super::shape::{rate, shape};
 use super::target::parse_server;
 use super::{Limits, Phase, Scenario, SenderConfig, Target, Transport, fingerprint};
@@ -64,6 +65,8 @@ fn check_one(file: &ScenarioFile, source: &Source<'_>, folder: &Path) -> Result<
     let phases = phases(&file.phase, limits, source)?;
     let target = target(&file.target, source)?;
     let kinds = clients::kinds(file, target.server, source)?;
+    let guard = file.guard.as_ref();
+    let guard = guard.map(|guard| guarded::guard(guard, target.server, source));
     let (workload, clients) = workload(&file.workload, kinds, file.seed, folder, source)?;
     let mut scenario = Scenario {
         name: file.name.clone(),
@@ -78,6 +81,7 @@ fn check_one(file: &ScenarioFile, source: &Source<'_>, folder: &Path) -> Result<
         recording: None,
         causes: causes::causes(file, &phases, source)?,
         others: None,
+        guard: guard.transpose()?,
         phases,
         expectations: Vec::new(),
         reproduced: Vec::new(),

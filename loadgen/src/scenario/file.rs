@@ -39,6 +39,8 @@ pub struct ScenarioFile {
     pub flows: Option<FlowsFile>,
     /// The same load from elsewhere, to another server.
     pub others: Option<OthersFile>,
+    /// Whose answers must go on, or the load ends.
+    pub guard: Option<GuardFile>,
     /// Who looks the names up; without any, queries are sent as they are.
     #[serde(default)]
     pub client: Vec<Spanned<ClientFile>>,
@@ -261,6 +263,20 @@ pub struct OthersFile {
     pub times: Spanned<u16>,
     /// Each of their names is asked once, so that no cache has it.
     pub unique: Option<bool>,
+}
+
+/// `[guard]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuardFile {
+    /// Who is asked; the target by default.
+    pub server: Option<Spanned<String>>,
+    /// For what.
+    pub name: Spanned<String>,
+    /// Between two queries, and how long each waits; 1 s by default.
+    pub every: Option<Spanned<String>>,
+    /// So many failures in a row end the load; 3 by default.
+    pub fails: Option<Spanned<u32>>,
 }
 
 /// `[[client]]`

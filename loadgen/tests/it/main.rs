@@ -8,6 +8,7 @@ mod ends;
 mod figures;
 mod find;
 mod gso;
+mod guarded;
 mod page;
 mod program;
 mod schema;

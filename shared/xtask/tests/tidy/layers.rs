@@ -93,7 +93,7 @@ const LOADGEN: &[&[&str]] = &[
     &["clients", "compare", "lookup", "plan"],
     &["account"],
     &["sender"],
-    &["causes"],
+    &["causes", "probe"],
     &["halt", "quick", "scenario", "shard", "signals"],
     &["forecast", "live_metrics", "progress", "run"],
     &["report"],
