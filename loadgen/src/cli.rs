@@ -126,6 +126,10 @@ pub struct RunArgs {
     /// Where the figures go.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// Shows where this run lies among earlier ones of the same scenario: their reports
+    /// as JSON.
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "replay")]
+    pub baseline: Vec<PathBuf>,
     /// Sends part I of N of the load, I from 0; `job/N` takes I from
     /// `JOB_COMPLETION_INDEX`. Limits and source ports are dealt out as well.
     #[arg(long, value_name = "I/N")]

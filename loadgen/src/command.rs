@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::baseline::Baseline;
 use crate::causes::table;
 use crate::cli::{Cli, Command, CompareArgs, MergeArgs, OutputArgs, QuickArgs, RunArgs};
 use crate::compare::{Figure, Verdict};
@@ -130,7 +131,11 @@ fn run_file(args: &RunArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, C
         return Ok(Exit::Passed);
     }
     guard::check_faults(scenario.causes.faults(), &args.allow_faults)?;
-    measure(&scenario, &args.output, stop, out)
+    let earlier = read_parts(&args.baseline)?;
+    let baseline = (!earlier.is_empty())
+        .then(|| Baseline::new(earlier, scenario.fingerprint))
+        .transpose()?;
+    measure(&scenario, baseline.as_ref(), &args.output, stop, out)
 }
 
 /// Takes the part and the start that the command line asks for.
@@ -219,7 +224,7 @@ fn merge_files(args: &MergeArgs, out: &mut impl Write) -> Result<Exit, CommandEr
     let outputs = Outputs::open(&OutputPaths { json, html, ..OutputPaths::default() })?;
     let parts = read_parts(&args.files)?;
     let report = merge::merge(&parts)?;
-    outputs.write(&report, out)?;
+    outputs.write(&report, "", out)?;
     Ok(report.outcome())
 }
 
@@ -228,11 +233,12 @@ fn run_quick(args: &QuickArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit
     let scenario = Scenario::parse(&text, Path::new("quick"))
         .map_err(|error| CommandError::Usage(error.reason()))?;
     guard(&scenario, args.i_own_this)?;
-    measure(&scenario, &args.output, stop, out)
+    measure(&scenario, None, &args.output, stop, out)
 }
 
 fn measure(
     scenario: &Scenario,
+    baseline: Option<&Baseline>,
     output: &OutputArgs,
     stop: &Stop,
     out: &mut impl Write,
@@ -254,7 +260,11 @@ fn measure(
     })
     .map_err(CommandError::Run)?;
     let report = Report::new(scenario, environment, &measured);
-    outputs.write(&report, out)?;
+    let note = match baseline {
+        Some(baseline) => baseline.beside(&Part::of(&report)?),
+        None => String::new(),
+    };
+    outputs.write(&report, &note, out)?;
     Ok(report.outcome())
 }
 

@@ -71,6 +71,8 @@ pub mod search;
 
 pub mod compare;
 
+pub mod baseline;
+
 pub mod find;
 
 pub mod exit;

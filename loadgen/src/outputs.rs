@@ -93,14 +93,19 @@ impl Outputs {
         Ok(Self { json, others: others.collect::<Result<_, OutputError>>()? })
     }
 
-    /// Prints a report to `out`, and writes the files. With JSON on standard output
-    /// the text goes to standard error.
+    /// Prints a report and a `note` to `out`, and writes the files. With JSON on standard
+    /// output the text goes to standard error.
     ///
     /// # Errors
     ///
     /// When one cannot be written.
-    pub fn write(self, report: &Report, out: &mut impl Write) -> Result<(), OutputError> {
-        let text = Text(report).to_string();
+    pub fn write(
+        self,
+        report: &Report,
+        note: &str,
+        out: &mut impl Write,
+    ) -> Result<(), OutputError> {
+        let text = format!("{}{note}", Text(report));
         let json_error = |error: serde_json::Error| OutputError::new("the report", error.into());
         match self.json {
             None => print(out, &text)?,

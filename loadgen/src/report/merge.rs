@@ -56,6 +56,20 @@ impl Part {
     }
 }
 
+impl Part {
+    /// Reads a report that was made here.
+    ///
+    /// # Errors
+    ///
+    /// Never for what a run can bring: all numbers are finite.
+    pub fn of(report: &Report) -> Result<Self, MergeError> {
+        let text = report
+            .to_json_line()
+            .map_err(|error| no_report("this run", &error.to_string()))?;
+        Self::read("this run", &text)
+    }
+}
+
 /// A line of a log may have a prefix, such as a time.
 fn report_line(line: &str) -> Option<Value> {
     let json: Value = serde_json::from_str(line.get(line.find('{')?..)?).ok()?;
@@ -93,9 +107,8 @@ impl Part {
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
     pub fn figure(&self, place: &str) -> Option<f64> {
         let count = |name: &str| {
-            self.json
-                .pointer(&format!("/run/counts/{name}"))
-                .and_then(Value::as_u64)
+            let place = format!("/run/counts/{name}");
+            self.json.pointer(&place).and_then(Value::as_u64)
         };
         match place {
             MISSING => {

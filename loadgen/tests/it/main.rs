@@ -3,6 +3,7 @@
 
 mod answering;
 mod commands;
+mod compared;
 mod counts;
 mod ends;
 mod figures;

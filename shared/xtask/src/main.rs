@@ -128,6 +128,9 @@ enum Chore {
     /// Ends a load with each fault in each way, and looks at its last packet and at what is
     /// left; stops server and generator, and looks at the limit on queries
     Safety,
+    /// Compares real runs of the load generator: equal ones, and a server that takes a fifth
+    /// more CPU
+    Compare,
     /// Compares what four shards send, and their merged report, with one process
     Shards,
     /// Builds the container image for amd64 and arm64, and checks it
@@ -163,6 +166,7 @@ fn main() -> ExitCode {
         Chore::Replay => referee::run("replay"),
         Chore::Scenarios { names } => referee::scenarios(&names),
         Chore::Safety => referee::run("safety"),
+        Chore::Compare => referee::run("compare"),
         Chore::Shards => referee::run("shards"),
         Chore::Image(options) => image::run(&options),
         Chore::Deb(options) => deb::run(&options),

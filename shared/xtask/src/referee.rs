@@ -6,8 +6,8 @@ use anyhow::Result;
 
 use crate::shell;
 
-/// Plays a test program in its long form: `referee`, `clients`, `replay`, `safety`, or
-/// `shards`.
+/// Plays a test program in its long form: `referee`, `clients`, `compare`, `replay`,
+/// `safety`, or `shards`.
 ///
 /// # Errors
 ///
@@ -16,6 +16,7 @@ pub(crate) fn run(name: &str) -> Result<ExitCode> {
     // Some are among the tests of another program.
     let (test, filter) = match name {
         "shards" => ("it", Some(name)),
+        "compare" => ("it", Some("compared")),
         "safety" => ("causes", Some(name)),
         _ => (name, None),
     };

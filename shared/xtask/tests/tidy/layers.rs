@@ -97,7 +97,7 @@ const LOADGEN: &[&[&str]] = &[
     &["halt", "quick", "scenario", "shard", "signals"],
     &["forecast", "live_metrics", "progress", "run"],
     &["report"],
-    &["demo", "find", "outputs", "replayed", "upstream"],
+    &["baseline", "demo", "find", "outputs", "replayed", "upstream"],
     &["command"],
     &["main"],
 ];
