@@ -53,9 +53,16 @@ impl LiveMetrics {
 fn answer(mut reader: TcpStream, page: &str) -> io::Result<()> {
     reader.set_read_timeout(Some(PATIENCE))?;
     reader.set_write_timeout(Some(PATIENCE))?;
-    // The request has to be read, or closing would reset the connection.
-    let mut request = [0; 4096];
-    let _octets = reader.read(&mut request)?;
+    // The request has to be read to its end, however many pieces it comes in, or closing
+    // would reset the connection.
+    let mut request = Vec::new();
+    let mut piece = [0; 1024];
+    while !request.ends_with(b"\r\n\r\n") && request.len() < MAX_REQUEST {
+        match reader.read(&mut piece)? {
+            0 => break,
+            len => request.extend(piece.get(..len).unwrap_or_default()),
+        }
+    }
     write!(
         reader,
         "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\n\
@@ -98,6 +105,8 @@ fn page(snapshot: &Snapshot) -> String {
     text
 }
 
+/// More than any reader of figures sends.
+const MAX_REQUEST: usize = 16 << 10;
 /// For a reader that says nothing; as long as Prometheus waits.
 const PATIENCE: Duration = Duration::from_secs(10);
 
