@@ -48,6 +48,7 @@ impl Played {
         let mut command = servers.command("chrt");
         command.args(["--fifo", "20", env!("CARGO_BIN_EXE_fivedots-loadgen")]);
         command.arg("run").arg(scenarios().join(play.file));
+        command.args(play.set.iter().flat_map(|set| ["--set", set]));
         command.args(["--allow-faults", "upstream,ring,flows", "--json", "-"]);
         let ran = servers.run(&mut command);
         let report = String::from_utf8_lossy(&ran.stdout);

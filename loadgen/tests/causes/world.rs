@@ -101,7 +101,10 @@ impl Servers {
                     rolled = true;
                     self.roll_out();
                 }
-                Trouble::Memory(_) => self.start_again(),
+                Trouble::Memory(_) if self.has_ended() => {
+                    pace(KUBELET);
+                    self.start_again();
+                }
                 _ => {}
             }
         }
@@ -115,15 +118,16 @@ impl Servers {
         drop(running.remove(0));
     }
 
+    fn has_ended(&self) -> bool {
+        let running = self.coredns.lock().unwrap();
+        running
+            .first()
+            .is_some_and(|coredns| coredns.process().status().is_some())
+    }
+
     /// The kubelet starts a container again that was killed.
     fn start_again(&self) {
         let mut running = self.coredns.lock().unwrap();
-        let has_ended = running
-            .first()
-            .is_some_and(|coredns| coredns.process().status().is_some());
-        if !has_ended {
-            return;
-        }
         running.clear();
         let addresses: &[&str] = match self.world {
             World::Plain => &["127.0.0.1", "127.0.0.2"],
@@ -272,6 +276,8 @@ impl Drop for Group {
 
 /// Two Pods of CoreDNS.
 const PODS: [&str; 2] = ["127.0.1.1", "127.0.1.2"];
+/// How long a kubelet takes to see that a container has ended: it lists them each second.
+const KUBELET: Duration = Duration::from_secs(1);
 /// The period of a quota of CPU, the kernel's default.
 const PERIOD_US: u32 = 100_000;
 /// Enough for a start beside a busy compiler.
