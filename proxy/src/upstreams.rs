@@ -53,6 +53,11 @@ impl Upstreams {
         forwarder.upstreams().len().max(services * MOST_UPSTREAMS)
     }
 
+    /// Whether these are the zones in force, whatever Pods are behind them.
+    pub fn forwards_by(&self, zones: &[ForwardZone]) -> bool {
+        self.lock().zones == zones
+    }
+
     /// Forwards by other zones from here on, with the Pods that are known.
     ///
     /// # Errors

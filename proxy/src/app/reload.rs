@@ -36,7 +36,8 @@ impl App {
             tracing::info!("configuration unchanged");
             return Ok(Reloaded::Unchanged);
         }
-        if new.zones != config.zones {
+        // Not those of the last reload: resolv.conf may have changed since.
+        if !self.upstreams.forwards_by(&new.zones) {
             // The only part that can fail, so the first.
             self.upstreams
                 .set_zones(new.zones.clone())
