@@ -178,8 +178,9 @@ fn a_client_that_reads_nothing_leaves_memory_to_others() {
     let before = rss_kib(&proxy);
     // Some 50 KB each: more than the kernel's buffers and what may be held of them.
     let mut held = connect(&greedy, 3);
-    for (at, connection) in held.iter_mut().enumerate() {
-        let queries = (0..100).map(|n| query(&format!("n{n}c{at}.large.test."), "TXT"));
+    for connection in &mut held {
+        // Of few names: what is tested is not how fast the upstream is.
+        let queries = (0..100).map(|n| query(&format!("n{}.large.test.", n % 10), "TXT"));
         connection.send_all(&queries.collect::<Vec<_>>()).unwrap();
     }
     let closed = || count(&proxy, "fivedots_tcp_connections_total{result=\"unread\"}");

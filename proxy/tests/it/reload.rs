@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
-use testbed::client::{ResponseCode, addresses, parse};
+use testbed::client::{ResponseCode, addresses, parse, receive_datagram};
 use testbed::http::get;
 use testbed::{Fivedots, eventually, port, query};
 use upstream::{Rule, Upstream};
@@ -83,6 +83,43 @@ fn upstreams_are_replaced_and_all_else_goes_on() {
         assert!(upstreams.contains(&upstream.addr().to_string()), "{upstreams}");
     }
     assert_eq!(proxy.process.status(), None, "SIGHUP kills no process");
+}
+
+/// Each roll-out of CoreDNS has other Pods: what was open to the old ones does not stay.
+#[test]
+fn an_upstream_that_is_gone_leaves_no_socket() {
+    let [one, two] = [upstream("192.0.2.1"), upstream("192.0.2.2")];
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config");
+    std::fs::write(&path, file(&one, "")).unwrap();
+    let proxy = start(&path);
+    let client = proxy.client();
+    for n in 0..60 {
+        client.udp(&query(&format!("n{n}.test."), "A")).unwrap();
+    }
+    assert!(sockets_to(&one) > 10, "{}", sockets_to(&one));
+    // One question is still in flight, and its answer is to come.
+    let slow = client.socket().unwrap();
+    slow.send(&query("slow.test.", "A").octets()).unwrap();
+    assert!(eventually(SOON, || one.count("slow.test.") > 0));
+    std::fs::write(&path, file(&two, "")).unwrap();
+    proxy.process.signal("HUP").unwrap();
+    wait_for(&proxy, "applied", 1);
+    let answer = receive_datagram(&slow).unwrap().unwrap();
+    assert_eq!(addresses(&parse(&answer).unwrap()), [Ipv4Addr::new(192, 0, 2, 1)]);
+    client.udp(&query("new.test.", "A")).unwrap();
+    assert!(eventually(SOON, || sockets_to(&one) == 0), "{}", sockets_to(&one));
+    assert!(sockets_to(&two) > 0);
+}
+
+/// UDP sockets of this machine that are connected to a server (proc(5)).
+fn sockets_to(server: &Upstream) -> usize {
+    let table = std::fs::read_to_string("/proc/net/udp").unwrap();
+    let remote = format!("0100007F:{:04X}", server.addr().port());
+    let lines = table
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(2));
+    lines.filter(|addr| *addr == remote).count()
 }
 
 #[test]

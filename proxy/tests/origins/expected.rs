@@ -38,6 +38,12 @@ impl Expected {
         self.compare_pages(proxy, zone);
     }
 
+    /// The same where others may ask and fail in the same way.
+    pub(crate) fn check_client(&self, proxy: &Fivedots) {
+        self.compare_told(&ask(proxy.listen, CLIENT, &names(HUNDRED, "test.")));
+        self.compare_client(proxy);
+    }
+
     /// What the answers say.
     pub(crate) fn compare_told(&self, told: &[Told]) {
         let all = vec![Told { rcode: self.rcode, error: self.error.clone() }; HUNDRED.into()];

@@ -130,7 +130,8 @@ fn a_ring_of_two_other_servers_is_a_loop() {
     }
     let proxy = Fivedots::start(first, &["--listen", &us.to_string()]);
     let text = "loop: the query came back to its sender".to_owned();
-    Expected::servfail(Origin::Loop, 0, text).check(&proxy, ".");
+    // On a busy machine CoreDNS asks again what it was answered too late for.
+    Expected::servfail(Origin::Loop, 0, text).check_client(&proxy);
 }
 
 /// CoreDNS tries for a second, which is no time-out.
