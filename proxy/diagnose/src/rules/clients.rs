@@ -93,8 +93,9 @@ fn failing_alone(window: &Window) -> Option<Finding> {
     let rest = Share { part: failed - worst.failed, whole: queries - worst.queries };
     let own = Share { part: worst.failed, whole: worst.queries };
     let most = Share { part: worst.failed, whole: failed };
-    let alone = most.seen() >= ALONE && rest.seen() < RESTS && own.seen() >= TIMES * rest.seen();
-    if queries < RESPONSES || worst.failed < FAILURES || own.at_least() < FAILS || !alone {
+    // Without others to compare with it could be all of the node.
+    let alone = most.seen() >= ALONE && rest.seen() < RESTS && rest.whole >= RESPONSES;
+    if worst.failed < FAILURES || own.at_least() < FAILS || !alone {
         return None;
     }
     let names: Vec<_> = window.failing.iter().take(3).map(String::as_str).collect();
@@ -135,9 +136,6 @@ const ALONE: f64 = 0.8;
 
 /// Of the queries of the others: the most that fail.
 const RESTS: f64 = 0.01;
-
-/// How many times more often the one fails than the others.
-const TIMES: f64 = 5.0;
 
 /// Failures of one workload, at least.
 const FAILURES: u64 = 20;

@@ -30,9 +30,9 @@ pub(super) fn failing(evidence: &Evidence, before: &[Finding]) -> Option<Finding
     let (here, behind) = (sick(&direct), sick(&through));
     // Names outside are answered all the same: CoreDNS asks somebody else.
     let answered = !through.is_empty() && through.iter().all(|one| one.udp.is_well());
-    match (here && !answered, behind || (through.is_empty() && clients_fail(evidence))) {
+    match (here && !answered, behind) {
         (true, _) => Some(sick_upstream(evidence, &direct)),
-        (false, true) if !direct.is_empty() && !through.is_empty() && coredns_is_well(evidence) => {
+        (false, true) if !direct.is_empty() && coredns_is_well(evidence) => {
             Some(path_of_coredns(&direct, &through))
         }
         _ => None,
