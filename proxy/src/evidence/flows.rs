@@ -70,15 +70,21 @@ fn kept(before: &[Entry], after: &[Entry], elapsed: u64) -> Vec<Flow> {
         .collect()
 }
 
-/// The endpoints of the Service: by the API, or else whoever was given as a pod.
+/// The endpoints of the Service: by the API, or else whoever was given as a pod. Then the
+/// Service may be a server itself, to which flows lead without a rule.
 fn endpoints(evidence: &Evidence) -> BTreeSet<IpAddr> {
     match &evidence.cluster {
         Some(cluster) => cluster.endpoints.iter().copied().collect(),
         None => {
             let probed = evidence.coredns.iter().flatten();
-            probed
+            let pods: BTreeSet<_> = probed
                 .filter_map(|server| server.addr)
                 .map(|addr| addr.ip())
+                .collect();
+            let itself = evidence.service.as_ref().and_then(|service| service.addr);
+            let itself = itself.filter(|_| !pods.is_empty());
+            pods.into_iter()
+                .chain(itself.map(|addr| addr.ip()))
                 .collect()
         }
     }

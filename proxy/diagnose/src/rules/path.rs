@@ -147,7 +147,8 @@ pub(super) fn tcp_blocked(evidence: &Evidence, before: &[Finding]) -> Option<Fin
 }
 
 /// Where the node's rules sent probes that is no endpoint of the Service. Without the API
-/// the endpoints are the pods that were probed.
+/// the endpoints are the pods that were probed, and the Service may be a server itself,
+/// to which no rule leads.
 fn strange_backends(evidence: &Evidence, service: &Service) -> Vec<IpAddr> {
     let known = evidence
         .cluster
@@ -161,9 +162,11 @@ fn strange_backends(evidence: &Evidence, service: &Service) -> Vec<IpAddr> {
     if endpoints.is_empty() {
         return Vec::new();
     }
+    let is_known = evidence.cluster.is_some();
+    let itself = service.addr.filter(|_| !is_known).map(|addr| addr.ip());
     let backends = service.backends.iter().flatten();
     let mut strange: Vec<_> = backends
-        .filter(|backend| !endpoints.contains(backend))
+        .filter(|backend| !endpoints.contains(backend) && Some(**backend) != itself)
         .copied()
         .collect();
     strange.sort_unstable();

@@ -241,6 +241,14 @@ fn stale_rules_are_told_from_stale_entries() {
         (flows.cause, flows.culprit.as_deref()),
         (Cause::StaleFlows, Some("clients 10.244.0.9"))
     );
+    // Without the API a server may be asked in the place of the Service.
+    let server = changed(|evidence| {
+        evidence.cluster = None;
+        let service = evidence.service.as_mut().unwrap();
+        (service.addr, service.backends) =
+            (Some(([10, 244, 0, 3], 53).into()), Some(vec![[10, 244, 0, 3].into()]));
+    });
+    assert_eq!(causes(&server), []);
     // Old rules that nothing has changed since are no stale rules.
     assert_eq!(
         causes(&changed(|evidence| {
