@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::DiagnoseArgs;
 use flows::Flows;
+use quota::Quotas;
 
 mod accounts;
 mod ask;
@@ -17,6 +18,7 @@ mod flows;
 mod host;
 pub use host::Counters;
 mod probes;
+mod quota;
 mod rings;
 
 /// Evidence and what follows from it: what `--format json` prints.
@@ -61,10 +63,12 @@ pub async fn gather(args: &DiagnoseArgs) -> Evidence {
             .push(format!("the accounts of the proxy: {error}")),
     }
     let (before, flows) = (Counters::read(), Flows::read(targets.service));
+    let quotas = Quotas::read(&of_cluster.here);
     let rings = rings::find(&targets.coredns, &args.external);
     let (rings, ports) = tokio::join!(rings, probes::run(&targets, args, &mut evidence));
     rings::note(rings, &mut evidence);
     host::note(&before, &mut evidence).await;
+    quotas.note(&mut evidence);
     of_cluster.note(&mut evidence);
     flows.note(&ports, &mut evidence);
     evidence

@@ -21,6 +21,8 @@ pub(super) struct Known {
     pub(super) pods: Vec<(SocketAddr, String, bool)>,
     /// To whom they forward.
     pub(super) upstreams: Vec<SocketAddr>,
+    /// Those of this node: their names and uids.
+    pub(super) here: Vec<(String, String)>,
     /// What is wrong with the pod of kube-proxy here.
     pub(super) kube_proxy: Option<String>,
 }

@@ -13,6 +13,8 @@ use crate::time;
 pub struct ServerPod {
     /// Its name.
     pub name: String,
+    /// Its uid, by which its cgroups are named.
+    pub uid: String,
     /// Its node; empty before it is scheduled.
     pub node: String,
     /// Its address.
@@ -63,6 +65,7 @@ impl ServerObject {
         };
         ServerPod {
             name: self.labels.name.clone(),
+            uid: self.labels.uid.clone(),
             node: self.spec.node_name.clone(),
             ip: self.status.pod_ip.as_deref().and_then(|ip| ip.parse().ok()),
             ready: !containers.is_empty() && containers.iter().all(|one| one.ready),
@@ -114,6 +117,7 @@ pub(crate) struct ServerObject {
 #[serde(default)]
 struct Labeled {
     name: String,
+    uid: String,
     labels: BTreeMap<String, String>,
 }
 

@@ -1,5 +1,6 @@
 //! What the kernel and kube-proxy tell about a node: its connection table, its UDP
-//! counters, the state of its rules. Everything is read, nothing changed.
+//! counters, the state of its rules, the CPU quota of its pods. Everything is read,
+//! nothing changed.
 //!
 //! Counters are read twice, and what matters is their difference. Files are found below
 //! a [`Proc`], so that a test has its own; their text is parsed by functions of it.
@@ -20,6 +21,9 @@ mod metrics;
 
 mod kube_proxy;
 pub use kube_proxy::RuleState;
+
+mod quota;
+pub use quota::{Periods, Quota};
 
 mod coredns;
 pub use coredns::CorednsCounts;

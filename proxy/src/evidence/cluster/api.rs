@@ -55,7 +55,11 @@ fn known(seen: &Coredns, args: &DiagnoseArgs, evidence: &mut Evidence) -> Known 
         let name = pod.map_or_else(|| addr.to_string(), |pod| format!("{} ({addr})", pod.name));
         (addr, name, ready.contains(&addr))
     };
+    let here = seen.pods.iter().filter(|pod| pod.node == evidence.node);
     Known {
+        here: here
+            .map(|pod| (pod.name.clone(), pod.uid.clone()))
+            .collect(),
         service: service.map(|ip| SocketAddr::new(*ip, DNS)),
         pods: seen.addrs().into_iter().map(named).collect(),
         upstreams: upstreams(&seen.forwards_to, args),
