@@ -49,7 +49,7 @@ pub struct VerdictEvent {
 }
 
 impl Redacted for VerdictPage {
-    /// Sentences have names and clients in them: they are left out.
+    /// Sentences and commands have names and clients in them: they are left out.
     fn redacted(mut self, veil: &Veil) -> Self {
         if !veil.hides_anything() {
             return self;
@@ -57,10 +57,46 @@ impl Redacted for VerdictPage {
         for found in &mut self.findings {
             found.finding.culprit = None;
             found.finding.evidence.clear();
+            found.finding.fix.commands.clear();
         }
         for event in &mut self.events {
             event.culprit = None;
         }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redact::Pseudonyms;
+    use diagnose::{Evidence, Who, Window, judge};
+
+    #[test]
+    fn redacted_it_names_no_workload() {
+        let who = Who { name: "shop/checkout".to_owned(), kind: "Deployment".to_owned(), ..busy() };
+        let window = Window { who: vec![who], p99_ms: Some(900.0), ..Window::default() };
+        let verdict = judge(&Evidence { window: Some(window), ..Evidence::default() });
+        let found = verdict.findings.into_iter().map(|finding| FoundCause {
+            title: finding.cause.title().to_owned(),
+            scope_title: finding.scope.title().to_owned(),
+            finding,
+            since_s: 1,
+        });
+        let page = VerdictPage { findings: found.collect(), ..VerdictPage::default() };
+        let shown = |redact: &str| {
+            let veil = Pseudonyms::default().veil(redact.parse().unwrap());
+            serde_json::to_string(&page.clone().redacted(&veil)).unwrap()
+        };
+        let whole = serde_json::to_string(&page).unwrap();
+        assert!(whole.contains("patch deployment checkout"), "{whole}");
+        for redact in ["names", "clients"] {
+            let text = shown(redact);
+            assert!(!text.contains("checkout") && !text.contains("shop"), "{text}");
+        }
+    }
+
+    fn busy() -> Who {
+        Who { queries: 1_000, wasted: 900, ..Who::default() }
     }
 }

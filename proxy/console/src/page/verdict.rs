@@ -9,6 +9,7 @@ use super::who;
 use crate::api::{LoopView, VerdictPage, WorkloadDetail, WorkloadView};
 use crate::failing::{failing_names, what_fails};
 use crate::words::{action, captured, count, label, many, percent, ratio, span};
+use diagnose::Cause;
 use resolver::Origin;
 
 /// The section.
@@ -44,20 +45,36 @@ fn cards(seen: &View<'_>) -> Markup {
 /// The causes that the proxy finds, and the latest that is over.
 fn found(page: &VerdictPage) -> Markup {
     html! {
-        @for cause in &page.findings {
-            p.cause {
-                b { (cause.title) } ", " (cause.scope_title) ", " (super::failing::since(cause.since_s))
-                @if let Some(culprit) = &cause.finding.culprit { ": " (culprit) }
-                ". " (cause.finding.evidence.join("; ")) ". " (cause.finding.fix.action)
+        @for (n, cause) in page.findings.iter().enumerate() {
+            div.cause {
+                p {
+                    b { (cause.title) } ", " (cause.scope_title) ", "
+                    (super::failing::since(cause.since_s))
+                    @if let Some(culprit) = &cause.finding.culprit { ": " b { (culprit) } }
+                    "."
+                }
+                @if !cause.finding.evidence.is_empty() {
+                    p { "Because " (cause.finding.evidence.join("; ")) "." }
+                }
+                p { "Fix: " (cause.finding.fix.action) }
+                @let commands = cause.finding.fix.commands.join("\n");
+                @if !commands.is_empty() { (copyable(&format!("fix-{n}"), &commands)) }
+                p.note { "Risk: " (cause.finding.fix.risk) }
             }
         }
         @if page.findings.is_empty() && let Some(last) = page.events.first() {
             p.note {
-                "No cause of trouble now. The last, " (label(&last.cause)) ", was found "
+                "No cause of trouble now. The last, " (title(&last.cause)) ", was found "
                 (span(last.ended_s.unwrap_or_default())) " ago."
             }
         }
     }
+}
+
+/// A cause in a few words, or its label where it is one of another version.
+fn title(cause: &str) -> String {
+    let known = Cause::ALL.iter().find(|one| one.label() == cause);
+    known.map_or_else(|| label(cause), |one| one.title().to_owned())
 }
 
 fn is_of_loop(view: &WorkloadView) -> bool {
