@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
+use console::api::Redacted as _;
 use console::tap::{self, TapError};
 use console::{
-    CacheCommand, ProbeCommand, RecordArgs, StatsArgs, TapArgs, TopArgs, record, stats, top,
+    CacheCommand, ProbeCommand, Pseudonyms, RecordArgs, StatsArgs, TapArgs, TopArgs, record, stats,
+    top,
 };
 use diagnose::{Fleet, Outcome, runbook};
 use proxy::capabilities::Capabilities;
@@ -82,8 +84,12 @@ fn diagnose(args: &DiagnoseArgs) -> ExitCode {
         .iter()
         .map(|file| evidence::read(file))
         .collect();
+    // One for all, so that who is in two bundles has one pseudonym.
+    let veil = Pseudonyms::default().veil(args.redact.unwrap_or_default());
     let mut bundles = match bundles {
-        Ok(bundles) => bundles.into_iter().map(|bundle| bundle.evidence),
+        Ok(bundles) => bundles
+            .into_iter()
+            .map(|bundle| bundle.evidence.redacted(&veil)),
         Err(error) => return fail(CONFIG, &format_args!("{error:#}")),
     };
     if bundles.len() > 1 {
@@ -93,7 +99,7 @@ fn diagnose(args: &DiagnoseArgs) -> ExitCode {
     let evidence = match bundles.next() {
         Some(evidence) => evidence,
         None => match wait_for(evidence::gather(args)) {
-            Ok(evidence) => evidence,
+            Ok(evidence) => evidence.redacted(&veil),
             Err(error) => return fail(RUN, &error),
         },
     };

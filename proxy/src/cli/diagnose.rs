@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use console::{AdminAddr, parse_admin};
+use console::{AdminAddr, Redact, parse_admin};
 use dns::Name;
 
 use super::{parse_suffix, parse_upstream};
@@ -54,6 +54,10 @@ pub struct DiagnoseArgs {
     /// Print the signals of the usual runbook, in its order, before the verdict.
     #[arg(long)]
     pub runbook: bool,
+    /// Put pseudonyms in the place of `names`, `clients`, or both: `names,clients`, to show
+    /// the output to others. Servers, nodes and CoreDNS keep theirs.
+    #[arg(long, value_name = "names,clients")]
+    pub redact: Option<Redact>,
     /// How the verdict is printed; `json` has the evidence too.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,

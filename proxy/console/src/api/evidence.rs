@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 
 use dns::Name;
 
+use super::redact::Redacted;
 use super::{
     FailurePage, LoopPage, Order, Summary, UpstreamPage, UpstreamView, WorkloadPage, WorkloadView,
 };
-use diagnose::{Ring, Server, Sums, Tries, Who, Window};
+use crate::redact::Veil;
+use diagnose::{Evidence, Ring, Server, Sums, Tries, Who, Window};
 use resolver::Origin;
 
 /// The accounts of all clients.
@@ -90,6 +92,44 @@ pub fn by_cluster<'a>(
     let any_cluster = views().any(is_cluster);
     let (cluster, others) = views().partition(|view| is_cluster(view) || !any_cluster);
     [cluster, others]
+}
+
+impl Redacted for Evidence {
+    /// Servers, nodes and what is of CoreDNS stay: they are who a verdict is about.
+    fn redacted(mut self, veil: &Veil) -> Self {
+        if let Some(window) = &mut self.window {
+            let failing = window.failing.iter_mut();
+            failing.for_each(|name| *name = veil.name(std::mem::take(name)));
+            let who = window.who.iter_mut().map(|who| &mut who.name);
+            who.chain(&mut window.silent)
+                .for_each(|client| hide_client(client, veil));
+        }
+        let below = self.rings.iter_mut().flatten();
+        below.for_each(|ring| ring.below = veil.name(std::mem::take(&mut ring.below)));
+        let flows = self.service.iter_mut();
+        flows
+            .flat_map(|service| &mut service.stale_flows)
+            .for_each(|flow| flow.client = veil.client(flow.client));
+        if let Some(table) = &mut self.conntrack {
+            let top = table.top.iter_mut();
+            top.for_each(|(client, _)| hide_client(client, veil));
+            let elsewhere = table.elsewhere.iter_mut();
+            elsewhere.for_each(|full| full.who = veil.word(std::mem::take(&mut full.who)));
+        }
+        self
+    }
+}
+
+/// An address, or a workload as `NAMESPACE/NAME`, of which each part has its pseudonym.
+fn hide_client(client: &mut String, veil: &Veil) {
+    *client = match client.parse() {
+        Ok(addr) => veil.client(addr).to_string(),
+        Err(_) => {
+            let parts = client.split('/');
+            let hidden: Vec<_> = parts.map(|part| veil.word(part.to_owned())).collect();
+            hidden.join("/")
+        }
+    };
 }
 
 /// The first order of the workloads that a verdict needs, and how many.
@@ -196,3 +236,66 @@ fn narrow(count: u64) -> u32 {
 /// Questions of clients from which something is concluded about a server: fewer may all
 /// be of one domain whose own servers are silent.
 const QUESTIONS: u32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redact::{Pseudonyms, Redact};
+    use diagnose::{Conntrack, Flow, FullTable, Service};
+
+    fn evidence() -> Evidence {
+        let who = |name: &str| Who { name: name.to_owned(), ..Who::default() };
+        Evidence {
+            window: Some(Window {
+                who: vec![who("shop/checkout"), who("10.244.0.9")],
+                failing: vec!["api.secret.example.".to_owned()],
+                silent: vec!["pay/ledger".to_owned()],
+                ..Window::default()
+            }),
+            rings: Some(vec![Ring { below: "secret.example.".to_owned(), ..Ring::default() }]),
+            service: Some(Service {
+                addr: Some(([10, 96, 0, 10], 53).into()),
+                stale_flows: vec![Flow {
+                    client: [10, 244, 0, 9].into(),
+                    backend: [10, 244, 0, 7].into(),
+                }],
+                ..Service::default()
+            }),
+            conntrack: Some(Conntrack {
+                top: vec![("10.244.0.9".to_owned(), 7)],
+                elsewhere: vec![FullTable {
+                    who: "ledger of /kubepods/pod7".to_owned(),
+                    ..FullTable::default()
+                }],
+                ..Conntrack::default()
+            }),
+            ..Evidence::default()
+        }
+    }
+
+    #[test]
+    fn redacted_evidence_has_no_name_and_no_client() {
+        let redacted = |redact: &str| {
+            let redact: Redact = redact.parse().unwrap();
+            let hidden = evidence().redacted(&Pseudonyms::default().veil(redact));
+            serde_json::to_string(&hidden).unwrap()
+        };
+        let (names, clients) = (["secret"], ["shop", "checkout", "10.244.0.9", "pay", "ledger"]);
+        let has = |text: &str, words: &[&str]| words.iter().any(|word| text.contains(word));
+        let both = redacted("names,clients");
+        assert!(!has(&both, &names) && !has(&both, &clients), "{both}");
+        assert!(has(&both, &["10.96.0.10"]) && has(&both, &["10.244.0.7"]), "{both}");
+        let [only_names, only_clients] = ["names", "clients"].map(redacted);
+        assert!(!has(&only_names, &names) && has(&only_names, &clients), "{only_names}");
+        assert!(has(&only_clients, &names) && !has(&only_clients, &clients), "{only_clients}");
+    }
+
+    #[test]
+    fn a_client_has_one_pseudonym_wherever_it_is() {
+        let veil = Pseudonyms::default().veil("clients".parse().unwrap());
+        let hidden = evidence().redacted(&veil);
+        let flow = hidden.service.unwrap().stale_flows[0].client.to_string();
+        assert_eq!(hidden.window.unwrap().who[1].name, flow);
+        assert_eq!(hidden.conntrack.unwrap().top[0].0, flow);
+    }
+}
