@@ -54,6 +54,7 @@ pub enum Command {
     /// Reads the proxy of this node, the kernel and kube-proxy, and sends less than 300
     /// queries, 50 a second to one server at most; it changes nothing and takes some
     /// seconds. Exit status 0: healthy; 3: a problem was found; 4: too little was seen.
+    #[command(after_long_help = DIAGNOSE_EXAMPLES)]
     Diagnose(Box<DiagnoseArgs>),
     /// Show or remove what a running proxy has cached.
     #[command(subcommand)]
@@ -71,6 +72,23 @@ pub enum Command {
     #[command(subcommand)]
     Config(ConfigCommand),
 }
+
+/// How one begins.
+const DIAGNOSE_EXAMPLES: &str = "\
+Examples:
+  In the Pod of Fivedots on the node of an alert, without a flag:
+    $ kubectl -n kube-system get pods -l app.kubernetes.io/name=fivedots -o wide
+    $ kubectl -n kube-system exec POD -- fivedots diagnose
+  On a node, as root, with the Kubernetes API:
+    # fivedots diagnose --kubeconfig ~/.kube/config
+  Any DNS server, from anywhere:
+    $ fivedots diagnose --no-kubernetes --server 192.0.2.53
+  What two nodes see together:
+    $ fivedots diagnose --format json >node1.json    (on each)
+    $ fivedots diagnose --bundle node1.json --bundle node2.json
+
+Words in capitals in the commands of a fix, such as IP-OF-A-RESOLVER, are yours to replace.
+docs/causes.md has a page for each cause.";
 
 /// The subcommands of `intercept`.
 #[derive(Debug, Subcommand)]

@@ -41,7 +41,8 @@ impl fmt::Display for Finding {
             .commands
             .iter()
             .try_for_each(|command| writeln!(f, "{:10}$ {command}", ""))?;
-        list(f, "risk", std::slice::from_ref(&self.fix.risk))
+        list(f, "risk", std::slice::from_ref(&self.fix.risk))?;
+        list(f, "more", &[format!("docs/causes.md#{}", self.cause.label())])
     }
 }
 
@@ -75,6 +76,7 @@ mod tests {
         assert_eq!(lines.next(), Some("because   1000 of 1000 entries are in use"));
         assert_eq!(lines.next(), Some("          40 new flows were dropped"));
         assert!(text.contains("\n          $ sysctl -w net.netfilter.nf_conntrack_max="), "{text}");
+        assert!(text.contains("\nmore      docs/causes.md#conntrack_full\n"), "{text}");
         assert!(text.ends_with("\n\ngaps      other nodes: not looked at\n"), "{text}");
         let healthy = Verdict { outcome: Outcome::Healthy, findings: Vec::new(), gaps: Vec::new() };
         assert_eq!(healthy.to_string(), "HEALTHY  nothing that was looked at fails\n");
