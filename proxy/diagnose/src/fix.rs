@@ -154,8 +154,11 @@ const fn text(cause: Cause) -> (&'static str, &'static [&'static str], &'static 
         ),
         Cause::CorednsThrottled => (
             "Remove the CPU limit of CoreDNS, or add replicas.",
-            &["kubectl -n kube-system scale deployment coredns --replicas=N"],
-            "More memory for more caches.",
+            &[
+                "kubectl -n kube-system patch deployment coredns --type=json -p '[{\"op\":\"remove\",\"path\":\"/spec/template/spec/containers/0/resources/limits/cpu\"}]'",
+                "kubectl -n kube-system scale deployment coredns --replicas=N",
+            ],
+            "The Deployment is rolled out; CoreDNS may take CPU from other pods of its nodes.",
         ),
         Cause::OneWorkload => (
             "Look at the names that fail for it, and at its resolv.conf.",

@@ -114,6 +114,7 @@ const RULES: [Rule; 19] = [
     node::conntrack_full,
     path::no_endpoints,
     coredns::crashing,
+    coredns::throttled,
     coredns::down,
     path::network,
     coredns::sick,
@@ -126,7 +127,6 @@ const RULES: [Rule; 19] = [
     path::tcp_blocked,
     node::overflow,
     clients::replies_lost,
-    coredns::throttled,
     clients::one_workload,
     clients::amplification,
 ];

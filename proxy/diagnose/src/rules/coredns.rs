@@ -30,7 +30,13 @@ pub(super) fn crashing(evidence: &Evidence, before: &[Finding]) -> Option<Findin
 pub(super) fn down(evidence: &Evidence, before: &[Finding]) -> Option<Finding> {
     let servers = probed(evidence.coredns.as_ref());
     let dead = !servers.is_empty() && servers.iter().all(|server| server.udp.is_silent());
-    let explained = [Cause::ConntrackFull, Cause::NoEndpoints, Cause::CorednsCrashing, Cause::Loop];
+    let explained = [
+        Cause::ConntrackFull,
+        Cause::NoEndpoints,
+        Cause::CorednsCrashing,
+        Cause::CorednsThrottled,
+        Cause::Loop,
+    ];
     if !dead || has(before, &explained) {
         return None;
     }
@@ -70,7 +76,8 @@ pub(super) fn sick(evidence: &Evidence, before: &[Finding]) -> Option<Finding> {
         |server: &&&Server| server.udp.is_dead() || server.udp.failures().at_least() > SICK;
     let sick: Vec<_> = servers.iter().filter(is_sick).copied().collect();
     let well = servers.iter().any(|server| server.udp.is_well());
-    let explained = [Cause::ConntrackFull, Cause::CorednsCrashing, Cause::Loop];
+    let explained =
+        [Cause::ConntrackFull, Cause::CorednsCrashing, Cause::CorednsThrottled, Cause::Loop];
     // One that has no data of the cluster yet answers SERVFAIL: that has its own name.
     let unsynced = sick.iter().all(|server| server.udp.not_synced > 0);
     if sick.is_empty() || !well || unsynced || has(before, &explained) {
@@ -109,27 +116,35 @@ pub(super) fn not_synced(evidence: &Evidence, _: &[Finding]) -> Option<Finding> 
     Some(finding)
 }
 
-/// It waits for its quota, and answers late.
+/// It waits for its quota, and answers late or not at all. Only the node of a pod sees it.
 pub(super) fn throttled(evidence: &Evidence, before: &[Finding]) -> Option<Finding> {
-    let cluster = evidence.cluster.as_ref()?;
     let share = |pod: &CorednsPod| pod.throttled.unwrap_or_default();
-    let pods: Vec<_> = cluster
-        .pods
-        .iter()
-        .filter(|pod| share(pod) > THROTTLED)
-        .collect();
+    let pods = evidence.cluster.iter().flat_map(|cluster| &cluster.pods);
+    let pods: Vec<_> = pods.filter(|pod| share(pod) > THROTTLED).collect();
+    let of_peers = evidence.scope_of(Cause::CorednsThrottled);
+    let by_peers = matches!(of_peers, Scope::Cluster | Scope::SeveralNodes);
     let servers = probed(evidence.coredns.as_ref());
-    let late: u32 = servers.iter().map(|server| server.udp.slow).sum();
+    let is_late = |server: &&&Server| server.udp.slow + server.udp.timeouts > 0;
+    let late: Vec<_> = servers.iter().filter(is_late).copied().collect();
     let p99 = evidence.window.as_ref().and_then(|window| window.p99_ms);
-    let is_late = late > 0 || p99.is_some_and(|ms| ms > LATE_MS);
-    if pods.is_empty() || !is_late || has(before, &[Cause::CorednsDown]) {
+    let is_late = !late.is_empty() || p99.is_some_and(|ms| ms > LATE_MS);
+    let explained = [Cause::Loop, Cause::ConntrackFull, Cause::CorednsCrashing];
+    if (pods.is_empty() && !by_peers) || !is_late || has(before, &explained) {
         return None;
     }
     let named: Vec<_> = pods.iter().map(|pod| pod.name.as_str()).collect();
+    let culprit = if pods.is_empty() { names(&late) } else { named.join(", ") };
     let worst = pods.iter().map(|pod| share(pod)).fold(0.0, f64::max);
     let finding = found(Cause::CorednsThrottled, Scope::Cluster)
-        .culprit(Some(named.join(", ")))
-        .because(format!("throttled in {:.0} % of its CPU periods", worst * 100.0))
+        .culprit(Some(culprit).filter(|who| !who.is_empty()))
+        .because_if(!pods.is_empty(), || {
+            format!("throttled in {:.0} % of its CPU periods", worst * 100.0)
+        })
+        .because_if(pods.is_empty(), || "its own node sees that its CPU is throttled".to_owned())
+        .because_if(!late.is_empty(), || {
+            let first = late.first().map(|server| ends(&server.udp));
+            format!("asked directly: {}", first.unwrap_or_default())
+        })
         .because_if(p99.is_some(), || {
             format!("99 of 100 responses take up to {:.0} ms", p99.unwrap_or(0.0))
         })

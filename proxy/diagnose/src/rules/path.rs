@@ -37,7 +37,13 @@ pub(super) fn no_endpoints(evidence: &Evidence, before: &[Finding]) -> Option<Fi
 pub(super) fn network(evidence: &Evidence, before: &[Finding]) -> Option<Finding> {
     let servers = probed(evidence.coredns.as_ref());
     let dead = !servers.is_empty() && servers.iter().all(|server| server.udp.is_silent());
-    let graver = [Cause::ConntrackFull, Cause::CorednsDown, Cause::CorednsCrashing, Cause::Loop];
+    let graver = [
+        Cause::ConntrackFull,
+        Cause::CorednsDown,
+        Cause::CorednsCrashing,
+        Cause::CorednsThrottled,
+        Cause::Loop,
+    ];
     if !dead || has(before, &graver) || evidence.peers.as_ref().is_none_or(Vec::is_empty) {
         return None;
     }
@@ -82,7 +88,7 @@ pub(super) fn stale_rules(evidence: &Evidence, before: &[Finding]) -> Option<Fin
     let finding = found(Cause::StaleRules, scope_of_rules(evidence))
         .because(format!("the Service: {}", ends(&service.udp)))
         .because_if(!strange.is_empty(), || {
-            format!("rules lead to {}, which is no endpoint of the Service", list(&strange))
+            format!("rules lead to {}, {} of the Service", list(&strange), no_endpoint(&strange))
         })
         .because_if(well, || "each CoreDNS pod answers when it is asked directly".to_owned())
         .because_if(pending.is_some_and(|s| s >= PENDING), || {
@@ -119,9 +125,10 @@ pub(super) fn stale_flows(evidence: &Evidence, before: &[Finding]) -> Option<Fin
             service.udp.sent
         ))
         .because(format!(
-            "{} entries lead to {}, which is no endpoint",
+            "{} entries lead to {}, {}",
             service.stale_flows.len(),
-            list(&backends)
+            list(&backends),
+            no_endpoint(&backends)
         ))
         .otherwise("with stale rules fresh flows would fail as well");
     Some(finding)
@@ -134,7 +141,8 @@ pub(super) fn tcp_blocked(evidence: &Evidence, before: &[Finding]) -> Option<Fin
     servers.retain(|server| server.tcp.sent >= FEW);
     let blocked = |server: &&&Server| server.udp.good() > 0 && server.tcp.is_dead();
     let blocked: Vec<_> = servers.iter().filter(blocked).copied().collect();
-    if blocked.is_empty() || blocked.len() < servers.len() || has(before, &[Cause::ConntrackFull]) {
+    let explained = has(before, &[Cause::ConntrackFull, Cause::CorednsThrottled]);
+    if blocked.is_empty() || blocked.len() < servers.len() || explained {
         return None;
     }
     let first = blocked.first()?;
@@ -179,6 +187,13 @@ fn scope_of_rules(evidence: &Evidence) -> Scope {
     match evidence.scope_of(Cause::StaleRules) {
         Scope::NodeOrCluster => Scope::Node,
         scope => scope,
+    }
+}
+
+const fn no_endpoint(addrs: &[IpAddr]) -> &'static str {
+    match addrs {
+        [_] => "which is no endpoint",
+        _ => "which are no endpoints",
     }
 }
 
