@@ -90,6 +90,8 @@ pub struct Who {
     pub failed: u64,
     /// Those that were denied and followed by another name.
     pub wasted: u64,
+    /// Questions that an upstream was asked for it: the cache has the rest.
+    pub asked: u64,
     /// Queries sent again although they had been answered.
     pub answered_again: u64,
     /// Answers that were truncated.

@@ -216,6 +216,7 @@ fn who(view: &WorkloadView) -> Who {
         queries: minute.queries,
         failed: minute.failed,
         wasted: minute.wasted_queries,
+        asked: minute.upstream_questions,
         answered_again: minute.retransmits_answered,
         nonexistent: minute.nonexistent,
         lookups: minute.lookups,

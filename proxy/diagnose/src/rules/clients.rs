@@ -56,7 +56,13 @@ pub(super) fn amplification(evidence: &Evidence, before: &[Finding]) -> Option<F
     if queries < RESPONSES || share.at_least() < WASTED || explained {
         return None;
     }
-    let worst = window.who.iter().max_by_key(|who| who.wasted)?;
+    let worst = window.who.iter().max_by_key(|who| load(who))?;
+    // What the cache answers is no load of CoreDNS.
+    let asked = window.who.iter().map(|who| who.asked).sum();
+    let load = Share { part: load(worst).0, whole: asked };
+    if asked > 0 && load.at_least() < LOAD {
+        return None;
+    }
     let finding = found(Cause::Amplification, Scope::Workload)
         .culprit(Some(worst.name.clone()))
         .because(format!(
@@ -66,6 +72,13 @@ pub(super) fn amplification(evidence: &Evidence, before: &[Finding]) -> Option<F
         .because(format!("{} has {} of them", worst.name, worst.wasted))
         .otherwise("without search lists a lookup is one name");
     Some(finding)
+}
+
+/// The questions that an upstream was asked for names of search lists that do not exist,
+/// and such queries, where the former are not known.
+const fn load(who: &Who) -> (u64, u64) {
+    let queries = if who.queries > 0 { who.queries } else { 1 };
+    (who.asked.saturating_mul(who.wasted) / queries, who.wasted)
 }
 
 /// Most of its lookups are of names that do not exist.
@@ -127,6 +140,9 @@ const LOST: f64 = 0.1;
 
 /// Of queries: the least with which search lists make the load.
 const WASTED: f64 = 0.5;
+
+/// Of what upstreams are asked: the least that search lists of one workload make of it.
+const LOAD: f64 = 0.2;
 
 /// Of lookups of a workload.
 const VAIN: f64 = 0.5;

@@ -47,6 +47,7 @@ fn any_who() -> impl Strategy<Value = Who> {
             queries,
             failed,
             wasted,
+            asked: more,
             answered_again,
             truncated,
             tcp: 0,

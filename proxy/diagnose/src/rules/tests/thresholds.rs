@@ -58,7 +58,7 @@ fn probes_of_servers() {
             server.tcp = tries(0, narrow(steps));
         }
     });
-    flips(Cause::NodeNetwork, 2, |evidence, steps| silence(evidence, steps));
+    flips(Cause::NodeNetwork, 2, silence);
     flips(Cause::CorednsDown, 2, |evidence, steps| {
         silence(evidence, steps);
         for peer in evidence.peers.iter_mut().flatten() {
@@ -227,6 +227,16 @@ fn samples_of_clients() {
     flips(Cause::Amplification, 1_043, |evidence, steps| {
         let window = evidence.window.as_mut().unwrap();
         (window.p99_ms, window.who[0].wasted) = (Some(501.0), steps);
+    });
+    // Where it is known, of what an upstream was asked.
+    flips(Cause::Amplification, 224, |evidence, steps| {
+        let window = evidence.window.as_mut().unwrap();
+        window.p99_ms = Some(501.0);
+        let [one, other] = window.who.as_mut_slice() else { panic!("two workloads") };
+        (one.wasted, one.asked) = (1_000, steps);
+        (other.wasted, other.asked) = (900, 0);
+        let third = Who { asked: 1_000 - steps, ..Who::default() };
+        window.who.push(third);
     });
     let others = |window: &mut Window, steps| {
         (window.who[0].failed, window.who[1].queries) = (400, steps);
