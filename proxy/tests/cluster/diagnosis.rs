@@ -4,6 +4,7 @@
 //! `cargo xtask cluster diagnosis`: some minutes for each of the runs that `RUNS` asks for.
 
 mod cases;
+mod further;
 
 use std::fs;
 use std::process::Output;
@@ -35,7 +36,8 @@ fn incidents_of_a_cluster_are_named_and_healed() {
     let only = std::env::var("CASES").unwrap_or_default();
     let mut wrong = Vec::new();
     for _ in 0..runs {
-        for case in CASES.iter().filter(|case| case.name.contains(&only)) {
+        let is_wanted = |case: &&Case| only.split(',').any(|part| case.name.contains(part));
+        for case in CASES.iter().filter(is_wanted) {
             wrong.extend(run(&bed, case).err());
         }
     }
@@ -45,16 +47,20 @@ fn incidents_of_a_cluster_are_named_and_healed() {
 /// Makes a case, looks, heals it by what was printed, and looks again.
 fn run(bed: &Bed, case: &Case) -> Result<(), String> {
     let made = (case.make)(bed);
-    let fleet = look(bed, case.name);
-    let found = found(&fleet);
+    let fleet = look(bed, case, case.name);
+    let mut found = found(&fleet);
     println!("{}: {found:?}", case.name);
     let mut wrong = String::new();
     match case.expected {
-        None if !found.is_empty() => wrong = format!("{}: {fleet}", case.name),
+        None if fleet.outcome() != Outcome::Healthy => wrong = format!("{}: {fleet}", case.name),
         Some((cause, scope, who, nodes)) => {
             let is_it = |(_, one, reach, culprit): &(String, Cause, Scope, String)| {
                 *one == cause && *reach == scope && culprit.contains(who)
             };
+            // Both are so: the load is of search lists, and the quota is too small for it.
+            let beside =
+                |one: Cause| (cause, one) == (Cause::Amplification, Cause::CorednsThrottled);
+            found.retain(|(_, one, ..)| !beside(*one));
             let finders: Vec<_> = found.iter().map(|(node, ..)| &**node).collect();
             if !nodes.are(&finders) || !found.iter().all(is_it) {
                 wrong = format!("{}: {fleet}", case.name);
@@ -69,10 +75,10 @@ fn run(bed: &Bed, case: &Case) -> Result<(), String> {
     (case.heal)(bed, &commands);
     drop(made);
     if case.expected.is_some() {
-        let healed = || look(bed, "healed").outcome() == Outcome::Healthy;
+        let healed = || look(bed, case, "healed").outcome() == Outcome::Healthy;
         let is_healed = eventually(LONG, healed);
         if !is_healed {
-            wrong += &format!("{}: not healed: {}", case.name, look(bed, "healed"));
+            wrong += &format!("{}: not healed: {}", case.name, look(bed, case, "healed"));
         }
         println!("{}: {}", case.name, if is_healed { "healed" } else { "not healed" });
     }
@@ -91,9 +97,9 @@ fn found(fleet: &Fleet) -> Vec<(String, Cause, Scope, String)> {
 }
 
 /// What both nodes find, each with the other as its peer; kept where `EVIDENCE` says.
-fn look(bed: &Bed, name: &str) -> Fleet {
+fn look(bed: &Bed, case: &Case, name: &str) -> Fleet {
     let all: Vec<Evidence> = std::thread::scope(|scope| {
-        let look = |node| scope.spawn(move || evidence(bed, node));
+        let look = |node| scope.spawn(move || evidence(bed, case, node));
         [look(0), look(1)]
             .map(|thread| thread.join().unwrap())
             .into()
@@ -112,8 +118,9 @@ fn look(bed: &Bed, name: &str) -> Fleet {
 }
 
 /// On the node itself: where its connections have no room, `kubectl exec` has none.
-fn evidence(bed: &Bed, node: usize) -> Evidence {
-    let output = diagnose(bed, node, &["--format", "json"]);
+fn evidence(bed: &Bed, case: &Case, node: usize) -> Evidence {
+    let flags = [&["--format", "json"], case.flags].concat();
+    let output = diagnose(bed, node, &flags);
     let bundle: serde_json::Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {output:?}"));
     serde_json::from_value(bundle["evidence"].clone()).unwrap()

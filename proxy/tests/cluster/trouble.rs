@@ -23,6 +23,14 @@ impl CoreDns {
         assert!(!addr.is_empty(), "no CoreDNS on node2");
         Self { addr }
     }
+
+    /// All of them, by each of their addresses.
+    pub(crate) fn all(bed: &Bed) -> Vec<Self> {
+        let pods = "-n kube-system get pods -l k8s-app=kube-dns";
+        let shown = bed.kubectl(&format!("{pods} -o jsonpath={{.items[*].status.podIPs[*].ip}}"));
+        let addrs = shown.split_whitespace().map(str::to_owned);
+        addrs.map(|addr| Self { addr }).collect()
+    }
 }
 
 /// Rules of a node that drop packets, until they are dropped themselves.
@@ -172,6 +180,11 @@ pub(crate) fn scale_coredns(bed: &Bed, replicas: usize) {
     bed.cluster
         .wait_for_rollout("kube-system", "deployment/coredns")
         .unwrap();
+    wait_for_old_coredns_to_end(bed, replicas);
+}
+
+/// No pod of CoreDNS is left but so many.
+pub(crate) fn wait_for_old_coredns_to_end(bed: &Bed, replicas: usize) {
     let count = || coredns_pods(bed).lines().count();
     assert!(eventually(LONG, || count() == replicas), "{}", coredns_pods(bed));
 }

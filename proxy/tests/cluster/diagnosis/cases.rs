@@ -7,19 +7,28 @@ use std::time::Duration;
 use diagnose::{Cause, Scope};
 use testbed::{eventually, pace};
 
+use super::further::{cut_off, forward_as_expected, forward_unexpectedly, throttle};
 use crate::bed::{Bed, LONG};
-use crate::trouble::Rules;
+use crate::trouble::{Rules, refused_connections, wait_for_old_coredns_to_end};
 
 /// A case.
 pub(super) struct Case {
     pub(super) name: &'static str,
+    /// More flags for `diagnose`.
+    pub(super) flags: &'static [&'static str],
     /// Makes it; it stays at most until what is returned is dropped.
-    pub(super) make: fn(&Bed) -> Option<Rules<'_>>,
+    pub(super) make: fn(&Bed) -> Made<'_>,
     /// The cause, its scope, a part of who it is, and the nodes that find it.
     pub(super) expected: Option<(Cause, Scope, &'static str, Nodes)>,
     /// Runs what was printed.
     pub(super) heal: fn(&Bed, &[String]),
 }
+
+/// What ends a trouble when it is dropped.
+pub(super) type Made<'a> = Vec<Box<dyn Trouble + 'a>>;
+
+pub(super) trait Trouble {}
+impl Trouble for Rules<'_> {}
 
 /// The nodes that find a cause.
 #[derive(Clone, Copy)]
@@ -40,73 +49,100 @@ impl Nodes {
     }
 }
 
-/// What is none, and the six causes of the runbook.
+/// What is none, the six causes of the runbook, and further ones.
 pub(super) const CASES: &[Case] = &[
-    Case { name: "well", make: nothing, expected: None, heal: no_need },
-    Case { name: "rolled twice", make: roll_twice, expected: None, heal: no_need },
-    Case { name: "much is asked", make: ask_much, expected: None, heal: no_need },
+    Case { name: "well", flags: &[], make: nothing, expected: None, heal: no_need },
+    Case { name: "rolled twice", flags: &[], make: roll_twice, expected: None, heal: no_need },
+    Case { name: "much is asked", flags: &[], make: ask_much, expected: None, heal: no_need },
     Case {
         name: "CoreDNS out of memory",
+        flags: &[],
         make: starve,
         expected: Some((Cause::CorednsCrashing, Scope::Cluster, "coredns-", Nodes::Both)),
         heal: feed,
     },
     Case {
         name: "upstream silent",
+        flags: &[],
         make: silence_upstream,
         expected: Some((Cause::UpstreamSilent, Scope::Cluster, "10.250.0.53", Nodes::Both)),
         heal: forward_elsewhere,
     },
     Case {
         name: "loop",
+        flags: &[],
         make: make_loop,
         expected: Some((Cause::Loop, Scope::Cluster, ":53", Nodes::OneOrBoth)),
         heal: forward_elsewhere,
     },
     Case {
         name: "conntrack full on node1",
+        flags: &[],
         make: fill_table,
         expected: Some((Cause::ConntrackFull, Scope::Node, "10.244.1.200", Nodes::First)),
         heal: end_connections,
     },
     Case {
         name: "stale rules on node1",
+        flags: &[],
         make: leave_rules,
         expected: Some((Cause::StaleRules, Scope::Node, "10.244.", Nodes::First)),
         heal: continue_kube_proxy,
     },
     Case {
         name: "search path storm",
+        flags: &[],
         make: storm,
         expected: Some((Cause::Amplification, Scope::Workload, "shop/storm", Nodes::Both)),
         heal: lower_ndots,
     },
+    Case {
+        name: "network of node1",
+        flags: &[],
+        make: cut_off,
+        expected: Some((Cause::NodeNetwork, Scope::Node, "", Nodes::First)),
+        heal: no_need,
+    },
+    Case {
+        name: "CoreDNS throttled",
+        flags: &[],
+        make: throttle,
+        expected: Some((Cause::CorednsThrottled, Scope::Cluster, "coredns-", Nodes::Both)),
+        heal: lift_limit,
+    },
+    Case {
+        name: "unexpected upstream",
+        flags: &["--expect-upstream", "10.250.0.53"],
+        make: forward_unexpectedly,
+        expected: Some((Cause::UnexpectedUpstream, Scope::Cluster, "10.250.0.54", Nodes::Both)),
+        heal: forward_as_expected,
+    },
     // The last: the controllers take minutes to come back from it.
-    Case { name: "API away", make: stop_api, expected: None, heal: continue_api },
+    Case { name: "API away", flags: &[], make: stop_api, expected: None, heal: continue_api },
 ];
 
-fn nothing(_: &Bed) -> Option<Rules<'_>> {
+fn nothing(_: &Bed) -> Made<'_> {
     // The accounts of a minute.
     pace(Duration::from_secs(60));
-    None
+    Vec::new()
 }
 
-fn no_need(_: &Bed, _: &[String]) {}
+pub(super) fn no_need(_: &Bed, _: &[String]) {}
 
-fn roll_twice(bed: &Bed) -> Option<Rules<'_>> {
+fn roll_twice(bed: &Bed) -> Made<'_> {
     (0..2).for_each(|_| restart_coredns(bed));
-    None
+    Vec::new()
 }
 
-fn ask_much(bed: &Bed) -> Option<Rules<'_>> {
+fn ask_much(bed: &Bed) -> Made<'_> {
     (0..4).for_each(|_| bed.flood(0, 1_000));
-    None
+    Vec::new()
 }
 
-fn stop_api(bed: &Bed) -> Option<Rules<'_>> {
+fn stop_api(bed: &Bed) -> Made<'_> {
     let space = bed.cluster.control_plane.space();
     space.signal("kube-apiserver", "STOP").unwrap();
-    None
+    Vec::new()
 }
 
 fn continue_api(bed: &Bed, _: &[String]) {
@@ -117,14 +153,14 @@ fn continue_api(bed: &Bed, _: &[String]) {
 }
 
 /// Less than CoreDNS needs to start.
-fn starve(bed: &Bed) -> Option<Rules<'_>> {
+fn starve(bed: &Bed) -> Made<'_> {
     bed.kubectl(
         "-n kube-system set resources deployment coredns --limits=memory=8Mi --requests=memory=8Mi",
     );
     let pods = "-n kube-system get pods -l k8s-app=kube-dns -o jsonpath={.items[*].status.containerStatuses[*].state.waiting.reason}";
     let crashes = || bed.kubectl(pods).contains("CrashLoopBackOff");
     assert!(eventually(LONG, crashes), "{}", bed.kubectl("-n kube-system get pods"));
-    None
+    Vec::new()
 }
 
 fn feed(bed: &Bed, commands: &[String]) {
@@ -133,7 +169,7 @@ fn feed(bed: &Bed, commands: &[String]) {
 }
 
 /// Puts another resolver at 10.250.0.54, for who heals.
-fn add_resolver(bed: &Bed) {
+pub(super) fn add_resolver(bed: &Bed) {
     let space = bed.cluster.control_plane.space();
     space
         .run("ip", &["address", "replace", "10.250.0.54/24", "dev", "br0"])
@@ -145,22 +181,22 @@ fn add_resolver(bed: &Bed) {
 }
 
 /// At the resolver's usual address.
-fn silence_upstream(bed: &Bed) -> Option<Rules<'_>> {
+fn silence_upstream(bed: &Bed) -> Made<'_> {
     add_resolver(bed);
     let script = "table ip other {\nchain drops {\ntype filter hook prerouting priority -400;\n\
                   ip daddr 10.250.0.53 udp dport 53 drop\nip daddr 10.250.0.53 tcp dport 53 drop\n}\n}\n";
     let space = bed.cluster.control_plane.space();
     space.run("nft", &[script]).unwrap();
     pace(Duration::from_secs(10));
-    None
+    Vec::new()
 }
 
 /// CoreDNS asks its own Service, as where the node's resolver is itself.
-fn make_loop(bed: &Bed) -> Option<Rules<'_>> {
+fn make_loop(bed: &Bed) -> Made<'_> {
     add_resolver(bed);
     write_forward(bed, "10.96.0.10");
     restart_coredns(bed);
-    None
+    Vec::new()
 }
 
 fn forward_elsewhere(bed: &Bed, commands: &[String]) {
@@ -173,16 +209,32 @@ fn forward_elsewhere(bed: &Bed, commands: &[String]) {
     space.run("nft", &["delete chain ip other drops"]).ok();
 }
 
-/// With connections of one Pod, which nothing may take the place of.
-fn fill_table(bed: &Bed) -> Option<Rules<'_>> {
+/// With connections of one Pod, which nothing may take the place of. What was in it before
+/// ends within two minutes and leaves room, which is filled as well.
+fn fill_table(bed: &Bed) -> Made<'_> {
     let most = std::fs::read_to_string("/proc/sys/net/netfilter/nf_conntrack_max").unwrap();
-    let most: usize = most.trim().parse().unwrap();
+    add_connections(bed, 0, most.trim().parse().unwrap());
+    let (mut round, mut full) = (0, 0);
+    let stays_full = || {
+        round += 1;
+        add_connections(bed, round, 20_000);
+        let before = refused_connections(bed);
+        pace(Duration::from_secs(3));
+        full = if refused_connections(bed) > before { full + 1 } else { 0 };
+        full == 3
+    };
+    assert!(eventually(LONG, stays_full), "{}", bed.run(0, "conntrack", &["-S"]));
+    Vec::new()
+}
+
+/// To servers of its own in each round.
+fn add_connections(bed: &Bed, round: u32, count: u32) {
     let mut script = String::new();
-    for n in 0..most {
+    for n in 0..count {
         let (port, server) = (1_024 + n % 60_000, 1 + n / 60_000);
         writeln!(
             script,
-            "-A -p tcp -s 10.244.1.200 -d 198.19.0.{server} --sport {port} --dport 443 \
+            "-A -p tcp -s 10.244.1.200 -d 198.19.{round}.{server} --sport {port} --dport 443 \
              --state ESTABLISHED -u ASSURED -t 900"
         )
         .unwrap();
@@ -190,24 +242,23 @@ fn fill_table(bed: &Bed) -> Option<Rules<'_>> {
     let path = bed.cluster.dir().join("connections");
     std::fs::write(&path, script).unwrap();
     let space = bed.cluster.nodes[0].space();
-    // It ends with an error, which is the one that is wanted.
+    // It ends with an error where there is no more room, which is what is wanted.
     space
         .run("conntrack", &["-R", &path.to_string_lossy()])
-        .unwrap_err();
-    pace(Duration::from_secs(5));
-    None
+        .unwrap_or_default();
 }
 
 fn end_connections(bed: &Bed, commands: &[String]) {
     paste_on_node1(bed, commands, "conntrack -D -s ");
 }
 
-/// node1's rules lead to Pods that are gone.
-fn leave_rules(bed: &Bed) -> Option<Rules<'_>> {
+/// node1's rules lead to Pods that are gone: one that ends still answers.
+fn leave_rules(bed: &Bed) -> Made<'_> {
     let space = bed.cluster.nodes[0].space();
     space.signal("kube-proxy", "STOP").unwrap();
     restart_coredns(bed);
-    None
+    wait_for_old_coredns_to_end(bed, 2);
+    Vec::new()
 }
 
 /// In this cluster it is no Pod that could be deleted.
@@ -220,11 +271,8 @@ fn continue_kube_proxy(bed: &Bed, commands: &[String]) {
 }
 
 /// Names that no cache has, by the search list of a Pod, and CoreDNS with little CPU.
-fn storm(bed: &Bed) -> Option<Rules<'_>> {
-    bed.kubectl(
-        "-n kube-system set resources deployment coredns --limits=cpu=20m --requests=cpu=10m",
-    );
-    wait_for_coredns(bed);
+fn storm(bed: &Bed) -> Made<'_> {
+    limit_cpu(bed);
     let container = |n: usize| {
         let names: Vec<_> = (0..1_500)
             .map(|name| format!("n{n}x{name}.example.com"))
@@ -235,7 +283,7 @@ fn storm(bed: &Bed) -> Option<Rules<'_>> {
             names.join(", ")
         )
     };
-    let containers: String = (0..4).map(container).collect();
+    let containers: String = (0..8).map(container).collect();
     bed.cluster.kubectl(&["create", "namespace", "shop"]).ok();
     let manifest = format!(
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: storm, namespace: shop}}\nspec:\n  \
@@ -247,18 +295,33 @@ fn storm(bed: &Bed) -> Option<Rules<'_>> {
     );
     bed.apply(&manifest, "shop", "deployment/storm");
     pace(Duration::from_secs(60));
-    None
+    Vec::new()
 }
 
-/// Then one of eight queries is left; CoreDNS gets its CPU back for the cases to come.
+/// Too little CPU for what is asked.
+pub(super) fn limit_cpu(bed: &Bed) {
+    bed.kubectl(
+        "-n kube-system set resources deployment coredns --limits=cpu=30m --requests=cpu=10m",
+    );
+    wait_for_coredns(bed);
+    wait_for_old_coredns_to_end(bed, 2);
+}
+
+/// Then one of eight queries is left, and CoreDNS has the CPU for them.
 fn lower_ndots(bed: &Bed, commands: &[String]) {
     paste(bed, commands, "-n shop patch deployment storm", |command| command);
     bed.cluster
         .wait_for_rollout("shop", "deployment/storm")
         .unwrap();
+    lift_limit(bed, commands);
 }
 
-fn write_forward(bed: &Bed, to: &str) {
+pub(super) fn lift_limit(bed: &Bed, commands: &[String]) {
+    paste(bed, commands, "limits/cpu", |command| command);
+    wait_for_coredns(bed);
+}
+
+pub(super) fn write_forward(bed: &Bed, to: &str) {
     let file = bed.kubectl("-n kube-system get configmap coredns -o jsonpath={.data.Corefile}");
     let lines = file
         .lines()
@@ -276,19 +339,19 @@ fn write_forward(bed: &Bed, to: &str) {
     bed.cluster.kubectl(&line).unwrap();
 }
 
-fn restart_coredns(bed: &Bed) {
+pub(super) fn restart_coredns(bed: &Bed) {
     bed.kubectl("-n kube-system rollout restart deployment/coredns");
     wait_for_coredns(bed);
 }
 
-fn wait_for_coredns(bed: &Bed) {
+pub(super) fn wait_for_coredns(bed: &Bed) {
     bed.cluster
         .wait_for_rollout("kube-system", "deployment/coredns")
         .unwrap();
 }
 
 /// Runs the first printed command that has this, with kubectl as the administrator's.
-fn paste(bed: &Bed, commands: &[String], part: &str, change: impl Fn(String) -> String) {
+pub(super) fn paste(bed: &Bed, commands: &[String], part: &str, change: impl Fn(String) -> String) {
     let Some(command) = commands.iter().find(|command| command.contains(part)) else {
         return println!("nothing with {part:?} was printed: {commands:?}");
     };
