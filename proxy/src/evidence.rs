@@ -1,10 +1,11 @@
 //! What a verdict is made from, gathered on a node: probes, the accounts of the proxy
 //! there, and what the kernel and kube-proxy tell. It sends little and changes nothing.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::Context as _;
-use diagnose::{Evidence, Outcome, SCHEMA, Verdict, judge};
+use diagnose::{Evidence, Outcome, SCHEMA, Server, Verdict, judge};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::DiagnoseArgs;
@@ -47,6 +48,7 @@ pub async fn gather(args: &DiagnoseArgs) -> Evidence {
     let seen = accounts::read(args.admin.as_ref(), &args.cluster_domain).await;
     let of_proxy = seen.as_ref().map(|seen| seen.upstreams.clone());
     let of_cluster = cluster::look(args, &mut evidence).await;
+    let is_old = of_cluster.is_away && args.names_no_server();
     let mut targets = probes::Targets::of(args, &of_cluster, of_proxy.unwrap_or_default());
     if let Some(left_out) = targets.leave_out() {
         evidence
@@ -66,12 +68,39 @@ pub async fn gather(args: &DiagnoseArgs) -> Evidence {
     let quotas = Quotas::read(&of_cluster.here);
     let rings = rings::find(&targets.coredns, &args.external);
     let (rings, ports) = tokio::join!(rings, probes::run(&targets, args, &mut evidence));
+    if is_old {
+        leave_out_gone(&mut evidence);
+    }
     rings::note(rings, &mut evidence);
     host::note(&before, &mut evidence).await;
     quotas.note(&mut evidence);
     of_cluster.note(&mut evidence);
     flows.note(&ports, &mut evidence);
     evidence
+}
+
+/// Leaves out servers of the proxy's list that are silent beside others. The proxy has its
+/// list from the Kubernetes API: while that is away, it still asks a pod that is gone.
+fn leave_out_gone(evidence: &mut Evidence) {
+    let Some(servers) = &mut evidence.coredns else { return };
+    let any_answers = servers.iter().any(|server| server.udp.answers() > 0);
+    if !any_answers {
+        return;
+    }
+    let mut gone: Vec<SocketAddr> = Vec::new();
+    let silent = servers.iter().filter(|server| server.udp.is_silent());
+    gone.extend(silent.filter_map(|server| server.addr));
+    if let Some(service) = evidence.service.take_if(|service| service.udp.is_silent()) {
+        gone.extend(service.addr);
+    }
+    let is_gone = |server: &Server| server.addr.is_some_and(|addr| gone.contains(&addr));
+    servers.retain(|server| !is_gone(server));
+    if let Some(through) = &mut evidence.through {
+        through.retain(|server| !is_gone(server));
+    }
+    let why = "is silent, and without the Kubernetes API it may be a pod that is gone";
+    let gaps = gone.iter().map(|addr| format!("{addr}: {why}"));
+    evidence.gaps.extend(gaps);
 }
 
 /// Judges the evidence, and returns both together as well.
@@ -89,5 +118,34 @@ pub const fn exit_status(outcome: Outcome) -> u8 {
         Outcome::Healthy => 0,
         Outcome::Problem => 3,
         Outcome::Insufficient => 4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use diagnose::Tries;
+
+    #[test]
+    fn a_silent_server_of_an_old_list_is_a_gap() {
+        let server = |n: u8, answers: u32| {
+            let timeouts = 10 - answers;
+            let rcodes = [("NOERROR".to_owned(), answers)];
+            let rcodes = rcodes.into_iter().filter(|_| answers > 0).collect();
+            let udp = Tries { sent: 10, timeouts, rcodes, ..Tries::default() };
+            Server { addr: Some(([10, 0, 0, n], 53).into()), udp, ..Server::default() }
+        };
+        let seen = |answers: [u32; 2]| {
+            let servers = Some(vec![server(1, answers[0]), server(2, answers[1])]);
+            let mut evidence =
+                Evidence { coredns: servers.clone(), through: servers, ..Evidence::default() };
+            leave_out_gone(&mut evidence);
+            let names = |servers: Option<Vec<Server>>| servers.unwrap().len();
+            (names(evidence.coredns), names(evidence.through), evidence.gaps.len())
+        };
+        assert_eq!(seen([10, 0]), (1, 1, 1));
+        assert_eq!(seen([10, 1]), (2, 2, 0));
+        // That none answers is no matter of the list.
+        assert_eq!(seen([0, 0]), (2, 2, 0));
     }
 }

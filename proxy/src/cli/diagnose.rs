@@ -63,6 +63,14 @@ pub struct DiagnoseArgs {
     pub format: Format,
 }
 
+impl DiagnoseArgs {
+    /// Whether whom to probe is left to be found.
+    #[must_use]
+    pub const fn names_no_server(&self) -> bool {
+        self.service.is_none() && self.coredns.is_empty() && self.upstream.is_empty()
+    }
+}
+
 /// Parses `NAMESPACE/NAME`.
 fn parse_service(text: &str) -> Result<(String, String), String> {
     let parts = text.split_once('/').filter(|(namespace, name)| {

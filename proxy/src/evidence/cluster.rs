@@ -23,6 +23,8 @@ pub(super) struct Known {
     pub(super) upstreams: Vec<SocketAddr>,
     /// Those of this node: their names and uids.
     pub(super) here: Vec<(String, String)>,
+    /// Whether it was asked and did not tell.
+    pub(super) is_away: bool,
     /// What is wrong with the pod of kube-proxy here.
     pub(super) kube_proxy: Option<String>,
 }

@@ -16,7 +16,10 @@ pub(super) fn failing(evidence: &Evidence, before: &[Finding]) -> Option<Finding
         Cause::CorednsCrashing,
         Cause::NodeNetwork,
     ];
-    if has(before, &explained) {
+    // A loop behind pods of another node is seen there.
+    let loops = evidence.scope_of(Cause::Loop);
+    let is_loop = matches!(loops, Scope::Cluster | Scope::SeveralNodes);
+    if has(before, &explained) || is_loop {
         return None;
     }
     let direct = probed(evidence.upstreams.as_ref());

@@ -60,6 +60,7 @@ fn known(seen: &Coredns, args: &DiagnoseArgs, evidence: &mut Evidence) -> Known 
         here: here
             .map(|pod| (pod.name.clone(), pod.uid.clone()))
             .collect(),
+        is_away: seen.endpoints.is_none(),
         service: service.map(|ip| SocketAddr::new(*ip, DNS)),
         pods: seen.addrs().into_iter().map(named).collect(),
         upstreams: upstreams(&seen.forwards_to, args),
