@@ -5,11 +5,12 @@ use crate::scan::{has_word, without_tests};
 use crate::{Source, check, lines_where, prove, sources};
 
 /// Files that play time with `testbed::pace`, and what it is there.
-const PACED: [(&str, &str); 15] = [
+const PACED: [(&str, &str); 16] = [
     ("loadgen/tests/clients/play.rs", "clients that do not start all at once"),
     ("loadgen/tests/referee/play.rs", "a generator that is stopped"),
     ("loadgen/tests/referee/server.rs", "a server that stalls"),
     ("proxy/tests/cluster/diagnosis/cases.rs", "a minute of accounts, and what an incident needs"),
+    ("proxy/tests/cluster/diagnosis/further.rs", "a minute of accounts of a CoreDNS without CPU"),
     ("proxy/tests/cluster/idle.rs", "nodes that are left alone"),
     ("proxy/tests/cluster/incidents.rs", "half a minute without CoreDNS"),
     ("proxy/tests/cluster/lookups.rs", "what pods feel after each change"),
