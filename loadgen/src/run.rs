@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::causes::{CauseLimits, PhaseEnds, Witness};
+use crate::causes::{CauseLimits, Witness};
 use crate::evidence::Evidence;
 use crate::outstanding::Bounds;
 use crate::plan::{Plan, PlannedPhase, Share, nanos};
@@ -70,7 +70,8 @@ pub fn execute_watched(
     if let Some(others) = &scenario.others {
         senders.extend(open(others, stop)?.0);
     }
-    let witness = Witness::start(&scenario.causes, cause_limits(scenario), phase_ends(scenario))?;
+    let ends = scenario.phase_ends().map(nanos).collect();
+    let witness = Witness::start(&scenario.causes, cause_limits(scenario), ends)?;
     let cpu = udp::process_cpu_time();
     #[expect(clippy::disallowed_methods, reason = "the start of the run, for all threads")]
     let (now, started) = (Instant::now(), SystemTime::now());
@@ -136,15 +137,6 @@ fn open(scenario: &Scenario, stop: &Stop) -> io::Result<(Vec<Sender>, Vec<Arc<Pr
 /// The ring may send what the load may.
 fn cause_limits(scenario: &Scenario) -> CauseLimits {
     CauseLimits { target: scenario.target.server, max_qps: scenario.limits.max_qps }
-}
-
-fn phase_ends(scenario: &Scenario) -> PhaseEnds {
-    let mut end = Duration::ZERO;
-    let ends = scenario.phases.iter().map(|phase| {
-        end += phase.plan.length;
-        nanos(end)
-    });
-    ends.collect()
 }
 
 /// Returns when the run starts, on both clocks: soon, or when it was to. That may be

@@ -156,6 +156,14 @@ impl Scenario {
         self.phases.iter().map(|phase| phase.plan.length).sum()
     }
 
+    /// Returns when each phase ends, from the start of the run.
+    pub fn phase_ends(&self) -> impl Iterator<Item = Duration> {
+        self.phases.iter().scan(Duration::ZERO, |end, phase| {
+            *end += phase.plan.length;
+            Some(*end)
+        })
+    }
+
     /// Returns the names of the phases.
     pub fn phase_names(&self) -> Vec<String> {
         self.phases.iter().map(|phase| phase.name.clone()).collect()

@@ -19,14 +19,7 @@ pub struct CauseSpan {
 
 /// Returns the causes of a scenario as they were planned.
 pub(super) fn causes(scenario: &Scenario) -> Vec<CauseSpan> {
-    let ends: Vec<Duration> = scenario
-        .phases
-        .iter()
-        .scan(Duration::ZERO, |end, phase| {
-            *end += phase.plan.length;
-            Some(*end)
-        })
-        .collect();
+    let ends: Vec<Duration> = scenario.phase_ends().collect();
     let span = |(phase, what): (Option<usize>, String)| {
         let before = phase.and_then(|phase| phase.checked_sub(1));
         let from = before.and_then(|before| ends.get(before)).copied();
