@@ -9,6 +9,11 @@ pub(crate) fn probed(servers: Option<&Vec<Server>>) -> Vec<&Server> {
     all.filter(|server| server.udp.sent >= FEW).collect()
 }
 
+/// Says whether there are servers, and each was silent.
+pub(crate) fn none_answers(servers: &[&Server]) -> bool {
+    !servers.is_empty() && servers.iter().all(|server| server.udp.is_silent())
+}
+
 /// The names of servers, as a list.
 pub(crate) fn names(servers: &[&Server]) -> String {
     let names: Vec<_> = servers.iter().map(|server| server.name.as_str()).collect();

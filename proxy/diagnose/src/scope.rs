@@ -23,6 +23,11 @@ impl Evidence {
         }
     }
 
+    /// Whether another node has this cause.
+    pub(crate) fn is_at_peers(&self, cause: Cause) -> bool {
+        matches!(self.scope_of(cause), Scope::Cluster | Scope::SeveralNodes)
+    }
+
     /// How many nodes none of these servers answers.
     pub(crate) fn scope_of_silence(&self, servers: &[&Server]) -> Scope {
         let addrs: Vec<_> = servers.iter().filter_map(|server| server.addr).collect();

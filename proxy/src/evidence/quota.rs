@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use diagnose::Evidence;
+use diagnose::{Evidence, Share};
 use node::{Periods, Quota};
 
 /// The pods of CoreDNS on this node, with their periods at one moment.
@@ -49,13 +49,8 @@ fn share(before: &[Periods], after: &[Periods]) -> Option<f64> {
         .map(|(after, before)| after.since(*before));
     let shares = since
         .filter(|periods| periods.all >= ENOUGH)
-        .map(|periods| float(periods.throttled) / float(periods.all));
+        .map(|periods| Share { part: periods.throttled, whole: periods.all }.seen());
     shares.reduce(f64::max)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "periods of some seconds")]
-const fn float(periods: u64) -> f64 {
-    periods as f64
 }
 
 /// Where both versions of cgroups are mounted.

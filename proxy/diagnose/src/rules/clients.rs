@@ -51,8 +51,7 @@ pub(super) fn amplification(evidence: &Evidence, before: &[Finding]) -> Option<F
     // Late for another reason: the waste is not the cause.
     let explained = !before.is_empty() && !has(before, &[Cause::CorednsThrottled]);
     // A loop behind pods of another node is seen there.
-    let loops = evidence.scope_of(Cause::Loop);
-    let explained = explained || matches!(loops, Scope::Cluster | Scope::SeveralNodes);
+    let explained = explained || evidence.is_at_peers(Cause::Loop);
     if queries < RESPONSES || share.at_least() < WASTED || explained {
         return None;
     }

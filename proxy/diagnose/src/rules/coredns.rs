@@ -3,7 +3,7 @@
 use crate::cause::Cause;
 use crate::evidence::{CorednsPod, Evidence, Server};
 use crate::finding::{Finding, Scope, found, has};
-use crate::reading::{LATE_MS, ends, names, probed};
+use crate::reading::{LATE_MS, ends, names, none_answers, probed};
 
 /// Its pods were killed, or crash again and again.
 pub(super) fn crashing(evidence: &Evidence, before: &[Finding]) -> Option<Finding> {
@@ -29,7 +29,7 @@ pub(super) fn crashing(evidence: &Evidence, before: &[Finding]) -> Option<Findin
 /// None of its pods answers, here and at other nodes, or none is ready.
 pub(super) fn down(evidence: &Evidence, before: &[Finding]) -> Option<Finding> {
     let servers = probed(evidence.coredns.as_ref());
-    let dead = !servers.is_empty() && servers.iter().all(|server| server.udp.is_silent());
+    let dead = none_answers(&servers);
     let explained = [
         Cause::ConntrackFull,
         Cause::NoEndpoints,
@@ -121,8 +121,7 @@ pub(super) fn throttled(evidence: &Evidence, before: &[Finding]) -> Option<Findi
     let share = |pod: &CorednsPod| pod.throttled.unwrap_or_default();
     let pods = evidence.cluster.iter().flat_map(|cluster| &cluster.pods);
     let pods: Vec<_> = pods.filter(|pod| share(pod) > THROTTLED).collect();
-    let of_peers = evidence.scope_of(Cause::CorednsThrottled);
-    let by_peers = matches!(of_peers, Scope::Cluster | Scope::SeveralNodes);
+    let by_peers = evidence.is_at_peers(Cause::CorednsThrottled);
     let servers = probed(evidence.coredns.as_ref());
     let is_late = |server: &&&Server| server.udp.slow + server.udp.timeouts > 0;
     let late: Vec<_> = servers.iter().filter(is_late).copied().collect();

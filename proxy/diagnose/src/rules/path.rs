@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::cause::Cause;
 use crate::evidence::{Evidence, Server, Service};
 use crate::finding::{Finding, Scope, found, has};
-use crate::reading::{ends, names, probed};
+use crate::reading::{ends, names, none_answers, probed};
 use crate::sample::FEW;
 
 /// Nothing is behind the ClusterIP: UDP is not permitted or refused, TCP refused.
@@ -36,7 +36,7 @@ pub(super) fn no_endpoints(evidence: &Evidence, before: &[Finding]) -> Option<Fi
 /// No CoreDNS pod answers here, and other nodes are answered.
 pub(super) fn network(evidence: &Evidence, before: &[Finding]) -> Option<Finding> {
     let servers = probed(evidence.coredns.as_ref());
-    let dead = !servers.is_empty() && servers.iter().all(|server| server.udp.is_silent());
+    let dead = none_answers(&servers);
     let graver = [
         Cause::ConntrackFull,
         Cause::CorednsDown,

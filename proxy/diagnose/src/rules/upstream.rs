@@ -17,9 +17,7 @@ pub(super) fn failing(evidence: &Evidence, before: &[Finding]) -> Option<Finding
         Cause::NodeNetwork,
     ];
     // A loop behind pods of another node is seen there.
-    let loops = evidence.scope_of(Cause::Loop);
-    let is_loop = matches!(loops, Scope::Cluster | Scope::SeveralNodes);
-    if has(before, &explained) || is_loop {
+    if has(before, &explained) || evidence.is_at_peers(Cause::Loop) {
         return None;
     }
     let direct = probed(evidence.upstreams.as_ref());
