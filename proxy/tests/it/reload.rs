@@ -1,8 +1,9 @@
 //! Another configuration while clients go on asking.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
 use testbed::client::{ResponseCode, addresses, parse, receive_datagram};
 use testbed::http::get;
 use testbed::{Fivedots, eventually, port, query};
@@ -24,6 +25,29 @@ fn start(path: &Path) -> Fivedots {
     let proxy = Fivedots { process, listen, metrics, admin };
     assert!(proxy.is_ready_within(SOON), "{}", proxy.process.output());
     proxy
+}
+
+/// A proxy, and its file.
+struct Reloading {
+    proxy: Fivedots,
+    path: PathBuf,
+    _dir: TempDir,
+}
+
+impl Reloading {
+    /// Starts with this in the file.
+    fn with(text: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config");
+        std::fs::write(&path, text).unwrap();
+        Self { proxy: start(&path), path, _dir: dir }
+    }
+
+    /// Has it read another file.
+    fn reload(&self, text: &str) {
+        std::fs::write(&self.path, text).unwrap();
+        self.proxy.process.signal("HUP").unwrap();
+    }
 }
 
 fn file(upstream: &Upstream, more: &str) -> String {
@@ -53,10 +77,8 @@ fn wait_for(proxy: &Fivedots, result: &str, number: u64) {
 #[test]
 fn upstreams_are_replaced_and_all_else_goes_on() {
     let [one, two] = [upstream("192.0.2.1"), upstream("192.0.2.2")];
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("config");
-    std::fs::write(&path, file(&one, "")).unwrap();
-    let proxy = start(&path);
+    let reloading = Reloading::with(&file(&one, ""));
+    let proxy = &reloading.proxy;
     let client = proxy.client();
     let ask = |name: &str| addresses(&client.udp(&query(name, "A")).unwrap());
     let (before, after) = ([Ipv4Addr::new(192, 0, 2, 1)], [Ipv4Addr::new(192, 0, 2, 2)]);
@@ -68,9 +90,8 @@ fn upstreams_are_replaced_and_all_else_goes_on() {
 
     for round in 1..=10 {
         let upstream = if round % 2 == 1 { &two } else { &one };
-        std::fs::write(&path, file(upstream, "")).unwrap();
-        proxy.process.signal("HUP").unwrap();
-        wait_for(&proxy, "applied", round);
+        reloading.reload(&file(upstream, ""));
+        wait_for(proxy, "applied", round);
         let expected = if round % 2 == 1 { after } else { before };
         assert_eq!(ask(&format!("n{round}.test.")), expected);
         assert_eq!(ask("cached.test."), before);
@@ -89,10 +110,8 @@ fn upstreams_are_replaced_and_all_else_goes_on() {
 #[test]
 fn an_upstream_that_is_gone_leaves_no_socket() {
     let [one, two] = [upstream("192.0.2.1"), upstream("192.0.2.2")];
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("config");
-    std::fs::write(&path, file(&one, "")).unwrap();
-    let proxy = start(&path);
+    let reloading = Reloading::with(&file(&one, ""));
+    let proxy = &reloading.proxy;
     let client = proxy.client();
     for n in 0..60 {
         client.udp(&query(&format!("n{n}.test."), "A")).unwrap();
@@ -102,9 +121,8 @@ fn an_upstream_that_is_gone_leaves_no_socket() {
     let slow = client.socket().unwrap();
     slow.send(&query("slow.test.", "A").octets()).unwrap();
     assert!(eventually(SOON, || one.count("slow.test.") > 0));
-    std::fs::write(&path, file(&two, "")).unwrap();
-    proxy.process.signal("HUP").unwrap();
-    wait_for(&proxy, "applied", 1);
+    reloading.reload(&file(&two, ""));
+    wait_for(proxy, "applied", 1);
     let answer = receive_datagram(&slow).unwrap().unwrap();
     assert_eq!(addresses(&parse(&answer).unwrap()), [Ipv4Addr::new(192, 0, 2, 1)]);
     client.udp(&query("new.test.", "A")).unwrap();
@@ -125,13 +143,10 @@ fn sockets_to(server: &Upstream) -> usize {
 #[test]
 fn a_wrong_file_changes_nothing_and_is_reported_with_its_line() {
     let one = upstream("192.0.2.1");
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("config");
-    std::fs::write(&path, file(&one, "")).unwrap();
-    let proxy = start(&path);
-    std::fs::write(&path, file(&one, "allow = [\"nobody\"]")).unwrap();
-    proxy.process.signal("HUP").unwrap();
-    wait_for(&proxy, "rejected", 1);
+    let reloading = Reloading::with(&file(&one, ""));
+    let proxy = &reloading.proxy;
+    reloading.reload(&file(&one, "allow = [\"nobody\"]"));
+    wait_for(proxy, "rejected", 1);
     let line = proxy
         .process
         .wait_for_line("configuration rejected", SOON)
@@ -145,17 +160,14 @@ fn a_wrong_file_changes_nothing_and_is_reported_with_its_line() {
 #[test]
 fn bounds_are_replaced_too() {
     let one = upstream("192.0.2.1");
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("config");
-    std::fs::write(&path, file(&one, "[cache]\nmax_ttl = \"40s\"")).unwrap();
-    let proxy = start(&path);
+    let reloading = Reloading::with(&file(&one, "[cache]\nmax_ttl = \"40s\""));
+    let proxy = &reloading.proxy;
     let client = proxy.client();
     let ttl = |name: &str| client.udp(&query(name, "A")).unwrap().answers[0].ttl;
     assert_eq!(ttl("a.test."), 40);
     let more = "[cache]\nmax_ttl = \"20s\"\n[forward]\ndeadline = \"300ms\"\nclient_rate = 1";
-    std::fs::write(&path, file(&one, more)).unwrap();
-    proxy.process.signal("HUP").unwrap();
-    wait_for(&proxy, "applied", 1);
+    reloading.reload(&file(&one, more));
+    wait_for(proxy, "applied", 1);
     let asked = || client.udp(&query("slow.test.", "A")).unwrap();
     assert_eq!(asked().metadata.response_code, ResponseCode::ServFail, "after 300 ms, not 2 s");
     let limited = || {
@@ -169,8 +181,7 @@ fn bounds_are_replaced_too() {
     assert!(eventually(SOON, || limited() == ResponseCode::NoError));
     assert!(ttl("b.test.") <= 20);
     // Taken from a restart on.
-    std::fs::write(&path, file(&one, "[forward]\nmax_inflight = 7")).unwrap();
-    proxy.process.signal("HUP").unwrap();
+    reloading.reload(&file(&one, "[forward]\nmax_inflight = 7"));
     proxy
         .process
         .wait_for_line("forward.max_inflight", SOON)
