@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use dns::{Class, Composer, Flags, Header, Name, Rtype};
+use dns::{Name, Rtype};
 use testbed::pace;
 
 /// A client that sends until it is dropped.
@@ -76,13 +76,7 @@ fn socket(server: SocketAddr) -> Result<UdpSocket> {
 /// A query with the ID that `n` has modulo 2^16.
 pub(crate) fn question(n: u64, name: &str, qtype: Rtype) -> Vec<u8> {
     let name = Name::from_text(name).unwrap_or(Name::ROOT);
-    let mut message = Vec::with_capacity(64);
-    let composer = Composer::new(&mut message, &name, qtype, Class::IN);
-    let id = u16::try_from(n % 65_536).unwrap_or_default();
-    let header = Header { id, flags: Flags(Flags::RD), counts: [1, 0, 0, 0] };
-    // A question always fits.
-    composer.finish(&header).unwrap_or_default();
-    message
+    dns::query(u16::try_from(n % 65_536).unwrap_or_default(), &name, qtype)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the clock of a rate")]

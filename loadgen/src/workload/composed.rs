@@ -1,6 +1,6 @@
 //! Queries that were composed before the run.
 
-use dns::{Class, Composer, Flags, Header, Name, Opt, Rtype};
+use dns::{Name, Opt, Rtype, put_u16};
 
 /// Composed queries, one behind the other.
 #[derive(Debug, Default)]
@@ -26,15 +26,10 @@ impl Queries {
         payload: Option<u16>,
         dnssec_ok: bool,
     ) {
-        let mut query = Vec::new();
-        let composer = Composer::new(&mut query, name, qtype, Class::IN);
-        let flags = Flags(0).with(Flags::RD);
-        let additional = u16::from(payload.is_some());
-        // A question alone always fits, and the header's place is there.
-        composer
-            .finish(&Header { id: 0, flags, counts: [1, 0, 0, additional] })
-            .unwrap_or_default();
+        let mut query = dns::query(0, name, qtype);
         if let Some(payload) = payload {
+            // One additional record; the header has its place.
+            put_u16(&mut query, ARCOUNT, 1).unwrap_or_default();
             let opt = Opt { udp_payload_size: payload, extended_rcode: 0, version: 0, dnssec_ok };
             let mut record = [0; Opt::LEN];
             // Without options it is as long as this.
@@ -66,3 +61,6 @@ impl Queries {
         lens.max().unwrap_or(0)
     }
 }
+
+/// The offset of the count of additional records in a header.
+const ARCOUNT: usize = 10;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use diagnose::Tries;
-use dns::{Class, Composer, Flags, Header, Name, Rcode, Rtype};
+use dns::{Flags, Header, Name, Rcode, Rtype};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::{Instant, timeout};
@@ -20,19 +20,12 @@ pub(super) struct Question {
 impl Question {
     /// A query with recursion desired.
     pub(super) fn new(name: &Name, qtype: Rtype) -> Self {
-        let (id, mut message) = (rand::random(), Vec::new());
-        let composer = Composer::new(&mut message, name, qtype, Class::IN);
-        let flags = Flags(0).with(Flags::RD);
-        // A question alone always fits, and the header's place is there.
-        composer
-            .finish(&Header { id, flags, counts: [1, 0, 0, 0] })
-            .unwrap_or_default();
-        Self { id, message }
+        let id = rand::random();
+        Self { id, message: dns::query(id, name, qtype) }
     }
 
     fn header_of(&self, octets: &[u8]) -> Option<Header> {
-        let header = Header::parse(octets)?;
-        (header.id == self.id && header.flags.has(Flags::QR)).then_some(header)
+        Header::of_response(octets, self.id)
     }
 }
 

@@ -3,13 +3,23 @@
 //! Used once for each response that comes from an upstream and for what we
 //! say ourselves; answers from the cache are copies of its result.
 
-use crate::{Class, HEADER_LEN, Header, Name, ParseError, Record, Rtype, put_u16};
+use crate::{Class, Flags, HEADER_LEN, Header, Name, ParseError, Record, Rtype, put_u16};
 
 mod tails;
 mod targets;
 
 use tails::{MAX_LABELS, Tails, USUAL_LABELS};
 use targets::{Targets, is_target};
+
+/// Composes a query with recursion desired, for one question of class IN and nothing else.
+pub fn query(id: u16, qname: &Name, qtype: Rtype) -> Vec<u8> {
+    let mut message = Vec::new();
+    let composer = Composer::new(&mut message, qname, qtype, Class::IN);
+    let header = Header { id, flags: Flags(Flags::RD), counts: [1, 0, 0, 0] };
+    // A question alone always fits, and the header's place is there.
+    composer.finish(&header).unwrap_or_default();
+    message
+}
 
 /// Appends to a message; the header is written last, by [`Composer::finish`].
 ///

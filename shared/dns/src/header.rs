@@ -22,6 +22,11 @@ impl Header {
         Some(Self { id: field(0)?, flags: Flags(field(1)?), counts })
     }
 
+    /// Parses the header of a response to the query with this `id`.
+    pub fn of_response(message: &[u8], id: u16) -> Option<Self> {
+        Self::parse(message).filter(|header| header.id == id && header.flags.has(Flags::QR))
+    }
+
     /// Writes the header over the first twelve octets of `out`.
     pub fn patch(&self, out: &mut [u8]) -> Option<()> {
         let [questions, answers, authorities, additionals] = self.counts;
@@ -110,6 +115,20 @@ mod tests {
         assert_eq!(Header::parse(&octets), Some(header));
         assert_eq!(Header::parse(&octets[..11]), None);
         assert_eq!(header.patch(&mut [0; 11]), None);
+    }
+
+    #[test]
+    fn only_a_response_with_the_id_of_the_query_is_one() {
+        let message = |id: u16, flags: u16| {
+            let mut octets = [0; HEADER_LEN];
+            let header = Header { id, flags: Flags(flags), counts: [1, 0, 0, 0] };
+            header.patch(&mut octets).unwrap();
+            octets
+        };
+        assert!(Header::of_response(&message(7, Flags::QR), 7).is_some());
+        assert_eq!(Header::of_response(&message(7, Flags::RD), 7), None);
+        assert_eq!(Header::of_response(&message(8, Flags::QR), 7), None);
+        assert_eq!(Header::of_response(&message(7, Flags::QR)[..11], 7), None);
     }
 
     #[test]

@@ -26,7 +26,7 @@ mod opt;
 pub use opt::{EXTENDED_ERROR_OPTION, ExtendedError, Opt};
 
 mod compose;
-pub use compose::Composer;
+pub use compose::{Composer, query};
 
 mod present;
 pub use present::present_records;
