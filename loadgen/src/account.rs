@@ -10,7 +10,7 @@ use dns::{Flags, HEADER_LEN, Header, Rcode};
 
 use crate::lookup::{Lookups, QueryOutcome, ReadyStep};
 use crate::outstanding::{Bounds, Full, NO_LOOKUP, Outstanding, QueryState, Slot};
-use crate::recorder::Recorder;
+use crate::recorder::{Answered, Recorder};
 use crate::series::Tally;
 use crate::workload::{MAX_QUERY_LEN, Workload};
 
@@ -185,15 +185,9 @@ impl Account {
             record.counts.truncated += 1;
         }
         if in_time {
-            record.answered(slot.due, slot.sent, received);
-            if let Some(count) = record
-                .rcodes
-                .get_mut(usize::from(header.flags.rcode().0 & 15))
-            {
-                *count += 1;
-            }
-            let latency = received.saturating_sub(slot.due);
-            self.recorder.series.answered(slot.due, latency);
+            let rcode = header.flags.rcode();
+            let answered = Answered { due: slot.due, sent: slot.sent, received, rcode };
+            self.recorder.answered(slot.phase, &answered);
             self.outstanding.resolve(index, QueryState::Answered);
         } else {
             record.counts.late += 1;

@@ -5,76 +5,20 @@
 
 use std::collections::BTreeMap;
 
+use dns::Rcode;
 use hdrhistogram::Histogram;
-use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
 use crate::series::{Series, Tally};
 
+mod buckets;
+pub use buckets::{Buckets, LATENCY_BOUNDS, LATENCY_BUCKETS};
+
+mod counts;
+pub use counts::{Counts, LookupCounts};
+
 mod icmp;
 pub use icmp::Icmp;
-
-/// Counts of what became of the queries of one phase.
-///
-/// After a finished run `due = sent + shed + unsendable + unconnected + missed` and
-/// `sent = answered + late + lost + refused + unfinished`.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Counts {
-    /// Queries whose time came.
-    pub due: u64,
-    /// Queries given to the network.
-    pub sent: u64,
-    /// Right answers within the timeout.
-    pub answered: u64,
-    /// Right answers after the timeout.
-    pub late: u64,
-    /// No answer at all.
-    pub lost: u64,
-    /// ICMP reported that they did not reach the server.
-    pub refused: u64,
-    /// No answer yet when the run was interrupted.
-    pub unfinished: u64,
-    /// Not sent, because too many were outstanding: our own limit.
-    pub shed: u64,
-    /// Not sent, because the system refused to (a packet filter, a full
-    /// conntrack table, no route).
-    pub unsendable: u64,
-    /// Not sent, because no TCP connection took them.
-    pub unconnected: u64,
-    /// Not sent, because the limit on queries per second held them back until
-    /// they were too late.
-    pub missed: u64,
-    /// Answers to a query already answered.
-    pub duplicate: u64,
-    /// Answers to no query, answers to another question, and messages that are
-    /// no answers.
-    pub wrong: u64,
-    /// Answers with TC set.
-    pub truncated: u64,
-    /// Connections made again after they broke.
-    pub reconnects: u64,
-    /// Lookups: due, resolved to an address, denied (NXDOMAIN or NODATA for
-    /// every name tried), failed (a query of theirs was lost or refused).
-    #[serde(flatten)]
-    pub lookups: LookupCounts,
-}
-
-/// Counts of whole lookups: a name and its search path.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub struct LookupCounts {
-    /// Lookups whose time came.
-    #[serde(rename = "lookups_due")]
-    pub due: u64,
-    /// An address was found.
-    #[serde(rename = "lookups_resolved")]
-    pub resolved: u64,
-    /// All names of the walk were answered, and none had an address.
-    #[serde(rename = "lookups_denied")]
-    pub denied: u64,
-    /// A query of theirs got no answer.
-    #[serde(rename = "lookups_failed")]
-    pub failed: u64,
-}
 
 /// The record of one phase.
 #[derive(Clone, Debug)]
@@ -214,37 +158,28 @@ impl Default for PhaseRecord {
     }
 }
 
-impl Counts {
-    /// Adds other counts to these.
-    pub const fn merge(&mut self, other: &Self) {
-        self.due += other.due;
-        self.sent += other.sent;
-        self.answered += other.answered;
-        self.late += other.late;
-        self.lost += other.lost;
-        self.refused += other.refused;
-        self.unfinished += other.unfinished;
-        self.shed += other.shed;
-        self.unsendable += other.unsendable;
-        self.unconnected += other.unconnected;
-        self.missed += other.missed;
-        self.duplicate += other.duplicate;
-        self.wrong += other.wrong;
-        self.truncated += other.truncated;
-        self.reconnects += other.reconnects;
-        self.lookups.due += other.lookups.due;
-        self.lookups.resolved += other.lookups.resolved;
-        self.lookups.denied += other.lookups.denied;
-        self.lookups.failed += other.lookups.failed;
-    }
-}
-
 /// The record of a thread, or of all: one entry per phase.
 #[derive(Clone, Debug)]
 pub struct Recorder {
     phases: Vec<PhaseRecord>,
     /// The run over time.
     pub series: Series,
+    /// All latencies, for those who look while the run lasts.
+    pub buckets: Buckets,
+}
+
+/// An answer in time: when its query was due and left, and when it came, in nanoseconds of
+/// the run.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered {
+    /// See above.
+    pub due: u64,
+    /// See above.
+    pub sent: u64,
+    /// See above.
+    pub received: u64,
+    /// The RCODE of its header.
+    pub rcode: Rcode,
 }
 
 impl Recorder {
@@ -255,7 +190,11 @@ impl Recorder {
 
     /// Makes room for `phases` of a run of so many nanoseconds.
     pub fn for_run(phases: usize, length: u64) -> Self {
-        Self { phases: vec![PhaseRecord::new(); phases.max(1)], series: Series::new(length) }
+        Self {
+            phases: vec![PhaseRecord::new(); phases.max(1)],
+            series: Series::new(length),
+            buckets: Buckets::default(),
+        }
     }
 
     /// Returns the record of a phase; a number past the end is the last phase.
@@ -263,6 +202,19 @@ impl Recorder {
         let at = usize::from(phase).min(self.phases.len() - 1);
         #[expect(clippy::indexing_slicing, reason = "there is at least one, and `at` is below")]
         &mut self.phases[at]
+    }
+
+    /// Counts an answer to a query of `phase`.
+    pub fn answered(&mut self, phase: u8, answered: &Answered) {
+        let Answered { due, sent, received, rcode } = *answered;
+        let record = self.phase(phase);
+        record.answered(due, sent, received);
+        if let Some(count) = record.rcodes.get_mut(usize::from(rcode.0 & 15)) {
+            *count += 1;
+        }
+        let latency = received.saturating_sub(due);
+        self.series.answered(due, latency);
+        self.buckets.add(latency);
     }
 
     /// Counts a query over time that was due at `due` and is not sent.
@@ -291,6 +243,7 @@ impl Recorder {
             mine.merge(theirs);
         }
         self.series.merge(&other.series);
+        self.buckets.merge(&other.buckets);
     }
 }
 
@@ -312,29 +265,6 @@ fn histogram() -> Histogram<u64> {
     #[expect(clippy::expect_used, reason = "constant bounds, made by a test on every build")]
     Histogram::new_with_bounds(LOWEST, HIGHEST, 3).expect("the bounds are valid")
 }
-
-/// Nanoseconds, from those of a cache to those of a client that gives up; more are above
-/// all. Prometheus adds the buckets of several senders.
-pub const LATENCY_BOUNDS: [u64; LATENCY_BUCKETS - 1] = [
-    100_000,
-    250_000,
-    500_000,
-    1_000_000,
-    2_500_000,
-    5_000_000,
-    10_000_000,
-    25_000_000,
-    50_000_000,
-    100_000_000,
-    250_000_000,
-    500_000_000,
-    1_000_000_000,
-    2_500_000_000,
-    5_000_000_000,
-];
-
-/// With that of all above.
-pub const LATENCY_BUCKETS: usize = 16;
 
 /// The resolution in nanoseconds, roughly.
 const LOWEST: u64 = 1_000;

@@ -256,7 +256,7 @@ fn value(expectation: &Expectation, record: &PhaseRecord) -> Option<f64> {
                 Count::Shed | Count::Unsendable | Count::Unconnected | Count::Missed => counts.due,
                 _ => counts.sent,
             };
-            let found = count_of(count, record) as f64;
+            let found = counts.of(count) as f64;
             match expectation.bound {
                 _ if of == 0 => None,
                 Bound::Share(_) => Some(found / of as f64),
@@ -272,25 +272,6 @@ fn value(expectation: &Expectation, record: &PhaseRecord) -> Option<f64> {
             (lookups > 0).then(|| counts.sent as f64 / lookups as f64)
         }
         Metric::Seen(seen) => record.evidence.get(seen),
-    }
-}
-
-const fn count_of(count: Count, record: &PhaseRecord) -> u64 {
-    let counts = &record.counts;
-    match count {
-        Count::Sent => counts.sent,
-        Count::Answered => counts.answered,
-        Count::Late => counts.late,
-        Count::Lost => counts.lost,
-        Count::Refused => counts.refused,
-        Count::Shed => counts.shed,
-        Count::Unsendable => counts.unsendable,
-        Count::Duplicate => counts.duplicate,
-        Count::Wrong => counts.wrong,
-        Count::Truncated => counts.truncated,
-        Count::Reconnects => counts.reconnects,
-        Count::Unconnected => counts.unconnected,
-        Count::Missed => counts.missed,
     }
 }
 

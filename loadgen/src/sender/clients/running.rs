@@ -6,7 +6,7 @@ use dns::{Flags, Header, Records, Rtype, Section, skip_name};
 
 use crate::account::answers;
 use crate::plan::Due;
-use crate::recorder::{Icmp, Recorder};
+use crate::recorder::{Answered, Icmp, Recorder};
 use crate::series::Tally;
 use crate::workload::{MAX_QUERY_LEN, Workload};
 
@@ -170,12 +170,9 @@ impl Running {
             flight.state = State::Answered;
             ended = 1;
             record.counts.truncated += u64::from(reply.truncated);
-            record.answered(flight.due, flight.sent, at);
-            if let Some(count) = record.rcodes.get_mut(usize::from(reply.rcode & 15)) {
-                *count += 1;
-            }
-            let latency = at.saturating_sub(flight.due);
-            recorder.series.answered(flight.due, latency);
+            let Flight { due, sent, .. } = *flight;
+            let rcode = header.flags.rcode();
+            recorder.answered(self.phase, &Answered { due, sent, received: at, rcode });
         } else {
             record.counts.duplicate += 1;
         }
