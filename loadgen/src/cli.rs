@@ -9,7 +9,8 @@ use clap::{Args, Parser, Subcommand};
 ///
 /// Exit codes: 0 passed, 1 the run could not be made, 2 an expectation was not
 /// met or no answer came, 3 invalid (the generator was late or shed load), 4 the
-/// situation of the scenario did not occur, 5 the stop file, the lease or the guard ended it, 64 usage, 77 target refused, 78
+/// situation of the scenario did not occur, 5 the stop file, the lease, the guard or a stop condition
+/// ended it, 64 usage, 77 target refused, 78
 /// scenario file wrong, 129, 130, 143 ended by a signal.
 #[derive(Debug, Parser)]
 #[command(name = "fivedots-loadgen", version)]
@@ -123,6 +124,9 @@ pub struct RunArgs {
     /// Allows load to these addresses; loopback is always allowed.
     #[arg(long, value_name = "CIDR", requires = "replay", help_heading = REPLAY)]
     pub allow: Vec<String>,
+    /// What ends the load, such as "lost > 50% for 10s"; may be repeated.
+    #[arg(long, value_name = "CONDITION", requires = "replay", help_heading = REPLAY)]
+    pub stop: Vec<String>,
     /// Where the figures go.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -255,6 +259,9 @@ pub struct QuickArgs {
     /// ticks, or exact: each query when it is due, for more CPU.
     #[arg(long)]
     pub pacing: Option<String>,
+    /// What ends the load, such as "lost > 50% for 10s"; may be repeated.
+    #[arg(long, value_name = "CONDITION")]
+    pub stop: Vec<String>,
     /// Sends over TCP.
     #[arg(long)]
     pub tcp: bool,

@@ -253,7 +253,7 @@ fn measure(
     let environment = Environment::read();
     let mut progress = ProgressLine::new(scenario.duration());
     let measured = run::execute_watched(scenario, stop, &mut |now, snapshot| {
-        progress.show(now, snapshot.counts);
+        progress.show(now, snapshot);
         if let Some(live) = &live {
             live.show(snapshot);
         }

@@ -13,7 +13,7 @@ pub enum Exit {
     Invalid,
     /// The situation did not occur that the scenario is about.
     NotReproduced,
-    /// The stop file, the lease or the guard ended it; what was measured so far was reported.
+    /// The stop file, the lease, the guard or a stop condition ended it; what was measured so far was reported.
     Halted,
     /// Something that a load left in the kernel could not be removed.
     NotClean,

@@ -144,6 +144,16 @@ impl Expectation {
             Comparison::AtLeast => value >= bound,
         }
     }
+
+    /// Returns a value as its bound is written.
+    pub fn shown(&self, value: f64) -> String {
+        match self.bound {
+            Bound::Time(_) => format!("{:.3} ms", value / 1e6),
+            Bound::Share(_) => format!("{:.4}%", value * 100.0),
+            Bound::Number(_) if value.fract() == 0.0 => format!("{value}"),
+            Bound::Number(_) => format!("{value:.2}"),
+        }
+    }
 }
 
 impl Metric {

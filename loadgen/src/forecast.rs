@@ -74,6 +74,9 @@ fn beside(f: &mut fmt::Formatter<'_>, scenario: &Scenario) -> fmt::Result {
             "  asks {server} for {name} every {every:?}, and ends when {fails} in a row fail"
         )?;
     }
+    for condition in &scenario.stops {
+        writeln!(f, "  ends when {condition}")?;
+    }
     for (word, what) in scenario.causes.faults() {
         writeln!(f, "  makes {what}; needs --allow-faults {word}")?;
     }

@@ -41,6 +41,8 @@ pub mod series;
 
 pub mod recorder;
 
+pub mod snapshot;
+
 pub mod lookup;
 
 pub mod clients;
@@ -52,6 +54,8 @@ pub mod causes;
 pub mod probe;
 
 pub mod sender;
+
+pub mod stops;
 
 pub mod run;
 

@@ -3,11 +3,14 @@
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
+use crate::snapshot::Snapshot;
+
 /// Where progress is shown, if anywhere.
 #[derive(Debug)]
 pub struct ProgressLine {
     is_shown: bool,
-    before: [u64; 4],
+    /// Queries sent, answered, and lost, refused or late.
+    before: [u64; 3],
     /// What the plan takes.
     planned: Duration,
 }
@@ -15,24 +18,24 @@ pub struct ProgressLine {
 impl ProgressLine {
     /// Shows on standard error if that is a terminal: a log has no use for it.
     pub fn new(planned: Duration) -> Self {
-        Self { is_shown: std::io::stderr().is_terminal(), before: [0; 4], planned }
+        Self { is_shown: std::io::stderr().is_terminal(), before: [0; 3], planned }
     }
 
-    /// Shows what was counted by `now`: queries due, sent, answered, and lost,
-    /// refused or late.
-    pub fn show(&mut self, now: Duration, counts: [u64; 4]) {
+    /// Shows what was counted by `now`.
+    pub fn show(&mut self, now: Duration, snapshot: &Snapshot) {
         if !self.is_shown {
             return;
         }
-        let line = self.line(now, counts);
+        let line = self.line(now, snapshot);
         // A terminal that is gone is no reason to end the run.
         writeln!(std::io::stderr(), "{line}").unwrap_or_default();
     }
 
-    fn line(&mut self, now: Duration, counts: [u64; 4]) -> String {
-        let before = std::mem::replace(&mut self.before, counts);
-        let [due, sent, answered, ended] = counts;
-        let [_, sent_before, answered_before, ended_before] = before;
+    fn line(&mut self, now: Duration, snapshot: &Snapshot) -> String {
+        let (due, sent) = (snapshot.counts.due, snapshot.counts.sent);
+        let (answered, ended) = (snapshot.counts.answered, snapshot.unanswered());
+        let before = std::mem::replace(&mut self.before, [sent, answered, ended]);
+        let [sent_before, answered_before, ended_before] = before;
         let per_second = |now: u64, before: u64| now.saturating_sub(before);
         let phase = if now > self.planned { "; waiting for answers" } else { "" };
         format!(
@@ -50,19 +53,24 @@ impl ProgressLine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recorder::Counts;
 
     #[test]
     fn a_line_has_what_came_since_the_last() {
         let planned = Duration::from_secs(2);
-        let mut line = ProgressLine { is_shown: false, before: [0; 4], planned };
-        line.line(Duration::from_secs(1), [100, 90, 80, 0]);
-        let text = line.line(Duration::from_secs(2), [200, 190, 150, 7]);
+        let mut line = ProgressLine { is_shown: false, before: [0; 3], planned };
+        let shown = |[due, sent, answered, lost]: [u64; 4]| {
+            let counts = Counts { due, sent, answered, lost, ..Counts::default() };
+            Snapshot { counts, ..Snapshot::default() }
+        };
+        line.line(Duration::from_secs(1), &shown([100, 90, 80, 0]));
+        let text = line.line(Duration::from_secs(2), &shown([200, 190, 150, 7]));
         assert_eq!(
             text,
             "    2 s of 2: 100/s sent, 70/s answered, 7/s without an answer (190 of 200 sent)"
         );
         assert!(
-            line.line(Duration::from_secs(3), [200; 4])
+            line.line(Duration::from_secs(3), &shown([200; 4]))
                 .ends_with("waiting for answers")
         );
     }

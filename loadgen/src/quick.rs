@@ -38,6 +38,7 @@ pub fn scenario_text(args: &QuickArgs) -> Result<String, String> {
         ),
         entry("phase", Value::Array(vec![phase(args).into()])),
         entry("expect", expect(&args.expect, PHASE)?),
+        entry("stop", args.stop.clone()),
     ]);
     Ok(table.to_string())
 }

@@ -114,6 +114,7 @@ fn text(args: &RunArgs, server: &str, recording: &Recording) -> Result<String, R
         entry("workload", Table::from_iter([entry("names", vec!["."])])),
         entry("phase", Value::Array(vec![phase.into()])),
         entry("expect", expect),
+        entry("stop", args.stop.clone()),
     ]);
     Ok(table.to_string())
 }

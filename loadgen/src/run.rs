@@ -18,7 +18,12 @@ use crate::scenario::{Scenario, Transport};
 use crate::sender::clients::ClientSender;
 use crate::sender::tcp::TcpSender;
 use crate::sender::udp::UdpSender;
-use crate::sender::{Ports, Progress, RunClock, Snapshot, Stop, ThreadConfig, ThreadResult};
+use crate::sender::{Ports, RunClock, Stop, ThreadConfig, ThreadResult};
+use crate::snapshot::{Progress, Snapshot};
+use crate::stops::StopWatch;
+
+mod watcher;
+use watcher::Watcher;
 
 /// The results of a run, before they are judged.
 #[derive(Debug)]
@@ -41,6 +46,8 @@ pub struct RunResult {
     pub errors: Vec<String>,
     /// The signal that ended it early.
     pub interrupted: Option<u8>,
+    /// The stop condition that did, with what was found.
+    pub stop_condition: Option<String>,
 }
 
 /// Sends the load of `scenario`, and returns when it is over. What `watch` does
@@ -62,7 +69,7 @@ pub fn execute(scenario: &Scenario, stop: &Stop) -> io::Result<RunResult> {
 pub fn execute_watched(
     scenario: &Scenario,
     stop: &Stop,
-    watch: &mut dyn FnMut(Duration, Snapshot),
+    watch: &mut dyn FnMut(Duration, &Snapshot),
 ) -> io::Result<RunResult> {
     wait_until_near(scenario.start_at, stop);
     let (mut senders, progress) = open(scenario, stop)?;
@@ -78,7 +85,10 @@ pub fn execute_watched(
     let (start, started) = start(scenario.start_at, now, started);
     let clock = RunClock::new(start);
     let is_over = AtomicBool::new(false);
-    let (outcomes, seen) = thread::scope(|scope| {
+    let stops = StopWatch::new(&scenario.stops);
+    let planned = scenario.duration();
+    let watcher = Watcher { clock, progress: &progress, stops, planned, stop };
+    let (outcomes, seen, held) = thread::scope(|scope| {
         // What is to stop the load stops the causes as soon.
         let is_over = &is_over;
         let ends = move || is_over.load(Ordering::Relaxed) || stop.signal().is_some();
@@ -90,15 +100,14 @@ pub fn execute_watched(
             .into_iter()
             .map(|sender| scope.spawn(move || sender.run(clock)))
             .collect();
-        while !threads.iter().all(thread::ScopedJoinHandle::is_finished) {
-            watch_once(&threads, clock, &progress, watch);
-        }
+        let are_done = || threads.iter().all(thread::ScopedJoinHandle::is_finished);
+        let held = watcher.run(are_done, watch);
         is_over.store(true, Ordering::Relaxed);
         let outcomes: Vec<_> = threads
             .into_iter()
             .map(thread::ScopedJoinHandle::join)
             .collect();
-        (outcomes, seen.join())
+        (outcomes, seen.join(), held)
     });
     let recorder = || Recorder::for_run(scenario.phases.len(), nanos(scenario.duration()));
     let mut result = RunResult {
@@ -111,6 +120,7 @@ pub fn execute_watched(
         clock_jumps: 0,
         errors: Vec::new(),
         interrupted: stop.signal(),
+        stop_condition: held,
     };
     for (n, outcome) in outcomes.into_iter().enumerate() {
         result.add(outcome.map_err(|_| PANICKED.to_owned()), n >= own);
@@ -159,26 +169,6 @@ fn wait_until_near(start_at: Option<SystemTime>, stop: &Stop) {
     }
 }
 
-/// Waits for a second, or until all threads are done, and shows how far they are.
-#[expect(clippy::disallowed_methods, reason = "a look each second at what others do")]
-fn watch_once<T>(
-    threads: &[thread::ScopedJoinHandle<'_, T>],
-    clock: RunClock,
-    progress: &[Arc<Progress>],
-    watch: &mut dyn FnMut(Duration, Snapshot),
-) {
-    let second = clock.now() / WATCH + 1;
-    while clock.now() / WATCH < second {
-        if threads.iter().all(thread::ScopedJoinHandle::is_finished) {
-            return;
-        }
-        thread::sleep(LOOK);
-    }
-    let mut sums = Snapshot::default();
-    progress.iter().for_each(|one| sums.add(one));
-    watch(Duration::from_nanos(clock.now()), sums);
-}
-
 impl RunResult {
     /// Starts with nothing counted.
     #[cfg(test)]
@@ -193,6 +183,7 @@ impl RunResult {
             clock_jumps: 0,
             errors: Vec::new(),
             interrupted: None,
+            stop_condition: None,
         }
     }
 
@@ -344,9 +335,7 @@ const BURST: Duration = Duration::from_secs(1);
 const MAX_REMEMBERED: usize = 1 << 21;
 /// How long before a start in common the sockets are opened.
 const NEAR: Duration = Duration::from_millis(500);
-/// Between two calls of a watcher, in nanoseconds.
-const WATCH: u64 = 1_000_000_000;
-/// Between two looks whether the threads are done.
+/// Between two looks whether the start is near.
 const LOOK: Duration = Duration::from_millis(20);
 /// Poisson arrivals exceed their mean; by a fifth only at a few per second.
 const SPREAD: f64 = 1.2;

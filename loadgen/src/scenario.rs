@@ -15,6 +15,7 @@ use crate::plan::{PlannedPhase, Share};
 use crate::probe::GuardProbe;
 use crate::replay::Recording;
 use crate::sender::{Pacing, Ports};
+use crate::stops::StopCondition;
 use crate::workload::Workload;
 
 mod asked;
@@ -65,6 +66,8 @@ pub struct Scenario {
     pub others: Option<Box<Self>>,
     /// Whose answers must go on, or the load ends.
     pub guard: Option<GuardProbe>,
+    /// What ends the load as well, by the run's own figures.
+    pub stops: Vec<StopCondition>,
     /// One after the other.
     pub phases: Vec<Phase>,
     /// Conditions on the results.

@@ -4,15 +4,16 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::account::Account;
 use crate::exit::Exit;
 use crate::outstanding::{Bounds, Slot};
 use crate::plan::{Due, Plan, nanos};
-use crate::recorder::{LATENCY_BUCKETS, Recorder};
+use crate::recorder::Recorder;
 use crate::series::Series;
+use crate::snapshot::Progress;
 use crate::workload::Workload;
 
 mod cap;
@@ -78,68 +79,6 @@ pub struct ThreadResult {
     pub error: Option<String>,
 }
 
-/// What a thread has counted so far, to be read by another a few times a second.
-#[derive(Debug, Default)]
-pub struct Progress {
-    /// Queries due, sent, answered and ended otherwise.
-    counts: [AtomicU64; 4],
-    /// Answers by their latency, and the nanoseconds of all.
-    latency: [AtomicU64; LATENCY_BUCKETS],
-    latency_sum: AtomicU64,
-}
-
-/// What all threads have counted so far.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Snapshot {
-    /// Queries due, sent, answered, and lost, refused or late.
-    pub counts: [u64; 4],
-    /// Answers within each of `recorder::LATENCY_BOUNDS` and above the one before, and beyond all.
-    pub latency: [u64; LATENCY_BUCKETS],
-    /// Nanoseconds of all latencies.
-    pub latency_sum: u64,
-}
-
-impl Snapshot {
-    /// Adds what a thread has counted.
-    pub fn add(&mut self, progress: &Progress) {
-        let all = [(&mut self.counts[..], &progress.counts[..])];
-        let all = all
-            .into_iter()
-            .chain([(&mut self.latency[..], &progress.latency[..])]);
-        for (sums, counts) in all {
-            for (sum, count) in sums.iter_mut().zip(counts) {
-                *sum += count.load(Ordering::Relaxed);
-            }
-        }
-        self.latency_sum += progress.latency_sum.load(Ordering::Relaxed);
-    }
-}
-
-impl Progress {
-    fn show(&self, account: &Account) {
-        let (mut sums, mut latency, mut latency_sum) = ([0; 4], [0; LATENCY_BUCKETS], 0);
-        for phase in account.recorder.phases() {
-            let counts = &phase.counts;
-            let ended = counts.lost + counts.refused + counts.late;
-            for (sum, count) in
-                sums.iter_mut()
-                    .zip([counts.due, counts.sent, counts.answered, ended])
-            {
-                *sum += count;
-            }
-            for (sum, count) in latency.iter_mut().zip(phase.latency_buckets) {
-                *sum += count;
-            }
-            latency_sum += phase.latency_sum;
-        }
-        let shown = self.counts.iter().chain(&self.latency);
-        for (shown, sum) in shown.zip(sums.into_iter().chain(latency)) {
-            shown.store(sum, Ordering::Relaxed);
-        }
-        self.latency_sum.store(latency_sum, Ordering::Relaxed);
-    }
-}
-
 /// The source ports queries leave from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Ports {
@@ -165,11 +104,13 @@ impl Stop {
     pub const BY_LEASE: u8 = 201;
     /// In place of a signal: the guard was not answered.
     pub const BY_GUARD: u8 = 202;
+    /// In place of a signal: a stop condition of the scenario held.
+    pub const BY_CONDITION: u8 = 203;
 
     /// Returns how a program ends that was stopped by this.
     pub const fn exit_of(stopped_by: u8) -> Exit {
         match stopped_by {
-            Self::BY_FILE | Self::BY_LEASE | Self::BY_GUARD => Exit::Halted,
+            Self::BY_FILE | Self::BY_LEASE | Self::BY_GUARD | Self::BY_CONDITION => Exit::Halted,
             signal => Exit::Signal(signal),
         }
     }
@@ -314,9 +255,8 @@ impl SenderState {
     fn look(&mut self, now: u64) {
         let phase = self.plan.peek().map(|due| due.phase);
         self.usage.enter(phase, now, &mut self.account.recorder);
-        if now >= self.progress_at {
+        if now >= self.progress_at && self.progress.try_show(&self.account.recorder) {
             self.progress_at = now + PROGRESS;
-            self.progress.show(&self.account);
         }
     }
 
@@ -346,7 +286,7 @@ impl SenderState {
         jumps: u64,
     ) -> ThreadResult {
         self.usage.enter(None, now, &mut self.account.recorder);
-        self.progress.show(&self.account);
+        self.progress.show_last(&self.account.recorder);
         ThreadResult {
             recorder: self.account.recorder,
             overruns,
@@ -360,8 +300,9 @@ impl SenderState {
 /// How long a wait may last, so that a signal is noticed.
 pub(crate) const MAX_WAIT: Duration = Duration::from_millis(20);
 
-/// Nanoseconds between two updates of what is shown of a thread.
-const PROGRESS: u64 = 200_000_000;
+/// Nanoseconds between two updates of what is shown of a thread: a stop condition ends the
+/// load within 100 ms. One takes 2 µs.
+const PROGRESS: u64 = 20_000_000;
 
 /// Puts the context before an error of the system.
 pub(crate) fn with_context(error: &io::Error, what: &str) -> io::Error {

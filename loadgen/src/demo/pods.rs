@@ -58,6 +58,7 @@ pub(super) fn scenario(target: SocketAddr, rate: f64, length: Duration) -> Optio
         causes: Causes::default(),
         others: None,
         guard: None,
+        stops: Vec::new(),
         phases: vec![Phase { name: "pods".to_owned(), plan }],
         expectations: Vec::new(),
         reproduced: Vec::new(),

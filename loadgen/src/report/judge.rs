@@ -39,7 +39,7 @@ impl ExpectationResult {
         let sent = value_from_send(expectation, record);
         let is_met = |value: Option<f64>| value.is_some_and(|value| expectation.is_met(value));
         let in_words = |value: Option<f64>| {
-            value.map_or_else(|| "no data".to_owned(), |value| shown(expectation, value))
+            value.map_or_else(|| "no data".to_owned(), |value| expectation.shown(value))
         };
         let undecided = is_met(due) != is_met(sent);
         Self {
@@ -138,6 +138,8 @@ pub fn invalid_reasons(scenario: &Scenario, measured: &RunResult) -> Vec<String>
         }
         _ => {}
     }
+    let held = measured.stop_condition.iter();
+    reasons.extend(held.map(|held| format!("a stop condition ended the run: {held}")));
     for (phase, record) in scenario.phases.iter().zip(measured.recorder.phases()) {
         let is_closed = phase.plan.shape.is_closed();
         reasons.extend(lateness_reason(&phase.name, record, scenario.limits.max_lateness));
@@ -285,15 +287,6 @@ fn figure(histogram: &Histogram<u64>, statistic: Statistic) -> Option<f64> {
         Statistic::Percentile(percentile) => histogram.value_at_percentile(percentile) as f64,
         Statistic::Max => histogram.max() as f64,
     })
-}
-
-fn shown(expectation: &Expectation, value: f64) -> String {
-    match expectation.bound {
-        Bound::Time(_) => format!("{:.3} ms", value / 1e6),
-        Bound::Share(_) => format!("{:.4}%", value * 100.0),
-        Bound::Number(_) if value.fract() == 0.0 => format!("{value}"),
-        Bound::Number(_) => format!("{value:.2}"),
-    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a figure for people")]

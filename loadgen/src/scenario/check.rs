@@ -82,6 +82,7 @@ fn check_one(file: &ScenarioFile, source: &Source<'_>, folder: &Path) -> Result<
         causes: causes::causes(file, &phases, source)?,
         others: None,
         guard: guard.transpose()?,
+        stops: guarded::stops(&file.stop, &phases, source)?,
         phases,
         expectations: Vec::new(),
         reproduced: Vec::new(),

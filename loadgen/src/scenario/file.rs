@@ -41,6 +41,9 @@ pub struct ScenarioFile {
     pub others: Option<OthersFile>,
     /// Whose answers must go on, or the load ends.
     pub guard: Option<GuardFile>,
+    /// Conditions on the run's own figures that end the load, as `lost > 50% for 10s`.
+    #[serde(default)]
+    pub stop: Vec<Spanned<String>>,
     /// Who looks the names up; without any, queries are sent as they are.
     #[serde(default)]
     pub client: Vec<Spanned<ClientFile>>,

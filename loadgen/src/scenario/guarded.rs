@@ -1,13 +1,17 @@
-//! `[guard]`: from what was written to what is asked.
+//! `[guard]` and `stop`: from what was written to what ends a load.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use toml::Spanned;
+
+use super::Phase;
 use super::error::{Result, Source};
 use super::file::GuardFile;
 use super::target::parse_server;
 use crate::expect::parse_duration;
 use crate::probe::GuardProbe;
+use crate::stops::StopCondition;
 
 /// Reads the guard; it asks the `target` unless it has a server of its own.
 pub(super) fn guard(
@@ -46,6 +50,31 @@ pub(super) fn guard(
     })
 }
 
+/// Reads the stop conditions.
+pub(super) fn stops(
+    file: &[Spanned<String>],
+    phases: &[Phase],
+    source: &Source<'_>,
+) -> Result<Vec<StopCondition>> {
+    let is_closed = phases.iter().any(|phase| phase.plan.shape.is_closed());
+    if let Some(over) = file.get(MOST_STOPS) {
+        let reason = format!("stop: at most {MOST_STOPS} conditions");
+        return Err(source.error(over.span(), reason));
+    }
+    let each = file.iter().map(|text| {
+        let wrong = |reason: &str| {
+            let reason = format!("stop: {:?}: {reason}", text.as_ref());
+            source.error(text.span(), reason)
+        };
+        let condition = StopCondition::parse(text.as_ref()).map_err(|reason| wrong(&reason))?;
+        match is_closed && condition.is_latency() {
+            true => Err(wrong("a closed loop (shape = \"max\") has no latency to stop at")),
+            false => Ok(condition),
+        }
+    });
+    each.collect()
+}
+
 /// More often it would be a load itself.
 const LEAST: Duration = Duration::from_millis(100);
 /// Less often it would end a load minutes too late.
@@ -53,3 +82,5 @@ const MOST: Duration = Duration::from_secs(60);
 const DEFAULT_EVERY: Duration = Duration::from_secs(1);
 /// One may be lost on the way.
 const DEFAULT_FAILS: u32 = 3;
+/// More than there are figures to watch.
+const MOST_STOPS: usize = 16;

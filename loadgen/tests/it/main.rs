@@ -16,3 +16,4 @@ mod schema;
 mod shards;
 mod sockets;
 mod stall;
+mod stopped;
