@@ -8,11 +8,18 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use testbed::{Capture, Captured, Component, Netns, Process, by_length, eventually, have, pace};
+use serde_json::Value;
+use testbed::{Capture, Component, Netns, Process, by_length, eventually, have, pace};
 
 use crate::play::World;
 use crate::rules::Trouble;
 use crate::world::Servers;
+
+mod beside;
+mod limit;
+mod packets;
+
+use packets::{finish, last_packet};
 
 #[test]
 fn safety_of_each_fault_at_each_end() {
@@ -22,28 +29,10 @@ fn safety_of_each_fault_at_each_end() {
     let mut wrong = Vec::new();
     for (n, fault) in Fault::ALL.into_iter().enumerate() {
         for (m, end) in End::ALL.into_iter().enumerate() {
-            if by_length(n == m, true) {
+            if by_length(n == m % Fault::ALL.len(), true) {
                 // A machine that stands still ends nothing, so it gets other tries.
                 let again = |_| ended(fault, end);
                 wrong.extend(ended(fault, end).or_else(again).or_else(again).err());
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-/// Never more than `max_qps` in any 100 ms, though server and generator stand still for two
-/// seconds and then have much to make up for.
-#[test]
-fn safety_of_the_limit_whatever_stands_still() {
-    if !has_all() {
-        return;
-    }
-    let mut wrong = Vec::new();
-    for (name, load) in LOADS {
-        for stopped in [Stopped::Server, Stopped::Generator] {
-            if by_length(stopped == Stopped::Generator && name == "closed loop", true) {
-                wrong.extend(most_in_100_ms(name, load, stopped).err());
             }
         }
     }
@@ -74,6 +63,10 @@ enum End {
     Hangup,
     StopFile,
     Lease,
+    /// The service that the guard asks stands still.
+    Guard,
+    /// The server stands still, and the load has a stop condition.
+    Condition,
 }
 
 impl Fault {
@@ -93,14 +86,30 @@ impl Fault {
 }
 
 impl End {
-    const ALL: [Self; 4] = [Self::Kill, Self::Hangup, Self::StopFile, Self::Lease];
+    const ALL: [Self; 6] =
+        [Self::Kill, Self::Hangup, Self::StopFile, Self::Lease, Self::Guard, Self::Condition];
 
     const fn exit(self) -> Option<i32> {
         match self {
             Self::Kill => None,
             Self::Hangup => Some(129),
-            Self::StopFile | Self::Lease => Some(5),
+            _ => Some(5),
         }
+    }
+
+    /// What a scenario has of it: before its tables, and among them.
+    const fn words(self) -> [&'static str; 2] {
+        match self {
+            Self::Guard => ["", GUARD],
+            Self::Condition => ["stop = [\"lost > 50% for 1s\"]\n", ""],
+            _ => ["", ""],
+        }
+    }
+
+    /// The seconds after which it has happened: three queries of the guard without an
+    /// answer, and the rest of the one that was on its way.
+    const fn takes(self) -> f64 {
+        if matches!(self, Self::Guard) { 0.4 } else { 0.0 }
     }
 }
 
@@ -111,6 +120,8 @@ impl fmt::Display for End {
             Self::Hangup => "SIGHUP",
             Self::StopFile => "stop file",
             Self::Lease => "lease gone",
+            Self::Guard => "guard not answered",
+            Self::Condition => "stop condition",
         })
     }
 }
@@ -119,25 +130,14 @@ impl fmt::Display for End {
 fn ended(fault: Fault, end: End) -> Result<(), String> {
     let servers = Servers::start(World::Plain, Trouble::Tracked);
     let netns = servers.netns();
+    let neighbor = beside::service(&servers);
     let folder = tempfile::tempdir().unwrap();
-    let [file, stop, lease] = ["s.toml", "stop", "lease"].map(|name| folder.path().join(name));
-    fs::write(&file, scenario(fault)).unwrap();
+    let [file, stop, lease, report] = FILES.map(|name| folder.path().join(name));
+    fs::write(&file, scenario(fault, end)).unwrap();
     fs::write(&lease, "").unwrap();
     let rules = listed(netns);
     let capture = Capture::start(netns, "lo", OURS).unwrap();
-    // Ahead of what else this machine does: what is asked is when it stops, not when it
-    // runs. A flood of flows would leave no CPU to the capture.
-    let priority = if fault == Fault::Flows { "--other 0" } else { "--fifo 20" };
-    let mut command = servers.command("chrt");
-    command.args(priority.split(' ')).arg(PROGRAM);
-    command.args(["run", "--allow-faults", "upstream,ring,flows", "--lease-for", "1m"]);
-    command
-        .arg(&file)
-        .arg("--stop-file")
-        .arg(&stop)
-        .arg("--lease")
-        .arg(&lease);
-    let load = Process::spawn(&mut command).unwrap();
+    let load = Process::spawn(load(&servers, fault).current_dir(folder.path())).unwrap();
     let is_on = || match fault {
         Fault::Flows => flows(netns) > 20_000,
         _ => bound(netns).contains(":53"),
@@ -145,8 +145,18 @@ fn ended(fault: Fault, end: End) -> Result<(), String> {
     assert!(eventually(PATIENCE, is_on), "{fault:?}: {}", load.output());
     // A second of it.
     pace(Duration::from_secs(1));
-    make(end, &load, &stop, &lease);
-    let at = now();
+    if let Some(status) = load.status() {
+        return Err(format!("{fault:?}, {end}: it ended by itself, {status}\n{}", load.output()));
+    }
+    match end {
+        End::Kill => load.signal("KILL").unwrap(),
+        End::Hangup => load.signal("HUP").unwrap(),
+        End::StopFile => fs::write(&stop, "").unwrap(),
+        End::Lease => fs::remove_file(&lease).unwrap(),
+        End::Guard => neighbor.signal("STOP").unwrap(),
+        End::Condition => servers.halt_coredns(),
+    }
+    let at = now() + end.takes();
     let status = load.wait(PATIENCE).map_err(|error| error.to_string())?;
     if end == End::Kill {
         let cleanup = servers.command(PROGRAM).arg("cleanup").output().unwrap();
@@ -157,6 +167,7 @@ fn ended(fault: Fault, end: End) -> Result<(), String> {
     // Longer than what it may take, so that a late packet is seen.
     pace(Duration::from_millis(300));
     let captured = finish(netns, capture)?;
+    let at = if end == End::Condition { held_at(&report)? } else { at };
     let last = last_packet(&captured) - at;
     let left = flows(netns);
     let sockets = bound(netns).lines().filter(|line| is_ours(line)).count();
@@ -178,16 +189,35 @@ fn ended(fault: Fault, end: End) -> Result<(), String> {
     wrong.map_or(Ok(()), |(_, why)| Err(format!("{fault:?}, {end}: {why}\n{}", load.output())))
 }
 
-fn make(end: End, load: &Process, stop: &Path, lease: &Path) {
-    match end {
-        End::Kill => load.signal("KILL").unwrap(),
-        End::Hangup => load.signal("HUP").unwrap(),
-        End::StopFile => fs::write(stop, "").unwrap(),
-        End::Lease => fs::remove_file(lease).unwrap(),
-    }
+/// The load of the scenario, with the files of its folder.
+fn load(servers: &Servers, fault: Fault) -> Command {
+    // Ahead of what else this machine does: what is asked is when it stops, not when it
+    // runs. A flood of flows would leave no CPU to the capture.
+    let priority = if fault == Fault::Flows { "--other 0" } else { "--fifo 20" };
+    let mut command = servers.command("chrt");
+    command.args(priority.split(' ')).arg(PROGRAM);
+    let [file, stop, lease, report] = FILES;
+    command.args(["run", file, "--allow-faults", "upstream,ring,flows", "--stop-file", stop]);
+    command.args(["--lease", lease, "--lease-for", "1m", "--json", report]);
+    command
 }
 
-fn scenario(fault: Fault) -> String {
+/// When the stop condition held, in seconds since 1970, by the report.
+fn held_at(report: &Path) -> Result<f64, String> {
+    let report: Value = serde_json::from_str(&fs::read_to_string(report).unwrap()).unwrap();
+    let reasons = report["invalid"].as_array().unwrap().iter();
+    let reason = reasons
+        .filter_map(Value::as_str)
+        .find(|reason| reason.contains("stop condition"));
+    let seconds = reason.and_then(|reason| reason.split(" at ").last()?.strip_suffix(" s"));
+    let seconds: Option<f64> = seconds.and_then(|seconds| seconds.parse().ok());
+    let start = report["started_unix_ns"].as_f64().unwrap() / 1e9;
+    let at = seconds.map(|seconds| start + seconds);
+    at.ok_or_else(|| format!("no stop condition in {}", report["invalid"]))
+}
+
+fn scenario(fault: Fault, end: End) -> String {
+    let [before, among] = end.words();
     // Of which CoreDNS asks somebody who answers, where somebody is there.
     let name = match fault {
         Fault::Ring => "ring.example",
@@ -195,106 +225,14 @@ fn scenario(fault: Fault) -> String {
         _ => "cluster.local",
     };
     format!(
-        "schema = 1\nname = \"safety\"\ntarget = {{ server = \"127.0.0.1:5335\" }}\n\
+        "schema = 1\nname = \"safety\"\n{before}target = {{ server = \"127.0.0.1:5335\" }}\n\
          limits = {{ max_qps = 6000, max_duration = \"1m\", max_lateness = \"10s\" }}\n\
-         sender = {{ ports = \"pool:20\", timeout = \"1s\", linger = \"0s\" }}\n{}\
+         sender = {{ ports = \"pool:20\", timeout = \"1s\", linger = \"0s\" }}\n{}{among}\
          [workload]\nnames = [\"{name}\"]\nunique = true\n\
          [[phase]]\nname = \"load\"\nfor = \"50s\"\n\
          schedule = {{ shape = \"constant\", rate = 200 }}\n",
         fault.words()
     )
-}
-
-/// A load by its name, and the words of `[workload]`, the clients and the phase.
-const LOADS: [(&str, &str); 3] = [
-    ("open loop", "schedule = { shape = \"constant\", rate = 1000 }\n"),
-    ("closed loop", "schedule = { shape = \"max\", window = 64 }\n"),
-    (
-        "clients",
-        "schedule = { shape = \"constant\", rate = 300 }\n[[client]]\nmodel = \"glibc\"\ncount = 20\n",
-    ),
-];
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Stopped {
-    Server,
-    Generator,
-}
-
-fn most_in_100_ms(name: &str, load: &str, stopped: Stopped) -> Result<(), String> {
-    let servers = Servers::start(World::Well, Trouble::None);
-    let netns = servers.netns();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("s.toml");
-    let text = format!(
-        "schema = 1\nname = \"limit\"\ntarget = {{ server = \"127.0.0.1:5335\" }}\n\
-         limits = {{ max_qps = {LIMIT}, max_duration = \"1m\", max_lateness = \"10s\" }}\n\
-         workload = {{ names = [\"www.example.com.\"] }}\n\
-         [[phase]]\nname = \"load\"\nfor = \"6s\"\n{load}"
-    );
-    fs::write(&file, text).unwrap();
-    let capture = Capture::start(netns, "lo", "udp dst port 5335 or dst port 9").unwrap();
-    let generator = Process::spawn(servers.command(PROGRAM).arg("run").arg(&file)).unwrap();
-    pace(Duration::from_secs(2));
-    let process = match stopped {
-        Stopped::Server => servers.well(),
-        Stopped::Generator => &generator,
-    };
-    process.signal("STOP").unwrap();
-    pace(Duration::from_secs(2));
-    process.signal("CONT").unwrap();
-    generator
-        .wait(PATIENCE)
-        .map_err(|error| error.to_string())?;
-    let mut times = times(&finish(netns, capture)?);
-    // The last is ours.
-    times.pop();
-    // A lookup of a client is two queries, and the limit is on lookups.
-    let per_draw = if name == "clients" { 2 } else { 1 };
-    let allowed = LIMIT / 10 * per_draw;
-    let most = (0..times.len())
-        .map(|first| times[first..].partition_point(|at| *at < times[first] + 0.1))
-        .max()
-        .unwrap_or(0);
-    println!(
-        "{name}, {stopped:?} stopped for 2 s: at most {most} in 100 ms of {allowed}, {} in all",
-        times.len()
-    );
-    match most <= allowed && times.len() > 1_000 {
-        true => Ok(()),
-        false => Err(format!("{name}, {stopped:?} stopped: {most} in 100 ms of {allowed}")),
-    }
-}
-
-/// The seconds since 1970 of all packets, in order.
-fn times(captured: &Captured) -> Vec<f64> {
-    let rows = captured.fields(["frame.time_epoch"]).unwrap();
-    let mut times: Vec<f64> = rows.iter().map(|[at]| seconds(at)).collect();
-    times.sort_by(f64::total_cmp);
-    times
-}
-
-/// The time of the last packet that the generator sent.
-fn last_packet(captured: &Captured) -> f64 {
-    let rows = captured
-        .fields(["frame.time_epoch", "udp.dstport"])
-        .unwrap();
-    let ours = rows.iter().filter(|[_, port]| port != "9");
-    ours.map(|[at, _]| seconds(at)).fold(0.0, f64::max)
-}
-
-/// Newer programs print a date, older ones a number.
-fn seconds(text: &str) -> f64 {
-    text.parse()
-        .unwrap_or_else(|_| panic!("{text:?} is no number of seconds"))
-}
-
-fn finish(netns: &Netns, capture: Capture) -> Result<Captured, String> {
-    let last = format!("echo -n {LAST} >/dev/udp/127.0.0.1/9");
-    crate::play::must(netns.command("bash").args(["-c", &last]));
-    capture
-        .finish(LAST.as_bytes())
-        .map_err(|error| error.to_string())
 }
 
 #[expect(clippy::disallowed_methods, reason = "a capture has the time of the wall clock")]
@@ -333,12 +271,14 @@ fn is_ours(line: &str) -> bool {
         .any(|port| line.contains(port))
 }
 
+/// The scenario, what ends it, and its report.
+const FILES: [&str; 4] = ["s.toml", "stop", "lease", "report.json"];
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fivedots-loadgen");
 /// What the generator sends: queries and the ring's to CoreDNS, the upstream's and the
 /// ring's answers, flows; and the mark of the end.
 const OURS: &str =
     "udp and (dst port 5335 or src port 5354 or src port 5355 or port 5399 or dst port 9)";
-const LIMIT: usize = 1_000;
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The packet after the last that matters.
-const LAST: &str = "the-load-has-ended";
+/// A name that the rest of the cluster needs, ten times a second.
+const GUARD: &str = "[guard]\nserver = \"127.0.0.3:5335\"\nname = \"kubernetes.default.svc.cluster.local\"\n\
+                     every = \"100ms\"\nfails = 3\n";

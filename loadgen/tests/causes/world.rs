@@ -4,6 +4,7 @@
 //! |---|---|
 //! | 127.0.0.1:5335 | what a scenario asks |
 //! | 127.0.0.2:5335 | CoreDNS, as the rest of the cluster asks it |
+//! | 127.0.0.3:5335 | a service beside it that a guard asks |
 //! | 127.0.1.1, 127.0.1.2 | its Pods, where there is a roll-out |
 //! | 127.0.0.1:9153 | its figures |
 //! | 127.0.0.1:5354, :5355 | the upstream and the ring, both of the scenario |
@@ -68,6 +69,13 @@ impl Servers {
     /// The server that is well.
     pub(crate) fn well(&self) -> &Process {
         &self.well[0]
+    }
+
+    /// Lets every CoreDNS stand still.
+    pub(crate) fn halt_coredns(&self) {
+        for coredns in self.coredns.lock().unwrap().iter() {
+            coredns.process().signal("STOP").unwrap();
+        }
     }
 
     /// Runs the load, and makes the trouble meanwhile.

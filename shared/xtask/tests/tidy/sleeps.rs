@@ -5,7 +5,7 @@ use crate::scan::{has_word, without_tests};
 use crate::{Source, check, lines_where, prove, sources};
 
 /// Files that play time with `testbed::pace`, and what it is there.
-const PACED: [(&str, &str); 16] = [
+const PACED: [(&str, &str); 17] = [
     ("loadgen/tests/clients/play.rs", "clients that do not start all at once"),
     ("loadgen/tests/referee/play.rs", "a generator that is stopped"),
     ("loadgen/tests/referee/server.rs", "a server that stalls"),
@@ -15,7 +15,8 @@ const PACED: [(&str, &str); 16] = [
     ("proxy/tests/cluster/incidents.rs", "half a minute without CoreDNS"),
     ("proxy/tests/cluster/lookups.rs", "what pods feel after each change"),
     ("proxy/tests/incidents/clients.rs", "the pace of clients and of a flood"),
-    ("loadgen/tests/causes/safety.rs", "how long a load lasts, and a process stands still"),
+    ("loadgen/tests/causes/safety.rs", "how long a load lasts"),
+    ("loadgen/tests/causes/safety/limit.rs", "how long a process stands still"),
     ("loadgen/tests/causes/world.rs", "when trouble comes, and a container starts again"),
     ("proxy/tests/intercept/asker.rs", "the pace of a client"),
     ("proxy/tests/it/forwarders.rs", "a forwarder that is slow"),
