@@ -98,8 +98,8 @@ pub struct RunArgs {
     /// Takes this value in place of the file's, as phase.storm.for=30s; may be repeated.
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "replay")]
     pub set: Vec<String>,
-    /// Plays the queries of a log of CoreDNS, of `fivedots record`, or of a capture (pcap,
-    /// pcapng), with its clients, order and clock; may be repeated.
+    /// Plays the queries of a log of CoreDNS, of `fivedots record`, of a capture (pcap,
+    /// pcapng), or of dnstap, with its clients, order and clock; may be repeated.
     #[arg(long, value_name = "FILE", conflicts_with = "file", help_heading = REPLAY)]
     pub replay: Vec<PathBuf>,
     /// So many times as fast.

@@ -4,6 +4,7 @@
 //! drawn from a seed: it is played as it stands.
 
 pub mod corelog;
+pub mod dnstap;
 pub mod pcap;
 mod scale;
 pub mod tap;
@@ -12,9 +13,10 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::Path;
 
-use dns::{Name, Rtype};
+use dns::{Header, Name, Opt, Question, Records, Rtype};
 
 use corelog::{Line, LineError};
+use dnstap::TapError;
 use tap::TapLine;
 
 /// What was asked: equal queries are there once.
@@ -28,6 +30,20 @@ pub struct Asked {
     pub payload: Option<u16>,
     /// The DO bit was set.
     pub dnssec_ok: bool,
+}
+
+impl Asked {
+    /// Reads what a message asks for, or answers; `None` where it is not one question.
+    pub fn parse(message: &[u8]) -> Option<Self> {
+        let header = Header::parse(message).filter(|header| header.counts[0] == 1)?;
+        let question = Question::parse(message).ok()?;
+        let name = Name::from_wire(question.qname).ok()?;
+        let mut records = Records::new(message, question.end(), &header).map_while(Result::ok);
+        let opt = records.find_map(|record| Opt::from_record(&record));
+        let payload = opt.map(|opt| opt.udp_payload_size);
+        let dnssec_ok = opt.is_some_and(|opt| opt.dnssec_ok);
+        Some(Self { name, qtype: question.qtype, payload, dnssec_ok })
+    }
 }
 
 /// One query of a recording.
@@ -56,7 +72,7 @@ pub struct Recording {
 pub struct Remarks {
     /// Queries over TCP, which are left out.
     pub over_tcp: u64,
-    /// Lines, or packets, that are about no query.
+    /// Lines, packets or messages that are about no query.
     pub other_lines: u64,
     /// Queries that the recording itself left out.
     pub skipped: u64,
@@ -78,6 +94,8 @@ pub enum ReplayError {
     Line { file: String, line: usize, error: LineError, text: String },
     #[error("{0}: a capture of a kind of link that is not known, or none at all")]
     Capture(String),
+    #[error("{file}: {error}")]
+    Dnstap { file: String, error: TapError },
     #[error("{files}: there is no query over UDP in it")]
     Empty { files: String },
     #[error("more than {0}")]
@@ -95,7 +113,7 @@ struct Reader {
 }
 
 impl Recording {
-    /// Reads logs of CoreDNS, captures and recordings in `paths`, in any order, and merges
+    /// Reads logs of CoreDNS, captures, files of dnstap and recordings in `paths`, in any order, and merges
     /// them by time.
     ///
     /// # Errors
@@ -110,6 +128,8 @@ impl Recording {
                 .map_err(|error| ReplayError::Unreadable { file: file.clone(), error })?;
             if pcap::is_capture(&octets) {
                 reader.read_capture(file, &octets)?;
+            } else if dnstap::is_dnstap(&octets) {
+                reader.read_dnstap(file, &octets)?;
             } else {
                 reader.read(&file, &String::from_utf8_lossy(&octets))?;
             }
@@ -181,6 +201,16 @@ impl Reader {
         let capture = pcap::read(octets).ok_or(ReplayError::Capture(file))?;
         self.remarks.other_lines += capture.others;
         capture
+            .queries
+            .into_iter()
+            .try_for_each(|line| self.take(line))
+    }
+
+    fn read_dnstap(&mut self, file: String, octets: &[u8]) -> Result<(), ReplayError> {
+        let tapped = dnstap::read(octets).map_err(|error| ReplayError::Dnstap { file, error })?;
+        self.remarks.other_lines += tapped.others;
+        self.remarks.has_outcomes |= tapped.has_answers;
+        tapped
             .queries
             .into_iter()
             .try_for_each(|line| self.take(line))

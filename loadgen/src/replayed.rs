@@ -141,7 +141,7 @@ fn about(args: &RunArgs, recording: &Recording) -> String {
         text.push_str(&format!("; {} over TCP are left out", remarks.over_tcp));
     }
     if remarks.other_lines > 0 {
-        text.push_str(&format!("; {} other lines or packets", remarks.other_lines));
+        text.push_str(&format!("; {} other lines, packets or messages", remarks.other_lines));
     }
     text
 }

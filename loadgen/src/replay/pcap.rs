@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use dns::{Flags, Header, Name, Opt, Question, Records, get_u16, get_u32};
+use dns::{Flags, Header, get_u16, get_u32};
 
 use super::Asked;
 use super::corelog::Line;
@@ -155,17 +155,8 @@ fn query(link: u32, packet: &[u8]) -> Option<(IpAddr, Asked)> {
     };
     let is_to_dns = get_u16(datagram, 2)? == DNS;
     let message = datagram.get(8..).filter(|_| is_to_dns)?;
-    let header = Header::parse(message)?;
-    let question = Question::parse(message).ok()?;
-    if header.flags.has(Flags::QR) || header.counts[0] != 1 {
-        return None;
-    }
-    let name = Name::from_wire(question.qname).ok()?;
-    let mut records = Records::new(message, question.end(), &header).map_while(Result::ok);
-    let opt = records.find_map(|record| Opt::from_record(&record));
-    let payload = opt.map(|opt| opt.udp_payload_size);
-    let dnssec_ok = opt.is_some_and(|opt| opt.dnssec_ok);
-    Some((client, Asked { name, qtype: question.qtype, payload, dnssec_ok }))
+    let is_query = !Header::parse(message)?.flags.has(Flags::QR);
+    Some((client, Asked::parse(message).filter(|_| is_query)?))
 }
 
 /// The octets from the IP header on.

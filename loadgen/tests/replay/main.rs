@@ -7,6 +7,7 @@
 mod hits;
 mod log;
 mod recorded;
+mod tapped;
 mod wire;
 
 use std::process::Command;
