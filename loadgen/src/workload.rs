@@ -11,10 +11,12 @@ use crate::replay::Recording;
 
 mod composed;
 mod names;
+mod services;
 mod stamp;
 
 use composed::Queries;
 pub use names::{NameEntry, NamesError, read_names};
+pub use services::{DEFAULT_FORM, read_services};
 pub use stamp::{MAX_QUERY_LEN, PLACEHOLDER, Stamp};
 
 /// A table of composed queries, and the odds of each.

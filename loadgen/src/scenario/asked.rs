@@ -6,10 +6,13 @@ use dns::{Name, Rtype};
 use toml::Spanned;
 
 use super::error::{Result, Source};
-use super::file::{NamesFile, OrderFile, WorkloadFile};
+use super::file::{NamesFile, OrderFile, ServicesFile, WorkloadFile};
 use super::lookup::SearchPath;
 use crate::clients::{ClientKind, Clients};
-use crate::workload::{Distribution, NameEntry, PLACEHOLDER, QueryOptions, Workload, read_names};
+use crate::workload::{
+    DEFAULT_FORM, Distribution, NameEntry, PLACEHOLDER, QueryOptions, Workload, read_names,
+    read_services,
+};
 
 /// Reads `[workload]`; files of names are found from `folder`.
 pub(super) fn workload(
@@ -21,7 +24,7 @@ pub(super) fn workload(
 ) -> Result<(Workload, Option<Clients>)> {
     let workload = file.as_ref();
     let error = |reason: String| source.error(workload.names.span(), reason);
-    let asked = names(workload.names.as_ref(), folder).map_err(error)?;
+    let (asked, mut names) = names(workload.names.as_ref(), folder).map_err(error)?;
     let popularity = popularity(workload, source)?;
     let is_lookup = workload.lookup.is_some() || !kinds.is_empty();
     let options = options(workload, is_lookup, source)?;
@@ -43,7 +46,6 @@ pub(super) fn workload(
             format!("workload.names: {} has a type, but a lookup asks for addresses", typed.name);
         return Err(error(reason));
     }
-    let mut names = spelled(workload.names.as_ref(), &asked);
     if options.unique {
         names = names
             .iter()
@@ -74,23 +76,43 @@ pub(super) fn workload(
     Ok((finished(Workload::lookups(&[walks], &types, popularity, seed)), None))
 }
 
-fn names(file: &NamesFile, folder: &Path) -> std::result::Result<Vec<NameEntry>, String> {
-    let asked: Vec<NameEntry> = match file {
-        NamesFile::File(path) => {
-            read_names(&folder.join(path)).map_err(|reason| format!("workload.names: {reason}"))?
-        }
-        NamesFile::Inline(lines) => lines
+/// The names, and how they were written: the last dot decides whether the search list is
+/// used. A file's names are taken as relative.
+fn names(
+    file: &NamesFile,
+    folder: &Path,
+) -> std::result::Result<(Vec<NameEntry>, Vec<String>), String> {
+    let wrong = |reason: String| format!("workload.names: {reason}");
+    let listed = |lines: &[String]| {
+        let entry = |line: &String| {
+            let entry = line.parse::<NameEntry>();
+            entry.map_err(|reason| wrong(format!("{line:?}: {reason}")))
+        };
+        let asked = lines
             .iter()
-            .map(|line| {
-                let entry = line.parse();
-                entry.map_err(|reason| format!("workload.names: {line:?}: {reason}"))
-            })
-            .collect::<std::result::Result<_, _>>()?,
+            .map(entry)
+            .collect::<std::result::Result<_, _>>()?;
+        let first = |line: &String| line.split_ascii_whitespace().next().map(str::to_owned);
+        Ok::<_, String>((asked, lines.iter().filter_map(first).collect()))
+    };
+    let (asked, names): (Vec<NameEntry>, _) = match file {
+        NamesFile::File(path) => {
+            let asked = read_names(&folder.join(path)).map_err(|error| wrong(error.to_string()))?;
+            let relative =
+                |asked: &NameEntry| asked.name.to_string().trim_end_matches('.').to_owned();
+            let names = asked.iter().map(relative).collect();
+            (asked, names)
+        }
+        NamesFile::Services(ServicesFile { services, form }) => {
+            let form = form.as_deref().unwrap_or(DEFAULT_FORM);
+            listed(&read_services(&folder.join(services), form).map_err(wrong)?)?
+        }
+        NamesFile::Inline(lines) => listed(lines)?,
     };
     if asked.is_empty() {
-        return Err("workload.names: there is no name".to_owned());
+        return Err(wrong("there is no name".to_owned()));
     }
-    Ok(asked)
+    Ok((asked, names))
 }
 
 /// Reads `popularity` and `order`.
@@ -182,21 +204,6 @@ pub(super) fn search(
         Err(source.error(domain.span(), reason))
     };
     domains.iter().map(check).collect()
-}
-
-/// The names as they were written: the last dot decides whether the search
-/// list is used. A file's names are taken as relative.
-fn spelled(names: &NamesFile, asked: &[NameEntry]) -> Vec<String> {
-    match names {
-        NamesFile::Inline(lines) => lines
-            .iter()
-            .filter_map(|line| line.split_ascii_whitespace().next().map(str::to_owned))
-            .collect(),
-        NamesFile::File(_) => asked
-            .iter()
-            .map(|asked| asked.name.to_string().trim_end_matches('.').to_owned())
-            .collect(),
-    }
 }
 
 fn types(

@@ -165,14 +165,29 @@ pub enum OrderFile {
     File,
 }
 
-/// The two forms of `names`.
+/// The forms of `names`.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "names: neither a list, nor the path of a file, nor { services = \"FILE\", form = … }"
+)]
 pub enum NamesFile {
     /// In the scenario itself.
     Inline(Vec<String>),
     /// A path, from the scenario's folder.
     File(String),
+    /// Those of a cluster's Services.
+    Services(ServicesFile),
+}
+
+/// `names = { services = … }`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServicesFile {
+    /// What `kubectl get services -A -o json` printed: a path, from the scenario's folder.
+    pub services: String,
+    /// How they are asked for; `{name}.{namespace}.svc.cluster.local` by default.
+    pub form: Option<String>,
 }
 
 /// `lookup = { … }`, after resolv.conf.

@@ -98,6 +98,22 @@ fn what_is_wrong_with_the_rarer_words_is_named_as_well() {
         ("MX\"]", "MX\"]\ndnssec_ok = true", "s.toml:11: workload.dnssec_ok: DO is a bit of"),
         ("MX\"]", "MX\"]\norder = \"any\"", "s.toml:11: unknown variant `any`"),
         (
+            "[\"a.example\", \"b.example MX\"]",
+            "{ services = \"gone.json\" }",
+            "s.toml:10: workload.names: cannot read gone.json: ",
+        ),
+        (
+            "[\"a.example\", \"b.example MX\"]",
+            "{ services = \"gone.json\", form = \"{zone}\" }",
+            "s.toml:10: workload.names: form: \"{zone}\" is not of {name}, {namespace} and text",
+        ),
+        (
+            "[\"a.example\", \"b.example MX\"]",
+            "{ service = \"gone.json\" }",
+            "s.toml:10: names: neither a list, nor the path of a file, nor { services",
+        ),
+        ("\"t\"", "\"t\"\nstop = [\"lost > 1\"]", "s.toml:4: stop: \"lost > 1\": write for"),
+        (
             "MX\"]",
             "MX\"]\npopularity = \"zipf:1\"\norder = \"file\"",
             "s.toml:12: workload.order: names in their order are not drawn",
