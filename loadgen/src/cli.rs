@@ -84,6 +84,9 @@ pub struct OutputArgs {
     /// Shows the run while it lasts, for Prometheus: an address and a port to listen on.
     #[arg(long, value_name = "ADDRESS")]
     pub metrics: Option<SocketAddr>,
+    /// Shows the run on one screen while it lasts; q ends it.
+    #[arg(long)]
+    pub live: bool,
 }
 
 /// Arguments of `run`.
@@ -121,12 +124,12 @@ pub struct RunArgs {
     /// What the run must show, such as "lost < 1%"; may be repeated.
     #[arg(long, value_name = "CONDITION", requires = "replay", help_heading = REPLAY)]
     pub expect: Vec<String>,
-    /// Allows load to these addresses; loopback is always allowed.
-    #[arg(long, value_name = "CIDR", requires = "replay", help_heading = REPLAY)]
-    pub allow: Vec<String>,
     /// What ends the load, such as "lost > 50% for 10s"; may be repeated.
     #[arg(long, value_name = "CONDITION", requires = "replay", help_heading = REPLAY)]
     pub stop: Vec<String>,
+    /// Allows load to these addresses; loopback is always allowed.
+    #[arg(long, value_name = "CIDR", requires = "replay", help_heading = REPLAY)]
+    pub allow: Vec<String>,
     /// Where the figures go.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -256,12 +259,12 @@ pub struct QuickArgs {
     /// What the run must show, such as "latency.p99 < 20ms"; may be repeated.
     #[arg(long, value_name = "CONDITION")]
     pub expect: Vec<String>,
-    /// ticks, or exact: each query when it is due, for more CPU.
-    #[arg(long)]
-    pub pacing: Option<String>,
     /// What ends the load, such as "lost > 50% for 10s"; may be repeated.
     #[arg(long, value_name = "CONDITION")]
     pub stop: Vec<String>,
+    /// ticks, or exact: each query when it is due, for more CPU.
+    #[arg(long)]
+    pub pacing: Option<String>,
     /// Sends over TCP.
     #[arg(long)]
     pub tcp: bool,

@@ -14,6 +14,7 @@ use crate::expect::parse_duration;
 use crate::forecast::Forecast;
 use crate::guard::{self, PublicTarget, Refusal};
 use crate::halt::{Halted, Halts};
+use crate::live::LiveView;
 use crate::live_metrics::LiveMetrics;
 use crate::outputs::{OutputError, OutputPaths, Outputs};
 use crate::progress::ProgressLine;
@@ -22,7 +23,7 @@ use crate::report::Report;
 use crate::report::merge::{self, MergeError, Part};
 use crate::scenario::{Scenario, ScenarioError};
 use crate::sender::Stop;
-use crate::{compare, demo, find, quick, replayed, run, shard, upstream};
+use crate::{compare, demo, find, quick, replayed, run, shard, tty, upstream};
 
 /// Why a command did not come to a report.
 #[derive(Debug, thiserror::Error)]
@@ -243,6 +244,9 @@ fn measure(
     stop: &Stop,
     out: &mut impl Write,
 ) -> Result<Exit, CommandError> {
+    if output.live && !tty::is_one() {
+        return Err(CommandError::Usage(NO_SCREEN.to_owned()));
+    }
     // Before an hour of load, not after it.
     let outputs = Outputs::open(&OutputPaths::from(output))?;
     let live = output
@@ -251,14 +255,21 @@ fn measure(
         .transpose()
         .map_err(CommandError::Run)?;
     let environment = Environment::read();
-    let mut progress = ProgressLine::new(scenario.duration());
+    let view = output.live.then(|| LiveView::start(scenario, stop));
+    let view = view.transpose().map_err(CommandError::Run)?;
+    let mut progress = ProgressLine::new(scenario.duration(), output.live);
     let measured = run::execute_watched(scenario, stop, &mut |now, snapshot| {
         progress.show(now, snapshot);
         if let Some(live) = &live {
             live.show(snapshot);
         }
+        if let Some(view) = &view {
+            view.show(now, snapshot);
+        }
     })
     .map_err(CommandError::Run)?;
+    // The report goes where the screen was.
+    drop(view);
     let report = Report::new(scenario, environment, &measured);
     let note = match baseline {
         Some(baseline) => baseline.beside(&Part::of(&report)?),
@@ -279,6 +290,8 @@ fn print(out: &mut impl Write, text: &str) -> Result<(), CommandError> {
     Ok(written.map_err(|error| OutputError::new("the plan", error))?)
 }
 
+const NO_SCREEN: &str =
+    "--live: standard error is no terminal with a screen; --metrics shows a run elsewhere";
 /// What is at one address is not dealt out.
 const NOT_DEALT_OUT: &str =
     "--shard: a scenario with [upstream], [ring] or [others] is played by one process";

@@ -63,6 +63,10 @@ pub mod forecast;
 
 pub mod progress;
 
+pub mod tty;
+
+pub mod live;
+
 pub mod live_metrics;
 
 pub mod environment;

@@ -16,9 +16,10 @@ pub struct ProgressLine {
 }
 
 impl ProgressLine {
-    /// Shows on standard error if that is a terminal: a log has no use for it.
-    pub fn new(planned: Duration) -> Self {
-        Self { is_shown: std::io::stderr().is_terminal(), before: [0; 3], planned }
+    /// Shows on standard error if that is a terminal, and not a screen: a log has no use
+    /// for it.
+    pub fn new(planned: Duration, is_live: bool) -> Self {
+        Self { is_shown: !is_live && std::io::stderr().is_terminal(), before: [0; 3], planned }
     }
 
     /// Shows what was counted by `now`.

@@ -7,6 +7,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::sender::Stop;
+use crate::tty;
 
 /// Watches for these signals from now on; the first sets the returned value.
 /// A second one ends the program at once.
@@ -35,6 +36,7 @@ pub fn watch() -> io::Result<Stop> {
                         _ = hangup.recv() => SIGHUP,
                     };
                     if told.signal().is_some() {
+                        tty::give_back();
                         std::process::exit(i32::from(128 + number));
                     }
                     told.set(number);

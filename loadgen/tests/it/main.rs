@@ -10,6 +10,7 @@ mod figures;
 mod find;
 mod gso;
 mod guarded;
+mod live;
 mod page;
 mod program;
 mod schema;

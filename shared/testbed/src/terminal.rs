@@ -63,6 +63,19 @@ impl Terminal {
         }
     }
 
+    /// Gives the terminal another width and height.
+    ///
+    /// # Errors
+    ///
+    /// When the program has ended.
+    pub fn resize(&self, (width, height): (u16, u16)) -> Result<()> {
+        let (width, height) = (width.to_string(), height.to_string());
+        match self.tmux(&["resize-window", "-x", &width, "-y", &height])? {
+            (true, _) => Ok(()),
+            (false, said) => bail!("{width} by {height}: {said}"),
+        }
+    }
+
     /// Waits until the terminal shows `text`.
     ///
     /// # Errors

@@ -87,7 +87,7 @@ const PROXY: &[&[&str]] = &[
 
 /// The load generator's, likewise.
 const LOADGEN: &[&[&str]] = &[
-    &["cli", "environment", "evidence", "exit", "guard", "random", "search", "series"],
+    &["cli", "environment", "evidence", "exit", "guard", "random", "search", "series", "tty"],
     &["expect", "replay"],
     &["outstanding", "recorder", "schedule", "workload"],
     &["clients", "compare", "lookup", "plan", "snapshot"],
@@ -95,7 +95,7 @@ const LOADGEN: &[&[&str]] = &[
     &["sender"],
     &["causes", "probe"],
     &["halt", "quick", "scenario", "shard", "signals"],
-    &["forecast", "live_metrics", "progress", "run"],
+    &["forecast", "live", "live_metrics", "progress", "run"],
     &["report"],
     &["baseline", "demo", "find", "outputs", "replayed", "upstream"],
     &["command"],
