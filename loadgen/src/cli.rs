@@ -55,7 +55,7 @@ pub enum Command {
     /// Removes what killed processes have left in the connection table of this network
     /// namespace.
     Cleanup,
-    /// Compares 200 pods with and without a node cache.
+    /// Compares 200 pods with and without a node cache, and makes three outages.
     Demo(DemoArgs),
     /// Runs a DNS server with the answers of a cluster's CoreDNS and the Internet.
     Upstream {
@@ -302,7 +302,7 @@ pub struct DemoArgs {
     /// Lookups per second of all pods together.
     #[arg(long, default_value_t = 200.0)]
     pub rate: f64,
-    /// Ends after the comparison, instead of keeping the proxy and its load.
+    /// Ends after the outages, instead of keeping the proxy and its load.
     #[arg(long)]
     pub exit: bool,
 }

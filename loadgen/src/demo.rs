@@ -1,5 +1,5 @@
 //! Shows a proxy at work: the pods of a node look up names through it, and
-//! then straight at the server behind it.
+//! then straight at the server behind it. Three outages follow.
 //!
 //! Everything runs in this machine, on loopback: the server that plays CoreDNS
 //! and the Internet is part of this program, the proxy is its child.
@@ -17,6 +17,7 @@ use crate::run::{self, RunResult};
 use crate::scenario::Scenario;
 use crate::sender::Stop;
 
+mod acts;
 mod error;
 mod page;
 mod pods;
@@ -41,7 +42,8 @@ pub fn run(args: &DemoArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, D
         .map_err(|error| DemoError::Upstream(format!("{error:#}")))?;
     let pods = |target| pods::scenario(target, args.rate, length);
     let direct = pods(server.addr()).ok_or(DemoError::Rate(args.rate))?;
-    let subject = Subject::start(&args.subject, server.addr(), stop)?;
+    let zones = [("cluster.local", server.addr())];
+    let subject = Subject::start(&args.subject, server.addr(), &zones, stop)?;
     announce(out, length, &subject)?;
     let proxied = pods(subject.listen).ok_or(DemoError::Rate(args.rate))?;
     let (through, through_measured) = load(&proxied, &server, stop)?;
@@ -59,7 +61,8 @@ pub fn run(args: &DemoArgs, stop: &Stop, out: &mut impl Write) -> Result<Exit, D
     if let Some(signal) = stop.signal() {
         return Ok(exit.worse(Stop::exit_of(signal)));
     }
-    if !args.exit {
+    exit = exit.worse(acts::play(&args.subject, stop, out)?);
+    if !args.exit && stop.signal().is_none() {
         let lasting = pods::scenario(subject.listen, args.rate, stay::LONGEST);
         stay::stay(&lasting.ok_or(DemoError::Rate(args.rate))?, &subject, stop, out)?;
     }

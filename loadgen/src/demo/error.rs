@@ -21,10 +21,14 @@ pub enum DemoError {
     Ended(String, String),
     #[error("{0} was not ready within {1:?}; its output:\n{2}")]
     NotReady(String, Duration, String),
+    #[error("an act is no scenario: {0}")]
+    Act(String),
     #[error("cannot run the load: {0}")]
     Run(io::Error),
     #[error("cannot write the page: {0}")]
     Output(io::Error),
+    #[error("cannot write {0}: {1}")]
+    Report(String, io::Error),
 }
 
 impl DemoError {

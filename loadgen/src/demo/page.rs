@@ -79,7 +79,12 @@ impl fmt::Display for Page {
     }
 }
 
-fn row(f: &mut fmt::Formatter<'_>, what: &str, with: &str, without: &str) -> fmt::Result {
+pub(super) fn row(
+    f: &mut fmt::Formatter<'_>,
+    what: &str,
+    with: &str,
+    without: &str,
+) -> fmt::Result {
     writeln!(f, "{what:36}{with:>16}{without:>16}")
 }
 

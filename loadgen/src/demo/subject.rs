@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::error::DemoError;
 use crate::sender::Stop;
 
@@ -25,10 +27,12 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// Starts `program` in front of `upstream`, and waits until it is ready.
+    /// Starts `program` in front of `upstream`, with other servers for some `zones`, and
+    /// waits until it is ready.
     pub(super) fn start(
         program: &Path,
         upstream: SocketAddr,
+        zones: &[(&str, SocketAddr)],
         stop: &Stop,
     ) -> Result<Self, DemoError> {
         let shown = program.display().to_string();
@@ -44,7 +48,11 @@ impl Subject {
             .arg("run")
             .args(["--listen", &listen.to_string()])
             .args(["--upstream", &upstream.to_string()])
-            .args(["--zone", &format!("cluster.local={upstream}")])
+            .args(
+                zones
+                    .iter()
+                    .map(|(zone, server)| format!("--zone={zone}={server}")),
+            )
             .args(["--metrics", &metrics.to_string()])
             .args(["--admin", &admin.to_string()])
             .stdin(Stdio::null())
@@ -74,6 +82,21 @@ impl Subject {
         }
     }
 
+    /// Waits for what the proxy finds of its own node: it looks every ten seconds. `None`
+    /// where it finds no cause.
+    #[expect(clippy::disallowed_methods, reason = "waiting for another process, by a deadline")]
+    pub(super) fn verdict(&self, stop: &Stop) -> Option<String> {
+        let deadline = Instant::now() + VERDICT;
+        loop {
+            let answer = get(self.admin, "/api/v1/verdict").ok();
+            let found = answer.as_deref().and_then(finding);
+            if found.is_some() || Instant::now() >= deadline || stop.signal().is_some() {
+                return found;
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
     /// What it wrote so far.
     fn said(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
@@ -91,7 +114,7 @@ impl Drop for Subject {
 
 /// Finds a port that is free for UDP and TCP. Another program may take it before
 /// the proxy does; then the proxy ends with an error.
-fn free_port() -> io::Result<SocketAddr> {
+pub(super) fn free_port() -> io::Result<SocketAddr> {
     let mut last = io::Error::other("no port is free");
     for _ in 0..PORT_TRIES {
         let listener = TcpListener::bind(ANY_PORT)?;
@@ -106,22 +129,61 @@ fn free_port() -> io::Result<SocketAddr> {
 
 /// Asks `GET /readyz`.
 fn is_ready(metrics: SocketAddr) -> bool {
-    let ask = || -> io::Result<bool> {
-        let mut stream = TcpStream::connect_timeout(&metrics, PATIENCE)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: demo\r\nConnection: close\r\n\r\n")?;
-        let mut start = [0; 12];
-        stream.read_exact(&mut start)?;
-        Ok(start.ends_with(b" 200"))
-    };
-    ask().unwrap_or(false)
+    get(metrics, "/readyz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+}
+
+/// The answer of a small page, with its head.
+fn get(server: SocketAddr, path: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&server, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.take(MAX_ANSWER).read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// The first cause of a verdict, its scope, and what shows it.
+fn finding(answer: &str) -> Option<String> {
+    let (_, body) = answer.split_once("\r\n\r\n")?;
+    let verdict: Value = serde_json::from_str(body).ok()?;
+    let found = verdict.get("findings")?.get(0)?;
+    let text = |key: &str| found.get(key)?.as_str().map(str::to_owned);
+    let evidence = found
+        .get("evidence")
+        .and_then(|evidence| evidence.get(0)?.as_str());
+    let evidence =
+        evidence.map_or_else(String::new, |evidence| format!("\n                 {evidence}"));
+    Some(format!("{}, {}{evidence}", text("title")?, text("scope_title")?))
 }
 
 /// A proxy that takes longer to start is broken.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Between two questions whether it is ready.
+/// For a verdict that has not come while the trouble was there.
+const VERDICT: Duration = Duration::from_secs(6);
+/// More than a verdict has.
+const MAX_ANSWER: u64 = 1 << 20;
+/// Between two questions.
 const PAUSE: Duration = Duration::from_millis(20);
 /// How often a port free for both transports is looked for.
 const PORT_TRIES: u32 = 64;
 /// Loopback, and a port of the system's choice.
 const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_is_its_first_cause() {
+        let answer = |body: &str| format!("HTTP/1.1 200 OK\r\nX: y\r\n\r\n{body}");
+        let found = "{\"findings\": [{\"title\": \"a loop\", \"scope_title\": \"this node\", \
+                     \"evidence\": [\"it came back\", \"twice\"]}]}";
+        let shown = finding(&answer(found)).unwrap();
+        assert_eq!(
+            shown.split_whitespace().collect::<Vec<_>>().join(" "),
+            "a loop, this node it came back"
+        );
+        assert_eq!(finding(&answer("{\"findings\": []}")), None);
+        assert_eq!(finding("HTTP/1.1 403 Forbidden\r\n"), None);
+    }
+}
