@@ -62,8 +62,6 @@ pub struct Window {
     pub origins: BTreeMap<String, u64>,
     /// The names that fail most.
     pub failing: Vec<String>,
-    /// Clients that asked for long, have not for a minute, and are still there.
-    pub silent: Vec<String>,
 }
 
 /// Queries and how they ended.
@@ -94,10 +92,6 @@ pub struct Who {
     pub asked: u64,
     /// Queries sent again although they had been answered.
     pub answered_again: u64,
-    /// Answers that were truncated.
-    pub truncated: u64,
-    /// Queries over TCP.
-    pub tcp: u64,
     /// Lookups of names that do not exist.
     pub nonexistent: u64,
     /// Lookups.
@@ -217,33 +211,14 @@ pub struct UdpCounters {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct KubeProxy {
-    /// How it makes Services.
-    pub mode: Mode,
     /// Seconds since it last wrote its rules.
     pub synced_s: Option<u64>,
     /// By how many seconds a change that it has is older than its rules.
     pub pending_s: Option<u64>,
-    /// Rules that it could not write in the window.
+    /// How often it could not write its rules, since its start.
     pub failed_writes: u64,
     /// What its pod waits for, or that it is not ready; none where all is well with it.
     pub trouble: Option<String>,
-}
-
-/// How kube-proxy makes Services.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// Not known.
-    #[default]
-    Unknown,
-    /// iptables.
-    Iptables,
-    /// nftables.
-    Nftables,
-    /// IPVS.
-    Ipvs,
-    /// None: another program does.
-    Replaced,
 }
 
 /// What the API has of CoreDNS.

@@ -9,7 +9,7 @@ pub use sample::{Share, Tries};
 
 mod evidence;
 pub use evidence::{
-    Cluster, Conntrack, CorednsPod, Evidence, Flow, FullTable, KubeProxy, Mode, Peer, Ring, SCHEMA,
+    Cluster, Conntrack, CorednsPod, Evidence, Flow, FullTable, KubeProxy, Peer, Ring, SCHEMA,
     Server, Service, Sums, UdpCounters, Who, Window,
 };
 

@@ -131,7 +131,8 @@ fn rules(state: &RuleState) -> KubeProxy {
     KubeProxy {
         synced_s: state.synced_ago(now),
         pending_s: state.pending(now),
-        ..KubeProxy::default()
+        failed_writes: state.failed_writes,
+        trouble: None,
     }
 }
 

@@ -34,7 +34,6 @@ pub fn window(
             .iter()
             .map(|name| name.name.clone())
             .collect(),
-        silent: Vec::new(),
     }
 }
 
@@ -100,9 +99,8 @@ impl Redacted for Evidence {
         if let Some(window) = &mut self.window {
             let failing = window.failing.iter_mut();
             failing.for_each(|name| *name = veil.name(std::mem::take(name)));
-            let who = window.who.iter_mut().map(|who| &mut who.name);
-            who.chain(&mut window.silent)
-                .for_each(|client| hide_client(client, veil));
+            let who = window.who.iter_mut();
+            who.for_each(|who| hide_client(&mut who.name, veil));
         }
         let below = self.rings.iter_mut().flatten();
         below.for_each(|ring| ring.below = veil.name(std::mem::take(&mut ring.below)));
@@ -220,7 +218,6 @@ fn who(view: &WorkloadView) -> Who {
         answered_again: minute.retransmits_answered,
         nonexistent: minute.nonexistent,
         lookups: minute.lookups,
-        ..Who::default()
     }
 }
 
@@ -248,9 +245,8 @@ mod tests {
         let who = |name: &str| Who { name: name.to_owned(), ..Who::default() };
         Evidence {
             window: Some(Window {
-                who: vec![who("shop/checkout"), who("10.244.0.9")],
+                who: vec![who("shop/checkout"), who("10.244.0.9"), who("pay/ledger")],
                 failing: vec!["api.secret.example.".to_owned()],
-                silent: vec!["pay/ledger".to_owned()],
                 ..Window::default()
             }),
             rings: Some(vec![Ring { below: "secret.example.".to_owned(), ..Ring::default() }]),

@@ -111,18 +111,11 @@ fn failing_alone(window: &Window) -> Option<Finding> {
         return None;
     }
     let names: Vec<_> = window.failing.iter().take(3).map(String::as_str).collect();
-    let no_tcp = worst.truncated > 0 && worst.tcp == 0;
     let finding = found(Cause::OneWorkload, Scope::Workload)
         .culprit(Some(worst.name.clone()))
         .because(format!("{} of {} queries of {} fail", worst.failed, worst.queries, worst.name))
         .because(format!("of all others {} of {} do", rest.part, rest.whole))
         .because_if(!names.is_empty(), || format!("names: {}", names.join(", ")))
-        .because_if(no_tcp, || {
-            format!(
-                "{} of its answers were truncated, and it never asked over TCP",
-                worst.truncated
-            )
-        })
         .otherwise("a fault of the node or the cluster has others fail too");
     Some(finding)
 }

@@ -83,6 +83,7 @@ pub(super) fn stale_rules(evidence: &Evidence, before: &[Finding]) -> Option<Fin
     }
     let kube_proxy = evidence.kube_proxy.as_ref();
     let pending = kube_proxy.and_then(|proxy| proxy.pending_s);
+    let failed = kube_proxy.map_or(0, |proxy| proxy.failed_writes);
     let trouble = kube_proxy.and_then(|proxy| proxy.trouble.clone());
     let culprit = (!strange.is_empty()).then(|| list(&strange));
     let finding = found(Cause::StaleRules, scope_of_rules(evidence))
@@ -93,6 +94,9 @@ pub(super) fn stale_rules(evidence: &Evidence, before: &[Finding]) -> Option<Fin
         .because_if(well, || "each CoreDNS pod answers when it is asked directly".to_owned())
         .because_if(pending.is_some_and(|s| s >= PENDING), || {
             format!("kube-proxy has had changes for {} s that its rules lack", pending.unwrap_or(0))
+        })
+        .because_if(failed > 0, || {
+            format!("kube-proxy could not write its rules {failed} times since its start")
         })
         .because_if(trouble.is_some(), || trouble.unwrap_or_default())
         .culprit(culprit)

@@ -39,13 +39,8 @@ fn pod(n: u8, udp: Tries) -> Server {
 
 /// A node on which all is well, with everything looked at.
 fn healthy() -> Evidence {
-    let who = |name: &str| Who {
-        name: name.to_owned(),
-        queries: 1_000,
-        lookups: 500,
-        tcp: 1,
-        ..Who::default()
-    };
+    let who =
+        |name: &str| Who { name: name.to_owned(), queries: 1_000, lookups: 500, ..Who::default() };
     Evidence {
         node: "node-a".to_owned(),
         window: Some(Window {
@@ -229,11 +224,13 @@ fn stale_rules_are_told_from_stale_entries() {
         let service = evidence.service.as_mut().unwrap();
         service.udp = tries(10, 10);
         service.backends = Some(vec![[10, 244, 0, 1].into(), [10, 244, 0, 7].into()]);
-        evidence.kube_proxy.as_mut().unwrap().pending_s = Some(300);
+        let proxy = evidence.kube_proxy.as_mut().unwrap();
+        (proxy.pending_s, proxy.failed_writes) = (Some(300), 4);
     }));
     assert_eq!((rules.cause, rules.scope), (Cause::StaleRules, Scope::Node));
     assert_eq!(rules.culprit.as_deref(), Some("10.244.0.7"));
-    assert!(rules.evidence.iter().any(|one| one.contains("300 s")), "{rules:?}");
+    let told = |words: &str| rules.evidence.iter().any(|one| one.contains(words));
+    assert!(told("300 s") && told("could not write its rules 4 times"), "{rules:?}");
     let flows = only(&changed(|evidence| {
         let flow = Flow { client: [10, 244, 0, 9].into(), backend: [10, 244, 0, 7].into() };
         evidence.service.as_mut().unwrap().stale_flows = vec![flow.clone(), flow];
