@@ -14,7 +14,7 @@ mod owner;
 pub use owner::Owner;
 
 mod resolver;
-pub use resolver::{Kubelet, Resolver};
+pub use resolver::{Kubelet, Policy, Resolver};
 
 mod pods;
 pub use pods::{Change, Holder, Pod, Pods, Scope};

@@ -25,7 +25,7 @@ pub struct Resolver {
 impl Resolver {
     /// Follows the kubelet (`pkg/kubelet/network/dns`, `GetPodDNS`).
     pub fn of(pod: &PodObject, kubelet: &Kubelet) -> Self {
-        let (mut search, mut ndots) = match policy(pod) {
+        let (mut search, mut ndots) = match Policy::of(pod) {
             Policy::ClusterFirst => {
                 let (namespace, domain) = (&pod.metadata.namespace, &kubelet.cluster_domain);
                 let cluster =
@@ -41,8 +41,10 @@ impl Resolver {
         };
         if let Some(config) = &pod.spec.dns_config {
             search.extend(config.searches.iter().cloned());
-            let written = config.options.iter().rev().find_map(ndots_of);
-            ndots = written.unwrap_or(ndots);
+            let mut written = config.options.iter().rev();
+            if let Some(option) = written.find(|option| option.name == "ndots") {
+                ndots = ndots_of(option);
+            }
         }
         let mut unique = Vec::with_capacity(search.len());
         for domain in search {
@@ -56,27 +58,36 @@ impl Resolver {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Policy {
+/// From where a pod has its search list and its nameservers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Policy {
+    /// The cluster's, then the search list of the node.
     ClusterFirst,
+    /// The node's.
     Default,
+    /// The pod's own and no other.
     None,
 }
 
-/// `ClusterFirst` on the host network is what `Default` is elsewhere.
-fn policy(pod: &PodObject) -> Policy {
-    match pod.spec.dns_policy.as_deref() {
-        Some("None") => Policy::None,
-        Some("Default") => Policy::Default,
-        Some("ClusterFirstWithHostNet") => Policy::ClusterFirst,
-        _ if pod.spec.host_network => Policy::Default,
-        _ => Policy::ClusterFirst,
+impl Policy {
+    /// Reads the policy of a pod. `ClusterFirst` on the host network is what `Default` is
+    /// elsewhere.
+    pub fn of(pod: &PodObject) -> Self {
+        match pod.spec.dns_policy.as_deref() {
+            Some("None") => Self::None,
+            Some("Default") => Self::Default,
+            Some("ClusterFirstWithHostNet") => Self::ClusterFirst,
+            _ if pod.spec.host_network => Self::Default,
+            _ => Self::ClusterFirst,
+        }
     }
 }
 
-fn ndots_of(option: &DnsOption) -> Option<u8> {
-    let value = option.value.as_deref().filter(|_| option.name == "ndots");
-    value.and_then(|value| value.parse().ok())
+/// The kubelet writes `ndots` without a value as it is, in the place of its own `ndots:5`;
+/// no library reads that.
+fn ndots_of(option: &DnsOption) -> u8 {
+    let value = option.value.as_deref();
+    value.and_then(|value| value.parse().ok()).unwrap_or(LIBC)
 }
 
 /// `defaultDNSOptions` of the kubelet.
@@ -125,7 +136,7 @@ mod tests {
         for (spec, ndots) in [
             (options(json!([{ "name": "ndots", "value": "2" }])), 2),
             (options(json!([{ "name": "ndots", "value": "2" }, { "name": "edns0" }])), 2),
-            (options(json!([{ "name": "ndots" }])), 5),
+            (options(json!([{ "name": "ndots" }])), 1),
             (options(json!([{ "name": "ndots", "value": "99" }])), 15),
             (options(json!([{ "name": "timeout", "value": "1" }])), 5),
         ] {
