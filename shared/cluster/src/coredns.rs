@@ -1,23 +1,12 @@
 //! What the API has of CoreDNS at one moment: its Services, endpoints, pods and Corefile.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
-use std::time::Duration;
 
-use kube::Client;
-use kube::api::{ListParams, Request};
-use serde::de::DeserializeOwned;
-use tokio::time::timeout;
-
+use crate::api::Api;
 use crate::endpoints::{Endpoints, ServiceName, ServicePods};
-use crate::object::{EndpointSliceObject, List};
+use crate::object::EndpointSliceObject;
 use crate::server::{ConfigMapObject, ServerObject, ServerPod, ServiceObject};
-use crate::watch::{Subject as _, WatchError, chain, client};
-
-/// The API, to be asked once.
-pub struct Api {
-    client: Client,
-}
+use crate::watch::Subject as _;
 
 /// What was read, and why something was not.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,16 +26,6 @@ pub struct Coredns {
 }
 
 impl Api {
-    /// Prepares to ask, with the service account of the pod that we are, or with a
-    /// kubeconfig.
-    ///
-    /// # Errors
-    ///
-    /// When neither has a way to reach the API.
-    pub async fn new(kubeconfig: Option<PathBuf>) -> Result<Self, WatchError> {
-        Ok(Self { client: client(kubeconfig, PATIENCE).await? })
-    }
-
     /// Reads what there is of the CoreDNS behind a Service, and the pod of kube-proxy on
     /// `node`. `now` is in seconds since 1970.
     pub async fn coredns(&self, service: &ServiceName, node: &str, now: i64) -> Coredns {
@@ -94,30 +73,6 @@ impl Api {
         }
         Ok(endpoints.list_ends().pop().unwrap_or_default())
     }
-
-    async fn list<T: Clone + DeserializeOwned>(
-        &self,
-        path: String,
-        labels: Option<&str>,
-    ) -> Result<Vec<T>, String> {
-        let params =
-            ListParams { label_selector: labels.map(str::to_owned), ..ListParams::default() };
-        let request = Request::new(path)
-            .list(&params)
-            .map_err(|error| error.to_string())?;
-        let list = timeout(PATIENCE, self.client.request::<List<T>>(request)).await;
-        let list = list.map_err(|_| LATE.to_owned())?;
-        list.map(|list| list.items).map_err(|error| chain(&error))
-    }
-
-    async fn get<T: Clone + DeserializeOwned>(&self, path: String) -> Result<T, String> {
-        let (base, name) = path.rsplit_once('/').unwrap_or_default();
-        let request = Request::new(base).get(name, &kube::api::GetParams::default());
-        let request = request.map_err(|error| error.to_string())?;
-        let object = timeout(PATIENCE, self.client.request::<T>(request)).await;
-        let object = object.map_err(|_| LATE.to_owned())?;
-        object.map_err(|error| chain(&error))
-    }
 }
 
 impl Coredns {
@@ -151,11 +106,6 @@ fn forwards(corefile: &str) -> Vec<String> {
 
 /// By the labels that kubeadm gives them.
 const SERVERS: &str = "k8s-app in (kube-dns,kube-proxy)";
-
-/// For each answer: what is asked is small, and a verdict is to be there in ten seconds.
-const PATIENCE: Duration = Duration::from_secs(3);
-
-const LATE: &str = "no answer in time";
 
 #[cfg(test)]
 mod tests {

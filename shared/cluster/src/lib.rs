@@ -2,7 +2,8 @@
 //! resolv.conf says.
 //!
 //! [`Pods`] takes objects of the API and returns the addresses that changed
-//! hands, [`Endpoints`] the pods behind a Service; [`Watch`] lists and watches them.
+//! hands, [`Endpoints`] the pods behind a Service; [`Watch`] lists and watches them. [`Api`]
+//! asks once.
 //! Nothing is asked that the objects say already: owners are read from names and
 //! labels, resolver settings from the spec.
 
@@ -25,8 +26,11 @@ pub use endpoints::{Endpoints, ServiceName, ServicePods};
 mod server;
 pub use server::ServerPod;
 
-mod coredns;
-pub use coredns::{Api, Coredns};
-
 mod watch;
 pub use watch::{State, Subject, Update, Watch, WatchError};
+
+mod api;
+pub use api::Api;
+
+mod coredns;
+pub use coredns::Coredns;

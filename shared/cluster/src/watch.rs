@@ -266,19 +266,49 @@ pub(crate) async fn client(
     kubeconfig: Option<PathBuf>,
     silence: Duration,
 ) -> Result<Client, WatchError> {
-    let config = |error: &dyn std::error::Error| WatchError::Config(error.to_string());
-    let mut access = match kubeconfig {
+    let access = match kubeconfig {
         Some(path) => {
-            let file = Kubeconfig::read_from(path).map_err(|error| config(&error))?;
+            let file = Kubeconfig::read_from(path).map_err(|error| unusable(&error))?;
             Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
                 .await
-                .map_err(|error| config(&error))?
+                .map_err(|error| unusable(&error))?
         }
-        None => Config::incluster().map_err(|error| config(&error))?,
+        None => Config::incluster().map_err(|error| unusable(&error))?,
     };
+    client_of(access, silence)
+}
+
+/// A client of a person: with a kubeconfig, or else where kubectl finds one (`KUBECONFIG`,
+/// `~/.kube/config`), or else with the service account of the pod that we are.
+pub(crate) async fn client_of_person(
+    kubeconfig: Option<PathBuf>,
+    context: Option<String>,
+    silence: Duration,
+) -> Result<Client, WatchError> {
+    let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
+    let named = kubeconfig.is_some() || options.context.is_some();
+    let file = match kubeconfig {
+        Some(path) => Kubeconfig::read_from(path),
+        None => Kubeconfig::read(),
+    };
+    let access = match file {
+        Ok(file) => Config::from_custom_kubeconfig(file, &options)
+            .await
+            .map_err(|error| unusable(&error))?,
+        Err(error) if named => return Err(unusable(&error)),
+        Err(error) => Config::incluster().map_err(|_| unusable(&error))?,
+    };
+    client_of(access, silence)
+}
+
+fn client_of(mut access: Config, silence: Duration) -> Result<Client, WatchError> {
     access.connect_timeout = Some(CONNECT);
     access.read_timeout = Some(silence);
     Client::try_from(access).map_err(WatchError::Client)
+}
+
+fn unusable(error: &dyn std::error::Error) -> WatchError {
+    WatchError::Config(chain(error))
 }
 
 /// An error with its causes: only the last one has "connection refused".
