@@ -1,20 +1,40 @@
 //! The verdicts of many nodes, each beside what the others found.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::cause::Cause;
 use crate::evidence::{Evidence, Peer, Server, Sums};
 use crate::finding::Finding;
+use crate::place::{Common, Place, common};
 use crate::verdict::{Outcome, Verdict, judge};
 
-/// The verdicts of nodes, those with most findings first.
+/// The verdicts of nodes, the worst first.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Fleet {
+    /// Each cause once, the gravest first.
+    #[serde(default)]
+    pub causes: Vec<CauseOfNodes>,
     /// By node.
     pub nodes: Vec<NodeVerdict>,
+    /// The nodes that were not seen.
+    #[serde(default)]
+    pub unseen: Vec<Unseen>,
+    /// What is not known of any of them, and why.
+    #[serde(default)]
+    pub gaps: Vec<String>,
+}
+
+/// A cause, and the nodes that have it.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct CauseOfNodes {
+    /// The finding of the first of them.
+    pub finding: Finding,
+    /// Their names.
+    pub nodes: Vec<String>,
+    /// What they have in common, and few others have.
+    pub common: Vec<Common>,
 }
 
 /// What a node found.
@@ -24,6 +44,41 @@ pub struct NodeVerdict {
     pub node: String,
     /// Its verdict.
     pub verdict: Verdict,
+}
+
+/// A node without evidence.
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize, Serialize)]
+pub struct Unseen {
+    /// The node.
+    pub node: String,
+    /// In a word.
+    pub state: Absence,
+    /// Why, as far as it is known.
+    pub why: String,
+}
+
+/// Why a node was not seen.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Absence {
+    /// It cannot be reached, or refuses.
+    Dead,
+    /// It did not answer in time.
+    Slow,
+    /// Nothing on it can be asked.
+    Absent,
+}
+
+impl Absence {
+    /// The word in JSON and in the table.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Dead => "dead",
+            Self::Slow => "slow",
+            Self::Absent => "absent",
+        }
+    }
 }
 
 impl Fleet {
@@ -42,36 +97,70 @@ impl Fleet {
             })
             .collect();
         nodes.sort_by(|a, b| {
-            let count = |one: &NodeVerdict| one.verdict.findings.len();
-            count(b).cmp(&count(a)).then_with(|| a.node.cmp(&b.node))
+            a.badness()
+                .cmp(&b.badness())
+                .then_with(|| a.node.cmp(&b.node))
         });
-        Self { nodes }
+        let causes = causes(&nodes);
+        Self { causes, nodes, unseen: Vec::new(), gaps: Vec::new() }
     }
 
-    /// What they amount to together.
+    /// Adds the nodes that were not seen, and what the nodes with a cause have in common.
+    #[must_use]
+    pub fn within(mut self, mut unseen: Vec<Unseen>, places: &[Place]) -> Self {
+        unseen.sort_by(|a, b| (a.state, &a.node).cmp(&(b.state, &b.node)));
+        self.unseen = unseen;
+        let seen: Vec<_> = self.nodes.iter().map(|one| one.node.as_str()).collect();
+        for cause in &mut self.causes {
+            let nodes: Vec<_> = cause.nodes.iter().map(String::as_str).collect();
+            cause.common = common(&nodes, &seen, places);
+        }
+        self
+    }
+
+    /// What they amount to together. A node that was not seen may be the one that fails.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         let any = |outcome| self.nodes.iter().any(|one| one.verdict.outcome == outcome);
+        let is_whole = !self.nodes.is_empty() && self.unseen.is_empty();
         match () {
             () if any(Outcome::Problem) => Outcome::Problem,
-            () if self.nodes.is_empty() || any(Outcome::Insufficient) => Outcome::Insufficient,
+            () if !is_whole || any(Outcome::Insufficient) => Outcome::Insufficient,
             () => Outcome::Healthy,
         }
     }
+}
 
-    /// Each cause once, with the nodes that found it and one of their findings.
-    fn causes(&self) -> BTreeMap<Cause, (Vec<&str>, &Finding)> {
-        let mut causes: BTreeMap<Cause, (Vec<&str>, &Finding)> = BTreeMap::new();
-        for one in &self.nodes {
-            for finding in &one.verdict.findings {
-                let known = causes
-                    .entry(finding.cause)
-                    .or_insert_with(|| (Vec::new(), finding));
-                known.0.push(&one.node);
-            }
-        }
-        causes
+impl NodeVerdict {
+    /// The less, the worse: the gravest cause, then many of them, then that too little was
+    /// seen.
+    fn badness(&self) -> (usize, usize, bool) {
+        let findings = &self.verdict.findings;
+        let gravest = findings
+            .first()
+            .and_then(|first| Cause::ALL.iter().position(|cause| *cause == first.cause));
+        let fewer = usize::MAX - findings.len();
+        let is_enough = self.verdict.outcome != Outcome::Insufficient;
+        (gravest.unwrap_or(usize::MAX), fewer, is_enough)
     }
+}
+
+/// Each cause once, with the nodes that found it and one of their findings.
+fn causes(nodes: &[NodeVerdict]) -> Vec<CauseOfNodes> {
+    let mut causes: BTreeMap<usize, CauseOfNodes> = BTreeMap::new();
+    for one in nodes {
+        for finding in &one.verdict.findings {
+            let rank = Cause::ALL.iter().position(|cause| *cause == finding.cause);
+            let known = causes.entry(rank.unwrap_or(usize::MAX));
+            let known = known.or_insert_with(|| CauseOfNodes {
+                finding: finding.clone(),
+                nodes: Vec::new(),
+                common: Vec::new(),
+            });
+            known.nodes.push(one.node.clone());
+        }
+    }
+    causes.into_values().collect()
 }
 
 impl Peer {
@@ -95,28 +184,6 @@ impl Peer {
             dead: dead.filter_map(|server| Some(server.addr?.ip())).collect(),
             sums: sums.unwrap_or_default(),
         }
-    }
-}
-
-impl fmt::Display for Fleet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (nodes, finding) in self.causes().values() {
-            writeln!(f, "{} of {} nodes: {}", nodes.len(), self.nodes.len(), nodes.join(", "))?;
-            writeln!(f, "{finding}")?;
-        }
-        writeln!(f, "{:24} {:12} {:16} culprit", "node", "outcome", "scope")?;
-        for NodeVerdict { node, verdict } in &self.nodes {
-            let first = verdict.findings.first();
-            let scope = first.map_or("", |finding| finding.scope.label());
-            let who = first.and_then(|finding| finding.culprit.as_deref());
-            let outcome = match (verdict.outcome, first) {
-                (Outcome::Problem, Some(finding)) => finding.cause.label(),
-                (Outcome::Insufficient, _) => "insufficient",
-                _ => "healthy",
-            };
-            writeln!(f, "{node:24} {outcome:12} {scope:16} {}", who.unwrap_or_default())?;
-        }
-        Ok(())
     }
 }
 
@@ -153,5 +220,57 @@ mod tests {
         let all: Vec<_> = (0..10).map(|n| node(n, 1)).collect();
         assert_eq!(scopes(&Fleet::judge(&all)), [Scope::Cluster; 10]);
         assert_eq!(Fleet::judge(&[]).outcome(), Outcome::Insufficient);
+    }
+
+    #[test]
+    fn nodes_that_were_not_seen_and_what_the_others_have_in_common_are_named() {
+        let all: Vec<_> = (0..30).map(|n| node(n, u64::from(n < 12))).collect();
+        let place = |n: usize| {
+            let zone = if n < 13 { "a" } else { "b" };
+            let labels = [("zone".to_owned(), zone.to_owned())].into();
+            Place { node: format!("node-{n:03}"), labels }
+        };
+        let places: Vec<_> = (0..30).map(place).collect();
+        let unseen = |node: &str, state, why: &str| {
+            let (node, why) = (node.to_owned(), why.to_owned());
+            Unseen { node, state, why }
+        };
+        let unseen = vec![
+            unseen("node-100", Absence::Slow, "no answer within 3 s"),
+            unseen("node-101", Absence::Dead, "connection refused"),
+        ];
+        let fleet = Fleet::judge(&all).within(unseen, &places);
+        let text = fleet.to_string();
+        assert!(text.starts_with("12 of 30 nodes: node-000, node-001, "), "{text}");
+        assert!(text.contains("node-009 and 2 more\n"), "{text}");
+        let zone = "common    zone a: 12 of its 13 nodes, 0 of the 17 others\n";
+        assert!(text.contains(zone), "{text}");
+        let row = |name: &str| {
+            text.lines()
+                .find(|line| line.starts_with(name))
+                .unwrap_or("")
+        };
+        assert!(row("node-101").contains("dead") && row("node-101").ends_with("refused"), "{text}");
+        assert!(row("node-100").contains("slow"), "{text}");
+        assert!(text.find("node-101").unwrap() < text.find("node-100").unwrap(), "{text}");
+        // Of those without a finding the first ten are shown.
+        assert!(text.ends_with("and 8 more nodes that are insufficient or healthy\n"), "{text}");
+        let json = serde_json::to_string(&fleet).unwrap();
+        assert_eq!(serde_json::from_str::<Fleet>(&json).unwrap(), fleet);
+    }
+
+    #[test]
+    fn a_fleet_is_well_only_if_each_node_was_seen() {
+        let well = || {
+            let mut one = node(1, 0);
+            let rcodes = [("NOERROR".to_owned(), 20)].into();
+            let udp = crate::Tries { sent: 20, rcodes, ..Default::default() };
+            one.coredns = Some(vec![Server { udp, ..Server::default() }]);
+            one
+        };
+        let fleet = Fleet::judge(&[well(), well()]);
+        assert_eq!(fleet.outcome(), Outcome::Healthy);
+        let gone = Unseen { node: "x".to_owned(), state: Absence::Dead, why: String::new() };
+        assert_eq!(fleet.within(vec![gone], &[]).outcome(), Outcome::Insufficient);
     }
 }

@@ -31,10 +31,15 @@ mod rules;
 mod verdict;
 pub use verdict::{Outcome, Verdict, judge};
 
+mod place;
+pub use place::{Common, Place};
+
 mod fleet;
-pub use fleet::{Fleet, NodeVerdict};
+pub use fleet::{Absence, CauseOfNodes, Fleet, NodeVerdict, Unseen};
 
 mod runbook;
 pub use runbook::runbook;
 
 mod report;
+
+mod table;
