@@ -17,7 +17,7 @@ mod ask;
 mod cluster;
 mod flows;
 mod host;
-pub use host::Counters;
+pub use host::{Counters, node_name};
 mod probes;
 mod quota;
 mod rings;
@@ -44,7 +44,7 @@ pub fn read(file: &Path) -> anyhow::Result<Bundle> {
 
 /// Gathers the evidence.
 pub async fn gather(args: &DiagnoseArgs) -> Evidence {
-    let mut evidence = Evidence { schema: SCHEMA, node: host::name(), ..Evidence::default() };
+    let mut evidence = Evidence { schema: SCHEMA, node: node_name(), ..Evidence::default() };
     let seen = accounts::read(args.admin.as_ref(), &args.cluster_domain).await;
     let of_proxy = seen.as_ref().map(|seen| seen.upstreams.clone());
     let of_cluster = cluster::look(args, &mut evidence).await;

@@ -16,7 +16,7 @@ use resolver::Clock;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::evidence::Counters;
+use crate::evidence::{Counters, node_name};
 
 /// What is read for a verdict.
 #[derive(Clone, Debug)]
@@ -41,18 +41,22 @@ pub async fn watch(owner: Judge, verdicts: Verdicts) {
         ticks.tick().await;
         // Files are read, and the accounts are behind a lock.
         let (counters, owner) = (std::mem::take(&mut before), owner.clone());
-        let judged = spawn_blocking(move || owner.judge(counters)).await;
-        let Ok((verdict, counters, now)) = judged else { return };
+        let judged = spawn_blocking(move || {
+            let (evidence, counters, now) = owner.look(counters);
+            (judge(&evidence), evidence, counters, now)
+        });
+        let Ok((verdict, evidence, counters, now)) = judged.await else { return };
         before = counters;
+        verdicts.keep(evidence);
         verdicts.note(verdict, now).iter().for_each(log);
     }
 }
 
 impl Judge {
-    fn judge(
+    fn look(
         &self,
         mut before: VecDeque<Counters>,
-    ) -> (diagnose::Verdict, VecDeque<Counters>, resolver::Moment) {
+    ) -> (Evidence, VecDeque<Counters>, resolver::Moment) {
         let now = self.clock.now();
         let mut evidence = self.evidence();
         let counters = Counters::read();
@@ -61,7 +65,7 @@ impl Judge {
         if before.len() > KEPT {
             before.pop_front();
         }
-        (judge(&evidence), before, now)
+        (evidence, before, now)
     }
 
     fn evidence(&self) -> Evidence {
@@ -80,6 +84,7 @@ impl Judge {
         let [coredns, others] = accounts::servers(&upstreams, &self.cluster_domain);
         Evidence {
             schema: SCHEMA,
+            node: node_name(),
             window: Some(window),
             coredns: Some(coredns),
             upstreams: Some(others),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::api::{FoundCause, SCHEMA, VerdictEvent, VerdictPage};
-use diagnose::{Cause, Finding, Scope, Verdict};
+use diagnose::{Cause, Evidence, Finding, Scope, Verdict};
 use resolver::Moment;
 
 /// The latest verdict, and when each of its causes came and went. Shared by who judges
@@ -17,6 +17,8 @@ pub struct Verdicts {
 #[derive(Debug, Default)]
 struct State {
     latest: Option<Verdict>,
+    /// What that was made from.
+    evidence: Option<Evidence>,
     /// The latest first.
     events: VecDeque<Event>,
 }
@@ -39,6 +41,19 @@ pub enum VerdictChange {
 }
 
 impl Verdicts {
+    /// Keeps what the next verdict is made from.
+    pub fn keep(&self, evidence: Evidence) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.evidence = Some(evidence);
+    }
+
+    /// The latest evidence; none before the first verdict.
+    #[must_use]
+    pub fn evidence(&self) -> Option<Evidence> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.evidence.clone()
+    }
+
     /// Notes the verdict of a moment; returns which causes came and went with it.
     pub fn note(&self, verdict: Verdict, now: Moment) -> Vec<VerdictChange> {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);

@@ -137,7 +137,7 @@ fn rules(state: &RuleState) -> KubeProxy {
 }
 
 /// The name of the node: the one that its Pod was given, or that of its host.
-pub(super) fn name() -> String {
+pub fn node_name() -> String {
     if let Some(name) = std::env::var("NODE_NAME")
         .ok()
         .filter(|name| !name.is_empty())

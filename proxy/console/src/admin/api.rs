@@ -29,6 +29,7 @@ pub(super) fn routes(state: AdminState) -> Router {
         .route("/chains", get(lookups))
         .route("/failures", get(failures))
         .route("/verdict", get(verdict))
+        .route("/evidence", get(evidence))
         .route("/loops", get(loops))
         .route("/tap", get(tap::tap))
         .route("/upstreams", get(upstreams))
@@ -213,6 +214,16 @@ async fn failures(State(state): State<AdminState>, Query(params): Query<ListPara
 async fn verdict(State(state): State<AdminState>, Query(params): Query<ListParams>) -> Response {
     let page = state.verdicts.page(state.clock.now());
     Json(page.redacted(&state.pseudonyms.veil(params.redact))).into_response()
+}
+
+/// Some kilobytes, at most 256 workloads: no `limit`.
+async fn evidence(State(state): State<AdminState>, Query(params): Query<ListParams>) -> Response {
+    match state.verdicts.evidence() {
+        Some(evidence) => {
+            Json(evidence.redacted(&state.pseudonyms.veil(params.redact))).into_response()
+        }
+        None => (StatusCode::SERVICE_UNAVAILABLE, "nothing was judged yet\n").into_response(),
+    }
 }
 
 async fn loops(State(state): State<AdminState>, Query(params): Query<ListParams>) -> Response {
