@@ -8,8 +8,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::upstreams::Service;
 use console::{CacheCommand, ProbeCommand, RecordArgs, StatsArgs, TapArgs, TopArgs};
 
+mod evidence;
+pub use evidence::EvidenceArgs;
+
 mod diagnose;
-pub use diagnose::{DiagnoseArgs, Format};
+pub use diagnose::{BundleArgs, DiagnoseArgs, Format};
 
 /// A node-local DNS cache for Kubernetes.
 #[derive(Debug, Parser)]
@@ -56,6 +59,14 @@ pub enum Command {
     /// seconds. Exit status 0: healthy; 3: a problem was found; 4: too little was seen.
     #[command(after_long_help = DIAGNOSE_EXAMPLES)]
     Diagnose(Box<DiagnoseArgs>),
+    /// Write one file with all that a ticket needs: evidence, verdict, the proxy's pages.
+    ///
+    /// It does what `diagnose` does, and adds what the proxy of this node has: its metrics,
+    /// its figures, its configuration as it is in force, its verdicts of the last hours and
+    /// its version. The file is JSON of less than a megabyte, has no secret, and
+    /// `diagnose --bundle FILE` judges it again. Exit status 0: it was written.
+    #[command(after_long_help = BUNDLE_EXAMPLES)]
+    Bundle(Box<BundleArgs>),
     /// Show or remove what a running proxy has cached.
     #[command(subcommand)]
     Cache(CacheCommand),
@@ -89,6 +100,16 @@ Examples:
 
 Words in capitals in the commands of a fix, such as IP-OF-A-RESOLVER, are yours to replace.
 docs/causes.md has a page for each cause.";
+
+/// How one gets a file out of a Pod, which has no place for one.
+const BUNDLE_EXAMPLES: &str = "\
+Examples:
+  From the Pod of Fivedots on the node:
+    $ kubectl -n kube-system exec POD -- fivedots bundle >ticket.json
+  For others to see:
+    $ fivedots bundle --redact names,clients --output ticket.json
+  What it amounts to:
+    $ fivedots diagnose --bundle ticket.json";
 
 /// The subcommands of `intercept`.
 #[derive(Debug, Subcommand)]

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use diagnose::{Evidence, Outcome, SCHEMA, Server, Verdict, judge};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::DiagnoseArgs;
+use crate::cli::EvidenceArgs;
 use flows::Flows;
 use quota::Quotas;
 
@@ -21,8 +21,10 @@ pub use host::{Counters, node_name};
 mod probes;
 mod quota;
 mod rings;
+mod ticket;
+pub use ticket::{Ticket, ticket};
 
-/// Evidence and what follows from it: what `--format json` prints.
+/// Evidence and what follows from it: what `--format json` prints, and `--bundle` reads.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Bundle {
     /// What was seen.
@@ -43,7 +45,7 @@ pub fn read(file: &Path) -> anyhow::Result<Bundle> {
 }
 
 /// Gathers the evidence.
-pub async fn gather(args: &DiagnoseArgs) -> Evidence {
+pub async fn gather(args: &EvidenceArgs) -> Evidence {
     let mut evidence = Evidence { schema: SCHEMA, node: node_name(), ..Evidence::default() };
     let seen = accounts::read(args.admin.as_ref(), &args.cluster_domain).await;
     let of_proxy = seen.as_ref().map(|seen| seen.upstreams.clone());

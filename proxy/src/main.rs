@@ -15,7 +15,8 @@ use console::{
 use diagnose::{Fleet, Outcome, runbook};
 use proxy::capabilities::Capabilities;
 use proxy::cli::{
-    Cli, Command, ConfigCommand, DiagnoseArgs, Format, InterceptCommand, LogFormat, RunArgs,
+    BundleArgs, Cli, Command, ConfigCommand, DiagnoseArgs, Format, InterceptCommand, LogFormat,
+    RunArgs,
 };
 use proxy::config::{Config, DEFAULTS};
 use proxy::evidence;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Record(args) => record(&args),
         Command::Top(args) => top(&args),
         Command::Diagnose(args) => diagnose(&args),
+        Command::Bundle(args) => bundle(&args),
         Command::Cache(command) => cache(&command),
         Command::Probe(command) => probe(&command),
         Command::Intercept(command) => intercept(&command),
@@ -98,7 +100,7 @@ fn diagnose(args: &DiagnoseArgs) -> ExitCode {
     }
     let evidence = match bundles.next() {
         Some(evidence) => evidence,
-        None => match wait_for(evidence::gather(args)) {
+        None => match wait_for(evidence::gather(&args.whom)) {
             Ok(evidence) => evidence.redacted(&veil),
             Err(error) => return fail(RUN, &error),
         },
@@ -106,6 +108,27 @@ fn diagnose(args: &DiagnoseArgs) -> ExitCode {
     let signals = if args.runbook { runbook(&evidence) + "\n" } else { String::new() };
     let (verdict, bundle) = evidence::judged(evidence);
     judged(args.format, &format_args!("{signals}{verdict}"), &bundle, verdict.outcome)
+}
+
+fn bundle(args: &BundleArgs) -> ExitCode {
+    // As `diagnose`.
+    Capabilities::raise();
+    let ticket = match wait_for(evidence::ticket(&args.whom, args.redact.unwrap_or_default())) {
+        Ok(ticket) => ticket,
+        Err(error) => return fail(RUN, &error),
+    };
+    let text = match ticket.to_json() {
+        Ok(text) => text,
+        Err(error) => return fail(RUN, &format_args!("{error:#}")),
+    };
+    let Some(file) = &args.output else {
+        writeln!(io::stderr(), "{ticket}").ok();
+        return say(&text);
+    };
+    match std::fs::write(file, text + "\n") {
+        Ok(()) => say(&format!("{ticket}\nfile      {}", file.display())),
+        Err(error) => fail(RUN, &format_args!("cannot write {}: {error}", file.display())),
+    }
 }
 
 /// Prints a verdict, and ends by its outcome.

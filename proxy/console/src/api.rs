@@ -33,7 +33,7 @@ mod next_step;
 pub use next_step::NextStep;
 
 mod redact;
-pub use redact::{Redacted, redacted_workload};
+pub use redact::{Redacted, redacted_domain, redacted_workload};
 
 mod search;
 pub use search::Search;

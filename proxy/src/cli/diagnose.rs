@@ -1,52 +1,18 @@
-//! The flags of `diagnose`.
+//! The flags of `diagnose` and `bundle`.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use console::{AdminAddr, Redact, parse_admin};
-use dns::Name;
+use console::Redact;
 
-use super::{parse_suffix, parse_upstream};
+use super::EvidenceArgs;
 
 /// The flags of `diagnose`.
 #[derive(Args, Clone, Debug)]
 pub struct DiagnoseArgs {
-    /// Admin listener of the proxy on this node: its accounts and upstreams.
-    #[arg(long, visible_alias = "url", value_name = "ADDR:PORT|unix:PATH", value_parser = parse_admin)]
-    pub admin: Option<AdminAddr>,
-    /// The DNS Service, such as the ClusterIP of kube-dns; the upstream of the proxy
-    /// without it.
-    #[arg(long, value_name = "ADDR[:PORT]", value_parser = parse_upstream)]
-    pub service: Option<SocketAddr>,
-    /// A CoreDNS pod; may be repeated.
-    #[arg(long, value_name = "ADDR[:PORT]", value_parser = parse_upstream)]
-    pub coredns: Vec<SocketAddr>,
-    /// A server that CoreDNS forwards to, or any other; may be repeated.
-    #[arg(long, visible_alias = "server", value_name = "ADDR[:PORT]", value_parser = parse_upstream)]
-    pub upstream: Vec<SocketAddr>,
-    /// Names in it are the cluster's.
-    #[arg(long, value_name = "NAME", default_value = "cluster.local", value_parser = parse_suffix)]
-    pub cluster_domain: Name,
-    /// A domain outside of the cluster: a name that does not exist is asked for in it.
-    #[arg(long, value_name = "NAME", default_value = "example.com", value_parser = parse_suffix)]
-    pub external: Name,
-    /// How to reach the Kubernetes API; the service account of the Pod without it.
-    #[arg(long, value_name = "FILE", conflicts_with = "no_kubernetes")]
-    pub kubeconfig: Option<PathBuf>,
-    /// Do not ask the Kubernetes API.
-    #[arg(long)]
-    pub no_kubernetes: bool,
-    /// The DNS Service in the Kubernetes API.
-    #[arg(long, value_name = "NAMESPACE/NAME", default_value = "kube-system/kube-dns", value_parser = parse_service)]
-    pub dns_service: (String, String),
-    /// The resolv.conf that the kubelet gives CoreDNS (`resolvConf`); that of
-    /// systemd-resolved if there is one, or else /etc/resolv.conf.
-    #[arg(long, value_name = "FILE")]
-    pub resolv_conf: Option<PathBuf>,
-    /// A server that CoreDNS is to forward to: another one is a finding; may be repeated.
-    #[arg(long, value_name = "ADDR[:PORT]", value_parser = parse_upstream)]
-    pub expect_upstream: Vec<SocketAddr>,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub whom: EvidenceArgs,
     /// Judge what an earlier `--format json` printed, and ask nobody; several, of one node
     /// each, are judged together.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["admin", "service", "coredns", "upstream"])]
@@ -63,23 +29,19 @@ pub struct DiagnoseArgs {
     pub format: Format,
 }
 
-impl DiagnoseArgs {
-    /// Whether whom to probe is left to be found.
-    #[must_use]
-    pub const fn names_no_server(&self) -> bool {
-        self.service.is_none() && self.coredns.is_empty() && self.upstream.is_empty()
-    }
-}
-
-/// Parses `NAMESPACE/NAME`.
-fn parse_service(text: &str) -> Result<(String, String), String> {
-    let parts = text.split_once('/').filter(|(namespace, name)| {
-        !namespace.is_empty() && !name.is_empty() && !name.contains('/')
-    });
-    let owned = |(namespace, name): (&str, &str)| (namespace.to_owned(), name.to_owned());
-    parts
-        .map(owned)
-        .ok_or_else(|| format!("{text:?} is not NAMESPACE/NAME"))
+/// The flags of `bundle`.
+#[derive(Args, Clone, Debug)]
+pub struct BundleArgs {
+    /// Whom to ask.
+    #[command(flatten)]
+    pub whom: EvidenceArgs,
+    /// The file to write; standard output without it.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Put pseudonyms in the place of `names`, `clients`, or both: `names,clients`. Servers,
+    /// nodes and CoreDNS keep theirs.
+    #[arg(long, value_name = "names,clients")]
+    pub redact: Option<Redact>,
 }
 
 /// How a verdict is printed.

@@ -20,8 +20,7 @@ pub(super) async fn read(
     admin: Option<&AdminAddr>,
     cluster_domain: &Name,
 ) -> Result<Seen, AdminClientError> {
-    let usual = AdminAddr::Tcp(USUAL);
-    let admin = admin.unwrap_or(&usual);
+    let admin = &place(admin);
     let summary: Summary = read_page(admin, "/api/v1/summary?limit=1").await?;
     let failures: FailurePage = read_page(admin, "/api/v1/failures?limit=10").await?;
     let (order, most) = evidence::WORKLOADS;
@@ -35,6 +34,11 @@ pub(super) async fn read(
         upstreams: evidence::by_cluster(&upstreams, cluster_domain)
             .map(|views| views.into_iter().map(|view| view.upstream).collect()),
     })
+}
+
+/// Where the proxy of this node is to be read.
+pub(super) fn place(admin: Option<&AdminAddr>) -> AdminAddr {
+    admin.cloned().unwrap_or(AdminAddr::Tcp(USUAL))
 }
 
 /// Where a proxy has its admin listener by default.

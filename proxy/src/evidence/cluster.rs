@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use diagnose::Evidence;
 
 #[cfg(not(feature = "kubernetes"))]
-use crate::cli::DiagnoseArgs;
+use crate::cli::EvidenceArgs;
 
 #[cfg(feature = "kubernetes")]
 mod api;
@@ -51,7 +51,7 @@ impl Known {
 
 /// Asks the API, and notes what it has, or why there is nothing.
 #[cfg(not(feature = "kubernetes"))]
-pub(super) async fn look(args: &DiagnoseArgs, evidence: &mut Evidence) -> Known {
+pub(super) async fn look(args: &EvidenceArgs, evidence: &mut Evidence) -> Known {
     if args.kubeconfig.is_some() {
         let why = "this program was built without the feature `kubernetes`";
         evidence.gaps.push(format!("{PART}: {why}"));

@@ -11,7 +11,7 @@ use tokio::time::interval;
 
 use super::ask::{self, Question};
 use super::cluster::Known;
-use crate::cli::DiagnoseArgs;
+use crate::cli::EvidenceArgs;
 
 /// Whom to probe.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +28,7 @@ impl Targets {
     /// Those of the flags, then those of the Kubernetes API; without a Service, the servers
     /// that the proxy asks for names of the cluster, and for others.
     pub(super) fn of(
-        args: &DiagnoseArgs,
+        args: &EvidenceArgs,
         known: &Known,
         [cluster, others]: [Vec<SocketAddr>; 2],
     ) -> Self {
@@ -107,7 +107,7 @@ impl Asks {
 /// Service was asked.
 pub(super) async fn run(
     targets: &Targets,
-    args: &DiagnoseArgs,
+    args: &EvidenceArgs,
     evidence: &mut Evidence,
 ) -> Vec<SocketAddr> {
     let internal = Asks::Internal(internal(&args.cluster_domain));
@@ -325,12 +325,12 @@ mod tests {
         ([10, 0, 0, n], 53).into()
     }
 
-    fn args(flags: &[&str]) -> DiagnoseArgs {
+    fn args(flags: &[&str]) -> EvidenceArgs {
         use clap::Parser as _;
         #[derive(clap::Parser)]
         struct Flags {
             #[command(flatten)]
-            diagnose: DiagnoseArgs,
+            diagnose: EvidenceArgs,
         }
         Flags::try_parse_from(["diagnose"].iter().chain(flags))
             .unwrap()

@@ -4,6 +4,7 @@
 
 mod allow;
 mod api;
+mod bundle;
 mod cache;
 mod capabilities;
 mod cli;

@@ -21,7 +21,7 @@ const SECRETS: [&str; 4] = [CLIENT, "wallet", "vault", "zebra"];
 
 /// A pod of the namespace `wallet` has looked up names, some in vain, and all of
 /// that is on its account.
-fn world() -> (Upstream, Fivedots) {
+pub(crate) fn world() -> (Upstream, Fivedots) {
     let upstream = Upstream::builder()
         .zone("vault.com.", "api 60 A 192.0.2.1")
         .zone("cluster.local.", "cart.wallet.svc 60 A 10.96.0.7")
@@ -50,7 +50,7 @@ fn workload(proxy: &Fivedots) -> WorkloadDetail {
 }
 
 /// The secrets that a text has.
-fn told(text: &str) -> Vec<&'static str> {
+pub(crate) fn told(text: &str) -> Vec<&'static str> {
     SECRETS
         .into_iter()
         .filter(|secret| text.contains(secret))
@@ -74,7 +74,7 @@ fn the_metrics_listener_knows_counts_and_neither_names_nor_clients() {
     }
 }
 
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "summary",
     "cache",
     "clients",
@@ -85,6 +85,7 @@ const PAGES: [&str; 10] = [
     "loops",
     "clients/127.0.0.11",
     "workloads/-/address/127.0.0.11",
+    "evidence",
 ];
 
 #[test]

@@ -200,16 +200,21 @@ fn hide_advice(advice: &mut Advice, veil: &Veil) {
     }
 }
 
-/// The first domain of a pod's search list has the name of its namespace, which
-/// identifies it.
+/// Returns a domain of a search list, or its pseudonym. The first domain of a pod's list has
+/// the name of its namespace, which identifies it.
+pub fn redacted_domain(domain: String, veil: &Veil) -> String {
+    let domain = veil.name(domain);
+    match domain.split_once('.') {
+        Some((namespace, rest)) if rest.starts_with("svc.") => {
+            format!("{}.{rest}", veil.word(namespace.to_owned()))
+        }
+        _ => domain,
+    }
+}
+
 fn hide_search(search: &mut SearchView, veil: &Veil) {
     for domain in &mut search.domains {
-        hide(domain, veil);
-        if let Some((namespace, rest)) = domain.split_once('.')
-            && rest.starts_with("svc.")
-        {
-            *domain = format!("{}.{rest}", veil.word(namespace.to_owned()));
-        }
+        *domain = redacted_domain(std::mem::take(domain), veil);
     }
 }
 

@@ -8,10 +8,10 @@ use diagnose::{Cluster, CorednsPod, Evidence};
 use stub::{Library, ResolvConf};
 
 use super::{Known, PART};
-use crate::cli::DiagnoseArgs;
+use crate::cli::EvidenceArgs;
 
 /// Asks the API, and notes what it has, or why there is nothing.
-pub(in crate::evidence) async fn look(args: &DiagnoseArgs, evidence: &mut Evidence) -> Known {
+pub(in crate::evidence) async fn look(args: &EvidenceArgs, evidence: &mut Evidence) -> Known {
     if args.no_kubernetes {
         return Known::default();
     }
@@ -40,7 +40,7 @@ pub(in crate::evidence) async fn look(args: &DiagnoseArgs, evidence: &mut Eviden
     known
 }
 
-fn known(seen: &Coredns, args: &DiagnoseArgs, evidence: &mut Evidence) -> Known {
+fn known(seen: &Coredns, args: &EvidenceArgs, evidence: &mut Evidence) -> Known {
     let service = seen.services.iter().find(|ip| !is_ours(**ip));
     if service.is_none() && !seen.services.is_empty() {
         let why = "its address is this node's own, as of a proxy that took it over";
@@ -68,7 +68,7 @@ fn known(seen: &Coredns, args: &DiagnoseArgs, evidence: &mut Evidence) -> Known 
     }
 }
 
-fn cluster(seen: &Coredns, args: &DiagnoseArgs) -> Cluster {
+fn cluster(seen: &Coredns, args: &EvidenceArgs) -> Cluster {
     let pods = seen.pods.iter().map(|pod| CorednsPod {
         name: pod.name.clone(),
         node: pod.node.clone(),
@@ -106,7 +106,7 @@ fn trouble(pod: &ServerPod) -> Option<String> {
 
 /// The servers that the lines of a Corefile lead to; a file is the resolv.conf of the
 /// kubelet, for CoreDNS has the policy `Default`.
-fn upstreams(forwards_to: &[String], args: &DiagnoseArgs) -> Vec<SocketAddr> {
+fn upstreams(forwards_to: &[String], args: &EvidenceArgs) -> Vec<SocketAddr> {
     let mut all: Vec<SocketAddr> = Vec::new();
     for to in forwards_to {
         if to.starts_with('/') {
