@@ -14,6 +14,9 @@ pub use evidence::EvidenceArgs;
 mod diagnose;
 pub use diagnose::{BundleArgs, DiagnoseArgs, Format};
 
+mod audit;
+pub use audit::AuditArgs;
+
 /// A node-local DNS cache for Kubernetes.
 #[derive(Debug, Parser)]
 #[command(name = "fivedots", version, arg_required_else_help = true)]
@@ -67,6 +70,14 @@ pub enum Command {
     /// `diagnose --bundle FILE` judges it again. Exit status 0: it was written.
     #[command(after_long_help = BUNDLE_EXAMPLES)]
     Bundle(Box<BundleArgs>),
+    /// Find the pod templates of a cluster whose names resolve slowly, or not with musl.
+    ///
+    /// Lists the templates of all workloads, and Pods without one, the worst first: dnsPolicy,
+    /// ndots and search list, what each resolver library makes of them, and what to paste. It
+    /// asks the Kubernetes API and nobody else, and changes nothing.
+    /// Exit status 0: no template fails; 3: one does; 4: not all could be listed.
+    #[command(after_long_help = AUDIT_EXAMPLES)]
+    Audit(AuditArgs),
     /// Show or remove what a running proxy has cached.
     #[command(subcommand)]
     Cache(CacheCommand),
@@ -110,6 +121,18 @@ Examples:
     $ fivedots bundle --redact names,clients --output ticket.json
   What it amounts to:
     $ fivedots diagnose --bundle ticket.json";
+
+/// Who runs it, and where.
+const AUDIT_EXAMPLES: &str = "\
+Examples:
+  With your own rights, on your own machine:
+    $ fivedots audit
+    $ fivedots audit --namespace shop --format json
+  Where the nodes have a search list of their own:
+    $ fivedots audit --node-search corp.example
+
+Which library an image has, the API does not tell: an image called alpine is a hint at musl
+and no proof. Commands are printed and never run.";
 
 /// The subcommands of `intercept`.
 #[derive(Debug, Subcommand)]

@@ -38,6 +38,9 @@ pub mod config;
 
 pub mod evidence;
 
+#[cfg(feature = "kubernetes")]
+pub mod audit;
+
 pub mod verdicts;
 
 pub mod resolv_conf;

@@ -15,8 +15,8 @@ use console::{
 use diagnose::{Fleet, Outcome, runbook};
 use proxy::capabilities::Capabilities;
 use proxy::cli::{
-    BundleArgs, Cli, Command, ConfigCommand, DiagnoseArgs, Format, InterceptCommand, LogFormat,
-    RunArgs,
+    AuditArgs, BundleArgs, Cli, Command, ConfigCommand, DiagnoseArgs, Format, InterceptCommand,
+    LogFormat, RunArgs,
 };
 use proxy::config::{Config, DEFAULTS};
 use proxy::evidence;
@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         Command::Top(args) => top(&args),
         Command::Diagnose(args) => diagnose(&args),
         Command::Bundle(args) => bundle(&args),
+        Command::Audit(args) => audit(&args),
         Command::Cache(command) => cache(&command),
         Command::Probe(command) => probe(&command),
         Command::Intercept(command) => intercept(&command),
@@ -129,6 +130,20 @@ fn bundle(args: &BundleArgs) -> ExitCode {
         Ok(()) => say(&format!("{ticket}\nfile      {}", file.display())),
         Err(error) => fail(RUN, &format_args!("cannot write {}: {error}", file.display())),
     }
+}
+
+#[cfg(feature = "kubernetes")]
+fn audit(args: &AuditArgs) -> ExitCode {
+    match wait_for(proxy::audit::audit(args)) {
+        Ok(Ok(audit)) => judged(args.format, &audit, &audit, audit.outcome),
+        Ok(Err(error)) => fail(RUN, &format_args!("{error:#}")),
+        Err(error) => fail(RUN, &error),
+    }
+}
+
+#[cfg(not(feature = "kubernetes"))]
+fn audit(_: &AuditArgs) -> ExitCode {
+    fail(RUN, &WITHOUT_KUBERNETES)
 }
 
 /// Prints a verdict, and ends by its outcome.
@@ -259,6 +274,9 @@ fn fail(code: u8, error: &dyn std::fmt::Display) -> ExitCode {
     writeln!(io::stderr(), "error: {error}").ok();
     ExitCode::from(code)
 }
+
+#[cfg(not(feature = "kubernetes"))]
+const WITHOUT_KUBERNETES: &str = "this program was built without the feature `kubernetes`";
 
 /// How long the last lines have to be written.
 const LAST_LINES: Duration = Duration::from_millis(200);

@@ -3,7 +3,7 @@
 //!
 //! [`Pods`] takes objects of the API and returns the addresses that changed
 //! hands, [`Endpoints`] the pods behind a Service; [`Watch`] lists and watches them. [`Api`]
-//! asks once.
+//! asks once: for CoreDNS, and for all pod templates.
 //! Nothing is asked that the objects say already: owners are read from names and
 //! labels, resolver settings from the spec.
 
@@ -34,3 +34,6 @@ pub use api::Api;
 
 mod coredns;
 pub use coredns::Coredns;
+
+mod templates;
+pub use templates::{Template, Templates};

@@ -77,6 +77,8 @@ pub struct Spec {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct DnsConfig {
+    /// `nameservers`.
+    pub nameservers: Vec<String>,
     /// `searches`.
     pub searches: Vec<String>,
     /// `options`.

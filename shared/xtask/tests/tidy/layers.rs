@@ -79,7 +79,7 @@ const PROXY: &[&[&str]] = &[
     &["cli", "health", "kubernetes", "metrics", "serve", "shutdown"],
     &["notify"],
     &["config"],
-    &["evidence", "interception", "resolv_conf"],
+    &["audit", "evidence", "interception", "resolv_conf"],
     &["verdicts"],
     &["app"],
     &["main"],
