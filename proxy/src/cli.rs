@@ -11,11 +11,17 @@ use console::{CacheCommand, ProbeCommand, RecordArgs, StatsArgs, TapArgs, TopArg
 mod evidence;
 pub use evidence::EvidenceArgs;
 
+mod fleet;
+pub use fleet::FleetArgs;
+
 mod diagnose;
 pub use diagnose::{BundleArgs, DiagnoseArgs, Format};
 
 mod audit;
 pub use audit::AuditArgs;
+
+mod kubectl;
+pub use kubectl::parse;
 
 /// A node-local DNS cache for Kubernetes.
 #[derive(Debug, Parser)]
@@ -105,6 +111,8 @@ Examples:
     # fivedots diagnose --kubeconfig ~/.kube/config
   Any DNS server, from anywhere:
     $ fivedots diagnose --no-kubernetes --server 192.0.2.53
+  All nodes, with your own rights, on your own machine:
+    $ fivedots diagnose --all-nodes
   What two nodes see together:
     $ fivedots diagnose --format json >node1.json    (on each)
     $ fivedots diagnose --bundle node1.json --bundle node2.json

@@ -15,6 +15,10 @@ use quota::Quotas;
 mod accounts;
 mod ask;
 mod cluster;
+mod fleet;
+pub use fleet::ask_all;
+#[cfg(feature = "kubernetes")]
+pub use fleet::judge_all;
 mod flows;
 mod host;
 pub use host::{Counters, node_name};

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser as _;
 use console::api::Redacted as _;
 use console::tap::{self, TapError};
 use console::{
@@ -25,8 +24,8 @@ use proxy::log::Log;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let command = match Cli::try_parse() {
-        Ok(cli) => cli.command,
+    let command = match proxy::cli::parse(std::env::args_os()) {
+        Ok(Cli { command }) => command,
         Err(error) => {
             // Help and version are no errors, and go to standard output.
             let code = if error.use_stderr() { USAGE } else { 0 };
@@ -80,6 +79,9 @@ fn stats(args: &StatsArgs) -> ExitCode {
 }
 
 fn diagnose(args: &DiagnoseArgs) -> ExitCode {
+    if args.fleet.all_nodes {
+        return diagnose_all(args);
+    }
     // The connection table is read by netlink, which needs CAP_NET_ADMIN.
     Capabilities::raise();
     let bundles: Result<Vec<_>, _> = args
@@ -109,6 +111,22 @@ fn diagnose(args: &DiagnoseArgs) -> ExitCode {
     let signals = if args.runbook { runbook(&evidence) + "\n" } else { String::new() };
     let (verdict, bundle) = evidence::judged(evidence);
     judged(args.format, &format_args!("{signals}{verdict}"), &bundle, verdict.outcome)
+}
+
+#[cfg(feature = "kubernetes")]
+fn diagnose_all(args: &DiagnoseArgs) -> ExitCode {
+    let kubeconfig = args.whom.kubeconfig.clone();
+    let redact = args.redact.unwrap_or_default();
+    match wait_for(evidence::judge_all(&args.fleet, kubeconfig, redact)) {
+        Ok(Ok(fleet)) => judged(args.format, &fleet, &fleet, fleet.outcome()),
+        Ok(Err(error)) => fail(RUN, &format_args!("{error:#}")),
+        Err(error) => fail(RUN, &error),
+    }
+}
+
+#[cfg(not(feature = "kubernetes"))]
+fn diagnose_all(_: &DiagnoseArgs) -> ExitCode {
+    fail(RUN, &WITHOUT_KUBERNETES)
 }
 
 fn bundle(args: &BundleArgs) -> ExitCode {

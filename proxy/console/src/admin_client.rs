@@ -1,5 +1,6 @@
 //! Reading the admin listener of a running proxy.
 
+use std::fmt;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Collected, Empty, Limited};
@@ -53,6 +54,21 @@ pub enum AdminClientError {
 /// Without an answer in time, and for an answer that is not that page.
 pub async fn get<T: DeserializeOwned>(addr: &AdminAddr, path: &str) -> Result<T, AdminClientError> {
     read(addr, Method::GET, path).await
+}
+
+/// Gets one page over a connection that is there already, to `name`.
+///
+/// # Errors
+///
+/// As [`get`], but it waits as long as it takes.
+pub async fn get_over<T: DeserializeOwned>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    name: &str,
+    path: &str,
+) -> Result<T, AdminClientError> {
+    let body = request(stream, name, (Method::GET, path)).await?;
+    let body = collect(body, name, path).await?;
+    serde_json::from_slice(&body).map_err(|error| bad_response(name, path, error))
 }
 
 /// Gets one page that is text.
@@ -138,9 +154,15 @@ impl Lines {
 }
 
 async fn fetch(addr: &AdminAddr, method: Method, path: &str) -> Result<Bytes, AdminClientError> {
-    let body = Limited::new(open(addr, method, path).await?, MAX_BODY)
-        .collect()
-        .await;
+    collect(open(addr, method, path).await?, addr, path).await
+}
+
+async fn collect(
+    body: Incoming,
+    addr: impl fmt::Display,
+    path: &str,
+) -> Result<Bytes, AdminClientError> {
+    let body = Limited::new(body, MAX_BODY).collect().await;
     let body = body.map_err(|error| bad_response(addr, path, error))?;
     Ok(body.to_bytes())
 }
@@ -161,7 +183,7 @@ async fn open(addr: &AdminAddr, method: Method, path: &str) -> Result<Incoming, 
 
 async fn request(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    addr: &AdminAddr,
+    addr: impl fmt::Display + Copy,
     (method, path): (Method, &str),
 ) -> Result<Incoming, AdminClientError> {
     let handshake = http1::handshake(TokioIo::new(stream)).await;
@@ -202,7 +224,11 @@ fn late(addr: &AdminAddr, after: Duration) -> AdminClientError {
     AdminClientError::Timeout { addr: addr.to_string(), after }
 }
 
-fn bad_response(addr: &AdminAddr, path: &str, reason: impl std::fmt::Display) -> AdminClientError {
+fn bad_response(
+    addr: impl fmt::Display,
+    path: &str,
+    reason: impl fmt::Display,
+) -> AdminClientError {
     AdminClientError::Response {
         addr: addr.to_string(),
         path: path.to_owned(),

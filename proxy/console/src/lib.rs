@@ -43,7 +43,9 @@ pub use args::{
 };
 
 mod admin_client;
-pub use admin_client::{AdminClientError, get as read_page, text as read_text};
+pub use admin_client::{
+    AdminClientError, get as read_page, get_over as read_page_over, text as read_text,
+};
 
 pub mod cache;
 

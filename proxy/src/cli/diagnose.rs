@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use console::Redact;
 
-use super::EvidenceArgs;
+use super::{EvidenceArgs, FleetArgs};
 
 /// The flags of `diagnose`.
 #[derive(Args, Clone, Debug)]
@@ -17,6 +17,9 @@ pub struct DiagnoseArgs {
     /// each, are judged together.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["admin", "service", "coredns", "upstream"])]
     pub bundle: Vec<PathBuf>,
+    /// Which nodes to ask.
+    #[command(flatten)]
+    pub fleet: FleetArgs,
     /// Print the signals of the usual runbook, in its order, before the verdict.
     #[arg(long)]
     pub runbook: bool,

@@ -14,6 +14,7 @@ mod destroyed;
 mod diagnose;
 mod drain;
 mod examples;
+mod fleet;
 mod forwarders;
 mod greedy;
 mod json;

@@ -3,7 +3,7 @@
 //!
 //! [`Pods`] takes objects of the API and returns the addresses that changed
 //! hands, [`Endpoints`] the pods behind a Service; [`Watch`] lists and watches them. [`Api`]
-//! asks once: for CoreDNS, and for all pod templates.
+//! asks once: for CoreDNS, for all pod templates, and for the pods of a fleet.
 //! Nothing is asked that the objects say already: owners are read from names and
 //! labels, resolver settings from the spec.
 
@@ -37,3 +37,6 @@ pub use coredns::Coredns;
 
 mod templates;
 pub use templates::{Template, Templates};
+
+mod fleet;
+pub use fleet::{FleetNode, FleetPod, Forward};
