@@ -33,6 +33,7 @@ fn incidents_of_a_cluster_are_named_and_healed() {
     bed.release().install();
     bed.wait_until_both_live();
     bed.ask();
+    all_nodes_are_asked(&bed);
     let only = std::env::var("CASES").unwrap_or_default();
     let mut wrong = Vec::new();
     for _ in 0..runs {
@@ -42,6 +43,19 @@ fn incidents_of_a_cluster_are_named_and_healed() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// By way of the API server and the kubelets, what listens on loopback in each Pod.
+fn all_nodes_are_asked(bed: &Bed) {
+    let space = bed.cluster.nodes[0].space();
+    let mut command = space.command(bed.program()).unwrap();
+    command
+        .args(["diagnose", "--all-nodes", "--format", "json", "--kubeconfig"])
+        .arg(bed.cluster.control_plane.kubeconfig());
+    let output = command.output().unwrap();
+    let fleet: Fleet = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    assert_eq!((fleet.nodes.len(), fleet.unseen.len()), (2, 0), "{fleet}");
 }
 
 /// Makes a case, looks, heals it by what was printed, and looks again.

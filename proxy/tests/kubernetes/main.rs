@@ -2,9 +2,13 @@
 //! gives and no others.
 #![cfg(test)]
 
+mod audit;
 mod away;
+mod fleet;
+mod kubelet;
 mod many;
 mod nodes;
+mod operator;
 mod pods;
 mod relay;
 mod world;

@@ -157,16 +157,30 @@ impl Apiserver {
     ///
     /// When it cannot be written.
     pub fn kubeconfig(&self, server: SocketAddr) -> Result<PathBuf> {
+        self.kubeconfig_with(FIVEDOTS, server)
+    }
+
+    /// The same of a person, the user `operator`, who may do nothing unless a role is bound
+    /// to it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn kubeconfig_of_operator(&self) -> Result<PathBuf> {
+        self.kubeconfig_with(OPERATOR, self.addr)
+    }
+
+    fn kubeconfig_with(&self, token: &str, server: SocketAddr) -> Result<PathBuf> {
         let path = self
             .dir
             .path()
-            .join(format!("kubeconfig-{}", server.port()));
+            .join(format!("kubeconfig-{}-{token}", server.port()));
         let ca = self.dir.path().join("pki/apiserver.crt");
         let text = format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
              clusters: [{{name: c, cluster: {{server: \"https://{server}\", \
              certificate-authority: {}}}}}]\n\
-             users: [{{name: u, user: {{token: {FIVEDOTS}}}}}]\n\
+             users: [{{name: u, user: {{token: {token}}}}}]\n\
              contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n",
             ca.display(),
         );
@@ -179,7 +193,8 @@ impl Apiserver {
 fn keys(dir: &Path) -> Result<()> {
     let tokens = format!(
         "{ADMIN},admin,1,system:masters\n\
-         {FIVEDOTS},system:serviceaccount:kube-system:fivedots,2,system:serviceaccounts\n"
+         {FIVEDOTS},system:serviceaccount:kube-system:fivedots,2,system:serviceaccounts\n\
+         {OPERATOR},operator,3,people\n"
     );
     fs::write(dir.join("tokens.csv"), tokens)?;
     let mut openssl = Command::new("openssl");
@@ -217,5 +232,6 @@ pub(crate) fn missing() -> Option<String> {
 const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const ADMIN: &str = "everything-is-allowed";
 const FIVEDOTS: &str = "what-the-role-allows";
+const OPERATOR: &str = "what-is-bound-to-a-person";
 /// Enough for a start beside a busy compiler.
 const START: Duration = Duration::from_secs(60);
