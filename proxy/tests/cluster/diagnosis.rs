@@ -5,6 +5,7 @@
 
 mod cases;
 mod further;
+mod steps;
 
 use std::fs;
 use std::process::Output;
@@ -14,6 +15,7 @@ use testbed::{Component, eventually, have, have_program};
 
 use crate::bed::{Bed, LONG};
 use cases::{CASES, Case};
+use steps::restore;
 
 /// Without `RUNS` there is none: each takes ten minutes of two processors.
 #[test]
@@ -96,7 +98,13 @@ fn run(bed: &Bed, case: &Case) -> Result<(), String> {
         }
         println!("{}: {}", case.name, if is_healed { "healed" } else { "not healed" });
     }
-    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    println!("{wrong}");
+    // What a case leaves behind is not that of the next one.
+    restore(bed);
+    Err(wrong)
 }
 
 fn found(fleet: &Fleet) -> Vec<(String, Cause, Scope, String)> {

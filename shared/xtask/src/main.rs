@@ -15,6 +15,7 @@ mod image;
 mod incidents;
 mod lab;
 mod lint;
+mod mutants;
 mod referee;
 mod shell;
 mod soak;
@@ -116,6 +117,12 @@ enum Chore {
     Clients,
     /// Makes each incident twenty times, and prints what `diagnose` found of it
     Incidents,
+    /// Changes each threshold of `diagnose` by one step, and looks that a test fails
+    Mutants {
+        /// Only those whose file and line have this in them, as `clients.rs`
+        #[arg(default_value = "")]
+        part: String,
+    },
     /// Plays 100,000 lines of a log of CoreDNS and compares them with a capture; plays
     /// ten times as many clients against a real CoreDNS
     Replay,
@@ -161,6 +168,7 @@ fn main() -> ExitCode {
         Chore::Storms { arguments } => trials::run("storms", &arguments),
         Chore::Cluster { arguments } => cluster::run(&arguments),
         Chore::Incidents => incidents::run(),
+        Chore::Mutants { part } => mutants::run(&part),
         Chore::Referee => referee::run("referee"),
         Chore::Clients => referee::run("clients"),
         Chore::Replay => referee::run("replay"),

@@ -55,7 +55,7 @@ pub(super) fn by_answers(evidence: &Evidence, before: &[Finding]) -> Option<Find
     let failures = share(count, queries);
     // One workload alone may ask for what nobody has.
     let askers = window.who.iter().filter(|who| who.failed > 0).count();
-    let well = share(window.internal.failed, window.internal.queries).seen() < 0.01;
+    let well = share(window.internal.failed, window.internal.queries).seen() < WELL;
     let too_few = queries < RESPONSES || failures.at_least() < CLIENTS_FAIL || askers < 2;
     if too_few || !well || !before.is_empty() {
         return None;
@@ -105,7 +105,7 @@ fn sick_upstream(evidence: &Evidence, servers: &[&Server]) -> Finding {
     };
     let window = evidence.window.as_ref();
     let internal = window.map(|window| share(window.internal.failed, window.internal.queries));
-    let well = internal.filter(|share| share.whole >= RESPONSES && share.seen() < 0.01);
+    let well = internal.filter(|share| share.whole >= RESPONSES && share.seen() < WELL);
     found(cause, evidence.scope_of(cause))
         .culprit(Some(names(servers)))
         .because(format!("asked from this node: {}", ends(&tries)))
@@ -141,7 +141,7 @@ fn clients_fail(evidence: &Evidence) -> bool {
         let (internal, external) = (window.internal, window.external);
         external.queries >= RESPONSES
             && share(external.failed, external.queries).at_least() > CLIENTS_FAIL
-            && share(internal.failed, internal.queries).seen() < 0.01
+            && share(internal.failed, internal.queries).seen() < WELL
     })
 }
 
@@ -163,3 +163,6 @@ const FAILS: f64 = 0.2;
 
 /// The same of queries of clients, which are many.
 const CLIENTS_FAIL: f64 = 0.05;
+
+/// Of queries of the cluster's own names: below it they are well.
+const WELL: f64 = 0.01;

@@ -8,6 +8,10 @@ use diagnose::{Cause, Scope};
 use testbed::{eventually, pace};
 
 use super::further::{cut_off, forward_as_expected, forward_unexpectedly, throttle};
+use super::steps::{
+    BUSY_POD, RESOLVER, add_resolver, paste, paste_on_node1, restart_coredns, wait_for_coredns,
+    write_forward,
+};
 use crate::bed::{Bed, LONG};
 use crate::trouble::{Rules, refused_connections, wait_for_old_coredns_to_end};
 
@@ -65,7 +69,7 @@ pub(super) const CASES: &[Case] = &[
         name: "upstream silent",
         flags: &[],
         make: silence_upstream,
-        expected: Some((Cause::UpstreamSilent, Scope::Cluster, "10.250.0.53", Nodes::Both)),
+        expected: Some((Cause::UpstreamSilent, Scope::Cluster, RESOLVER, Nodes::Both)),
         heal: forward_elsewhere,
     },
     Case {
@@ -79,7 +83,7 @@ pub(super) const CASES: &[Case] = &[
         name: "conntrack full on node1",
         flags: &[],
         make: fill_table,
-        expected: Some((Cause::ConntrackFull, Scope::Node, "10.244.1.200", Nodes::First)),
+        expected: Some((Cause::ConntrackFull, Scope::Node, BUSY_POD, Nodes::First)),
         heal: end_connections,
     },
     Case {
@@ -168,23 +172,14 @@ fn feed(bed: &Bed, commands: &[String]) {
     wait_for_coredns(bed);
 }
 
-/// Puts another resolver at 10.250.0.54, for who heals.
-pub(super) fn add_resolver(bed: &Bed) {
-    let space = bed.cluster.control_plane.space();
-    space
-        .run("ip", &["address", "replace", "10.250.0.54/24", "dev", "br0"])
-        .unwrap();
-    let script = "table ip other\ndelete table ip other\n\
-                  table ip other {\nchain in {\ntype nat hook prerouting priority -100;\n\
-                  ip daddr 10.250.0.54 dnat to 10.250.0.53\n}\n}\n";
-    space.run("nft", &[script]).unwrap();
-}
-
 /// At the resolver's usual address.
 fn silence_upstream(bed: &Bed) -> Made<'_> {
     add_resolver(bed);
     let script = "table ip other {\nchain drops {\ntype filter hook prerouting priority -400;\n\
                   ip daddr 10.250.0.53 udp dport 53 drop\nip daddr 10.250.0.53 tcp dport 53 drop\n}\n}\n";
+    // An earlier case was healed by another server.
+    write_forward(bed, RESOLVER);
+    restart_coredns(bed);
     let space = bed.cluster.control_plane.space();
     space.run("nft", &[script]).unwrap();
     pace(Duration::from_secs(10));
@@ -236,7 +231,7 @@ fn add_connections(bed: &Bed, round: u32, count: u32) {
         let (port, server) = (1_024 + n % 60_000, 1 + n / 60_000);
         writeln!(
             script,
-            "-A -p tcp -s 10.244.1.200 -d 198.19.{round}.{server} --sport {port} --dport 443 \
+            "-A -p tcp -s {BUSY_POD} -d 198.19.{round}.{server} --sport {port} --dport 443 \
              --state ESTABLISHED -u ASSURED -t 900"
         )
         .unwrap();
@@ -321,66 +316,4 @@ fn lower_ndots(bed: &Bed, commands: &[String]) {
 pub(super) fn lift_limit(bed: &Bed, commands: &[String]) {
     paste(bed, commands, "limits/cpu", |command| command);
     wait_for_coredns(bed);
-}
-
-pub(super) fn write_forward(bed: &Bed, to: &str) {
-    let file = bed.kubectl("-n kube-system get configmap coredns -o jsonpath={.data.Corefile}");
-    let lines = file
-        .lines()
-        .filter(|line| line.trim() != "loop")
-        .map(|line| {
-            let words: Vec<_> = line.split_whitespace().collect();
-            match words.as_slice() {
-                ["forward", from, _, ..] => format!("    forward {from} {to} {{"),
-                _ => line.to_owned(),
-            }
-        });
-    let file: Vec<_> = lines.collect();
-    let patch = format!("{{\"data\":{{\"Corefile\":{:?}}}}}", file.join("\n") + "\n");
-    let line = ["-n", "kube-system", "patch", "configmap", "coredns", "-p", &patch];
-    bed.cluster.kubectl(&line).unwrap();
-}
-
-pub(super) fn restart_coredns(bed: &Bed) {
-    bed.kubectl("-n kube-system rollout restart deployment/coredns");
-    wait_for_coredns(bed);
-}
-
-pub(super) fn wait_for_coredns(bed: &Bed) {
-    bed.cluster
-        .wait_for_rollout("kube-system", "deployment/coredns")
-        .unwrap();
-}
-
-/// Runs the first printed command that has this, with kubectl as the administrator's.
-pub(super) fn paste(bed: &Bed, commands: &[String], part: &str, change: impl Fn(String) -> String) {
-    let Some(command) = commands.iter().find(|command| command.contains(part)) else {
-        return println!("nothing with {part:?} was printed: {commands:?}");
-    };
-    let command = change(command.clone());
-    println!("$ {command}");
-    let plane = &bed.cluster.control_plane;
-    let kubectl = plane.kubectl_command().unwrap();
-    // `nsenter … kubectl --kubeconfig FILE`, as one word of the shell.
-    let words: Vec<_> = std::iter::once(kubectl.get_program())
-        .chain(kubectl.get_args())
-        .collect();
-    let words: Vec<_> = words
-        .iter()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
-    let script = format!("kubectl() {{ {} \"$@\"; }}\n{command}", words.join(" "));
-    let output = std::process::Command::new("sh")
-        .args(["-c", &script])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-fn paste_on_node1(bed: &Bed, commands: &[String], part: &str) {
-    let Some(command) = commands.iter().find(|command| command.contains(part)) else {
-        return println!("nothing with {part:?} was printed: {commands:?}");
-    };
-    println!("$ {command}");
-    bed.run(0, "sh", &["-c", command]);
 }

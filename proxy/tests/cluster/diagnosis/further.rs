@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use testbed::pace;
 
-use super::cases::{Made, add_resolver, limit_cpu, paste, restart_coredns, write_forward};
+use super::cases::{Made, limit_cpu};
+use super::steps::{RESOLVER, add_resolver, paste, restart_coredns, write_forward};
 use crate::bed::Bed;
 use crate::trouble::{CoreDns, Rules};
 
@@ -44,7 +45,7 @@ pub(super) fn forward_unexpectedly(bed: &Bed) -> Made<'_> {
 /// By hand: the printed command only shows the file.
 pub(super) fn forward_as_expected(bed: &Bed, commands: &[String]) {
     paste(bed, commands, "get configmap coredns", |command| command);
-    write_forward(bed, "10.250.0.53");
+    write_forward(bed, RESOLVER);
     restart_coredns(bed);
 }
 
