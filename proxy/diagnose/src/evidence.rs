@@ -247,6 +247,8 @@ pub struct CorednsPod {
     pub node: String,
     /// Its address.
     pub ip: Option<IpAddr>,
+    /// All of its addresses, of both families.
+    pub ips: Vec<IpAddr>,
     /// Whether it is ready.
     pub ready: bool,
     /// Restarts within the last hour.

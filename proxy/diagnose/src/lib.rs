@@ -22,6 +22,8 @@ pub use fix::Fix;
 mod finding;
 pub use finding::{Finding, Scope};
 
+mod elsewhere;
+
 mod scope;
 
 mod reading;

@@ -32,6 +32,7 @@ pub enum Outcome {
 /// Judges the evidence. The same evidence has the same verdict.
 #[must_use]
 pub fn judge(evidence: &Evidence) -> Verdict {
+    let evidence = &*evidence.without_what_fails_elsewhere();
     let findings = rules::findings(evidence);
     let gaps = rules::gaps(evidence);
     let outcome = match () {

@@ -6,6 +6,7 @@
 mod cases;
 mod further;
 mod steps;
+mod table;
 
 use std::fs;
 use std::process::Output;

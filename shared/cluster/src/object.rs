@@ -4,6 +4,8 @@
 //! Of the ten kilobytes that a pod is these few fields are kept; the rest, most
 //! of it `managedFields`, is passed over while it is parsed.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Deserializer};
 
 /// A pod, as the API writes it.
@@ -195,4 +197,16 @@ pub struct PortObject {
 /// Reads null as an empty list.
 fn or_none<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+/// One address and a list that mostly begins with it; what is none is left out.
+pub(crate) fn addrs(one: Option<&String>, all: &[Address]) -> Vec<IpAddr> {
+    let texts = one.into_iter().chain(all.iter().map(|addr| &addr.ip));
+    let mut addrs: Vec<IpAddr> = Vec::new();
+    for addr in texts.filter_map(|text| text.parse().ok()) {
+        if !addrs.contains(&addr) {
+            addrs.push(addr);
+        }
+    }
+    addrs
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::object::{self, DnsOption, PodObject};
+use crate::object::{DnsOption, PodObject, addrs};
 use crate::owner::Owner;
 use crate::resolver::{Kubelet, Resolver};
 use crate::time;
@@ -261,18 +261,6 @@ fn started(object: &PodObject) -> Option<i64> {
     started
         .and_then(time::parse)
         .or_else(|| created.and_then(time::parse))
-}
-
-/// One address and a list that mostly begins with it; what is none is left out.
-fn addrs(one: Option<&String>, all: &[object::Address]) -> Vec<IpAddr> {
-    let texts = one.into_iter().chain(all.iter().map(|addr| &addr.ip));
-    let mut addrs: Vec<IpAddr> = Vec::new();
-    for addr in texts.filter_map(|text| text.parse().ok()) {
-        if !addrs.contains(&addr) {
-            addrs.push(addr);
-        }
-    }
-    addrs
 }
 
 #[cfg(test)]

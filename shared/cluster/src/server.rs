@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
-use crate::object::Metadata;
+use crate::object::{Address, Metadata, addrs};
 use crate::time;
 
 /// A pod of CoreDNS or kube-proxy.
@@ -17,8 +17,8 @@ pub struct ServerPod {
     pub uid: String,
     /// Its node; empty before it is scheduled.
     pub node: String,
-    /// Its address.
-    pub ip: Option<IpAddr>,
+    /// Its addresses, of both families.
+    pub ips: Vec<IpAddr>,
     /// Whether all of its containers are ready.
     pub ready: bool,
     /// How often a container was started again, if the last time was within an hour.
@@ -67,7 +67,7 @@ impl ServerObject {
             name: self.labels.name.clone(),
             uid: self.labels.uid.clone(),
             node: self.spec.node_name.clone(),
-            ip: self.status.pod_ip.as_deref().and_then(|ip| ip.parse().ok()),
+            ips: addrs(self.status.pod_ip.as_ref(), &self.status.pod_ips),
             ready: !containers.is_empty() && containers.iter().all(|one| one.ready),
             restarts: if recently { restarts } else { 0 },
             ended: ended.filter(|_| recently).map(Terminated::words),
@@ -146,6 +146,8 @@ struct ServerStatus {
     phase: String,
     #[serde(rename = "podIP")]
     pod_ip: Option<String>,
+    #[serde(rename = "podIPs")]
+    pod_ips: Vec<Address>,
     container_statuses: Vec<ContainerStatus>,
 }
 

@@ -71,6 +71,10 @@ fn files() -> Result<Vec<PathBuf>> {
 
 /// All that cargo needs, as it is in the checkout, committed or not.
 fn copy_to(tree: &Path) -> Result<()> {
+    // What is gone since an earlier run must not be judged.
+    for folder in ["proxy/diagnose/src", "proxy/diagnose/tests"] {
+        remove_missing(&tree.join(folder), &shell::root().join(folder))?;
+    }
     let mut list = Command::new("git");
     list.args(["ls-files", "--cached", "--others", "--exclude-standard"]);
     let list = list.current_dir(shell::root()).output()?;
@@ -84,6 +88,20 @@ fn copy_to(tree: &Path) -> Result<()> {
         }
         fs::create_dir_all(to.parent().unwrap_or(tree))?;
         fs::write(&to, content).with_context(|| format!("cannot write {}", to.display()))?;
+    }
+    Ok(())
+}
+
+fn remove_missing(copy: &Path, original: &Path) -> Result<()> {
+    let Ok(entries) = fs::read_dir(copy) else { return Ok(()) };
+    for entry in entries {
+        let entry = entry?;
+        let original = original.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            remove_missing(&entry.path(), &original)?;
+        } else if !original.exists() {
+            fs::remove_file(entry.path())?;
+        }
     }
     Ok(())
 }

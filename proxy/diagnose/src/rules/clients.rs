@@ -126,9 +126,9 @@ fn sums(window: &Window, of: fn(&Who) -> u64) -> (u64, u64) {
     (all().map(of).sum(), all().map(|who| who.queries).sum())
 }
 
-/// Of queries. Retries of Go are known by their time alone, so that a program that looks
-/// the same names up ten times a second has 4 % of such by chance.
-const LOST: f64 = 0.1;
+/// Of queries. Retries of Go are known by their time alone, so that programs that look the
+/// same names up all day have up to 0.2 % of such by chance on a healthy cluster.
+const LOST: f64 = 0.02;
 
 /// Of queries: the least with which search lists make the load.
 const WASTED: f64 = 0.5;

@@ -10,6 +10,7 @@ use crate::sample::Tries;
 use crate::{Cause, Finding, Outcome, Scope, judge};
 
 mod clients;
+mod pods;
 mod quota;
 mod random;
 mod table;

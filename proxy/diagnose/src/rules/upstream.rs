@@ -29,11 +29,13 @@ pub(super) fn failing(evidence: &Evidence, before: &[Finding]) -> Option<Finding
                 .all(|one| one.udp.failures().at_least() > FAILS)
     };
     let (here, behind) = (sick(&direct), sick(&through));
+    // Without CPU it is late for what its cache lacks first.
+    let throttled = has(before, &[Cause::CorednsThrottled]);
     // Names outside are answered all the same: CoreDNS asks somebody else.
     let answered = !through.is_empty() && through.iter().all(|one| one.udp.is_well());
     match (here && !answered, behind) {
         (true, _) => Some(sick_upstream(evidence, &direct)),
-        (false, true) if !direct.is_empty() && coredns_is_well(evidence) => {
+        (false, true) if !direct.is_empty() && !throttled && coredns_is_well(evidence) => {
             Some(path_of_coredns(&direct, &through))
         }
         _ => None,

@@ -51,7 +51,7 @@ fn known(seen: &Coredns, args: &EvidenceArgs, evidence: &mut Evidence) -> Known 
     let ready = seen.endpoints.iter().flat_map(|pods| &pods.ready);
     let ready: Vec<_> = ready.copied().collect();
     let named = |addr: SocketAddr| {
-        let pod = seen.pods.iter().find(|pod| pod.ip == Some(addr.ip()));
+        let pod = seen.pods.iter().find(|pod| pod.ips.contains(&addr.ip()));
         let name = pod.map_or_else(|| addr.to_string(), |pod| format!("{} ({addr})", pod.name));
         (addr, name, ready.contains(&addr))
     };
@@ -72,7 +72,8 @@ fn cluster(seen: &Coredns, args: &EvidenceArgs) -> Cluster {
     let pods = seen.pods.iter().map(|pod| CorednsPod {
         name: pod.name.clone(),
         node: pod.node.clone(),
-        ip: pod.ip,
+        ip: pod.ips.first().copied(),
+        ips: pod.ips.clone(),
         ready: pod.ready,
         restarts: pod.restarts,
         ended: pod.ended.clone(),

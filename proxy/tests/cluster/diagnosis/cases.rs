@@ -1,7 +1,6 @@
 //! Incidents of a cluster: how each is made, what is to be found, and what of the printed
 //! commands is run.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use diagnose::{Cause, Scope};
@@ -9,11 +8,11 @@ use testbed::{eventually, pace};
 
 use super::further::{cut_off, forward_as_expected, forward_unexpectedly, throttle};
 use super::steps::{
-    BUSY_POD, RESOLVER, add_resolver, paste, paste_on_node1, restart_coredns, wait_for_coredns,
-    write_forward,
+    BUSY_POD, RESOLVER, add_resolver, paste, restart_coredns, wait_for_coredns, write_forward,
 };
+use super::table::{end_connections, fill};
 use crate::bed::{Bed, LONG};
-use crate::trouble::{Rules, refused_connections, wait_for_old_coredns_to_end};
+use crate::trouble::{Rules, wait_for_old_coredns_to_end};
 
 /// A case.
 pub(super) struct Case {
@@ -82,7 +81,7 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "conntrack full on node1",
         flags: &[],
-        make: fill_table,
+        make: fill,
         expected: Some((Cause::ConntrackFull, Scope::Node, BUSY_POD, Nodes::First)),
         heal: end_connections,
     },
@@ -206,49 +205,6 @@ fn forward_elsewhere(bed: &Bed, commands: &[String]) {
     space.run("nft", &["delete chain ip other drops"]).ok();
 }
 
-/// With connections of one Pod, which nothing may take the place of. What was in it before
-/// ends within two minutes and leaves room, which is filled as well.
-fn fill_table(bed: &Bed) -> Made<'_> {
-    let most = std::fs::read_to_string("/proc/sys/net/netfilter/nf_conntrack_max").unwrap();
-    add_connections(bed, 0, most.trim().parse().unwrap());
-    let (mut round, mut full) = (0, 0);
-    let stays_full = || {
-        round += 1;
-        add_connections(bed, round, 20_000);
-        let before = refused_connections(bed);
-        pace(Duration::from_secs(3));
-        full = if refused_connections(bed) > before { full + 1 } else { 0 };
-        full == 3
-    };
-    assert!(eventually(LONG, stays_full), "{}", bed.run(0, "conntrack", &["-S"]));
-    Vec::new()
-}
-
-/// To servers of its own in each round.
-fn add_connections(bed: &Bed, round: u32, count: u32) {
-    let mut script = String::new();
-    for n in 0..count {
-        let (port, server) = (1_024 + n % 60_000, 1 + n / 60_000);
-        writeln!(
-            script,
-            "-A -p tcp -s {BUSY_POD} -d 198.19.{round}.{server} --sport {port} --dport 443 \
-             --state ESTABLISHED -u ASSURED -t 900"
-        )
-        .unwrap();
-    }
-    let path = bed.cluster.dir().join("connections");
-    std::fs::write(&path, script).unwrap();
-    let space = bed.cluster.nodes[0].space();
-    // It ends with an error where there is no more room, which is what is wanted.
-    space
-        .run("conntrack", &["-R", &path.to_string_lossy()])
-        .unwrap_or_default();
-}
-
-fn end_connections(bed: &Bed, commands: &[String]) {
-    paste_on_node1(bed, commands, "conntrack -D -s ");
-}
-
 /// node1's rules lead to Pods that are gone: one that ends still answers.
 fn leave_rules(bed: &Bed) -> Made<'_> {
     let space = bed.cluster.nodes[0].space();
@@ -269,7 +225,7 @@ fn continue_kube_proxy(bed: &Bed, commands: &[String]) {
 
 /// Names that no cache has, by the search list of a Pod, and CoreDNS with little CPU.
 fn storm(bed: &Bed) -> Made<'_> {
-    limit_cpu(bed);
+    limit_cpu(bed, "30m");
     let container = |n: usize| {
         let names: Vec<_> = (0..1_500)
             .map(|name| format!("n{n}x{name}.example.com"))
@@ -296,10 +252,10 @@ fn storm(bed: &Bed) -> Made<'_> {
 }
 
 /// Too little CPU for what is asked.
-pub(super) fn limit_cpu(bed: &Bed) {
-    bed.kubectl(
-        "-n kube-system set resources deployment coredns --limits=cpu=30m --requests=cpu=10m",
-    );
+pub(super) fn limit_cpu(bed: &Bed, limit: &str) {
+    bed.kubectl(&format!(
+        "-n kube-system set resources deployment coredns --limits=cpu={limit} --requests=cpu=10m",
+    ));
     wait_for_coredns(bed);
     wait_for_old_coredns_to_end(bed, 2);
 }

@@ -29,7 +29,7 @@ pub(super) fn cut_off(bed: &Bed) -> Made<'_> {
 /// CoreDNS has too little CPU for what the bed asks.
 pub(super) fn throttle(bed: &Bed) -> Made<'_> {
     end_storm(bed);
-    limit_cpu(bed);
+    limit_cpu(bed, "20m");
     pace(Duration::from_secs(60));
     Vec::new()
 }

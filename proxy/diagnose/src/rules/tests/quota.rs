@@ -32,3 +32,20 @@ fn a_quota_explains_that_nothing_is_answered() {
         assert_eq!((finding.cause, finding.scope), (Cause::CorednsThrottled, Scope::Cluster));
     }
 }
+
+/// Its own names are in its cache, and what is behind it needs CPU.
+#[test]
+fn a_quota_explains_that_names_outside_fail() {
+    let failing = |throttled| {
+        causes(&changed(|evidence| {
+            let pod = CorednsPod { throttled, ..CorednsPod::default() };
+            evidence.cluster.as_mut().unwrap().pods = vec![pod];
+            evidence.window.as_mut().unwrap().p99_ms = Some(800.0);
+            for server in evidence.through.iter_mut().flatten() {
+                server.udp = tries(2, 8);
+            }
+        }))
+    };
+    assert_eq!(failing(Some(0.9)), [Cause::CorednsThrottled]);
+    assert_eq!(failing(None), [Cause::CorednsToUpstream]);
+}

@@ -185,8 +185,8 @@ fn without_endpoints(evidence: &mut Evidence) {
 
 #[test]
 fn queries_of_clients() {
-    // One in ten, by its lower bound.
-    flips(Cause::RepliesLost, 226, |evidence, steps| {
+    // One in fifty, by its lower bound.
+    flips(Cause::RepliesLost, 52, |evidence, steps| {
         evidence.window.as_mut().unwrap().who[0].answered_again = steps;
     });
     flips(Cause::NamesInVain, 271, |evidence, steps| {
