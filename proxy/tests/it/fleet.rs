@@ -9,7 +9,7 @@ use console::read_page_over;
 use diagnose::{Absence, Conntrack, Evidence, Fleet, Outcome, Place, Unseen};
 use proxy::evidence::ask_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::runtime::Builder;
 
 /// What a node does that is asked.
@@ -34,11 +34,18 @@ impl Node {
 
     /// Starts it; returns where it is asked.
     async fn start(self) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let addr = socket.local_addr().unwrap();
         if self == Self::Dead {
+            // Bound, so that no other node gets its port.
+            tokio::spawn(async move {
+                let _bound = socket;
+                std::future::pending::<()>().await;
+            });
             return addr;
         }
+        let listener = socket.listen(1).unwrap();
         tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut head = [0; 1024];
