@@ -113,11 +113,28 @@ mod tests {
         assert_eq!(of(&["0", "1", "2", "3"]), [kernel]);
         let zone = "zone a: 5 of its 5 nodes, 0 of the 5 others";
         assert_eq!(of(&["0", "2", "4", "6", "8"]), [zone]);
-        // One of five is elsewhere: no more than half of a half.
+        // Half of a group is enough, and two of six is not.
+        assert_eq!(of(&["0", "1"]), ["kernel 5.4: 2 of its 4 nodes, 0 of the 6 others"]);
+        // One of five is elsewhere.
         assert_eq!(of(&["0", "2", "4", "6", "1"]), [""; 0]);
         // All nodes are linux, and one node has everything in common.
         assert_eq!(of(&["4", "5"]), [""; 0]);
         assert_eq!(of(&["0"]), [""; 0]);
+    }
+
+    #[test]
+    fn nine_of_ten_is_most() {
+        let names: Vec<_> = (0..20).map(|n| n.to_string()).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        let place = |n: usize| {
+            let zone = if n < 10 { "a" } else { "b" };
+            let labels = [("zone".to_owned(), zone.to_owned())].into();
+            Place { node: n.to_string(), labels }
+        };
+        let places: Vec<_> = (0..20).map(place).collect();
+        let found =
+            |here: usize| common(&[&names[..here], &names[10..11]].concat(), &names, &places);
+        assert_eq!((found(8).len(), found(9).len()), (0, 1));
     }
 
     #[test]

@@ -125,7 +125,10 @@ impl Process {
             status.is_some()
         });
         match status {
-            Some(status) if ended => Ok(status),
+            Some(status) if ended => {
+                self.lines.wait_for_end(self.readers.len());
+                Ok(status)
+            }
             _ => bail!("{} still runs after {within:?}; its output:\n{}", self.name, self.output()),
         }
     }
@@ -192,6 +195,16 @@ impl Lines {
         state.find(needle).cloned()
     }
 
+    /// Waits for what a program that has ended wrote last. A grandchild may hold its outputs
+    /// open.
+    fn wait_for_end(&self, outputs: usize) {
+        let waiting = |state: &mut State| state.ended < outputs;
+        drop(
+            self.changed
+                .wait_timeout_while(self.lock(), LAST_LINES, waiting),
+        );
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -199,3 +212,6 @@ impl Lines {
 
 /// Lines kept of one program; the oldest go first.
 const LINES_CAPACITY: usize = 10_000;
+
+/// A reader that waits for a processor is as late at most.
+const LAST_LINES: Duration = Duration::from_secs(1);
