@@ -5,12 +5,13 @@ use crate::scan::{has_word, without_tests};
 use crate::{Source, check, lines_where, prove, sources};
 
 /// Files that play time with `testbed::pace`, and what it is there.
-const PACED: [(&str, &str); 17] = [
+const PACED: [(&str, &str); 18] = [
     ("loadgen/tests/clients/play.rs", "clients that do not start all at once"),
     ("loadgen/tests/referee/play.rs", "a generator that is stopped"),
     ("loadgen/tests/referee/server.rs", "a server that stalls"),
     ("proxy/tests/cluster/diagnosis/cases.rs", "a minute of accounts, and what an incident needs"),
     ("proxy/tests/cluster/diagnosis/further.rs", "a minute of accounts of a CoreDNS without CPU"),
+    ("proxy/tests/cluster/diagnosis/table.rs", "three seconds in which connections are refused"),
     ("proxy/tests/cluster/idle.rs", "nodes that are left alone"),
     ("proxy/tests/cluster/incidents.rs", "half a minute without CoreDNS"),
     ("proxy/tests/cluster/lookups.rs", "what pods feel after each change"),
