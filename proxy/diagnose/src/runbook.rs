@@ -211,7 +211,7 @@ const PENDING: u64 = 120;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::{Conntrack, Sums};
+    use crate::evidence::{Cluster, Conntrack, CorednsPod, KubeProxy, Server, Service, Sums, Who};
 
     #[test]
     fn what_was_not_seen_is_not_well() {
@@ -235,5 +235,67 @@ mod tests {
         assert_eq!(verdict("p99 of a response"), "ok");
         assert_eq!(verdict("connection table  "), "ok");
         assert_eq!(verdict("connections dropped"), "BAD");
+    }
+
+    #[test]
+    fn a_signal_is_bad_from_its_threshold_on() {
+        let table = |count, max| {
+            let table = Conntrack { applies: true, count, max, ..Conntrack::default() };
+            let evidence = Evidence { conntrack: Some(table), ..Evidence::default() };
+            of_table(&evidence)[0].is_bad
+        };
+        assert_eq!([table(99, 100), table(100, 100), table(0, 0)], [false, true, false]);
+        let dropped = |dropped| {
+            let table = Conntrack { applies: true, dropped, ..Conntrack::default() };
+            of_table(&Evidence { conntrack: Some(table), ..Evidence::default() })[1].is_bad
+        };
+        assert_eq!([dropped(0), dropped(1)], [false, true]);
+        let clients = |queries, failed, wasted, ms| {
+            of_clients(Some(&Window {
+                internal: Sums { queries, failed },
+                p99_ms: Some(ms),
+                who: vec![Who { queries, wasted, ..Who::default() }],
+                ..Window::default()
+            }))
+        };
+        assert_eq!([99, 100].map(|n| clients(n, 0, 0, 1.0)[0].value.is_some()), [false, true]);
+        // More than 1 % and half, by their lower bounds.
+        assert_eq!([119, 120].map(|n| clients(10_000, n, 0, 1.0)[0].is_bad), [false, true]);
+        assert_eq!([530, 531].map(|n| clients(1_000, 0, n, 501.0)[2].is_bad), [false, true]);
+        assert_eq!([500.0, 501.0].map(|ms| clients(1_000, 0, 999, ms)[2].is_bad), [false, true]);
+        let probes = |lost| {
+            let rcodes = [("NOERROR".to_owned(), 50 - lost)].into();
+            let udp = Tries { sent: 50, rcodes, timeouts: lost, ..Tries::default() };
+            let coredns = Some(vec![Server { udp, ..Server::default() }]);
+            names(&Evidence { coredns, ..Evidence::default() })[0].is_bad
+        };
+        assert_eq!([probes(5), probes(6)], [false, true]);
+        let rules = |pending, backends: &[u8]| {
+            let addrs = |ends: &[u8]| ends.iter().map(|n| [10, 0, 0, *n].into()).collect();
+            let service = Service { backends: Some(addrs(backends)), ..Service::default() };
+            of_rules(&Evidence {
+                kube_proxy: Some(KubeProxy { pending_s: Some(pending), ..KubeProxy::default() }),
+                service: Some(service),
+                cluster: Some(Cluster { endpoints: addrs(&[1]), ..Cluster::default() }),
+                ..Evidence::default()
+            })
+            .map(|signal| signal.is_bad)
+        };
+        assert_eq!([rules(119, &[1]), rules(120, &[1, 2])], [[false; 2], [true; 2]]);
+        let ready = |ready| {
+            let pods = vec![
+                CorednsPod { ready: true, ..CorednsPod::default() },
+                CorednsPod { ready, ..CorednsPod::default() },
+            ];
+            let cluster = Some(Cluster { pods, ..Cluster::default() });
+            runbook(&Evidence { cluster, ..Evidence::default() })
+        };
+        let line = |text: String| {
+            text.lines()
+                .find(|line| line.contains("pods ready"))
+                .map(str::to_owned)
+        };
+        let is_bad = |all| line(ready(all)).is_some_and(|line| line.starts_with("BAD"));
+        assert_eq!([is_bad(true), is_bad(false)], [false, true]);
     }
 }

@@ -128,7 +128,7 @@ impl Share {
 
     fn bound(self, side: f64) -> f64 {
         if self.whole == 0 {
-            return if side < 0.0 { 0.0 } else { 1.0 };
+            return if side.is_sign_negative() { 0.0 } else { 1.0 };
         }
         let (n, p) = (float(self.whole), self.seen());
         let spread = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
@@ -174,6 +174,12 @@ mod tests {
         tries.timeouts = 1;
         assert_eq!((tries.good(), tries.failed(), tries.answers()), (1, 2, 2));
         assert!(!tries.is_dead() && !tries.is_silent() && !tries.is_well());
+        let well = |sent| Tries {
+            sent,
+            rcodes: [("NOERROR".to_owned(), sent)].into(),
+            ..Tries::default()
+        };
+        assert_eq!([well(2), well(3)].map(|tries| tries.is_well()), [false, true]);
         assert!(!Tries { sent: 2, timeouts: 2, ..Tries::default() }.is_dead(), "too few");
     }
 }

@@ -15,6 +15,7 @@ mod quota;
 mod random;
 mod table;
 mod thresholds;
+mod upstream;
 
 fn tries(good: u32, timeouts: u32) -> Tries {
     let rcodes =

@@ -39,3 +39,16 @@ fn a_full_table_of_its_node_explains_a_pod_that_is_silent() {
         assert_eq!(causes(&evidence), [Cause::CorednsPodSick]);
     }
 }
+
+#[test]
+fn half_of_the_other_nodes_are_the_cluster() {
+    let scope = |others: usize| {
+        let with = Peer { causes: vec!["conntrack_full".to_owned()], ..Peer::default() };
+        let evidence = changed(|evidence| {
+            evidence.conntrack.as_mut().unwrap().dropped = 1;
+            evidence.peers = Some([vec![with], vec![Peer::default(); others]].concat());
+        });
+        only(&evidence).scope
+    };
+    assert_eq!([scope(1), scope(2)], [Scope::Cluster, Scope::SeveralNodes]);
+}

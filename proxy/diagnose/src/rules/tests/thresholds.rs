@@ -141,6 +141,11 @@ fn flows_to_the_service() {
         let service = evidence.service.as_mut().unwrap();
         (service.udp, service.backends) = (tries(20 - narrow(steps), narrow(steps)), None);
     });
+    // More than one in twenty, by its lower bound.
+    flips(Cause::StaleRules, 5, |evidence, steps| {
+        let service = evidence.service.as_mut().unwrap();
+        (service.udp, service.backends) = (tries(50 - narrow(steps), narrow(steps)), None);
+    });
     flips(Cause::StaleRules, 9, |evidence, steps| {
         let service = evidence.service.as_mut().unwrap();
         (service.udp, service.backends) = (tries(0, narrow(steps)), None);
