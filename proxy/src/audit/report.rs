@@ -13,7 +13,7 @@ use super::row::Row;
 /// The templates of a cluster.
 #[derive(Clone, Debug, Serialize)]
 pub struct Audit {
-    /// [`SCHEMA`].
+    /// `SCHEMA`.
     pub schema: u32,
     /// A problem is a template whose names are not found with some library.
     pub outcome: Outcome,

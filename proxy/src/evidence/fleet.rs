@@ -11,7 +11,7 @@ mod nodes;
 #[cfg(feature = "kubernetes")]
 pub use nodes::judge_all;
 
-/// Asks each node with `fetch`: [`AT_ONCE`] at a time, each for [`PATIENCE`].
+/// Asks each node with `fetch`: `AT_ONCE` at a time, each for `PATIENCE`.
 ///
 /// Five hundred nodes of which none answers take five times that.
 pub async fn ask_all<T, F>(

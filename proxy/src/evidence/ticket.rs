@@ -58,7 +58,7 @@ pub async fn ticket(whom: &EvidenceArgs, redact: Redact) -> Ticket {
 }
 
 impl Ticket {
-    /// Writes it, below [`MOST`] octets: the longest parts of the proxy are left out first,
+    /// Writes it, below `MOST` octets: the longest parts of the proxy are left out first,
     /// and then are missing.
     ///
     /// # Errors
