@@ -82,6 +82,12 @@ impl Cause {
         Self::UnexpectedUpstream,
     ];
 
+    /// Its place in [`Self::ALL`]: the less, the graver.
+    pub(crate) fn rank(self) -> usize {
+        let place = Self::ALL.iter().position(|cause| *cause == self);
+        place.unwrap_or(usize::MAX)
+    }
+
     /// The name in JSON and metrics.
     #[must_use]
     pub const fn label(self) -> &'static str {

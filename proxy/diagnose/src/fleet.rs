@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cause::Cause;
 use crate::evidence::{Evidence, Peer, Server, Sums};
 use crate::finding::Finding;
 use crate::place::{Common, Place, common};
@@ -136,9 +135,7 @@ impl NodeVerdict {
     /// seen.
     fn badness(&self) -> (usize, usize, bool) {
         let findings = &self.verdict.findings;
-        let gravest = findings
-            .first()
-            .and_then(|first| Cause::ALL.iter().position(|cause| *cause == first.cause));
+        let gravest = findings.first().map(|first| first.cause.rank());
         let fewer = usize::MAX - findings.len();
         let is_enough = self.verdict.outcome != Outcome::Insufficient;
         (gravest.unwrap_or(usize::MAX), fewer, is_enough)
@@ -150,8 +147,7 @@ fn causes(nodes: &[NodeVerdict]) -> Vec<CauseOfNodes> {
     let mut causes: BTreeMap<usize, CauseOfNodes> = BTreeMap::new();
     for one in nodes {
         for finding in &one.verdict.findings {
-            let rank = Cause::ALL.iter().position(|cause| *cause == finding.cause);
-            let known = causes.entry(rank.unwrap_or(usize::MAX));
+            let known = causes.entry(finding.cause.rank());
             let known = known.or_insert_with(|| CauseOfNodes {
                 finding: finding.clone(),
                 nodes: Vec::new(),

@@ -3,7 +3,6 @@
 //! A rule has a minimum sample, says nothing below it, and leaves alone what a graver
 //! cause explains.
 
-use crate::cause::Cause;
 use crate::evidence::Evidence;
 use crate::finding::{Finding, Scope};
 use crate::reading::RESPONSES;
@@ -15,7 +14,7 @@ mod node;
 mod path;
 mod upstream;
 
-/// What was found, in the order of [`Cause::ALL`].
+/// What was found, in the order of [`crate::Cause::ALL`].
 pub(crate) fn findings(evidence: &Evidence) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     for rule in RULES {
@@ -27,7 +26,7 @@ pub(crate) fn findings(evidence: &Evidence) -> Vec<Finding> {
         let values = values(evidence, finding);
         finding.fix.fill(&values);
     }
-    found.sort_by_key(|finding| Cause::ALL.iter().position(|cause| *cause == finding.cause));
+    found.sort_by_key(|finding| finding.cause.rank());
     found
 }
 
