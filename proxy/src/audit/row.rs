@@ -47,7 +47,7 @@ impl Row {
     pub fn of(template: &Template, kubelet: &Kubelet) -> Self {
         let written = Written::of(template, kubelet);
         let findings = rules::findings(template, &written);
-        let Template { owner, made_by, pods, pod, images } = template;
+        let Template { owner, made_by, pods, pod, images, .. } = template;
         let policy = pod.spec.dns_policy.as_deref();
         Self {
             worst: findings

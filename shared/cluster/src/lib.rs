@@ -35,6 +35,9 @@ pub use api::Api;
 mod coredns;
 pub use coredns::Coredns;
 
+mod policies;
+pub use policies::{Destination, EgressPolicy, EgressRule, Opens, Operator, Requirement, Selector};
+
 mod templates;
 pub use templates::{Template, Templates};
 

@@ -20,10 +20,10 @@ pub struct PodObject {
     pub status: Status,
 }
 
-/// `metadata`.
+/// `metadata`, with as much of its labels as `L` has.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct Metadata {
+pub struct Metadata<L = Labels> {
     /// `name`.
     pub name: String,
     /// `namespace`.
@@ -35,7 +35,7 @@ pub struct Metadata {
     /// `creationTimestamp`, as RFC 3339.
     pub creation_timestamp: Option<String>,
     /// `labels`.
-    pub labels: Labels,
+    pub labels: L,
     /// `ownerReferences`.
     pub owner_references: Vec<OwnerReference>,
 }

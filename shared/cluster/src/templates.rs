@@ -1,12 +1,13 @@
 //! The pod templates of a cluster: what each workload makes its pods from.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Deserialize;
 
 use crate::api::Api;
-use crate::object::{DnsConfig, Metadata, PodObject, Spec};
+use crate::object::{DnsConfig, Labels, Metadata, PodObject, Spec};
 use crate::owner::Owner;
+use crate::policies::{self, EgressPolicy};
 
 /// A pod template, or a pod that nothing makes.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Template {
     pub pod: PodObject,
     /// The images of its containers, each once, those that only begin it included.
     pub images: Vec<String>,
+    /// The labels of the pods that it makes, without those that a controller adds.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// All templates, and what could not be listed.
@@ -28,9 +31,11 @@ pub struct Template {
 pub struct Templates {
     /// By kind, then as the API lists them.
     pub all: Vec<Template>,
+    /// What limits the pods of these namespaces in what they send, by name.
+    pub policies: Vec<EgressPolicy>,
     /// The kinds that could not be listed, and why.
     pub gaps: Vec<String>,
-    /// Kinds that were listed.
+    /// Kinds with templates that were listed.
     pub listed: usize,
 }
 
@@ -62,6 +67,13 @@ impl Api {
             .each(&path("/api/v1", "pods", namespace), None, take)
             .await;
         found.note("pods", listed, all);
+        match self
+            .egress_policies(&path(policies::GROUP, policies::PLURAL, namespace))
+            .await
+        {
+            Ok(policies) => found.policies = policies,
+            Err(error) => found.gaps.push(format!("{}: {error}", policies::PLURAL)),
+        }
         found
     }
 }
@@ -143,7 +155,14 @@ struct JobSpec {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct TemplateObject {
+    metadata: TemplateMetadata,
     spec: TemplateSpec,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct TemplateMetadata {
+    labels: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -166,7 +185,7 @@ struct ContainerObject {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct BarePod {
-    metadata: Metadata,
+    metadata: Metadata<BTreeMap<String, String>>,
     spec: TemplateSpec,
     status: Phase,
 }
@@ -185,28 +204,30 @@ impl WorkloadObject {
             return None;
         }
         let WorkloadSpec { replicas, parallelism, template, job_template } = self.spec;
-        let (spec, pods) = match job_template {
-            Some(job) => (job.spec.template.spec, 0),
+        let (made, pods) = match job_template {
+            Some(job) => (job.spec.template, 0),
             None => {
                 let wanted = self.status.desired_number_scheduled.or(replicas);
-                (template.spec, wanted.or(parallelism).unwrap_or(1))
+                (template, wanted.or(parallelism).unwrap_or(1))
             }
         };
         let owner = Owner { kind: kind.kind.to_owned(), name: self.metadata.name.clone() };
-        Some(spec.of(owner, made_by, pods, self.metadata))
+        let found = made.spec.of(owner, pods, self.metadata);
+        Some(Template { made_by, labels: made.metadata.labels, ..found })
     }
 }
 
 impl BarePod {
     fn template(self) -> Template {
-        let pod = PodObject { metadata: self.metadata, ..PodObject::default() };
+        let (metadata, labels) = known(self.metadata);
+        let pod = PodObject { metadata, ..PodObject::default() };
         let owner = Owner::of(&pod);
-        self.spec.of(owner, None, 1, pod.metadata)
+        Template { labels, ..self.spec.of(owner, 1, pod.metadata) }
     }
 }
 
 impl TemplateSpec {
-    fn of(self, owner: Owner, made_by: Option<Owner>, pods: u32, metadata: Metadata) -> Template {
+    fn of(self, owner: Owner, pods: u32, metadata: Metadata) -> Template {
         let Self { host_network, dns_policy, dns_config, containers, init_containers } = self;
         let mut images: Vec<String> = Vec::new();
         for container in init_containers.into_iter().chain(containers) {
@@ -216,8 +237,25 @@ impl TemplateSpec {
         }
         let spec = Spec { host_network, dns_policy, dns_config, ..Spec::default() };
         let pod = PodObject { metadata, spec, ..PodObject::default() };
-        Template { owner, made_by, pods, pod, images }
+        Template { owner, made_by: None, pods, pod, images, labels: BTreeMap::new() }
     }
+}
+
+/// The metadata with the labels that say who made a pod, and all of its labels.
+fn known(metadata: Metadata<BTreeMap<String, String>>) -> (Metadata, BTreeMap<String, String>) {
+    let Metadata { name, namespace, uid, resource_version, .. } = metadata;
+    let Metadata { creation_timestamp, owner_references, labels, .. } = metadata;
+    let pod_template_hash = labels.get("pod-template-hash").cloned();
+    let known = Metadata {
+        name,
+        namespace,
+        uid,
+        resource_version,
+        creation_timestamp,
+        labels: Labels { pod_template_hash },
+        owner_references,
+    };
+    (known, labels)
 }
 
 /// What makes an object.

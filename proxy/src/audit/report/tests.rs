@@ -10,14 +10,15 @@ fn template(kind: &str, name: &str, pods: u32, spec: &Value) -> Template {
     let pod = json!({ "metadata": { "namespace": "shop", "name": name }, "spec": spec });
     let pod: PodObject = serde_json::from_value(pod).unwrap();
     let owner = Owner { kind: kind.to_owned(), name: name.to_owned() };
-    Template { owner, made_by: None, pods, pod, images: vec!["app:1".to_owned()] }
+    let (images, labels) = (vec!["app:1".to_owned()], BTreeMap::new());
+    Template { owner, made_by: None, pods, pod, images, labels }
 }
 
 fn audit(all: Vec<Template>, gaps: &[&str]) -> Audit {
     let gaps = gaps.iter().map(|gap| (*gap).to_owned()).collect();
     let kubelet =
         Kubelet { cluster_domain: "cluster.local".to_owned(), search: Vec::new(), ndots: None };
-    Audit::of(&Templates { all, gaps, listed: 6 }, &kubelet)
+    Audit::of(&Templates { all, gaps, ..Templates::default() }, &kubelet)
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What is found of one template, and what is not.
 
+use std::collections::BTreeMap;
+
 use cluster::object::PodObject;
 use cluster::{Kubelet, Owner, Template};
 use serde_json::{Value, json};
@@ -11,7 +13,8 @@ fn row_of(spec: &Value, images: &[&str]) -> Row {
     let pod: PodObject = serde_json::from_value(pod).unwrap();
     let owner = Owner { kind: "Deployment".to_owned(), name: "web".to_owned() };
     let images = images.iter().map(|image| (*image).to_owned()).collect();
-    let template = Template { owner, made_by: None, pods: 2, pod, images };
+    let labels = BTreeMap::new();
+    let template = Template { owner, made_by: None, pods: 2, pod, images, labels };
     let kubelet =
         Kubelet { cluster_domain: "cluster.local".to_owned(), search: Vec::new(), ndots: None };
     Row::of(&template, &kubelet)
