@@ -9,6 +9,8 @@ pub use finding::{Advice, Finding, Gravity};
 
 mod written;
 
+mod policies;
+
 mod rules;
 
 mod advice;

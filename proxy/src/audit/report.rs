@@ -30,7 +30,7 @@ impl Audit {
         let mut rows: Vec<_> = templates
             .all
             .iter()
-            .map(|one| Row::of(one, kubelet))
+            .map(|one| Row::of(one, kubelet, &templates.policies))
             .collect();
         rows.sort_by(|a, b| {
             let worse = b.worst.cmp(&a.worst).then(b.pods.cmp(&a.pods));
@@ -121,6 +121,8 @@ impl Audit {
             let known = each.iter_mut().find(|(known, _)| is_same(known));
             let command = advice.command.as_deref();
             match known {
+                // One policy is for many templates.
+                Some((_, commands)) if command.is_some_and(|it| commands.contains(&it)) => {}
                 Some((_, commands)) => commands.extend(command),
                 None => each.push((advice, command.into_iter().collect())),
             }

@@ -1,10 +1,11 @@
 //! A template and what is found of it.
 
-use cluster::{Kubelet, Template};
+use cluster::{EgressPolicy, Kubelet, Template};
 use serde::Serialize;
 
 use super::advice;
 use super::finding::{Advice, Finding, Gravity};
+use super::policies::Egress;
 use super::rules;
 use super::written::Written;
 
@@ -35,6 +36,8 @@ pub struct Row {
     pub options: Vec<String>,
     /// Images whose names hint at musl, which is no proof.
     pub musl_hints: Vec<String>,
+    /// The `NetworkPolicies` that limit what its pods send.
+    pub egress_policies: Vec<String>,
     /// What was found, the worst first.
     pub findings: Vec<Finding>,
     /// What to do.
@@ -42,11 +45,16 @@ pub struct Row {
 }
 
 impl Row {
-    /// Judges a template, where the kubelet is set up so.
+    /// Judges a template, where the kubelet is set up so and these policies are in force.
     #[must_use]
-    pub fn of(template: &Template, kubelet: &Kubelet) -> Self {
+    pub fn of(template: &Template, kubelet: &Kubelet, policies: &[EgressPolicy]) -> Self {
         let written = Written::of(template, kubelet);
-        let findings = rules::findings(template, &written);
+        let egress = Egress::of(template, policies);
+        let findings = rules::findings(template, &written, egress.as_ref());
+        let mut advice = egress
+            .as_ref()
+            .map_or_else(Vec::new, |egress| egress.advice(&findings));
+        advice.extend(advice::advice(template, &written, &findings));
         let Template { owner, made_by, pods, pod, images, .. } = template;
         let policy = pod.spec.dns_policy.as_deref();
         Self {
@@ -64,9 +72,10 @@ impl Row {
             ndots: written.ndots(),
             search_domains: written.search.len(),
             search_octets: written.search_octets(),
-            advice: advice::advice(template, &written, &findings),
+            advice,
             options: written.options,
             musl_hints: rules::hints(images),
+            egress_policies: egress.map_or_else(Vec::new, |egress| egress.names()),
             findings,
         }
     }

@@ -1,14 +1,20 @@
-//! What is found of a resolv.conf, by what each library makes of it.
+//! What is found of a template: of its resolv.conf, by what each library makes of it, and of
+//! the policies that its queries meet.
 
 use cluster::{Policy, Template};
 use stub::{Library, Oddity};
 
 use super::finding::{Finding, Gravity};
+use super::policies::Egress;
 use super::written::{Read, Written};
 
 /// All that is found, the worst first.
-pub(super) fn findings(template: &Template, written: &Written) -> Vec<Finding> {
-    let mut found = Vec::new();
+pub(super) fn findings(
+    template: &Template,
+    written: &Written,
+    egress: Option<&Egress<'_>>,
+) -> Vec<Finding> {
+    let mut found = egress.map(Egress::findings).unwrap_or_default();
     host_network(template, written, &mut found);
     ndots(written, &mut found);
     search(template, written, &mut found);

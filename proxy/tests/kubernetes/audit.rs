@@ -162,4 +162,78 @@ fn with_the_rights_of_the_chart(api: &Apiserver) {
     let text = stdout(&output);
     assert!(text.contains("\ngaps      deployments: ") && text.contains("forbidden"), "{text}");
     assert!(text.contains("shop/Workflow/flow"), "{text}");
+    assert!(text.contains("\n          networkpolicies: "), "{text}");
 }
+
+/// A namespace that denies what is not allowed: DNS was forgotten for all but one.
+fn lock(api: &Apiserver) {
+    create(api, "/api/v1/namespaces", &json!({ "metadata": { "name": "locked" } }));
+    for (name, host) in [("web", false), ("mail", false), ("agent", true)] {
+        let mut template = template("app:1", &json!({ "hostNetwork": host }));
+        template["metadata"]["labels"] = json!({ "app": name });
+        let spec = json!({ "selector": { "matchLabels": { "app": name } }, "template": template });
+        let object = json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": name }, "spec": spec,
+        });
+        create(api, "/apis/apps/v1/namespaces/locked/deployments", &object);
+    }
+    let udp = json!({ "protocol": "UDP", "port": 53 });
+    let to = json!([{ "namespaceSelector": {} }]);
+    let mail =
+        json!({ "matchExpressions": [{ "key": "app", "operator": "NotIn", "values": ["web"] }] });
+    for (name, spec) in [
+        ("deny", json!({ "podSelector": {}, "policyTypes": ["Ingress", "Egress"] })),
+        // The API server adds the types.
+        ("mail", json!({ "podSelector": mail, "egress": [{ "ports": [udp], "to": to }] })),
+        ("inward", json!({ "podSelector": {}, "ingress": [{}] })),
+    ] {
+        let object = json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": { "name": name }, "spec": spec,
+        });
+        create(api, POLICIES, &object);
+    }
+}
+
+#[test]
+fn a_policy_that_forgot_dns_is_found_and_the_one_to_paste_ends_it() {
+    if !have(Component::Apiserver) {
+        return;
+    }
+    let api = api();
+    allow(&api);
+    lock(&api);
+    let audit = |status: i32| {
+        let output = run(&api, &["audit", "-n", "locked", "--format", "json"]);
+        assert_eq!(output.status.code(), Some(status), "{output:?}");
+        let audit = json_of(&output);
+        let rows = audit["templates"].as_array().unwrap().iter();
+        rows.map(|one| (one["egress_policies"].to_string(), row(one).5))
+            .collect::<Vec<_>>()
+    };
+    let found = |policies: &str, found: &str| (policies.to_owned(), found.to_owned());
+    let agent = || found("[]", "host_network");
+    let mail = r#"["deny","mail"]"#;
+    let expected = [
+        found(mail, "policy_no_tcp ndots_cost policy_pods_only"),
+        found(r#"["deny"]"#, "policy_no_dns ndots_cost"),
+        agent(),
+    ];
+    assert_eq!(audit(3), expected);
+
+    let text = stdout(&run(&api, &["audit", "-n", "locked"]));
+    println!("{text}");
+    let pasted = text.matches("| kubectl apply -f -").count();
+    assert_eq!(pasted, 1, "one for all templates: {text}");
+    let (_, rest) = text.split_once("$ echo '").unwrap();
+    let (body, _) = rest.split_once('\'').unwrap();
+    api.request("POST", POLICIES, body).unwrap();
+    let expected = [
+        found(r#"["allow-dns-deny","deny","mail"]"#, "ndots_cost"),
+        found(r#"["allow-dns-deny","deny"]"#, "ndots_cost"),
+        agent(),
+    ];
+    assert_eq!(audit(0), expected);
+}
+
+const POLICIES: &str = "/apis/networking.k8s.io/v1/namespaces/locked/networkpolicies";

@@ -17,7 +17,7 @@ fn row_of(spec: &Value, images: &[&str]) -> Row {
     let template = Template { owner, made_by: None, pods: 2, pod, images, labels };
     let kubelet =
         Kubelet { cluster_domain: "cluster.local".to_owned(), search: Vec::new(), ndots: None };
-    Row::of(&template, &kubelet)
+    Row::of(&template, &kubelet, &[])
 }
 
 fn found(spec: &Value, images: &[&str]) -> Vec<(&'static str, Gravity)> {
