@@ -160,7 +160,8 @@ pub struct Ring {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Conntrack {
-    /// Whether Services are made of it here; not with a datapath in eBPF.
+    /// Whether Services are made of it here; not with a datapath in eBPF, where it may be
+    /// nearly empty while the maps of that are full.
     pub applies: bool,
     /// Whether it is the namespace of the host.
     pub of_host: bool,

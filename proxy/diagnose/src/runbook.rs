@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::evidence::{Evidence, Window};
+use crate::evidence::{Conntrack, Evidence, Window};
 use crate::reading::{LATE_MS, RESPONSES};
 use crate::sample::{Share, Tries};
 
@@ -23,8 +23,9 @@ pub fn runbook(evidence: &Evidence) -> String {
     let mut text = format!("{:<11}{:<29}{:<34}{:<30}source\n", "", "signal", "value", "bad if");
     for signal in signals(evidence) {
         let Signal { name, value, threshold, is_bad, source } = signal;
-        let verdict = match (&value, is_bad) {
+        let verdict = match (value.as_deref(), is_bad) {
             (None, _) => "NOT SEEN",
+            (Some(NOT_APPLICABLE), _) => "",
             (Some(_), true) => "BAD",
             (Some(_), false) => "ok",
         };
@@ -138,12 +139,18 @@ fn of_clients(window: Option<&Window>) -> [Signal; 3] {
 }
 
 fn of_table(evidence: &Evidence) -> [Signal; 2] {
-    let table = evidence.conntrack.as_ref().filter(|table| table.applies);
+    let table = evidence.conntrack.as_ref();
     let used = table.map(|table| Share { part: table.count, whole: table.max });
+    // That it has room does not mean that flows of Services have.
+    let or_none = |value: String| match table {
+        Some(Conntrack { applies: false, dropped: 0, .. }) => NOT_APPLICABLE.to_owned(),
+        _ => value,
+    };
     [
         Signal {
             name: "connection table",
-            value: used.map(|used| format!("{:.0} % of {}", used.seen() * 100.0, used.whole)),
+            value: used
+                .map(|used| or_none(format!("{:.0} % of {}", used.seen() * 100.0, used.whole))),
             // Nothing is lost below; what counts is the next line.
             threshold: "100 %",
             is_bad: used.is_some_and(|used| used.part >= used.whole && used.whole > 0),
@@ -151,7 +158,7 @@ fn of_table(evidence: &Evidence) -> [Signal; 2] {
         },
         Signal {
             name: "connections dropped",
-            value: table.map(|table| format!("{} during the probes", table.dropped)),
+            value: table.map(|table| or_none(format!("{} during the probes", table.dropped))),
             threshold: "any",
             is_bad: table.is_some_and(|table| table.dropped > 0),
             source: "nf_conntrack drop",
@@ -199,6 +206,9 @@ fn of_rules(evidence: &Evidence) -> [Signal; 2] {
 /// Of probes: the least share of lost ones that is more than chance.
 const LOST: f64 = 0.05;
 
+/// The value of a signal that tells nothing here.
+const NOT_APPLICABLE: &str = "not applicable";
+
 /// Of responses.
 const SERVFAIL: f64 = 0.01;
 
@@ -211,7 +221,7 @@ const PENDING: u64 = 120;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::{Cluster, Conntrack, CorednsPod, KubeProxy, Server, Service, Sums, Who};
+    use crate::evidence::{Cluster, CorednsPod, KubeProxy, Server, Service, Sums, Who};
 
     #[test]
     fn what_was_not_seen_is_not_well() {
@@ -235,6 +245,14 @@ mod tests {
         assert_eq!(verdict("p99 of a response"), "ok");
         assert_eq!(verdict("connection table  "), "ok");
         assert_eq!(verdict("connections dropped"), "BAD");
+        // With a datapath of its own only a drop of this table means anything.
+        let elsewhere = |dropped| {
+            let table = Conntrack { count: 1, max: 100, dropped, ..Conntrack::default() };
+            runbook(&Evidence { conntrack: Some(table), ..Evidence::default() })
+        };
+        assert_eq!(elsewhere(0).matches("not applicable").count(), 2);
+        assert!(!elsewhere(0).contains("ok "), "{}", elsewhere(0));
+        assert!(elsewhere(1).contains("BAD"), "{}", elsewhere(1));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use diagnose::{Evidence, Flow};
+use diagnose::{Evidence, Flow, Tries};
 use node::{Entry, Proc};
 use tokio::time::Instant;
 
@@ -43,6 +43,7 @@ impl Flows {
             .filter(|entry| ours.contains(&entry.source.port()));
         let backends: BTreeSet<IpAddr> = own.map(|entry| entry.backend).collect();
         // NOTRACK and other datapaths leave no entry.
+        let is_elsewhere = are_elsewhere(&service.udp, backends.len(), entries.len());
         service.backends = (!backends.is_empty()).then(|| backends.into_iter().collect());
         if !endpoints.is_empty() {
             let elapsed = (after.at - self.at).as_secs();
@@ -50,7 +51,17 @@ impl Flows {
             let stale = kept.filter(|flow| !endpoints.contains(&flow.backend));
             service.stale_flows = stale.take(MOST_STALE).collect();
         }
+        if let Some(table) = evidence.conntrack.as_mut().filter(|_| is_elsewhere) {
+            table.applies = false;
+            evidence.gaps.push(NOT_HERE.to_owned());
+        }
     }
+}
+
+/// Whether answered probes of the Service left no entry: then its flows are in a table of
+/// another datapath, and this one has nothing of them.
+fn are_elsewhere(probes: &Tries, backends: usize, looked_at: usize) -> bool {
+    backends == 0 && probes.good() >= ANSWERED && looked_at < MOST
 }
 
 /// Flows that were there before and have had packets since: an entry that nobody uses
@@ -104,6 +115,13 @@ fn entries_of(service: SocketAddr) -> io::Result<Vec<Entry>> {
 /// Flows that are looked at: those of half a minute at 3,000 new ones a second, 6 MB.
 const MOST: usize = 100_000;
 
+/// Answered probes of the Service of which at least one leaves an entry where any does.
+const ANSWERED: u32 = 10;
+
+/// The gap, where Services are made by a datapath of its own.
+const NOT_HERE: &str = "the connection table: not applicable: answered probes of the Service left \
+    no entry, so that its flows are elsewhere, such as in maps of eBPF (cilium_bpf_map_pressure)";
+
 /// Flows that are named; their clients matter, and ten of those are enough.
 const MOST_STALE: usize = 100;
 
@@ -129,5 +147,19 @@ mod tests {
         let ports = kept(&before, &after, 5).len();
         assert_eq!(ports, 2);
         assert_eq!(kept(&[], &after, 5), []);
+    }
+
+    #[test]
+    fn flows_are_elsewhere_when_answers_left_no_entry() {
+        let probes = |good| Tries {
+            sent: 20,
+            rcodes: [("NOERROR".to_owned(), good)].into(),
+            ..Tries::default()
+        };
+        assert!(are_elsewhere(&probes(10), 0, 0));
+        assert!(!are_elsewhere(&probes(9), 0, 0));
+        assert!(!are_elsewhere(&probes(20), 1, 20));
+        // Ours may be among those that were not looked at.
+        assert!(!are_elsewhere(&probes(20), 0, MOST));
     }
 }

@@ -85,6 +85,7 @@ fn note_table(before: &Counters, after: &Counters, evidence: &mut Evidence) {
         sources = Sources::default();
     }
     evidence.conntrack = Some(Conntrack {
+        // Until probes of the Service show otherwise.
         applies: true,
         of_host,
         count: after.count,

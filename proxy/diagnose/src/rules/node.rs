@@ -28,7 +28,7 @@ fn passes_coredns(ring: &Ring, evidence: &Evidence) -> bool {
 
 /// New flows found no entry, and were dropped.
 pub(super) fn conntrack_full(evidence: &Evidence, _: &[Finding]) -> Option<Finding> {
-    let table = evidence.conntrack.as_ref().filter(|table| table.applies)?;
+    let table = evidence.conntrack.as_ref()?;
     let forbidden = not_permitted(evidence);
     // A Service without endpoints forbids a send as well (kube-proxy rejects in OUTPUT),
     // and a firewall does: only the table's own counter tells them apart.

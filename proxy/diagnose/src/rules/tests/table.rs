@@ -55,10 +55,13 @@ fn a_full_table_is_told_from_a_service_without_endpoints() {
     }));
     assert_eq!((of_pod.cause, of_pod.scope), (Cause::ConntrackFull, Scope::Workload));
     assert!(of_pod.culprit.unwrap().contains("4026532177"));
-    // A datapath without the table says nothing of it.
-    let other = changed(|evidence| {
-        let table = evidence.conntrack.as_mut().unwrap();
-        (table.applies, table.dropped) = (false, 40);
-    });
-    assert_eq!(causes(&other), []);
+    // With another datapath for Services a drop is a drop all the same.
+    let elsewhere = |dropped| {
+        causes(&changed(|evidence| {
+            let table = evidence.conntrack.as_mut().unwrap();
+            (table.applies, table.count, table.dropped) = (false, table.max, dropped);
+        }))
+    };
+    assert_eq!(elsewhere(0), []);
+    assert_eq!(elsewhere(40), [Cause::ConntrackFull]);
 }
