@@ -250,6 +250,8 @@ pub struct CorednsPod {
     pub ip: Option<IpAddr>,
     /// All of its addresses, of both families.
     pub ips: Vec<IpAddr>,
+    /// Whether it has the network namespace of its node.
+    pub host_network: bool,
     /// Whether it is ready.
     pub ready: bool,
     /// Restarts within the last hour.

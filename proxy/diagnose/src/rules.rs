@@ -10,6 +10,7 @@ use crate::sample::Tries;
 
 mod clients;
 mod coredns;
+mod itself;
 mod node;
 mod path;
 mod upstream;

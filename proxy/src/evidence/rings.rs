@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use console::{AdminAddr, read_text};
+use console::{AdminAddr, AdminClientError, read_text};
 use diagnose::{Evidence, Ring, Tries};
 use dns::{Name, Rtype};
 use node::CorednsCounts;
@@ -96,7 +96,10 @@ async fn counts(pod: SocketAddr) -> Result<CorednsCounts, String> {
     let addr = SocketAddr::new(pod.ip(), METRICS);
     let text = timeout(PATIENCE, read_text(&AdminAddr::Tcp(addr), "/metrics")).await;
     let text = text.map_err(|_| format!("no answer from {addr}"))?;
-    let text = text.map_err(|error| error.to_string())?;
+    let text = text.map_err(|error| match error {
+        AdminClientError::Connect { addr, source } => format!("no connection to {addr}: {source}"),
+        error => error.to_string(),
+    })?;
     Ok(CorednsCounts::parse(&text))
 }
 

@@ -19,6 +19,8 @@ pub struct ServerPod {
     pub node: String,
     /// Its addresses, of both families.
     pub ips: Vec<IpAddr>,
+    /// Whether it has the network namespace of its node.
+    pub host_network: bool,
     /// Whether all of its containers are ready.
     pub ready: bool,
     /// How often a container was started again, if the last time was within an hour.
@@ -68,6 +70,7 @@ impl ServerObject {
             uid: self.labels.uid.clone(),
             node: self.spec.node_name.clone(),
             ips: addrs(self.status.pod_ip.as_ref(), &self.status.pod_ips),
+            host_network: self.spec.host_network,
             ready: !containers.is_empty() && containers.iter().all(|one| one.ready),
             restarts: if recently { restarts } else { 0 },
             ended: ended.filter(|_| recently).map(Terminated::words),
@@ -125,6 +128,7 @@ struct Labeled {
 #[serde(default, rename_all = "camelCase")]
 struct ServerSpec {
     node_name: String,
+    host_network: bool,
     containers: Vec<Container>,
 }
 

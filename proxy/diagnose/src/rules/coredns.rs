@@ -151,7 +151,8 @@ pub(super) fn throttled(evidence: &Evidence, before: &[Finding]) -> Option<Findi
     Some(finding)
 }
 
-fn crashes(pod: &CorednsPod) -> bool {
+/// Whether it was killed for want of memory, or ends again and again.
+pub(super) fn crashes(pod: &CorednsPod) -> bool {
     let ended = pod.ended.as_deref().unwrap_or_default();
     let killed = ended == OOM && pod.restarts > 0;
     // Between two starts it waits for nothing yet.
@@ -159,7 +160,8 @@ fn crashes(pod: &CorednsPod) -> bool {
     killed || fails || pod.waits.as_deref() == Some(CRASHES)
 }
 
-fn what_happened(pod: &CorednsPod) -> String {
+/// Its restarts, its last end and its state, in words.
+pub(super) fn what_happened(pod: &CorednsPod) -> String {
     let CorednsPod { name, node, restarts, ended, waits, .. } = pod;
     let state = waits
         .as_deref()

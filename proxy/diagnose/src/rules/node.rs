@@ -3,10 +3,13 @@
 use crate::cause::Cause;
 use crate::evidence::{Conntrack, Evidence, FullTable, Ring};
 use crate::finding::{Finding, Scope, found, has};
+use crate::rules::itself;
 
 /// A probe or a question came back.
 pub(super) fn ring(evidence: &Evidence, _: &[Finding]) -> Option<Finding> {
-    let ring = evidence.rings.as_ref()?.first()?;
+    let Some(ring) = evidence.rings.iter().flatten().next() else {
+        return itself::forwards(evidence);
+    };
     // All CoreDNS pods have one Corefile, so what one does each does.
     let is_shared = ring.through_coredns || passes_coredns(ring, evidence);
     let scope = if is_shared { Scope::Cluster } else { evidence.scope_of(Cause::Loop) };

@@ -22,13 +22,7 @@ pub(super) fn failing(evidence: &Evidence, before: &[Finding]) -> Option<Finding
     }
     let direct = probed(evidence.upstreams.as_ref());
     let through = probed(evidence.through.as_ref());
-    let sick = |servers: &[&Server]| {
-        !servers.is_empty()
-            && servers
-                .iter()
-                .all(|one| one.udp.failures().at_least() > FAILS)
-    };
-    let (here, behind) = (sick(&direct), sick(&through));
+    let (here, behind) = (all_fail(&direct), all_fail(&through));
     // Without CPU it is late for what its cache lacks first.
     let throttled = has(before, &[Cause::CorednsThrottled]);
     // Names outside are answered all the same: CoreDNS asks somebody else.
@@ -40,6 +34,12 @@ pub(super) fn failing(evidence: &Evidence, before: &[Finding]) -> Option<Finding
         }
         _ => None,
     }
+}
+
+/// Whether there are servers, and each fails for more than chance.
+pub(super) fn all_fail(servers: &[&Server]) -> bool {
+    let fails = |one: &&Server| one.udp.failures().at_least() > FAILS;
+    !servers.is_empty() && servers.iter().all(fails)
 }
 
 /// What CoreDNS answered to clients tells what is behind it: a failure that it passed on,

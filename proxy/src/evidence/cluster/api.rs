@@ -74,6 +74,7 @@ fn cluster(seen: &Coredns, args: &EvidenceArgs) -> Cluster {
         node: pod.node.clone(),
         ip: pod.ips.first().copied(),
         ips: pod.ips.clone(),
+        host_network: pod.host_network,
         ready: pod.ready,
         restarts: pod.restarts,
         ended: pod.ended.clone(),
