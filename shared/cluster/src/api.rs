@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use crate::object::List;
-use crate::watch::{WatchError, chain, client, client_of_person};
+use crate::watch::{WatchError, client, client_of_person, words};
 
 /// The API, to be asked once.
 pub struct Api {
@@ -60,7 +60,7 @@ impl Api {
             let list = timeout(self.patience, self.client.request::<List<T>>(request)).await;
             let list = list
                 .map_err(|_| LATE.to_owned())?
-                .map_err(|error| chain(&error))?;
+                .map_err(|error| words(&error))?;
             list.items.into_iter().for_each(&mut take);
             if list.metadata.next.is_empty() {
                 return Ok(());
@@ -87,7 +87,7 @@ impl Api {
         let request = request.map_err(|error| error.to_string())?;
         let object = timeout(self.patience, self.client.request::<T>(request)).await;
         let object = object.map_err(|_| LATE.to_owned())?;
-        object.map_err(|error| chain(&error))
+        object.map_err(|error| words(&error))
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tokio::io::DuplexStream;
 
 use crate::api::Api;
-use crate::watch::chain;
+use crate::watch::words;
 
 /// A pod that may be asked.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -79,7 +79,7 @@ impl Api {
     pub async fn forward(&self, pod: &FleetPod, port: u16) -> Result<Forward, String> {
         let pods: PodApi<Pod> = PodApi::namespaced(self.client.clone(), &pod.namespace);
         let forwarder = pods.portforward(&pod.name, &[port]).await;
-        let forwarder = forwarder.map_err(|error| chain(&error))?;
+        let forwarder = forwarder.map_err(|error| words(&error))?;
         Ok(Forward { forwarder, port })
     }
 }

@@ -249,14 +249,14 @@ impl Failed {
     fn or_gone(error: kube::Error, version: String) -> Result<Option<String>, Self> {
         match error {
             kube::Error::Api(status) if status.code == GONE => Ok(None),
-            error => Err(Self { error: chain(&error), from: Some(version) }),
+            error => Err(Self { error: words(&error), from: Some(version) }),
         }
     }
 }
 
 impl From<kube::Error> for Failed {
     fn from(error: kube::Error) -> Self {
-        Self { error: chain(&error), from: None }
+        Self { error: words(&error), from: None }
     }
 }
 
@@ -309,6 +309,14 @@ fn client_of(mut access: Config, silence: Duration) -> Result<Client, WatchError
 
 fn unusable(error: &dyn std::error::Error) -> WatchError {
     WatchError::Config(chain(error))
+}
+
+/// An error of a request: the sentence of the API server where it is one of its own.
+pub(crate) fn words(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        error => chain(error),
+    }
 }
 
 /// An error with its causes: only the last one has "connection refused".
