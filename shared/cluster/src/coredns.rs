@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::api::Api;
 use crate::endpoints::{Endpoints, ServiceName, ServicePods};
 use crate::object::EndpointSliceObject;
+use crate::records::{self, ClusterName};
 use crate::server::{ConfigMapObject, ServerObject, ServerPod, ServiceObject};
 use crate::watch::Subject as _;
 
@@ -21,6 +22,8 @@ pub struct Coredns {
     pub kube_proxy: Option<ServerPod>,
     /// To whom its Corefile forwards, as it is written.
     pub forwards_to: Vec<String>,
+    /// Names that its pods have, if they follow the API.
+    pub names: Vec<ClusterName>,
     /// What could not be read, and why, a sentence each.
     pub gaps: Vec<String>,
 }
@@ -39,10 +42,10 @@ impl Api {
             self.get::<ConfigMapObject>(format!("{core}/configmaps/coredns")),
         );
         let mut note = |what: &str, error: String| seen.gaps.push(format!("{what}: {error}"));
-        match services {
-            Ok(all) => seen.services = ServiceObject::alike(&all, &service.name),
-            Err(error) => note("Services", error),
-        }
+        let services = services.unwrap_or_else(|error| {
+            note("Services", error);
+            Vec::new()
+        });
         match slices {
             Ok(pods) => seen.endpoints = Some(pods),
             Err(error) => note("EndpointSlices", error),
@@ -56,9 +59,16 @@ impl Api {
             Err(error) => note("pods of CoreDNS", error),
         }
         match corefile {
-            Ok(map) => seen.forwards_to = forwards(&map.data.corefile),
+            Ok(map) => {
+                let Coredns { pods, endpoints, .. } = &seen;
+                let of_services =
+                    if denies_empty(&map.data.corefile) { &[][..] } else { &services };
+                seen.names = records::names(service, of_services, pods, endpoints.as_ref(), now);
+                seen.forwards_to = forwards(&map.data.corefile);
+            }
             Err(error) => note("the Corefile", error),
         }
+        seen.services = ServiceObject::alike(&services, &service.name);
         seen
     }
 
@@ -102,6 +112,13 @@ fn forwards(corefile: &str) -> Vec<String> {
         }
     }
     all
+}
+
+/// Whether it denies Services without endpoints (`ignore empty_service`).
+fn denies_empty(corefile: &str) -> bool {
+    corefile
+        .split_whitespace()
+        .any(|word| word == "empty_service")
 }
 
 /// By the labels that kubeadm gives them.

@@ -32,6 +32,9 @@ pub use watch::{State, Subject, Update, Watch, WatchError};
 mod api;
 pub use api::Api;
 
+mod records;
+pub use records::ClusterName;
+
 mod coredns;
 pub use coredns::Coredns;
 

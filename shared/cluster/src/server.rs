@@ -23,6 +23,8 @@ pub struct ServerPod {
     pub host_network: bool,
     /// Whether all of its containers are ready.
     pub ready: bool,
+    /// Since when it is, in seconds since 1970.
+    pub ready_since: Option<i64>,
     /// How often a container was started again, if the last time was within an hour.
     pub restarts: u32,
     /// Why a container ended last, such as `OOMKilled`, with its exit code.
@@ -72,11 +74,18 @@ impl ServerObject {
             ips: addrs(self.status.pod_ip.as_ref(), &self.status.pod_ips),
             host_network: self.spec.host_network,
             ready: !containers.is_empty() && containers.iter().all(|one| one.ready),
+            ready_since: self.ready_since(),
             restarts: if recently { restarts } else { 0 },
             ended: ended.filter(|_| recently).map(Terminated::words),
             waits: waits.map(|one| one.reason.clone()).next(),
             limits: (limit("memory"), limit("cpu")),
         }
+    }
+
+    fn ready_since(&self) -> Option<i64> {
+        let mut conditions = self.status.conditions.iter();
+        let ready = conditions.find(|one| one.kind == "Ready" && one.status == "True")?;
+        time::parse(ready.last_transition_time.as_deref()?)
     }
 }
 
@@ -103,6 +112,12 @@ impl ServiceObject {
         let ips = std::iter::once(named).chain(others);
         ips.filter_map(|one| one.spec.cluster_ip.parse().ok())
             .collect()
+    }
+
+    /// Its name, its `ClusterIP` and when it was made; none of one without an address.
+    pub(crate) fn record(&self) -> Option<(&str, IpAddr, &str)> {
+        let addr = self.spec.cluster_ip.parse().ok()?;
+        Some((&self.metadata.name, addr, self.metadata.creation_timestamp.as_deref()?))
     }
 }
 
@@ -153,6 +168,16 @@ struct ServerStatus {
     #[serde(rename = "podIPs")]
     pod_ips: Vec<Address>,
     container_statuses: Vec<ContainerStatus>,
+    conditions: Vec<Condition>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Condition {
+    #[serde(rename = "type")]
+    kind: String,
+    status: String,
+    last_transition_time: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
