@@ -40,6 +40,9 @@ pub(crate) fn api() -> Apiserver {
             kind @ ("ClusterRole" | "ClusterRoleBinding") => {
                 format!("{rbac}/{}s", kind.to_lowercase())
             }
+            kind @ ("Role" | "RoleBinding") => {
+                format!("{rbac}/namespaces/kube-system/{}s", kind.to_lowercase())
+            }
             _ => continue,
         };
         // The API server makes `kube-system` itself, a moment after it is ready.

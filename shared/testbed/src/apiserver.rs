@@ -170,6 +170,15 @@ impl Apiserver {
         self.kubeconfig_with(OPERATOR, self.addr)
     }
 
+    /// The same of an administrator, who may do everything, and asks `server`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn kubeconfig_of_admin(&self, server: SocketAddr) -> Result<PathBuf> {
+        self.kubeconfig_with(ADMIN, server)
+    }
+
     fn kubeconfig_with(&self, token: &str, server: SocketAddr) -> Result<PathBuf> {
         let path = self
             .dir
