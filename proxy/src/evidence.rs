@@ -14,6 +14,7 @@ use quota::Quotas;
 
 mod accounts;
 mod ask;
+mod asks;
 mod cluster;
 mod fleet;
 pub use fleet::ask_all;

@@ -114,6 +114,21 @@ pub struct Server {
     pub tcp: Tries,
     /// Over UDP, two a second, after the others; only where some of those failed.
     pub paced: Tries,
+    /// Names that the API has had for some time, and whether it has them; only of a CoreDNS
+    /// pod.
+    pub known: Vec<KnownName>,
+}
+
+/// A name that the API has.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct KnownName {
+    /// The name, without its last dot.
+    pub name: String,
+    /// Whether it is that of an endpoint, and not of a Service.
+    pub is_endpoint: bool,
+    /// Whether the server answered with its address; it denied the name otherwise.
+    pub is_there: bool,
 }
 
 /// The Service of CoreDNS as this node reaches it.

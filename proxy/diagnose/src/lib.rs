@@ -9,8 +9,8 @@ pub use sample::{Share, Tries};
 
 mod evidence;
 pub use evidence::{
-    Cluster, Conntrack, CorednsPod, Evidence, Flow, FullTable, KubeProxy, Peer, Ring, SCHEMA,
-    Server, Service, Sums, UdpCounters, Who, Window,
+    Cluster, Conntrack, CorednsPod, Evidence, Flow, FullTable, KnownName, KubeProxy, Peer, Ring,
+    SCHEMA, Server, Service, Sums, UdpCounters, Who, Window,
 };
 
 mod cause;

@@ -29,42 +29,54 @@ impl Question {
     }
 }
 
-/// Sends a query from a port of its own; returns that.
-pub(super) async fn udp(
-    server: SocketAddr,
-    question: &Question,
-    tries: &mut Tries,
-) -> Option<SocketAddr> {
+/// Where a query over UDP came from, and its answer.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    pub(super) from: Option<SocketAddr>,
+    pub(super) answer: Option<Vec<u8>>,
+}
+
+/// Sends a query from a port of its own.
+pub(super) async fn udp(server: SocketAddr, question: &Question, tries: &mut Tries) -> Asked {
+    let mut asked = Asked::default();
     tries.sent += 1;
     let any: IpAddr = if server.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
     let socket = match UdpSocket::bind((any, 0)).await {
         Ok(socket) => socket,
-        Err(error) => return failed(error.kind(), tries),
+        Err(error) => {
+            failed(error.kind(), tries);
+            return asked;
+        }
     };
     let started = Instant::now();
     if let Err(error) = socket.connect(server).await {
-        return failed(error.kind(), tries);
+        failed(error.kind(), tries);
+        return asked;
     }
-    let local = socket.local_addr().ok();
+    asked.from = socket.local_addr().ok();
     if let Err(error) = socket.send(&question.message).await {
         failed(error.kind(), tries);
-        return local;
+        return asked;
     }
     let answer = async {
-        let mut octets = [0; 4096];
+        let mut octets = vec![0; 4096];
         loop {
             let len = socket.recv(&mut octets).await?;
             if let Some(header) = question.header_of(octets.get(..len).unwrap_or_default()) {
-                return Ok::<_, std::io::Error>(header);
+                octets.truncate(len);
+                return Ok::<_, std::io::Error>((header, octets));
             }
         }
     };
     match timeout(PATIENCE, answer).await {
-        Ok(Ok(header)) => answered(header, started.elapsed(), tries),
-        Ok(Err(error)) => _ = failed(error.kind(), tries),
+        Ok(Ok((header, octets))) => {
+            answered(header, started.elapsed(), tries);
+            asked.answer = Some(octets);
+        }
+        Ok(Err(error)) => failed(error.kind(), tries),
         Err(_) => tries.timeouts += 1,
     }
-    local
+    asked
 }
 
 /// Sends a query by a connection of its own.
@@ -88,7 +100,7 @@ pub(super) async fn tcp(server: SocketAddr, question: &Question, tries: &mut Tri
             Some(header) => answered(header, started.elapsed(), tries),
             None => tries.timeouts += 1,
         },
-        Ok(Err(error)) => _ = failed(error.kind(), tries),
+        Ok(Err(error)) => failed(error.kind(), tries),
         Err(_) => tries.timeouts += 1,
     }
 }
@@ -105,14 +117,13 @@ fn answered(header: Header, took: Duration, tries: &mut Tries) {
 
 /// What the system's error is evidence of: by a firewall's or REJECT's EPERM the kernel
 /// did not even send.
-fn failed(kind: ErrorKind, tries: &mut Tries) -> Option<SocketAddr> {
+fn failed(kind: ErrorKind, tries: &mut Tries) {
     match kind {
         ErrorKind::PermissionDenied => tries.not_permitted += 1,
         ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => tries.refused += 1,
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => tries.unreachable += 1,
         _ => tries.timeouts += 1,
     }
-    None
 }
 
 /// Longer than a healthy server ever takes, shorter than a person waits.

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use diagnose::Evidence;
 
+use super::asks::Record;
+
 #[cfg(not(feature = "kubernetes"))]
 use crate::cli::EvidenceArgs;
 
@@ -21,6 +23,8 @@ pub(super) struct Known {
     pub(super) pods: Vec<(SocketAddr, String, bool)>,
     /// To whom they forward.
     pub(super) upstreams: Vec<SocketAddr>,
+    /// Names that each pod has, if it follows the API.
+    pub(super) names: Vec<Record>,
     /// Those of this node: their names and uids.
     pub(super) here: Vec<(String, String)>,
     /// Whether it was asked and did not tell.

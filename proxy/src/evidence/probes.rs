@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use diagnose::{Evidence, Server, Service, Tries};
-use dns::{Name, Rtype};
+use diagnose::{Evidence, KnownName, Server, Service, Tries};
 use tokio::task::JoinSet;
 use tokio::time::interval;
 
-use super::ask::{self, Question};
+use super::ask;
+use super::asks::{Asks, Record, internal};
 use super::cluster::Known;
 use crate::cli::EvidenceArgs;
 
@@ -22,6 +22,8 @@ pub(super) struct Targets {
     pub(super) coredns: Vec<SocketAddr>,
     /// Servers behind CoreDNS.
     pub(super) upstreams: Vec<SocketAddr>,
+    /// Names that each CoreDNS pod has, if it follows the API.
+    pub(super) names: Vec<Record>,
 }
 
 impl Targets {
@@ -36,6 +38,7 @@ impl Targets {
             service: args.service,
             coredns: args.coredns.clone(),
             upstreams: args.upstream.clone(),
+            names: known.names.clone(),
         };
         if targets.service.is_some() || !targets.coredns.is_empty() || !targets.upstreams.is_empty()
         {
@@ -44,10 +47,11 @@ impl Targets {
         if known.service.is_some() || !known.pods.is_empty() {
             let coredns = known.pods.iter().map(|(addr, ..)| *addr).collect();
             let upstreams = known.upstreams.clone();
-            return Self { service: known.service, coredns, upstreams };
+            return Self { service: known.service, coredns, upstreams, ..targets };
         }
         let mut cluster = cluster.into_iter();
-        Self { service: cluster.next(), coredns: cluster.collect(), upstreams: others }
+        let service = cluster.next();
+        Self { service, coredns: cluster.collect(), upstreams: others, ..targets }
     }
 
     /// Leaves out what would be too many packets; returns how many that are.
@@ -85,24 +89,6 @@ struct Plan {
     pace: Duration,
 }
 
-/// For what.
-#[derive(Clone, Debug)]
-enum Asks {
-    /// A name of the cluster that always exists.
-    Internal(Name),
-    /// Names that nobody has asked before, so that no cache answers.
-    Fresh(Name),
-}
-
-impl Asks {
-    fn question(&self) -> Question {
-        match self {
-            Self::Internal(name) => Question::new(name, Rtype::A),
-            Self::Fresh(domain) => Question::new(&fresh(domain), Rtype::A),
-        }
-    }
-}
-
 /// Probes all of them side by side, each at its pace. Returns the ports from which the
 /// Service was asked.
 pub(super) async fn run(
@@ -110,7 +96,9 @@ pub(super) async fn run(
     args: &EvidenceArgs,
     evidence: &mut Evidence,
 ) -> Vec<SocketAddr> {
-    let internal = Asks::Internal(internal(&args.cluster_domain));
+    let always = internal(&args.cluster_domain);
+    let internal = Asks::Internal(always, Vec::new());
+    let known = Asks::Internal(always, targets.names.clone());
     let external = Asks::Fresh(args.external);
     let plan = |server: &SocketAddr, udp, tcp, asks: &Asks| Plan {
         server: *server,
@@ -134,7 +122,7 @@ pub(super) async fn run(
     let pods = targets.coredns.len();
     let groups = [
         service,
-        all(&targets.coredns, share(POD_BUDGET, pods, PODS), TCP, &internal),
+        all(&targets.coredns, share(POD_BUDGET, pods, PODS), TCP, &known),
         all(&targets.upstreams, share(POD_BUDGET, targets.upstreams.len(), PODS), 0, &external),
         all(&targets.through(), share(THROUGH_BUDGET, pods, THROUGH), 0, &external),
     ];
@@ -145,7 +133,7 @@ pub(super) async fn run(
     (evidence.coredns, evidence.upstreams) = (servers(coredns), servers(upstreams));
     evidence.through = servers(through);
     ask_slowly(evidence.upstreams.iter_mut().flatten(), &external).await;
-    let Some(Probed { server, udp, tcp, ports }) = service.into_iter().next() else {
+    let Some(Probed { server, udp, tcp, ports, .. }) = service.into_iter().next() else {
         return Vec::new();
     };
     evidence.service = Some(Service { addr: Some(server), udp, tcp, ..Service::default() });
@@ -172,13 +160,14 @@ struct Probed {
     udp: Tries,
     tcp: Tries,
     ports: Vec<SocketAddr>,
+    known: Vec<KnownName>,
 }
 
 impl From<Probed> for Server {
     fn from(probed: Probed) -> Self {
-        let Probed { server, udp, tcp, .. } = probed;
+        let Probed { server, udp, tcp, known, .. } = probed;
         let name = server.to_string();
-        Self { name, addr: Some(server), udp, tcp, ..Self::default() }
+        Self { name, addr: Some(server), udp, tcp, known, ..Self::default() }
     }
 }
 
@@ -219,22 +208,23 @@ impl Plan {
     async fn run(self) -> Probed {
         let mut pace = interval(self.pace);
         let mut set = JoinSet::new();
-        for _ in 0..self.udp {
+        for number in 0..self.udp {
             pace.tick().await;
-            let (server, question) = (self.server, self.asks.question());
+            let (server, (question, record)) = (self.server, self.asks.question(number));
             set.spawn(async move {
                 let mut tries = Tries::default();
-                let port = ask::udp(server, &question, &mut tries).await;
-                (tries, Tries::default(), port)
+                let asked = ask::udp(server, &question, &mut tries).await;
+                let known = record.and_then(|record| record.known(&asked.answer?));
+                (tries, Tries::default(), asked.from, known)
             });
         }
         for _ in 0..self.tcp {
             pace.tick().await;
-            let (server, question) = (self.server, self.asks.question());
+            let (server, (question, _)) = (self.server, self.asks.question(0));
             set.spawn(async move {
                 let mut tries = Tries::default();
                 ask::tcp(server, &question, &mut tries).await;
-                (Tries::default(), tries, None)
+                (Tries::default(), tries, None, None)
             });
         }
         let mut probed = Probed {
@@ -242,26 +232,18 @@ impl Plan {
             udp: Tries::default(),
             tcp: Tries::default(),
             ports: Vec::new(),
+            known: Vec::new(),
         };
-        for (udp, tcp, port) in set.join_all().await {
+        for (udp, tcp, port, known) in set.join_all().await {
             probed.udp.add(&udp);
             probed.tcp.add(&tcp);
             probed.ports.extend(port);
+            probed.known.extend(known);
         }
+        // In no order of answers, so that the same evidence is the same.
+        probed.known.sort_by(|one, other| one.name.cmp(&other.name));
         probed
     }
-}
-
-/// `kubernetes.default.svc` of a cluster: the Service of its API, which always exists.
-fn internal(domain: &Name) -> Name {
-    let name = format!("kubernetes.default.svc.{domain}");
-    Name::from_text(&name).unwrap_or(*domain)
-}
-
-/// A name that nobody has asked before.
-pub(super) fn fresh(domain: &Name) -> Name {
-    let name = format!("fivedots-{:016x}.{domain}", rand::random::<u64>());
-    Name::from_text(&name).unwrap_or(*domain)
 }
 
 /// Between two probes of one server: fifty a second.
@@ -316,6 +298,7 @@ const TCP: u32 = 3;
 #[cfg(test)]
 mod tests {
     use console::api::{UpstreamPage, evidence};
+    use dns::Name;
     use observe::{ObserveConfig, Observer};
     use resolver::Moment;
 
@@ -347,7 +330,7 @@ mod tests {
             let page = UpstreamPage::of(&observer, known);
             let known = evidence::by_cluster(&page, &cluster)
                 .map(|views| views.into_iter().map(|view| view.upstream).collect());
-            let Targets { service, coredns, upstreams } =
+            let Targets { service, coredns, upstreams, .. } =
                 Targets::of(&args(flags), &Known::default(), known);
             (service, coredns, upstreams)
         };
@@ -369,20 +352,12 @@ mod tests {
     fn many_servers_get_fewer_probes_each() {
         assert_eq!([1, 2, 4, 8, 12].map(|pods| share(POD_BUDGET, pods, PODS)), [10, 10, 10, 5, 3]);
         let many = |count| (0..count).map(addr).collect();
-        let mut targets = Targets { coredns: many(20), upstreams: many(5), service: None };
+        let mut targets = Targets { coredns: many(20), upstreams: many(5), ..Targets::default() };
         assert_eq!(
             targets.leave_out().as_deref(),
             Some("8 of 20 CoreDNS pods and 1 of 5 upstreams")
         );
         assert_eq!((targets.coredns.len(), targets.leave_out()), (12, None));
         assert_eq!([0, 2, 3, 5, 7, 100].map(flows), [20, 20, 21, 35, 49, 50]);
-    }
-
-    #[test]
-    fn names_are_the_clusters_or_new() {
-        let domain = Name::from_text("cluster.local").unwrap();
-        assert_eq!(internal(&domain).to_string(), "kubernetes.default.svc.cluster.local.");
-        assert!(fresh(&domain).is_within(&domain));
-        assert_ne!(fresh(&domain), fresh(&domain));
     }
 }

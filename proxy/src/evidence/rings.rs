@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::ask::{self, Question};
-use super::probes::fresh;
+use super::asks::fresh;
 
 /// What was found behind the pods.
 #[derive(Default)]

@@ -9,6 +9,7 @@ use stub::{Library, ResolvConf};
 
 use super::{Known, PART};
 use crate::cli::EvidenceArgs;
+use crate::evidence::asks::{Record, below};
 
 /// Asks the API, and notes what it has, or why there is nothing.
 pub(in crate::evidence) async fn look(args: &EvidenceArgs, evidence: &mut Evidence) -> Known {
@@ -64,8 +65,17 @@ fn known(seen: &Coredns, args: &EvidenceArgs, evidence: &mut Evidence) -> Known 
         service: service.map(|ip| SocketAddr::new(*ip, DNS)),
         pods: seen.addrs().into_iter().map(named).collect(),
         upstreams: upstreams(&seen.forwards_to, args),
+        names: names(seen, args),
         kube_proxy: seen.kube_proxy.as_ref().and_then(trouble),
     }
+}
+
+fn names(seen: &Coredns, args: &EvidenceArgs) -> Vec<Record> {
+    let names = seen.names.iter().filter_map(|known| {
+        let name = below(&known.name, &args.cluster_domain)?;
+        Some(Record { name, addr: known.addr, is_endpoint: known.is_endpoint })
+    });
+    names.collect()
 }
 
 fn cluster(seen: &Coredns, args: &EvidenceArgs) -> Cluster {
