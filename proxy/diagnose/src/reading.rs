@@ -14,10 +14,25 @@ pub(crate) fn none_answers(servers: &[&Server]) -> bool {
     !servers.is_empty() && servers.iter().all(|server| server.udp.is_silent())
 }
 
-/// The names of servers, as a list.
+/// The names of servers, as a list; a pod with addresses of both families is named once.
 pub(crate) fn names(servers: &[&Server]) -> String {
-    let names: Vec<_> = servers.iter().map(|server| server.name.as_str()).collect();
-    names.join(", ")
+    let mut all: Vec<(&str, Vec<&str>)> = Vec::new();
+    for server in servers {
+        let of_pod = server
+            .name
+            .strip_suffix(')')
+            .and_then(|name| name.split_once(" ("));
+        let (name, addr) = of_pod.unwrap_or((&server.name, ""));
+        match all.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, addrs)) => addrs.push(addr),
+            None => all.push((name, vec![addr])),
+        }
+    }
+    let names = all.iter().map(|(name, addrs)| match addrs.as_slice() {
+        ["", ..] => (*name).to_owned(),
+        addrs => format!("{name} ({})", addrs.join(", ")),
+    });
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// How tries ended, in words.
@@ -46,3 +61,22 @@ pub(crate) const RESPONSES: u64 = 100;
 
 /// Milliseconds: the limit of the runbooks for the p99 of DNS.
 pub(crate) const LATE_MS: f64 = 500.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_of_both_families_is_named_once() {
+        let named = |all: &[&str]| {
+            let servers = all
+                .iter()
+                .map(|name| Server { name: (*name).into(), ..Server::default() });
+            let servers: Vec<_> = servers.collect();
+            names(&servers.iter().collect::<Vec<_>>())
+        };
+        assert_eq!(named(&["10.0.0.1:53", "10.0.0.2:53"]), "10.0.0.1:53, 10.0.0.2:53");
+        let both = ["a (10.0.0.1:53)", "b (10.0.0.2:53)", "a ([fd00::1]:53)"];
+        assert_eq!(named(&both), "a (10.0.0.1:53, [fd00::1]:53), b (10.0.0.2:53)");
+    }
+}
