@@ -26,6 +26,8 @@ pub enum Cause {
     StaleFlows,
     /// CoreDNS has nothing of the cluster yet.
     NotSynced,
+    /// CoreDNS lacks names that the API has had for some time.
+    StaleData,
     /// The servers that CoreDNS forwards to do not answer.
     UpstreamSilent,
     /// They answer SERVFAIL.
@@ -67,6 +69,7 @@ impl Cause {
         Self::StaleRules,
         Self::StaleFlows,
         Self::NotSynced,
+        Self::StaleData,
         Self::UpstreamSilent,
         Self::UpstreamServfail,
         Self::UpstreamRefuses,
@@ -102,6 +105,7 @@ impl Cause {
             Self::StaleRules => "stale_rules",
             Self::StaleFlows => "stale_flows",
             Self::NotSynced => "not_synced",
+            Self::StaleData => "stale_data",
             Self::UpstreamSilent => "upstream_silent",
             Self::UpstreamServfail => "upstream_servfail",
             Self::UpstreamRefuses => "upstream_refuses",
@@ -132,6 +136,7 @@ impl Cause {
             Self::StaleRules => "stale kube-proxy rules",
             Self::StaleFlows => "stale conntrack entries",
             Self::NotSynced => "CoreDNS is not synced with the API server",
+            Self::StaleData => "CoreDNS has old data of the cluster",
             Self::UpstreamSilent => "the upstream of CoreDNS does not answer",
             Self::UpstreamServfail => "the upstream of CoreDNS answers SERVFAIL",
             Self::UpstreamRefuses => "the upstream of CoreDNS answers REFUSED",

@@ -111,6 +111,14 @@ const fn text(cause: Cause) -> (&'static str, &'static [&'static str], &'static 
             ],
             "None: it only reads.",
         ),
+        Cause::StaleData => (
+            "Check the way of the pod to the API server, then delete the pod: another one reads the cluster anew.",
+            &[
+                "kubectl -n kube-system logs COREDNS --tail=50",
+                "kubectl -n kube-system delete pod COREDNS",
+            ],
+            "Its cache is lost. One that cannot reach the API server answers no name of the cluster: old data may be better than none.",
+        ),
         Cause::UpstreamSilent | Cause::UpstreamServfail => (
             "Let CoreDNS forward to another resolver, or mend this one.",
             &[FORWARD, RESTART],

@@ -13,6 +13,7 @@ mod coredns;
 mod itself;
 mod node;
 mod path;
+mod stale_data;
 mod upstream;
 
 /// What was found, in the order of [`crate::Cause::ALL`].
@@ -109,7 +110,7 @@ pub(crate) fn is_enough(evidence: &Evidence) -> bool {
 type Rule = fn(&Evidence, &[Finding]) -> Option<Finding>;
 
 /// Those that others leave to go before them.
-const RULES: [Rule; 19] = [
+const RULES: [Rule; 20] = [
     node::ring,
     node::conntrack_full,
     path::no_endpoints,
@@ -121,6 +122,7 @@ const RULES: [Rule; 19] = [
     path::stale_rules,
     path::stale_flows,
     coredns::not_synced,
+    stale_data::lacks,
     upstream::failing,
     upstream::by_answers,
     upstream::unexpected,

@@ -11,4 +11,5 @@ mod nodes;
 mod operator;
 mod pods;
 mod relay;
+mod stale;
 mod world;

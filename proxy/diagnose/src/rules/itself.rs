@@ -31,7 +31,8 @@ pub(super) fn forwards(evidence: &Evidence) -> Option<Finding> {
         finding = finding.because(what_happened(pod));
     }
     if let Some(pod) = failed {
-        finding = finding.because(format!("names outside through {}: {}", pod.name, ends(&pod.udp)));
+        finding =
+            finding.because(format!("names outside through {}: {}", pod.name, ends(&pod.udp)));
     }
     finding.fix.action = ACTION.to_owned();
     finding.fix.commands.insert(0, COMMAND.to_owned());

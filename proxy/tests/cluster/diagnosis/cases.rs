@@ -6,7 +6,10 @@ use std::time::Duration;
 use diagnose::{Cause, Scope};
 use testbed::{eventually, pace};
 
-use super::further::{cut_off, forward_as_expected, forward_unexpectedly, throttle};
+use super::further::{
+    cut_off, forward_as_expected, forward_to_itself, forward_unexpectedly, leave_data, replace_pod,
+    throttle,
+};
 use super::steps::{
     BUSY_POD, RESOLVER, add_resolver, paste, restart_coredns, wait_for_coredns, write_forward,
 };
@@ -120,6 +123,20 @@ pub(super) const CASES: &[Case] = &[
         expected: Some((Cause::UnexpectedUpstream, Scope::Cluster, "10.250.0.54", Nodes::Both)),
         heal: forward_as_expected,
     },
+    Case {
+        name: "CoreDNS with old data",
+        flags: &[],
+        make: leave_data,
+        expected: Some((Cause::StaleData, Scope::Cluster, "coredns-", Nodes::Both)),
+        heal: replace_pod,
+    },
+    Case {
+        name: "CoreDNS forwards to itself",
+        flags: &[],
+        make: forward_to_itself,
+        expected: Some((Cause::Loop, Scope::Cluster, "127.0.0.53", Nodes::Both)),
+        heal: forward_elsewhere,
+    },
     // The last: the controllers take minutes to come back from it.
     Case { name: "API away", flags: &[], make: stop_api, expected: None, heal: continue_api },
 ];
@@ -160,10 +177,14 @@ fn starve(bed: &Bed) -> Made<'_> {
     bed.kubectl(
         "-n kube-system set resources deployment coredns --limits=memory=8Mi --requests=memory=8Mi",
     );
+    wait_for_crashes(bed);
+    Vec::new()
+}
+
+pub(super) fn wait_for_crashes(bed: &Bed) {
     let pods = "-n kube-system get pods -l k8s-app=kube-dns -o jsonpath={.items[*].status.containerStatuses[*].state.waiting.reason}";
     let crashes = || bed.kubectl(pods).contains("CrashLoopBackOff");
     assert!(eventually(LONG, crashes), "{}", bed.kubectl("-n kube-system get pods"));
-    Vec::new()
 }
 
 fn feed(bed: &Bed, commands: &[String]) {

@@ -17,6 +17,7 @@ pub(super) fn restore(bed: &Bed) {
         .unwrap_or_default();
     plane.run("nft", &["delete table ip other"]).ok();
     bed.cluster.kubectl(&["delete", "namespace", "shop"]).ok();
+    delete_late_service(bed);
     let resources = r#"{"limits":{"memory":"170Mi"},"requests":{"cpu":"100m","memory":"70Mi"}}"#;
     let path = "/spec/template/spec/containers/0/resources";
     let patch = format!(r#"[{{"op":"replace","path":"{path}","value":{resources}}}]"#);
@@ -40,6 +41,11 @@ pub(super) fn add_resolver(bed: &Bed) {
 }
 
 pub(super) fn write_forward(bed: &Bed, to: &str) {
+    write_corefile(bed, to, None);
+}
+
+/// Its `loop` is left out, which ends CoreDNS before a loop is seen, but for who asks for it.
+pub(super) fn write_corefile(bed: &Bed, to: &str, plugin: Option<&str>) {
     let file = bed.kubectl("-n kube-system get configmap coredns -o jsonpath={.data.Corefile}");
     let lines = file
         .lines()
@@ -47,7 +53,10 @@ pub(super) fn write_forward(bed: &Bed, to: &str) {
         .map(|line| {
             let words: Vec<_> = line.split_whitespace().collect();
             match words.as_slice() {
-                ["forward", from, _, ..] => format!("    forward {from} {to} {{"),
+                ["forward", from, _, ..] => {
+                    let plugin = plugin.map(|name| format!("    {name}\n"));
+                    format!("{}    forward {from} {to} {{", plugin.unwrap_or_default())
+                }
                 _ => line.to_owned(),
             }
         });
@@ -55,6 +64,10 @@ pub(super) fn write_forward(bed: &Bed, to: &str) {
     let patch = format!("{{\"data\":{{\"Corefile\":{:?}}}}}", file.join("\n") + "\n");
     let line = ["-n", "kube-system", "patch", "configmap", "coredns", "-p", &patch];
     bed.cluster.kubectl(&line).unwrap();
+}
+
+pub(super) fn delete_late_service(bed: &Bed) {
+    bed.kubectl("-n kube-system delete service late --ignore-not-found");
 }
 
 pub(super) fn restart_coredns(bed: &Bed) {
