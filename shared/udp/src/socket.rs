@@ -302,7 +302,9 @@ impl AsRawFd for Socket {
 /// Opens a socket of the family of `addr`, with all options set before it is
 /// bound: a datagram that arrives early is treated like the others.
 fn open(addr: SocketAddr, options: &Options) -> io::Result<socket2::Socket> {
-    let socket = socket2::Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
+    // With the socket: `set_nonblocking` is two system calls more.
+    let kind = if options.nonblocking { Type::DGRAM.nonblocking() } else { Type::DGRAM };
+    let socket = socket2::Socket::new(Domain::for_address(addr), kind, Some(Protocol::UDP))?;
     if addr.is_ipv6() {
         socket.set_only_v6(true)?;
     }
@@ -326,7 +328,6 @@ fn open(addr: SocketAddr, options: &Options) -> io::Result<socket2::Socket> {
         // Where it is not permitted the datagrams are as those of any process.
         socket.set_mark(mark).ok();
     }
-    socket.set_nonblocking(options.nonblocking)?;
     set_per_datagram(&socket, addr, options)?;
     Ok(socket)
 }
