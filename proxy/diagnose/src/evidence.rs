@@ -9,6 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::sample::Tries;
+use crate::silent::Silent;
 
 /// Everything that a verdict is made from.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -62,6 +63,8 @@ pub struct Window {
     pub origins: BTreeMap<String, u64>,
     /// The names that fail most.
     pub failing: Vec<String>,
+    /// Who sent queries steadily and sends none any more, the most queries first.
+    pub silent: Vec<Silent>,
 }
 
 /// Queries and how they ended.

@@ -7,6 +7,9 @@
 mod sample;
 pub use sample::{Share, Tries};
 
+mod silent;
+pub use silent::{Silent, silence_hint};
+
 mod evidence;
 pub use evidence::{
     Cluster, Conntrack, CorednsPod, Evidence, Flow, FullTable, KnownName, KubeProxy, Peer, Ring,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::finding::Finding;
+use crate::silent::silence_hint;
 use crate::verdict::{Outcome, Verdict};
 
 impl fmt::Display for Verdict {
@@ -19,6 +20,11 @@ impl fmt::Display for Verdict {
                 writeln!(f)?;
             }
             write!(f, "{finding}")?;
+        }
+        if let Some(hint) = silence_hint(&self.silent) {
+            writeln!(f)?;
+            let lines = self.silent.iter().map(ToString::to_string);
+            list(f, "silent", &lines.chain([hint]).collect::<Vec<_>>())?;
         }
         for (n, gap) in self.gaps.iter().enumerate() {
             let title = if n == 0 { "gaps" } else { "" };
@@ -57,8 +63,10 @@ fn list(f: &mut fmt::Formatter<'_>, title: &str, lines: &[String]) -> fmt::Resul
 #[cfg(test)]
 mod tests {
     use crate::cause::Cause;
+    use crate::evidence::{Evidence, Sums, Window};
     use crate::finding::{Scope, found};
-    use crate::verdict::{Outcome, Verdict};
+    use crate::silent::Silent;
+    use crate::verdict::{Outcome, Verdict, judge};
 
     #[test]
     fn a_problem_has_its_cause_first_and_its_gaps_last() {
@@ -68,7 +76,8 @@ mod tests {
             .because("40 new flows were dropped")
             .otherwise("with room in the table `drop` stands still");
         let gaps = vec!["other nodes: not looked at".to_owned()];
-        let verdict = Verdict { outcome: Outcome::Problem, findings: vec![finding], gaps };
+        let verdict =
+            Verdict { outcome: Outcome::Problem, findings: vec![finding], gaps, ..quiet() };
         let text = verdict.to_string();
         let mut lines = text.lines();
         assert_eq!(lines.next(), Some("PROBLEM  conntrack table full  (this node)"));
@@ -78,7 +87,25 @@ mod tests {
         assert!(text.contains("\n          $ sysctl -w net.netfilter.nf_conntrack_max="), "{text}");
         assert!(text.contains("\nmore      docs/causes.md#conntrack_full\n"), "{text}");
         assert!(text.ends_with("\n\ngaps      other nodes: not looked at\n"), "{text}");
-        let healthy = Verdict { outcome: Outcome::Healthy, findings: Vec::new(), gaps: Vec::new() };
-        assert_eq!(healthy.to_string(), "HEALTHY  nothing that was looked at fails\n");
+        assert_eq!(quiet().to_string(), "HEALTHY  nothing that was looked at fails\n");
+    }
+
+    /// Healthy, with nothing to add.
+    fn quiet() -> Verdict {
+        let outcome = Outcome::Healthy;
+        Verdict { outcome, findings: Vec::new(), gaps: Vec::new(), silent: Vec::new() }
+    }
+
+    #[test]
+    fn who_fell_silent_is_told_and_the_outcome_is_the_same() {
+        let web = Silent { name: "shop/web".to_owned(), per_minute: 240, ..Silent::default() };
+        let busy = Sums { queries: 1_000, failed: 0 };
+        let window = Window { external: busy, silent: vec![web], ..Window::default() };
+        let verdict = judge(&Evidence { window: Some(window), ..Evidence::default() });
+        assert_eq!(verdict.outcome, Outcome::Healthy);
+        let text = verdict.to_string();
+        let line = "\n\nsilent    shop/web: 240 queries a minute until 00:00 UTC, none for 0 min\n";
+        assert!(text.contains(line), "{text}");
+        assert!(text.contains("\n          idle, or cut off: "), "{text}");
     }
 }

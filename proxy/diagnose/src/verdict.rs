@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::evidence::Evidence;
 use crate::finding::Finding;
 use crate::rules;
+use crate::silent::Silent;
 
 /// What the evidence amounts to.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -15,6 +16,9 @@ pub struct Verdict {
     pub findings: Vec<Finding>,
     /// What is missing, and would have been looked at.
     pub gaps: Vec<String>,
+    /// Who fell silent, which is no cause by itself: who is idle does so as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silent: Vec<Silent>,
 }
 
 /// A verdict in a word.
@@ -40,5 +44,6 @@ pub fn judge(evidence: &Evidence) -> Verdict {
         () if rules::is_enough(evidence) => Outcome::Healthy,
         () => Outcome::Insufficient,
     };
-    Verdict { outcome, findings, gaps }
+    let silent = evidence.window.as_ref().map(|window| window.silent.clone());
+    Verdict { outcome, findings, gaps, silent: silent.unwrap_or_default() }
 }

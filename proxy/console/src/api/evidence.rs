@@ -34,6 +34,8 @@ pub fn window(
             .iter()
             .map(|name| name.name.clone())
             .collect(),
+        // These are of more than the last minute.
+        silent: Vec::new(),
     }
 }
 
@@ -101,6 +103,8 @@ impl Redacted for Evidence {
             failing.for_each(|name| *name = veil.name(std::mem::take(name)));
             let who = window.who.iter_mut();
             who.for_each(|who| hide_client(&mut who.name, veil));
+            let silent = window.silent.iter_mut();
+            silent.for_each(|silent| hide_client(&mut silent.name, veil));
         }
         let below = self.rings.iter_mut().flatten();
         below.for_each(|ring| ring.below = veil.name(std::mem::take(&mut ring.below)));
@@ -239,7 +243,7 @@ const QUESTIONS: u32 = 10;
 mod tests {
     use super::*;
     use crate::redact::{Pseudonyms, Redact};
-    use diagnose::{Conntrack, Flow, FullTable, Service};
+    use diagnose::{Conntrack, Flow, FullTable, Service, Silent};
 
     fn evidence() -> Evidence {
         let who = |name: &str| Who { name: name.to_owned(), ..Who::default() };
@@ -247,6 +251,7 @@ mod tests {
             window: Some(Window {
                 who: vec![who("shop/checkout"), who("10.244.0.9"), who("pay/ledger")],
                 failing: vec!["api.secret.example.".to_owned()],
+                silent: vec![Silent { name: "shop/quiet".to_owned(), ..Silent::default() }],
                 ..Window::default()
             }),
             rings: Some(vec![Ring { below: "secret.example.".to_owned(), ..Ring::default() }]),
@@ -277,7 +282,8 @@ mod tests {
             let hidden = evidence().redacted(&Pseudonyms::default().veil(redact));
             serde_json::to_string(&hidden).unwrap()
         };
-        let (names, clients) = (["secret"], ["shop", "checkout", "10.244.0.9", "pay", "ledger"]);
+        let (names, clients) =
+            (["secret"], ["shop", "checkout", "10.244.0.9", "pay", "ledger", "quiet"]);
         let has = |text: &str, words: &[&str]| words.iter().any(|word| text.contains(word));
         let both = redacted("names,clients");
         assert!(!has(&both, &names) && !has(&both, &clients), "{both}");
