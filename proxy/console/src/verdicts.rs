@@ -137,6 +137,11 @@ impl Verdicts {
                     ended_s: event.ended.map(ago),
                 })
                 .collect(),
+            silent: state
+                .latest
+                .iter()
+                .flat_map(|verdict| verdict.silent.clone())
+                .collect(),
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::redact::Redacted;
 use crate::redact::Veil;
-use diagnose::{Finding, Outcome};
+use diagnose::{Finding, Outcome, Silent};
 
 /// The verdict of the last ten seconds, and what was found before.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -19,6 +19,9 @@ pub struct VerdictPage {
     pub gaps: Vec<String>,
     /// Causes that came and went, the latest first, at most a hundred.
     pub events: Vec<VerdictEvent>,
+    /// Who sent queries steadily and sends none any more, the most queries first.
+    #[serde(default)]
+    pub silent: Vec<Silent>,
 }
 
 /// A cause that is there now.
@@ -62,6 +65,7 @@ impl Redacted for VerdictPage {
         for event in &mut self.events {
             event.culprit = None;
         }
+        self.silent.clear();
         self
     }
 }
@@ -83,7 +87,8 @@ mod tests {
             finding,
             since_s: 1,
         });
-        let page = VerdictPage { findings: found.collect(), ..VerdictPage::default() };
+        let silent = vec![Silent { name: "shop/checkout".to_owned(), ..Silent::default() }];
+        let page = VerdictPage { findings: found.collect(), silent, ..VerdictPage::default() };
         let shown = |redact: &str| {
             let veil = Pseudonyms::default().veil(redact.parse().unwrap());
             serde_json::to_string(&page.clone().redacted(&veil)).unwrap()

@@ -9,7 +9,7 @@ use super::who;
 use crate::api::{LoopView, VerdictPage, WorkloadDetail, WorkloadView};
 use crate::failing::{failing_names, what_fails};
 use crate::words::{action, captured, count, label, many, percent, ratio, span};
-use diagnose::Cause;
+use diagnose::{Cause, Silent, silence_hint};
 use resolver::Origin;
 
 /// The section.
@@ -25,6 +25,7 @@ fn cards(seen: &View<'_>) -> Markup {
     let failing = unlucky.find(|detail| active.is_none() || !is_of_loop(&detail.view));
     html! {
         (found(&seen.all.verdict))
+        (fell_silent(&seen.all.verdict.silent))
         (figures(seen))
         div.cards {
             @match worst {
@@ -67,6 +68,16 @@ fn found(page: &VerdictPage) -> Markup {
                 "No cause of trouble now. The last, " (title(&last.cause)) ", was found "
                 (span(last.ended_s.unwrap_or_default())) " ago."
             }
+        }
+    }
+}
+
+/// Who sends no query any more, which is a hint and no cause.
+fn fell_silent(silent: &[Silent]) -> Markup {
+    let lines: Vec<_> = silent.iter().map(ToString::to_string).collect();
+    html! {
+        @if let Some(hint) = silence_hint(silent) {
+            p.note { "Silent: " (lines.join("; ")) ". Each is " (hint) }
         }
     }
 }
@@ -209,4 +220,18 @@ fn wildcard(seen: &View<'_>) -> Option<Markup> {
 
 fn nothing(title: &str, text: &str) -> Markup {
     html! { article.good { h3 { (title) } p { (text) } } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_fell_silent_is_in_a_note_with_what_to_look_at() {
+        let web = Silent { name: "shop/web".to_owned(), per_minute: 240, ..Silent::default() };
+        let text = fell_silent(&[web]).into_string();
+        assert!(text.contains("Silent: shop/web: 240 queries a minute until"), "{text}");
+        assert!(text.contains("fivedots audit --namespace shop"), "{text}");
+        assert_eq!(fell_silent(&[]).into_string(), "");
+    }
 }
