@@ -8,15 +8,18 @@ use console::api::{
     FailurePage, List, LoopPage, Summary, UpstreamPage, WorkloadPage, evidence as accounts,
 };
 use console::{VerdictChange, Verdicts};
-use diagnose::{Evidence, SCHEMA, judge};
+use diagnose::{Evidence, SCHEMA, Window, judge};
 use dns::Name;
 use forward::Forwarder;
 use observe::ObserverHandle;
-use resolver::Clock;
+use resolver::{Clock, Moment, unix_time};
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::evidence::{Counters, node_name};
+
+mod silent;
+use silent::Steady;
 
 /// What is read for a verdict.
 #[derive(Clone, Debug)]
@@ -31,52 +34,60 @@ pub struct Judge {
     pub cluster_domain: Name,
 }
 
+/// What is kept from one verdict to the next.
+#[derive(Debug, Default)]
+struct Before {
+    /// The first is a minute old.
+    counters: VecDeque<Counters>,
+    steady: Steady,
+}
+
 /// Judges until the process ends.
 pub async fn watch(owner: Judge, verdicts: Verdicts) {
     let mut ticks = interval(EVERY);
     // After a pause one verdict is enough.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut before = VecDeque::new();
+    let mut before = Before::default();
     loop {
         ticks.tick().await;
         // Files are read, and the accounts are behind a lock.
-        let (counters, owner) = (std::mem::take(&mut before), owner.clone());
+        let (mut kept, owner) = (std::mem::take(&mut before), owner.clone());
         let judged = spawn_blocking(move || {
-            let (evidence, counters, now) = owner.look(counters);
-            (judge(&evidence), evidence, counters, now)
+            let (evidence, now) = owner.look(&mut kept);
+            (judge(&evidence), evidence, kept, now)
         });
-        let Ok((verdict, evidence, counters, now)) = judged.await else { return };
-        before = counters;
+        let Ok((verdict, evidence, kept, now)) = judged.await else { return };
+        before = kept;
         verdicts.keep(evidence);
         verdicts.note(verdict, now).iter().for_each(log);
     }
 }
 
 impl Judge {
-    fn look(
-        &self,
-        mut before: VecDeque<Counters>,
-    ) -> (Evidence, VecDeque<Counters>, resolver::Moment) {
+    fn look(&self, before: &mut Before) -> (Evidence, Moment) {
         let now = self.clock.now();
-        let mut evidence = self.evidence();
+        let Before { counters: before, steady } = before;
+        let mut evidence = self.evidence(steady);
         let counters = Counters::read();
         counters.note_since(before.front().unwrap_or(&counters), &mut evidence);
         before.push_back(counters);
         if before.len() > KEPT {
             before.pop_front();
         }
-        (evidence, before, now)
+        (evidence, now)
     }
 
-    fn evidence(&self) -> Evidence {
+    fn evidence(&self, steady: &mut Steady) -> Evidence {
         let upstreams = self.forwarder.upstream_zones();
         let (order, most) = accounts::WORKLOADS;
-        let (summary, failures, workloads, upstreams) = self.observer.read(|observer| {
+        let unix_s = unix_time().as_secs();
+        let (summary, failures, workloads, upstreams, silent) = self.observer.read(|observer| {
             (
                 Summary::of(observer, 0),
                 FailurePage::of(observer, FAILING),
                 WorkloadPage::of(observer, &List::first(order, most)),
                 UpstreamPage::of(observer, &upstreams),
+                steady.look(observer, unix_s),
             )
         });
         let loops = LoopPage::of(self.forwarder.loops(), LOOPS, self.clock.now());
@@ -85,7 +96,7 @@ impl Judge {
         Evidence {
             schema: SCHEMA,
             node: node_name(),
-            window: Some(window),
+            window: Some(Window { silent, ..window }),
             coredns: Some(coredns),
             upstreams: Some(others),
             rings: Some(accounts::rings(&loops)),

@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use console::api::{FailurePage, LoopPage, Summary, UpstreamPage, WorkloadPage, evidence};
+use console::api::{
+    FailurePage, LoopPage, Summary, UpstreamPage, VerdictPage, WorkloadPage, evidence,
+};
 use console::{AdminAddr, AdminClientError, read_page};
 use diagnose::{Ring, Window};
 use dns::Name;
@@ -28,8 +30,10 @@ pub(super) async fn read(
     let workloads: WorkloadPage = read_page(admin, &path).await?;
     let loops: LoopPage = read_page(admin, "/api/v1/loops").await?;
     let upstreams: UpstreamPage = read_page(admin, "/api/v1/upstreams").await?;
+    let verdict: VerdictPage = read_page(admin, "/api/v1/verdict").await?;
+    let window = evidence::window(&summary, &failures, &workloads, cluster_domain);
     Ok(Seen {
-        window: evidence::window(&summary, &failures, &workloads, cluster_domain),
+        window: Window { silent: verdict.silent, ..window },
         rings: evidence::rings(&loops),
         upstreams: evidence::by_cluster(&upstreams, cluster_domain)
             .map(|views| views.into_iter().map(|view| view.upstream).collect()),
