@@ -3,9 +3,9 @@
 //! A recording keeps the clients, the order and the clock of what was seen. It is not
 //! drawn from a seed: it is played as it stands.
 
+pub mod captured;
 pub mod corelog;
 pub mod dnstap;
-pub mod pcap;
 mod scale;
 pub mod tap;
 
@@ -14,6 +14,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use dns::{Header, Name, Opt, Question, Records, Rtype};
+use pcap::{CaptureError, is_capture};
 
 use corelog::{Line, LineError};
 use dnstap::TapError;
@@ -92,8 +93,8 @@ pub enum ReplayError {
     Unreadable { file: String, error: std::io::Error },
     #[error("{file}:{line}: {error}\n    {text}")]
     Line { file: String, line: usize, error: LineError, text: String },
-    #[error("{0}: a capture of a kind of link that is not known, or none at all")]
-    Capture(String),
+    #[error("{file}: {error}")]
+    Capture { file: String, error: CaptureError },
     #[error("{file}: {error}")]
     Dnstap { file: String, error: TapError },
     #[error("{files}: there is no query over UDP in it")]
@@ -126,7 +127,7 @@ impl Recording {
             let file = path.as_ref().display().to_string();
             let octets = std::fs::read(path)
                 .map_err(|error| ReplayError::Unreadable { file: file.clone(), error })?;
-            if pcap::is_capture(&octets) {
+            if is_capture(&octets) {
                 reader.read_capture(file, &octets)?;
             } else if dnstap::is_dnstap(&octets) {
                 reader.read_dnstap(file, &octets)?;
@@ -198,7 +199,8 @@ impl Recording {
 
 impl Reader {
     fn read_capture(&mut self, file: String, octets: &[u8]) -> Result<(), ReplayError> {
-        let capture = pcap::read(octets).ok_or(ReplayError::Capture(file))?;
+        let capture =
+            captured::read(octets).map_err(|error| ReplayError::Capture { file, error })?;
         self.remarks.other_lines += capture.others;
         capture
             .queries

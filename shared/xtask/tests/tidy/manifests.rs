@@ -7,7 +7,7 @@ use crate::{Source, prove, root};
 
 /// Our crates: what each may depend on, of ours, in its library and programs,
 /// and beyond that in its tests.
-const OURS: [(&str, &[&str], &[&str]); 20] = [
+const OURS: [(&str, &[&str], &[&str]); 21] = [
     (
         "proxy",
         &[
@@ -19,6 +19,7 @@ const OURS: [(&str, &[&str], &[&str]); 20] = [
             "intercept",
             "node",
             "observe",
+            "pcap",
             "resolver",
             "stub",
             "udp",
@@ -32,7 +33,7 @@ const OURS: [(&str, &[&str], &[&str]); 20] = [
     ("proxy/intercept", &["netlink"], &["testbed"]),
     ("proxy/observe", &["dns", "resolver", "stub"], &["testbed"]),
     ("proxy/resolver", &["dns"], &["testbed"]),
-    ("loadgen", &["dns", "netlink", "stub", "udp", "upstream"], &["testbed"]),
+    ("loadgen", &["dns", "netlink", "pcap", "stub", "udp", "upstream"], &["testbed"]),
     (
         "benches",
         &["dns", "loadgen", "observe", "proxy", "resolver", "testbed", "udp", "upstream"],
@@ -42,6 +43,7 @@ const OURS: [(&str, &[&str], &[&str]); 20] = [
     ("shared/dns", &[], &[]),
     ("shared/netlink", &[], &[]),
     ("shared/node", &["netlink"], &[]),
+    ("shared/pcap", &[], &[]),
     ("shared/udp", &[], &[]),
     ("shared/stub", &["dns"], &[]),
     ("shared/upstream", &[], &[]),
@@ -65,8 +67,14 @@ const IMPURE: [&str; 5] = ["tokio", "mio", "socket2", "axum", "serde_json"];
 /// The libraries that the program `proxy` puts together.
 const ROOMS: [&str; 6] = ["console", "diagnose", "forward", "intercept", "observe", "resolver"];
 
-const PURE: [&str; 5] =
-    ["proxy/diagnose", "proxy/observe", "proxy/resolver", "shared/dns", "shared/stub"];
+const PURE: [&str; 6] = [
+    "proxy/diagnose",
+    "proxy/observe",
+    "proxy/resolver",
+    "shared/dns",
+    "shared/pcap",
+    "shared/stub",
+];
 
 /// What a room has no use for, though its neighbors have: who draws needs no
 /// sockets of its own, who asks upstreams draws nothing.
