@@ -6,7 +6,7 @@
 use crate::evidence::Evidence;
 use crate::finding::{Finding, Scope};
 use crate::reading::RESPONSES;
-use crate::sample::Tries;
+use crate::sample::{Share, Tries};
 
 mod clients;
 mod coredns;
@@ -106,6 +106,16 @@ pub(crate) fn is_enough(evidence: &Evidence) -> bool {
     tries.sent >= PROBES || asked >= RESPONSES
 }
 
+/// What is left to be explained where nothing was found: more queries of clients fail than
+/// the runbooks allow, and by more than chance.
+pub(crate) fn unexplained(evidence: &Evidence) -> Option<String> {
+    let window = evidence.window.as_ref()?;
+    let part = window.internal.failed + window.external.failed;
+    let whole = window.internal.queries + window.external.queries;
+    let is_much = whole >= RESPONSES && Share { part, whole }.at_least() > UNEXPLAINED;
+    is_much.then(|| format!("why {part} of {whole} queries of clients fail: no cause was found"))
+}
+
 /// A rule: what it finds, after what the rules before it found.
 type Rule = fn(&Evidence, &[Finding]) -> Option<Finding>;
 
@@ -132,6 +142,9 @@ const RULES: [Rule; 20] = [
     clients::one_workload,
     clients::amplification,
 ];
+
+/// Of queries: with more failures nobody calls DNS healthy.
+const UNEXPLAINED: f64 = 0.01;
 
 /// Probes below which a healthy node is not called so.
 const PROBES: u32 = 20;

@@ -38,10 +38,15 @@ pub enum Outcome {
 pub fn judge(evidence: &Evidence) -> Verdict {
     let evidence = &*evidence.without_what_fails_elsewhere();
     let findings = rules::findings(evidence);
-    let gaps = rules::gaps(evidence);
+    let unexplained = rules::unexplained(evidence).filter(|_| findings.is_empty());
+    let is_explained = unexplained.is_none();
+    let gaps = unexplained
+        .into_iter()
+        .chain(rules::gaps(evidence))
+        .collect();
     let outcome = match () {
         () if !findings.is_empty() => Outcome::Problem,
-        () if rules::is_enough(evidence) => Outcome::Healthy,
+        () if rules::is_enough(evidence) && is_explained => Outcome::Healthy,
         () => Outcome::Insufficient,
     };
     let silent = evidence.window.as_ref().map(|window| window.silent.clone());

@@ -52,3 +52,19 @@ fn what_clients_do_is_theirs_and_what_they_feel_is_the_nodes() {
         []
     );
 }
+
+/// Nobody calls DNS healthy while more fails than the runbooks allow.
+#[test]
+fn failures_without_a_cause_are_not_healthy() {
+    let of = |failed: u64| {
+        judge(&changed(|evidence| {
+            let window = evidence.window.as_mut().unwrap();
+            (window.internal.failed, window.external.failed) = (2, failed - 2);
+        }))
+    };
+    let [well, unwell] = [28, 29].map(of);
+    assert_eq!((well.outcome, well.gaps), (Outcome::Healthy, vec![]));
+    assert_eq!((unwell.outcome, unwell.findings), (Outcome::Insufficient, vec![]));
+    let why = "why 29 of 2000 queries of clients fail: no cause was found";
+    assert_eq!(unwell.gaps, [why]);
+}
