@@ -7,13 +7,15 @@ use dns::Name;
 
 use super::redact::Redacted;
 use super::{
-    FailurePage, LoopPage, Order, Summary, UpstreamPage, UpstreamView, WorkloadPage, WorkloadView,
+    FailurePage, List, LoopPage, Order, Summary, UpstreamPage, UpstreamView, WorkloadPage,
+    WorkloadView,
 };
 use crate::redact::Veil;
 use diagnose::{Evidence, Ring, Server, Sums, Tries, Who, Window};
+use observe::Observer;
 use resolver::Origin;
 
-/// The accounts of all clients.
+/// The accounts of all clients over the last minute, from pages.
 #[must_use]
 pub fn window(
     summary: &Summary,
@@ -21,14 +23,37 @@ pub fn window(
     workloads: &WorkloadPage,
     cluster_domain: &Name,
 ) -> Window {
-    let [internal, external] = sums(failures, cluster_domain);
+    over(observe::Window::Minute, (summary, failures, workloads), cluster_domain)
+}
+
+/// The same over any window, from accounts that are at hand.
+#[must_use]
+pub fn window_of(observer: &Observer, window: observe::Window, cluster_domain: &Name) -> Window {
+    let (order, most) = WORKLOADS;
+    let summary = Summary::of(observer, 0);
+    let failures = FailurePage::of(observer, FAILING);
+    let workloads = WorkloadPage::of(observer, &List::first(order, most));
+    over(window, (&summary, &failures, &workloads), cluster_domain)
+}
+
+fn over(
+    window: observe::Window,
+    (summary, failures, workloads): (&Summary, &FailurePage, &WorkloadPage),
+    cluster_domain: &Name,
+) -> Window {
+    let [internal, external] = sums(failures, window, cluster_domain);
+    let most = if window == observe::Window::Start { u64::MAX } else { 60 };
     Window {
-        seconds: summary.uptime_s.min(60),
+        seconds: summary.uptime_s.min(most),
         internal,
         external,
-        p99_ms: summary.figures.minute.p99_ms,
-        who: workloads.workloads.iter().map(who).collect(),
-        origins: origins(failures),
+        p99_ms: summary.figures.get(window).p99_ms,
+        who: workloads
+            .workloads
+            .iter()
+            .map(|view| who(view, window))
+            .collect(),
+        origins: origins(failures, window),
         failing: failures
             .names
             .iter()
@@ -137,6 +162,9 @@ fn hide_client(client: &mut String, veil: &Veil) {
 /// The first order of the workloads that a verdict needs, and how many.
 pub const WORKLOADS: (Order, usize) = (Order::Failed, 256);
 
+/// Names that fail: a verdict has three of them.
+const FAILING: usize = 10;
+
 /// Whether failures that a server answers are those of servers behind it.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Passes {
@@ -192,11 +220,11 @@ fn server(view: &UpstreamView, passes: Passes) -> Server {
 
 /// Names of the cluster, and all others, by the forward zones. Where one zone has both,
 /// its queries are those of others.
-fn sums(failures: &FailurePage, cluster_domain: &Name) -> [Sums; 2] {
+fn sums(failures: &FailurePage, window: observe::Window, cluster_domain: &Name) -> [Sums; 2] {
     let mut sums = [Sums::default(); 2];
     let [internal, external] = &mut sums;
     for zone in &failures.zones {
-        let figures = zone.figures.minute;
+        let figures = zone.figures.get(window);
         let name = Name::from_text(&zone.zone);
         let is_internal = name.is_ok_and(|name| name.is_within(cluster_domain));
         let sum = if is_internal { &mut *internal } else { &mut *external };
@@ -206,8 +234,8 @@ fn sums(failures: &FailurePage, cluster_domain: &Name) -> [Sums; 2] {
     sums
 }
 
-fn who(view: &WorkloadView) -> Who {
-    let minute = &view.figures.minute;
+fn who(view: &WorkloadView, window: observe::Window) -> Who {
+    let figures = view.figures.get(window);
     let name = match view.namespace.as_str() {
         "" => view.name.clone(),
         namespace => format!("{namespace}/{}", view.name),
@@ -215,19 +243,19 @@ fn who(view: &WorkloadView) -> Who {
     Who {
         name,
         kind: view.kind.clone(),
-        queries: minute.queries,
-        failed: minute.failed,
-        wasted: minute.wasted_queries,
-        asked: minute.upstream_questions,
-        answered_again: minute.retransmits_answered,
-        nonexistent: minute.nonexistent,
-        lookups: minute.lookups,
+        queries: figures.queries,
+        failed: figures.failed,
+        wasted: figures.wasted_queries,
+        asked: figures.upstream_questions,
+        answered_again: figures.retransmits_answered,
+        nonexistent: figures.nonexistent,
+        lookups: figures.lookups,
     }
 }
 
-fn origins(failures: &FailurePage) -> BTreeMap<String, u64> {
+fn origins(failures: &FailurePage, window: observe::Window) -> BTreeMap<String, u64> {
     let origins = failures.origins.iter();
-    let counts = origins.map(|view| (view.origin.clone(), view.responses.minute));
+    let counts = origins.map(|view| (view.origin.clone(), *view.responses.get(window)));
     counts.filter(|(_, count)| *count > 0).collect()
 }
 
