@@ -113,6 +113,9 @@ Examples:
     $ fivedots diagnose --no-kubernetes --server 192.0.2.53
   All nodes, with your own rights, on your own machine:
     $ fivedots diagnose --all-nodes
+  From a capture of packets, without Fivedots on the node:
+    # tcpdump -i any -w node1.pcap port 53
+    $ fivedots diagnose --pcap node1.pcap
   What two nodes see together:
     $ fivedots diagnose --format json >node1.json    (on each)
     $ fivedots diagnose --bundle node1.json --bundle node2.json

@@ -15,6 +15,8 @@ use quota::Quotas;
 mod accounts;
 mod ask;
 mod asks;
+mod capture;
+pub use capture::{CaptureView, Captured, ClientRow, read as read_capture};
 mod cluster;
 mod fleet;
 pub use fleet::ask_all;
@@ -37,6 +39,9 @@ pub struct Bundle {
     /// The verdict of the version that printed it.
     #[serde(default, skip_deserializing)]
     pub verdict: Option<Verdict>,
+    /// What else a capture has, where the evidence is from one.
+    #[serde(default, skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<CaptureView>,
 }
 
 /// Reads a bundle.
@@ -114,7 +119,7 @@ fn leave_out_gone(evidence: &mut Evidence) {
 #[must_use]
 pub fn judged(evidence: Evidence) -> (Verdict, Bundle) {
     let verdict = judge(&evidence);
-    let bundle = Bundle { evidence, verdict: Some(verdict.clone()) };
+    let bundle = Bundle { evidence, verdict: Some(verdict.clone()), capture: None };
     (verdict, bundle)
 }
 

@@ -18,7 +18,7 @@ use proxy::cli::{
     LogFormat, RunArgs,
 };
 use proxy::config::{Config, DEFAULTS};
-use proxy::evidence;
+use proxy::evidence::{self, Bundle, Captured};
 use proxy::interception;
 use proxy::log::Log;
 use tracing_subscriber::EnvFilter;
@@ -82,6 +82,9 @@ fn diagnose(args: &DiagnoseArgs) -> ExitCode {
     if args.fleet.all_nodes {
         return diagnose_all(args);
     }
+    if let Some(file) = &args.pcap {
+        return diagnose_capture(args, file);
+    }
     // The connection table is read by netlink, which needs CAP_NET_ADMIN.
     Capabilities::raise();
     let bundles: Result<Vec<_>, _> = args
@@ -111,6 +114,20 @@ fn diagnose(args: &DiagnoseArgs) -> ExitCode {
     let signals = if args.runbook { runbook(&evidence) + "\n" } else { String::new() };
     let (verdict, bundle) = evidence::judged(evidence);
     judged(args.format, &format_args!("{signals}{verdict}"), &bundle, verdict.outcome)
+}
+
+fn diagnose_capture(args: &DiagnoseArgs, file: &Path) -> ExitCode {
+    let captured = match evidence::read_capture(file, &args.whom.cluster_domain) {
+        Ok(captured) => captured,
+        Err(error) => return fail(CONFIG, &format_args!("{error:#}")),
+    };
+    let veil = Pseudonyms::default().veil(args.redact.unwrap_or_default());
+    let Captured { evidence, view } = captured.redacted(&veil);
+    let signals = if args.runbook { runbook(&evidence) + "\n" } else { String::new() };
+    let (verdict, bundle) = evidence::judged(evidence);
+    let text = format!("{signals}{verdict}\n{view}");
+    let bundle = Bundle { capture: Some(view), ..bundle };
+    judged(args.format, &text, &bundle, verdict.outcome)
 }
 
 #[cfg(feature = "kubernetes")]

@@ -17,6 +17,13 @@ pub struct DiagnoseArgs {
     /// each, are judged together.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["admin", "service", "coredns", "upstream"])]
     pub bundle: Vec<PathBuf>,
+    /// Judge a capture of packets (pcap, pcapng; `-` for standard input), and ask nobody:
+    /// who fails, for which names, and how. Capture `port 53`, both ways.
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "bundle", "all_nodes", "admin", "service", "coredns", "upstream", "external",
+        "kubeconfig", "dns_service", "resolv_conf", "expect_upstream",
+    ])]
+    pub pcap: Option<PathBuf>,
     /// Which nodes to ask.
     #[command(flatten)]
     pub fleet: FleetArgs,
