@@ -44,7 +44,7 @@ impl Interface {
         };
         self.dropped = self
             .dropped
-            .max(count(DROPPED_BY_INTERFACE) + count(DROPPED_BY_SYSTEM));
+            .max(count(DROPPED_BY_INTERFACE).saturating_add(count(DROPPED_BY_SYSTEM)));
     }
 }
 

@@ -106,11 +106,9 @@ impl<R: Read> Reader<R> {
     /// tell.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        let of_section = match &self.format {
-            Format::Pcap { .. } => 0,
-            Format::Pcapng { interfaces, .. } => interfaces.iter().map(|one| one.dropped).sum(),
-        };
-        self.dropped + of_section
+        let Format::Pcapng { interfaces, .. } = &self.format else { return self.dropped };
+        let of_section = interfaces.iter().map(|one| one.dropped);
+        of_section.fold(self.dropped, u64::saturating_add)
     }
 
     /// A header of 16 octets, then the packet.

@@ -192,6 +192,13 @@ fn sections_follow_one_another_and_lost_packets_add_up() {
     }
     assert_eq!((count, reader.dropped(), reader.untimed()), (2, 7, 1));
     assert_eq!(reader.cut_at(), None);
+    // By the interface and by the system, and again in the next section.
+    let options = [&[0, 5, 0, 8][..], &[0xff; 8], &[0, 7, 0, 8], &[0xff; 8], &[0; 4]].concat();
+    let all = block(STATISTICS, &[&[0; 12][..], &options].concat());
+    let file = [&one[..], &all, &one, &all].concat();
+    let mut reader = Reader::new(&*file).unwrap();
+    while reader.next_packet().unwrap().is_some() {}
+    assert_eq!(reader.dropped(), u64::MAX);
 }
 
 #[test]
