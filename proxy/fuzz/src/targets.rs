@@ -1,6 +1,7 @@
 //! What is fed.
 
 mod cache;
+mod capture;
 mod config;
 mod http;
 mod message;
@@ -43,6 +44,7 @@ pub const ALL: &[Target] = &[
     cache::CACHE,
     config::CONFIG,
     config::RESOLV_CONF,
+    capture::CAPTURE,
     http::HTTP,
 ];
 

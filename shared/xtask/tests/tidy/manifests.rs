@@ -29,7 +29,11 @@ const OURS: [(&str, &[&str], &[&str]); 21] = [
     ("proxy/console", &["diagnose", "dns", "forward", "observe", "resolver", "stub"], &["testbed"]),
     ("proxy/diagnose", &[], &[]),
     ("proxy/forward", &["dns", "observe", "resolver", "udp"], &["testbed", "upstream"]),
-    ("proxy/fuzz", &["console", "dns", "forward", "observe", "proxy", "resolver", "stub"], &[]),
+    (
+        "proxy/fuzz",
+        &["console", "dns", "forward", "observe", "pcap", "proxy", "resolver", "stub"],
+        &[],
+    ),
     ("proxy/intercept", &["netlink"], &["testbed"]),
     ("proxy/observe", &["dns", "resolver", "stub"], &["testbed"]),
     ("proxy/resolver", &["dns"], &["testbed"]),
