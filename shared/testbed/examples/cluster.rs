@@ -15,6 +15,10 @@ fn main() -> Result<()> {
     let (verb, rest) = arguments.split_first().context(USAGE)?;
     let name = std::env::var("CLUSTER").unwrap_or_else(|_| "fivedots".to_owned());
     let bed = Cluster::named(&name);
+    let takes_more = ["kubectl", "node", "install"].contains(&verb.as_str());
+    if let Some(extra) = rest.first().filter(|_| !takes_more) {
+        bail!("{extra}: {USAGE}");
+    }
     match verb.as_str() {
         "parts" => cluster::build_parts(),
         "up" => up(&bed),
